@@ -1,0 +1,50 @@
+"""The package's own errors: one root, each also the builtin it is."""
+
+import re
+
+
+class AuxHRNetError(Exception):
+    """Root of every error that this package raises on purpose.
+
+    Messages are one line: what was got, what was allowed, what to do.
+    """
+
+
+class ConfigError(AuxHRNetError, ValueError):
+    """A setting in a config or on a command line is wrong."""
+
+
+class DataError(AuxHRNetError, ValueError):
+    """A data set on disk is incomplete or contradicts its description."""
+
+
+class SplitError(DataError):
+    """A split list cannot be read or names something that is not there."""
+
+
+class ImageError(DataError):
+    """An image cannot be read as 8-bit RGB."""
+
+
+class LabelError(DataError):
+    """A label cannot be decoded into class indices."""
+
+
+class CheckpointError(AuxHRNetError, RuntimeError):
+    """A checkpoint cannot be loaded safely and completely."""
+
+
+class StackError(AuxHRNetError, ImportError):
+    """The OpenMMLab stack is missing or known not to work."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of ``error`` on one line.
+
+    A data loader worker re-raises errors with the worker's traceback as their text; the line that was meant for the
+    user is the last one of it.
+    """
+    text = str(error).strip()
+    if text.startswith('Caught ') and '\n' in text:
+        text = re.sub(r'^[\w.]+: ', '', text.splitlines()[-1])
+    return ' '.join(text.split())
