@@ -1,0 +1,132 @@
+"""HRNetV2 by the name of its published variant."""
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+from mmengine.logging import print_log
+from mmseg.models.backbones import HRNet
+from mmseg.models.utils import Upsample
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.weights import load_backbone_weights, weights_file
+
+FuseUpsampling = Literal['official', 'mmseg']
+
+
+class Arch(NamedTuple):
+    """Geometry of one variant.
+
+    Attributes:
+        stem_blocks: bottleneck blocks of stage 1.
+        stem_channels: width of those blocks; they put out 4 times as many channels.
+        modules: multi-resolution modules of stages 2, 3 and 4.
+        blocks: basic blocks a branch in every module.
+        widths: channels of the branches at stride 4, 8, 16 and 32.
+    """
+
+    stem_blocks: int
+    stem_channels: int
+    modules: tuple[int, int, int]
+    blocks: int
+    widths: tuple[int, int, int, int]
+
+
+ARCHS = {
+    'w18_small_v1': Arch(1, 32, (1, 1, 1), 2, (16, 32, 64, 128)),
+    'w18_small_v2': Arch(2, 64, (1, 3, 2), 2, (18, 36, 72, 144)),
+    'w18': Arch(4, 64, (1, 4, 3), 4, (18, 36, 72, 144)),
+    'w32': Arch(4, 64, (1, 4, 3), 4, (32, 64, 128, 256)),
+    'w40': Arch(4, 64, (1, 4, 3), 4, (40, 80, 160, 320)),
+    'w48': Arch(4, 64, (1, 4, 3), 4, (48, 96, 192, 384)),
+}
+
+
+def stage_settings(arch: Arch) -> dict[str, dict[str, Any]]:
+    """Return ``arch`` in the form of the ``extra`` argument of mmseg's HRNet."""
+    stem = {
+        'num_modules': 1,
+        'num_branches': 1,
+        'block': 'BOTTLENECK',
+        'num_blocks': (arch.stem_blocks,),
+        'num_channels': (arch.stem_channels,),
+    }
+    stages = {
+        f'stage{branches}': {
+            'num_modules': modules,
+            'num_branches': branches,
+            'block': 'BASIC',
+            'num_blocks': (arch.blocks,) * branches,
+            'num_channels': arch.widths[:branches],
+        }
+        for branches, modules in zip((2, 3, 4), arch.modules, strict=True)
+    }
+    return {'stage1': stem, **stages}
+
+
+@MODELS.register_module()
+class HRNetV2(HRNet):
+    """HRNetV2 (Wang et al., arXiv 1908.07919), the state-dict keys of mmseg's ``HRNet``.
+
+    ``forward`` maps images, float (N, 3, H, W), to four maps (N, width, ~H/s, ~W/s) at strides s = 4, 8, 16, 32.
+
+    Args:
+        arch: a key of ``ARCHS``.
+        fuse_upsampling: how a coarse branch is enlarged where branches meet. ``official`` is the official code's one
+            bilinear resize: right at every input size, and exportable with free height and width. ``mmseg`` enlarges
+            by a power of two and resizes again, which differs where height or width is no multiple of 32; it is for
+            weights that were trained with mmseg's ``HRNet`` on such sizes.
+        **kwargs: as in mmseg's ``HRNet``, without ``extra``. An ``init_cfg`` of type ``Pretrained`` must fill every
+            weight of the backbone, or ``init_weights`` raises.
+
+    Raises:
+        ConfigError: ``arch`` or ``fuse_upsampling`` is unknown, or ``extra`` is given.
+    """
+
+    def __init__(self, arch: str, *, fuse_upsampling: FuseUpsampling = 'official', **kwargs: Any) -> None:
+        if arch not in ARCHS:
+            raise ConfigError(f'arch={arch!r} is no HRNetV2 variant: use one of {", ".join(ARCHS)}')
+        if fuse_upsampling not in ('official', 'mmseg'):
+            raise ConfigError(f"fuse_upsampling={fuse_upsampling!r} is unknown: use 'official' or 'mmseg'")
+        if 'extra' in kwargs:
+            raise ConfigError(
+                "HRNetV2 takes no 'extra': choose an arch, or use mmseg's HRNet for a geometry of your own"
+            )
+        super().__init__(extra=stage_settings(ARCHS[arch]), **kwargs)
+        self.arch = arch
+        if fuse_upsampling == 'official':
+            self._drop_inner_upsampling()
+
+    def _drop_inner_upsampling(self) -> None:
+        """Leave the resize to the target's size, which mmseg does anyway, as the only one."""
+        for module in self.modules():
+            for name, child in module.named_children():
+                if isinstance(child, Upsample):
+                    setattr(module, name, nn.Identity())
+
+    def init_weights(self) -> None:
+        """Fill the weights as ``init_cfg`` says.
+
+        Raises:
+            CheckpointError: a ``Pretrained`` file is not there or does not fill the backbone.
+        """
+        init_cfg = self.init_cfg
+        if not (isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'):
+            super().init_weights()
+            return
+        path = weights_file(init_cfg['checkpoint'])
+        load_backbone_weights(self, path)
+        self._is_init = True
+        print_log(f'backbone weights: {path}', logger='current')
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the four maps of ``x``, float (N, in_channels, H, W), finest first."""
+        if x.device.type == 'cpu':  # the CPU's convolutions run faster on this layout; results differ by rounding only
+            x = x.contiguous(memory_format=torch.channels_last)
+        return list(super().forward(x))
+
+    def train(self, mode: bool = True) -> 'HRNetV2':
+        """Set training mode and return self, as ``torch.nn.Module`` does; mmseg's HRNet returns None."""
+        super().train(mode)
+        return self

@@ -1,0 +1,157 @@
+"""Loss arithmetic on tensors: what every registered loss computes, free of state.
+
+Shapes: logits, float (N, C, H, W); labels, integer (N, H, W) with values 0..C-1 or the ignored index; pixel weights,
+float (N, H, W). One-channel logits stand for two classes and are widened by ``two_class_logits`` first.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmseg_aux_hrnet.errors import ConfigError, LabelError
+
+
+def two_class_logits(logits: Tensor) -> Tensor:
+    """Widen one-channel logits (N, 1, H, W) to two classes; leave others as they are.
+
+    softmax([0, z]) equals (1 - sigmoid(z), sigmoid(z)), so the one channel means class 1, as in binary cross entropy.
+    """
+    if logits.shape[1] != 1:
+        return logits
+    return torch.cat([torch.zeros_like(logits), logits], dim=1)
+
+
+def check_labels(labels: Tensor, *, num_classes: int, ignore_index: int) -> None:
+    """Raise where a label is neither a class nor ignored.
+
+    Raises:
+        LabelError: names the first such value and its position (image in the batch, row, column).
+    """
+    wrong = (labels != ignore_index) & ((labels < 0) | (labels >= num_classes))
+    if not bool(wrong.any()):
+        return
+    position = wrong.nonzero()[0].tolist()
+    raise LabelError(
+        f'label {int(labels[tuple(position)])} at (image, row, column) {tuple(position)} is no class: allowed are '
+        f'0..{num_classes - 1} and {ignore_index} (ignored); fix the label files or declare their label_format'
+    )
+
+
+def class_weight_tensor(class_weight: tuple[float, ...] | None, logits: Tensor) -> Tensor:
+    """Return class weights, float (C,), on the device of ``logits``; ones where none are given.
+
+    Raises:
+        ConfigError: the number of weights differs from the number of classes C.
+    """
+    num_classes = logits.shape[1]
+    if class_weight is None:
+        return logits.new_ones(num_classes)
+    if len(class_weight) != num_classes:
+        raise ConfigError(f'class_weight has {len(class_weight)} values but the head predicts {num_classes} classes')
+    return logits.new_tensor(class_weight)
+
+
+def one_hot(labels: Tensor, *, valid: Tensor, num_classes: int) -> Tensor:
+    """Return labels as bool (N, C, H, W); pixels that are not ``valid`` belong to no class."""
+    classes = torch.arange(num_classes, device=labels.device).view(1, -1, 1, 1)
+    return (labels.unsqueeze(1) == classes) & valid.unsqueeze(1)
+
+
+def masked_dice(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    class_weight: Tensor,
+    pixel_weight: Tensor | None = None,
+    smooth: float = 1.0,
+    ignore_index: int = 255,
+) -> Tensor:
+    r"""Return the soft Dice loss of the pixels that count, a scalar in [0, 1].
+
+    For image n and class c, with softmax probabilities p, one-hot labels t and pixel weights w (0 where ignored):
+
+    .. math:: 1 - \frac{2 \sum w p t + s}{\sum w p^2 + \sum w t + s}
+
+    averaged over classes by ``class_weight`` and over the images that hold at least one pixel of positive weight.
+    A class that an image does not hold is driven to zero probability there. Where every pixel is ignored the loss is 0
+    and so is its gradient. The squared denominator is that of Milletari et al., V-Net (arXiv 1606.04797).
+    """
+    valid = labels != ignore_index
+    weight = valid.to(logits.dtype) if pixel_weight is None else valid * pixel_weight.to(logits.dtype)
+    probabilities = logits.softmax(dim=1)
+    target = one_hot(labels, valid=valid, num_classes=logits.shape[1]).to(logits.dtype)
+    weight = weight.unsqueeze(1)
+    overlap = (weight * probabilities * target).sum(dim=(2, 3))
+    total = (weight * (probabilities.square() + target)).sum(dim=(2, 3))
+    per_class = 1 - (2 * overlap + smooth) / (total + smooth)
+    per_image = (per_class * class_weight).sum(dim=1) / class_weight.sum()
+    counted = (weight.sum(dim=(1, 2, 3)) > 0).to(logits.dtype)
+    return (per_image * counted).sum() / counted.sum().clamp(min=1)
+
+
+def reference_dice(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    class_weight: Tensor,
+    smooth: float = 1.0,
+    exponent: int = 2,
+    ignore_index: int = 255,
+) -> Tensor:
+    """Return the Dice loss that the published aux-HRNet was trained with, a scalar.
+
+    Softmax, per class and image, mean over images, then over classes (weighted, divided by the number of classes).
+    Ignored pixels are left out of the overlap but enter the denominator as the last class: a fault that is kept here,
+    because the published numbers depend on it (MMSegmentation 0.18 ``DiceLoss``).
+    """
+    num_classes = logits.shape[1]
+    valid = (labels != ignore_index).unsqueeze(1).to(logits.dtype)
+    probabilities = logits.softmax(dim=1)
+    clamped = labels.clamp(0, num_classes - 1)
+    target = one_hot(clamped, valid=torch.ones_like(labels, dtype=torch.bool), num_classes=num_classes)
+    target = target.to(logits.dtype)
+    overlap = (probabilities * target * valid).sum(dim=(2, 3)) * 2 + smooth
+    total = (probabilities.pow(exponent) + target.pow(exponent)).sum(dim=(2, 3)) + smooth
+    per_class = (1 - overlap / total).mean(dim=0)
+    return (per_class * class_weight).sum() / num_classes
+
+
+def masked_cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    class_weight: Tensor,
+    pixel_weight: Tensor | None = None,
+    ignore_index: int = 255,
+) -> Tensor:
+    """Return the weighted mean cross entropy of the pixels that count, a scalar.
+
+    Each pixel weighs its class weight times its pixel weight, and the sum is divided by the sum of those weights
+    (``torch.nn.CrossEntropyLoss`` with ``weight`` and ``ignore_index``). 0 with zero gradient where no pixel counts.
+    """
+    losses = F.cross_entropy(logits, labels, weight=class_weight, ignore_index=ignore_index, reduction='none')
+    valid = labels != ignore_index
+    weight = class_weight[torch.where(valid, labels, 0)] * valid
+    if pixel_weight is not None:
+        losses = losses * pixel_weight
+        weight = weight * pixel_weight
+    return losses.sum() / weight.sum().clamp(min=torch.finfo(logits.dtype).tiny)
+
+
+def ohem_keep(logits: Tensor, labels: Tensor, *, thresh: float, min_kept: int, ignore_index: int = 255) -> Tensor:
+    """Return which pixels are hard, bool (N, H, W): online hard example mining as in the official HRNet code.
+
+    A pixel is hard where the probability of its true class is below ``thresh``; where fewer than ``min_kept`` pixels
+    of the batch are, the threshold rises to the probability of the ``min_kept``-th hardest one (Shrivastava et al.,
+    arXiv 1604.03540). The comparison is strict, so ``min_kept`` counts pixels up to ties.
+    """
+    with torch.no_grad():
+        valid = labels != ignore_index
+        safe = torch.where(valid, labels, 0).unsqueeze(1)
+        probability = logits.softmax(dim=1).gather(1, safe).squeeze(1)
+        candidates = probability[valid]
+        if candidates.numel() == 0:
+            return valid
+        rank = min(min_kept, candidates.numel() - 1) + 1  # the official code indexes a sorted list from 0
+        limit = candidates.kthvalue(rank).values.clamp(min=thresh)
+        return valid & (probability < limit)

@@ -1,0 +1,74 @@
+"""What the registered losses share: arguments, checks, and the call that mmseg's heads make."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.models.losses.functional import check_labels, class_weight_tensor, two_class_logits
+
+
+class PixelLoss(nn.Module, ABC):
+    """A scalar loss over pixels with class weights and a name in the log.
+
+    Args:
+        class_weight: one weight per class, at least one positive; None weighs all classes alike.
+        loss_weight: factor on the result.
+        loss_name: key in the log; mmseg only trains on names that contain ``loss``.
+
+    Raises:
+        ConfigError: a weight is negative or all are zero, or the name would be logged but not trained.
+    """
+
+    def __init__(
+        self,
+        *,
+        class_weight: Sequence[float] | None = None,
+        loss_weight: float = 1.0,
+        loss_name: str = 'loss',
+    ) -> None:
+        super().__init__()
+        if 'loss' not in loss_name:
+            raise ConfigError(f"loss_name={loss_name!r} must contain 'loss', otherwise mmseg logs it without training")
+        if class_weight is not None and (min(class_weight) < 0 or max(class_weight) <= 0):
+            raise ConfigError(
+                f'class_weight={list(class_weight)} must be non-negative with at least one positive value'
+            )
+        self.class_weight = None if class_weight is None else tuple(float(w) for w in class_weight)
+        self.loss_weight = loss_weight
+        self._loss_name = loss_name
+
+    @property
+    def loss_name(self) -> str:
+        """Key of this loss in the log."""
+        return self._loss_name
+
+    def forward(
+        self, logits: Tensor, labels: Tensor, weight: Tensor | None = None, ignore_index: int = 255, **_: Any
+    ) -> Tensor:
+        """Return the weighted loss, a scalar.
+
+        Args:
+            logits: float (N, C, H, W), or (N, 1, H, W) for two classes.
+            labels: integer (N, H, W), 0..C-1 or ``ignore_index``.
+            weight: pixel weights, float (N, H, W), as a sampler gives them.
+            ignore_index: label of pixels that do not count.
+
+        Raises:
+            LabelError: a label is no class.
+            ConfigError: ``class_weight`` has another length than the classes.
+        """
+        logits = two_class_logits(logits)
+        labels = labels.long()
+        check_labels(labels, num_classes=logits.shape[1], ignore_index=ignore_index)
+        class_weight = class_weight_tensor(self.class_weight, logits)
+        loss = self.compute(logits, labels, class_weight=class_weight, pixel_weight=weight, ignore_index=ignore_index)
+        return self.loss_weight * loss
+
+    @abstractmethod
+    def compute(
+        self, logits: Tensor, labels: Tensor, *, class_weight: Tensor, pixel_weight: Tensor | None, ignore_index: int
+    ) -> Tensor:
+        """Return the loss before ``loss_weight``, a scalar."""

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import torch
+from mmseg.models.decode_heads import FCNHead
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from mmengine.structures import PixelData
+
+from mmseg_aux_hrnet.errors import ConfigError, LabelError
+from mmseg_aux_hrnet.models.losses import ReferenceDiceLoss
+
+ALL = ('MaskedDiceLoss', 'MaskedCrossEntropyLoss', 'OHEMCrossEntropyLoss', 'ReferenceDiceLoss')
+
+
+def sample_batch():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(2, 2, 8, 8, generator=generator), torch.randint(0, 2, (2, 8, 8), generator=generator)
+
+
+@pytest.mark.parametrize('case', ['plain', 'ignore', 'all_ignored', 'weighted', 'nineteen'])
+def test_reference_dice_reproduces_the_stored_loss_and_gradient(shared, case):
+    stored = np.load(shared / 'parity' / 'seed_dice_loss.npz')
+    logits = torch.from_numpy(stored[f'{case}.logits']).requires_grad_()
+    weights = stored[f'{case}.class_weight'].tolist() or None
+    loss = ReferenceDiceLoss(class_weight=weights, loss_weight=float(stored[f'{case}.loss_weight']))
+    value = loss(logits, torch.from_numpy(stored[f'{case}.labels']))
+    value.backward()
+    assert value.item() == pytest.approx(float(stored[f'{case}.loss']), abs=1e-6)
+    assert np.abs(logits.grad.numpy() - stored[f'{case}.grad']).max() < 1e-6
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_loss_weight_scales_and_names_are_trained(name):
+    logits, labels = sample_batch()
+    one, half = MODELS.build(dict(type=name)), MODELS.build(dict(type=name, loss_weight=0.5))
+    assert half(logits, labels).item() == pytest.approx(one(logits, labels).item() / 2)
+    assert 'loss' in one.loss_name
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_one_channel_logits_mean_class_one(name):
+    _, labels = sample_batch()
+    z = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(3))
+    loss = MODELS.build(dict(type=name))
+    assert loss(z, labels).item() == pytest.approx(loss(torch.cat([0 * z, z], 1), labels).item())
+    sure = 20 * (labels[:, None] * 2.0 - 1)
+    assert loss(sure, labels).item() < 1e-3 < loss(-sure, labels).item()
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_a_wrong_label_raises(name):
+    logits, labels = sample_batch()
+    labels[1, 2, 3] = 128
+    with pytest.raises(LabelError, match='128'):
+        MODELS.build(dict(type=name))(logits, labels)
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_a_wrong_class_count_raises(name):
+    logits, labels = sample_batch()
+    with pytest.raises(ConfigError, match='3 values but the head predicts 2'):
+        MODELS.build(dict(type=name, class_weight=[1, 2, 3]))(logits, labels)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(type='MaskedDiceLoss', smooth=0), 'smooth'),
+        (dict(type='MaskedDiceLoss', loss_name='dice'), 'loss_name'),
+        (dict(type='MaskedCrossEntropyLoss', class_weight=[0, 0]), 'class_weight'),
+        (dict(type='MaskedCrossEntropyLoss', class_weight=[-1, 1]), 'class_weight'),
+        (dict(type='OHEMCrossEntropyLoss', thresh=0), 'thresh'),
+        (dict(type='OHEMCrossEntropyLoss', min_kept=0), 'min_kept'),
+    ],
+)
+def test_wrong_settings_raise(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        MODELS.build(settings)
+
+
+def test_reference_dice_refuses_pixel_weights():
+    logits, labels = sample_batch()
+    with pytest.raises(ConfigError, match='sampler'):
+        ReferenceDiceLoss()(logits, labels, weight=torch.ones(2, 8, 8))
+
+
+def test_ohem_loss_is_the_mean_over_hard_pixels_by_hand():
+    p = torch.tensor([0.5, 0.8, 0.95, 0.99])
+    logits = torch.stack([p.log(), (1 - p).log()]).view(1, 2, 1, 4)
+    labels = torch.zeros(1, 1, 4, dtype=torch.long)
+    loss = MODELS.build(dict(type='OHEMCrossEntropyLoss', thresh=0.9, min_kept=1, class_weight=[3, 1]))
+    expected = -3 * (np.log(0.5) + np.log(0.8)) / 2
+    assert loss(logits, labels).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_ohem_sampler_of_mmseg_works_with_the_corrected_dice():
+    head = FCNHead(
+        in_channels=4,
+        channels=4,
+        num_convs=1,
+        concat_input=False,
+        num_classes=2,
+        out_channels=2,
+        sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=20),
+        loss_decode=[dict(type='MaskedDiceLoss'), dict(type='MaskedCrossEntropyLoss')],
+    )
+    labels = torch.randint(0, 2, (2, 1, 16, 16), generator=torch.Generator().manual_seed(0))
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=label)) for label in labels]
+    losses = head.loss_by_feat(head([torch.randn(2, 4, 8, 8)]), samples)
+    assert 0 < losses['loss_dice'].item() < 1
+    assert torch.isfinite(losses['loss_ce'])

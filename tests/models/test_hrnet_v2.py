@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+import torch
+from mmseg.models.backbones import HRNet
+from mmseg.models.decode_heads import FCNHead
+
+from mmseg_aux_hrnet.complexity import model_complexity
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.models import HRNetV2
+from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS, stage_settings
+from mmseg_aux_hrnet.weights import load_backbone_weights, read_checkpoint
+
+SMALL = 'w18_small_v1'
+
+
+@pytest.mark.parametrize('arch', ARCHS)
+def test_state_dict_keys_are_those_of_mmseg(arch):
+    with torch.device('meta'):
+        ours, theirs = HRNetV2(arch), HRNet(extra=stage_settings(ARCHS[arch]))
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
+@pytest.mark.parametrize('arch', ['w18_small_v1', 'w18_small_v2'])
+def test_maps_have_the_widths_and_strides(arch):
+    maps = HRNetV2(arch).eval()(torch.randn(1, 3, 64, 96))
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (width, 64 // stride, 96 // stride) for width, stride in zip(ARCHS[arch].widths, (4, 8, 16, 32), strict=True)
+    ]
+
+
+def test_train_and_eval_return_self():
+    net = HRNetV2(SMALL)
+    assert net.eval() is net
+    assert net.train(False) is net
+    assert not net.training
+
+
+def twins():
+    official, mmseg = HRNetV2(SMALL), HRNetV2(SMALL, fuse_upsampling='mmseg')
+    mmseg.load_state_dict(official.state_dict())
+    return official.eval(), mmseg.eval()
+
+
+def test_both_upsamplings_agree_at_multiples_of_32_only():
+    official, mmseg = twins()
+    for size, same in (((64, 96), True), ((50, 70), False)):
+        x = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            difference = (official(x)[0] - mmseg(x)[0]).abs().max() / mmseg(x)[0].abs().max()
+        assert (difference < 1e-5) == same
+
+
+def test_mmseg_upsampling_is_that_of_mmseg():
+    _, ours = twins()
+    stock = HRNet(extra=stage_settings(ARCHS[SMALL]))
+    stock.load_state_dict(ours.state_dict())
+    stock.eval()
+    x = torch.randn(1, 3, 50, 70)
+    with torch.no_grad():
+        assert torch.allclose(ours(x)[3], stock(x)[3], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(arch='w19'), "arch='w19'.*w18_small_v1.*w48"),
+        (dict(arch='w18', fuse_upsampling='twice'), "'official' or 'mmseg'"),
+        (dict(arch='w18', extra={}), 'extra'),
+    ],
+)
+def test_wrong_settings_raise(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        HRNetV2(**settings)
+
+
+def segmentor_parts(arch, classes=19):
+    widths = list(ARCHS[arch].widths)
+    head = FCNHead(
+        in_channels=widths,
+        in_index=[0, 1, 2, 3],
+        input_transform='resize_concat',
+        channels=sum(widths),
+        kernel_size=1,
+        num_convs=1,
+        concat_input=False,
+        dropout_ratio=0,
+        num_classes=classes,
+        norm_cfg=dict(type='BN'),
+    )
+    return HRNetV2(arch).eval(), head.eval()
+
+
+def fill_official_head(head, weights):
+    """Load the official head; the bias before its batch norm moves into the running mean."""
+    last = {key.removeprefix('model.last_layer.'): v for key, v in weights.items() if 'last_layer' in key}
+    names = {'0.': 'convs.0.conv.', '1.': 'convs.0.bn.', '3.': 'conv_seg.'}
+    state = {names[key[:2]] + key[2:]: value for key, value in last.items()}
+    state['convs.0.bn.running_mean'] = state['convs.0.bn.running_mean'] - state.pop('convs.0.conv.bias')
+    head.load_state_dict(state)
+
+
+@pytest.mark.parametrize('arch', ['w18_small_v1', 'w18_small_v2'])
+def test_official_weights_give_the_stored_logits(shared, arch):
+    stem = shared / 'parity' / f'official_{arch}_cityscapes'
+    net, head = segmentor_parts(arch)
+    load_backbone_weights(net, stem.with_suffix('.pth'))
+    fill_official_head(head, read_checkpoint(stem.with_suffix('.pth')))
+    stored = np.load(stem.with_suffix('.npz'))
+    with torch.no_grad():
+        logits = head(net(torch.from_numpy(stored['input']))).numpy()
+    # float32 rounding alone puts the stored logits 8e-6 of the largest one away from those computed in float64
+    assert np.abs(logits - stored['logits']).max() <= 1e-5 * np.abs(stored['logits']).max()
+
+
+def test_weights_of_another_arch_are_refused(tmp_path):
+    torch.save(HRNetV2('w18_small_v2').state_dict(), tmp_path / 'v2.pth')
+    net = HRNetV2(SMALL, init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'v2.pth')))
+    with pytest.raises(CheckpointError, match=r'w18_small_v1.*unexpected.*other shape'):
+        net.init_weights()
+
+
+def test_pretrained_weights_fill_the_backbone(tmp_path):
+    source = HRNetV2(SMALL)
+    torch.save({'state_dict': {f'module.{k}': v for k, v in source.state_dict().items()}}, tmp_path / 'v1.pth')
+    net = HRNetV2(SMALL, init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'v1.pth')))
+    net.init_weights()
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), source.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ('arch', 'parameters', 'multiply_adds'),
+    [('w18_small_v1', 1.5, 31.1), ('w18_small_v2', 3.9, 71.6), ('w48', 65.8, 696.2)],
+)
+def test_complexity_reproduces_the_published_table(arch, parameters, multiply_adds):
+    got = model_complexity(arch, num_classes=19, size=(1024, 2048))
+    assert int(got.parameters / 1e5) / 10 == parameters  # the published figures are cut, not rounded
+    assert round(got.multiply_adds / 2**30, 1) == multiply_adds

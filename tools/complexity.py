@@ -1,0 +1,39 @@
+"""Print parameters and multiply-adds of every variant: python tools/complexity.py."""
+
+import argparse
+import sys
+
+PUBLISHED = {'w18_small_v1': ('1.5M', '31.1'), 'w18_small_v2': ('3.9M', '71.6'), 'w48': ('65.8M', '696.2')}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Print the cost of every HRNetV2 variant beside the published figures (HRNet-Semantic-Segmentation, '
+        '1024x2048 input, 19 classes). Multiply-adds are those of the convolutions, divided by 2^30.'
+    )
+    line.add_argument('--size', type=int, nargs=2, default=[1024, 2048], metavar=('HEIGHT', 'WIDTH'), help='in pixels')
+    line.add_argument('--classes', type=int, default=19, help='number of classes')
+    return line
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.complexity import model_complexity
+        from mmseg_aux_hrnet.models.backbones import ARCHS
+    except ImportError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    as_published = args.size == [1024, 2048] and args.classes == 19
+    print(f'{"arch":<14}{"parameters":>12}{"multiply-adds / 2^30":>22}  published')
+    for arch in ARCHS:
+        cost = model_complexity(arch, num_classes=args.classes, size=tuple(args.size))
+        published = ' / '.join(PUBLISHED.get(arch, ())) if as_published else ''
+        print(f'{arch:<14}{cost.parameters:>12,}{cost.multiply_adds / 2**30:>22.1f}  {published}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
