@@ -1,0 +1,147 @@
+"""How a label file's pixels become class indices: four explicit rules, no guess."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.errors import ConfigError, LabelError
+
+LabelFormat = Literal['index', 'palette', 'colour', 'binary']
+LABEL_FORMATS: tuple[str, ...] = get_args(LabelFormat)
+
+Colour = tuple[int, int, int]
+
+
+class LabelRule(NamedTuple):
+    """The rule of one data set.
+
+    Attributes:
+        label_format: ``index``: one-channel file, the value is the class; ``palette``: palette file, the colour that
+            an index stands for is the class's; ``colour``: RGB file, the colour is the class's; ``binary``: one-channel
+            file of 0 and 255, which stand for classes 0 and 1.
+        palette: RGB colour of each class, 0..255.
+        ignore_index: value of ignored pixels in ``index`` and ``palette`` files, and in what is decoded.
+    """
+
+    label_format: LabelFormat
+    palette: tuple[Colour, ...]
+    ignore_index: int = 255
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.palette)
+
+
+def label_rule(label_format: str, palette: Sequence[Sequence[int]], *, ignore_index: int = 255) -> LabelRule:
+    """Return a checked rule.
+
+    Raises:
+        ConfigError: the format is unknown, or does not suit the number of classes or the colours.
+    """
+    if label_format not in LABEL_FORMATS:
+        raise ConfigError(f'label_format={label_format!r} is unknown: use one of {", ".join(LABEL_FORMATS)}')
+    colours = tuple((int(r), int(g), int(b)) for r, g, b in palette)
+    if label_format == 'binary' and len(colours) != 2:
+        raise ConfigError(f"label_format='binary' is for 2 classes, not {len(colours)}: use 'index' or 'colour'")
+    if label_format in ('palette', 'colour') and len(set(colours)) != len(colours):
+        raise ConfigError(f'label_format={label_format!r} needs a colour of its own for each class, got {colours}')
+    return LabelRule(label_format, colours, ignore_index)  # type: ignore[arg-type]  # checked above
+
+
+def decode_index(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
+    """Return ``values``, uint8 (H, W), after checking that each is a class or ignored.
+
+    Raises:
+        LabelError: another value is there; names it and its position.
+    """
+    table = np.full(256, -1, np.int16)
+    table[: rule.num_classes] = np.arange(rule.num_classes)
+    table[rule.ignore_index] = rule.ignore_index
+    hint = "label_format='binary' reads 0 and 255" if rule.num_classes == 2 else "label_format='colour' reads RGB"
+    return _look_up(
+        values, table, what='value', allowed=f'0..{rule.num_classes - 1} and {rule.ignore_index}', hint=hint
+    )
+
+
+def decode_binary(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
+    """Return classes of a mask of 0 and 255, uint8 (H, W).
+
+    Raises:
+        LabelError: another value is there; names it and its position.
+    """
+    table = np.full(256, -1, np.int16)
+    table[[0, 255]] = [0, 1]
+    return _look_up(values, table, what='value', allowed='0 and 255', hint="label_format='index' reads class indices")
+
+
+def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
+    """Return classes of palette indices, uint8 (H, W), through the file's own colours, uint8 (N, 3).
+
+    Raises:
+        LabelError: a used index has a colour of no class; names it and its position.
+    """
+    table = np.full(256, -1, np.int16)
+    known = {colour: index for index, colour in enumerate(rule.palette)}
+    for index, colour in enumerate(colours.tolist()):
+        table[index] = known.get(tuple(colour), -1)
+    table[rule.ignore_index] = rule.ignore_index
+    names = [tuple(colour) for colour in colours.tolist()]
+    wrong = _first_wrong(table[values] < 0)
+    if wrong is not None:
+        index = int(values[wrong])
+        colour = names[index] if index < len(names) else 'without colour'
+        raise LabelError(
+            f'palette index {index} {colour} at (row, column) {wrong} is no class: allowed are {_colours(rule)} and '
+            f"index {rule.ignore_index} (ignored); label_format='index' takes indices as they are"
+        )
+    return table[values].astype(np.uint8)
+
+
+def decode_colour(pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
+    """Return classes of RGB pixels, uint8 (H, W, 3), as uint8 (H, W).
+
+    Raises:
+        LabelError: a colour of no class is there; names it and its position.
+    """
+    codes = _code(pixels)
+    classes = np.full(codes.shape, -1, np.int16)
+    for index, colour in enumerate(rule.palette):
+        classes[codes == _code(np.array(colour, np.uint8))] = index
+    wrong = _first_wrong(classes < 0)
+    if wrong is not None:
+        raise LabelError(
+            f'colour {tuple(pixels[wrong].tolist())} at (row, column) {wrong} is no class: allowed are '
+            f"{_colours(rule)}; set the data set's palette, or save labels without lossy compression or smoothing"
+        )
+    return classes.astype(np.uint8)
+
+
+def _code(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    channels = pixels.astype(np.int32)
+    return (channels[..., 0] << 16) | (channels[..., 1] << 8) | channels[..., 2]
+
+
+def _colours(rule: LabelRule) -> str:
+    return ', '.join(map(str, rule.palette))
+
+
+def _first_wrong(wrong: NDArray[np.bool_]) -> tuple[int, int] | None:
+    if not wrong.any():
+        return None
+    row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    return int(row), int(column)
+
+
+def _look_up(
+    values: NDArray[np.uint8], table: NDArray[np.int16], *, what: str, allowed: str, hint: str
+) -> NDArray[np.uint8]:
+    classes = table[values]
+    wrong = _first_wrong(classes < 0)
+    if wrong is not None:
+        raise LabelError(
+            f'{what} {int(values[wrong])} at (row, column) {wrong} is no class: allowed are {allowed}; {hint}'
+        )
+    return classes.astype(np.uint8)

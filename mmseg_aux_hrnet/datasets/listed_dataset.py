@@ -1,0 +1,142 @@
+"""A data set that is described by a split list and read strictly."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmseg.datasets import BaseSegDataset
+
+from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, label_rule
+from mmseg_aux_hrnet.datasets.tiles import refuse_masks_as_index
+from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
+from mmseg_aux_hrnet.splits import IMAGE_SUFFIXES, LABEL_SUFFIXES, SplitEntry, index_by_stem, read_split
+
+LISTED_FAULTS = 3
+STRICT_LOADERS = {'LoadImageFromFile': 'LoadTile', 'LoadAnnotations': 'LoadLabel'}
+
+
+class ListedDataset(BaseSegDataset):
+    """Images and labels that a split list names.
+
+    A ``.txt`` list holds one file stem a line, looked up below ``data_prefix``; a ``.lst`` list holds
+    ``IMAGE LABEL`` or ``IMAGE`` paths relative to ``data_root``. Without a label prefix, and with an image-only list,
+    samples carry no label.
+
+    mmseg's ``LoadImageFromFile`` and ``LoadAnnotations`` in the pipeline are replaced by the strict ``LoadTile`` and
+    ``LoadLabel``, so that the data set's label rule holds in every config and mmseg's inference functions, which look
+    for the stock names, keep working.
+
+    Args:
+        ann_file: the split list, relative to ``data_root``.
+        data_root: folder of the data set.
+        label_format: how label files are decoded, see :class:`~mmseg_aux_hrnet.datasets.label_rules.LabelRule`.
+        pipeline: transforms, as in mmseg.
+        **kwargs: as in mmseg's ``BaseSegDataset``, without ``reduce_zero_label``.
+
+    Raises:
+        DataError: the data root or a prefix folder does not exist.
+        LabelError: labels declared as indices are masks of 0 and 255.
+        SplitError: the list is missing, empty or names a file that is missing or ambiguous.
+        ConfigError: ``label_format`` is unknown, or ``reduce_zero_label`` is set.
+    """
+
+    def __init__(
+        self,
+        *,
+        ann_file: str,
+        label_format: LabelFormat,
+        data_root: str | None = None,
+        pipeline: Sequence[Any] = (),
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.get('reduce_zero_label'):
+            raise ConfigError('reduce_zero_label would ignore class 0: leave it out, class 0 is the background here')
+        if data_root is not None and not Path(data_root).is_dir():
+            raise DataError(f'data root {data_root} is no folder: set it with --data-root DIR, see data/README.md')
+        self.label_format = label_format
+        super().__init__(ann_file=ann_file, data_root=data_root, pipeline=strict_pipeline(pipeline), **kwargs)
+
+    @property
+    def label_rule(self) -> LabelRule:
+        """The rule that label files are decoded by; its classes are those of the files, before any renumbering."""
+        palette = self.metainfo['palette'] if self.label_map is None else self.METAINFO['palette']
+        return label_rule(self.label_format, palette, ignore_index=self.ignore_index)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Return one record an image, in the order of the list."""
+        entries = read_split(self.ann_file)
+        paths = self._listed_paths(entries) if self.ann_file.lower().endswith('.lst') else self._stem_paths(entries)
+        rule = self.label_rule
+        if rule.label_format == 'index':
+            refuse_masks_as_index([label for _, label in paths if label is not None], rule)
+        return [
+            {
+                'img_path': image,
+                **({} if label is None else {'seg_map_path': label}),
+                'label_map': self.label_map,
+                'label_rule': rule,
+                'reduce_zero_label': False,
+                'seg_fields': [],
+            }
+            for image, label in paths
+        ]
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the samples carry labels."""
+        return len(self) > 0 and 'seg_map_path' in self.get_data_info(0)
+
+    def _listed_paths(self, entries: list[SplitEntry]) -> list[tuple[str, str | None]]:
+        """Resolve paths relative to the data root."""
+        root = Path(self.data_root or '')
+        faults = [
+            f'line {entry.line}: {root / name}'
+            for entry in entries
+            for name in (entry.image, entry.label)
+            if name is not None and not (root / name).is_file()
+        ]
+        self._raise_faults(faults, 'missing files')
+        return [
+            (str(root / entry.image), None if entry.label is None else str(root / entry.label)) for entry in entries
+        ]
+
+    def _stem_paths(self, entries: list[SplitEntry]) -> list[tuple[str, str | None]]:
+        """Find files by stem below the prefix folders."""
+        images = self._find(entries, self.data_prefix.get('img_path'), IMAGE_SUFFIXES)
+        if not self.data_prefix.get('seg_map_path'):
+            return [(image, None) for image in images]
+        labels = self._find(entries, self.data_prefix['seg_map_path'], LABEL_SUFFIXES)
+        return list(zip(images, labels, strict=True))
+
+    def _find(self, entries: list[SplitEntry], folder: str | None, suffixes: tuple[str, ...]) -> list[str]:
+        root = Path(folder or self.data_root or '')
+        if not root.is_dir():
+            raise DataError(f'{root} is no folder: {self.ann_file} looks there for its files; check --data-root')
+        index = index_by_stem(root, suffixes)
+        missing = [f'line {e.line}: {e.image}' for e in entries if e.image not in index]
+        self._raise_faults(missing, f'no {"/".join(s[1:] for s in suffixes)} in {root} for')
+        double = [f'line {e.line}: {" and ".join(index[e.image])}' for e in entries if len(index[e.image]) > 1]
+        self._raise_faults(double, f'several files of one stem in {root}')
+        return [str(root / index[entry.image][0]) for entry in entries]
+
+    def _raise_faults(self, faults: list[str], what: str) -> None:
+        if faults:
+            more = f' and {len(faults) - LISTED_FAULTS} more' if len(faults) > LISTED_FAULTS else ''
+            raise SplitError(f'{self.ann_file}: {what} {"; ".join(faults[:LISTED_FAULTS])}{more}')
+
+
+def strict_pipeline(pipeline: Sequence[Any]) -> list[Any]:
+    """Return ``pipeline`` with mmseg's loaders replaced by the strict ones, in nested transforms too."""
+    return [_strict(transform) for transform in pipeline]
+
+
+def _strict(transform: Any) -> Any:
+    if isinstance(transform, (list, tuple)):
+        return [_strict(part) for part in transform]
+    if not isinstance(transform, dict):
+        return transform
+    strict = dict(transform)
+    strict['type'] = STRICT_LOADERS.get(strict['type'], strict['type'])
+    if 'transforms' in strict:
+        strict['transforms'] = _strict(strict['transforms'])
+    return strict

@@ -1,0 +1,135 @@
+"""Reads image and label files of a data set, strictly: what cannot be read for certain is refused."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from mmseg_aux_hrnet.datasets.label_rules import (
+    LabelRule,
+    decode_binary,
+    decode_colour,
+    decode_index,
+    decode_palette,
+)
+from mmseg_aux_hrnet.errors import DataError, ImageError, LabelError
+
+RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')
+ONE_CHANNEL_MODES = ('L', 'P', '1')
+TIFF_SAMPLES_PER_PIXEL = 277
+TIFF_EXTRA_SAMPLES = 338
+MASK_SAMPLE = 64  # labels
+TIFF_ALPHA = (1, 2)  # associated and unassociated alpha; 0 means some other band, such as near infrared
+
+
+def read_rgb(path: str | Path) -> NDArray[np.uint8]:
+    """Return an image as RGB, uint8 (H, W, 3). Grey and palette files are widened, an alpha channel is dropped.
+
+    Raises:
+        ImageError: the file is missing, damaged, not 8-bit, or has bands besides red, green, blue and alpha.
+    """
+    image = _open(path, ImageError)
+    _refuse_more_bands(image, path)
+    if image.mode not in RGB_MODES:
+        raise ImageError(f'{path} has pixels of mode {image.mode}: save it as 8-bit RGB, with a scaling of your choice')
+    try:
+        return np.asarray(image.convert('RGB'))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f'{path} cannot be decoded ({error}): it is damaged, replace it') from error
+
+
+def _refuse_more_bands(image: Image.Image, path: str | Path) -> None:
+    """Raise for a TIFF whose fourth band is not alpha: Pillow would drop it in silence."""
+    tags = getattr(image, 'tag_v2', {})
+    samples = int(tags.get(TIFF_SAMPLES_PER_PIXEL, 1))
+    extra = tuple(tags.get(TIFF_EXTRA_SAMPLES, ()))
+    if samples > 4 or (samples == 4 and (len(extra) != 1 or extra[0] not in TIFF_ALPHA)):
+        raise ImageError(f'{path} has {samples} bands, and three are needed: save red, green and blue as an RGB file')
+
+
+def read_label(path: str | Path, rule: LabelRule) -> NDArray[np.uint8]:
+    """Return a label as class indices, uint8 (H, W), decoded by ``rule``.
+
+    Raises:
+        LabelError: the file is missing or damaged, is of another form than the rule's, or holds a value or colour that
+            is no class; names the file, the value and its position.
+    """
+    image = _open(path, LabelError)
+    try:
+        pixels = np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise LabelError(f'{path} cannot be decoded ({error}): it is damaged, replace it') from error
+    try:
+        return _decode(image, pixels, rule)
+    except LabelError as error:
+        raise LabelError(f'{path}: {error}') from error
+
+
+def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
+    """Raise where labels that are declared as indices look like masks of 0 and 255, all of whose foreground is ignored.
+
+    Looks at up to 64 labels, evenly spread, and stops at the first that holds a class above 0.
+
+    Raises:
+        LabelError: of those labels some hold the ignored value and none holds a class above 0.
+    """
+    ignored = 0
+    step = -(-len(paths) // MASK_SAMPLE) or 1
+    for path in paths[::step]:
+        present = np.flatnonzero(np.bincount(read_label(path, rule).ravel(), minlength=256))
+        if any(0 < value < rule.num_classes for value in present):
+            return
+        ignored += int(rule.ignore_index in present)
+    if ignored:
+        raise LabelError(
+            f'{paths[0]} and those like it hold only 0 and {rule.ignore_index}, so all but the background would be '
+            f"ignored: masks of 0 and 255 need label_format='binary'"
+        )
+
+
+def _decode(image: Image.Image, pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
+    _check_form(image, rule)
+    if rule.label_format == 'colour':
+        return decode_colour(pixels, rule)
+    if rule.label_format == 'palette':
+        colours = np.array(image.getpalette('RGB'), np.uint8).reshape(-1, 3)
+        return decode_palette(pixels, colours, rule)
+    if image.mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
+        return pixels.astype(np.uint8)
+    if rule.label_format == 'binary':
+        return decode_binary(pixels, rule)
+    return decode_index(pixels, rule)
+
+
+def _check_form(image: Image.Image, rule: LabelRule) -> None:
+    """Raise unless the file's form is the one that the rule is for."""
+    forms = {'index': ONE_CHANNEL_MODES, 'binary': ('L', '1'), 'palette': ('P',), 'colour': ('RGB',)}
+    form_of = {'L': "'index' or 'binary'", 'P': "'palette' or 'index'", '1': "'index'", 'RGB': "'colour'"}
+    if image.mode in forms[rule.label_format]:
+        return
+    way_out = (
+        f"set the data set's label_format to {form_of[image.mode]}"
+        if image.mode in form_of
+        else 'save it as an 8-bit palette or grey PNG'
+    )
+    raise LabelError(
+        f'pixels are of mode {image.mode}, but label_format={rule.label_format!r} reads '
+        f'{" or ".join(forms[rule.label_format])}: {way_out}'
+    )
+
+
+def _open(path: str | Path, error_type: type[DataError]) -> Image.Image:
+    try:
+        return Image.open(path)
+    except FileNotFoundError as error:
+        raise error_type(f'{path} does not exist') from error
+    except UnidentifiedImageError as error:
+        raise error_type(
+            f'{path} is damaged, or of a kind that is not read here: save it as 8-bit PNG, JPEG or TIFF'
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise error_type(f'{path} is too large for one tile ({error}): cut it into tiles') from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise error_type(f'{path} cannot be opened ({error})') from error

@@ -1,0 +1,74 @@
+"""Write the split lists of a data root: of a train/val/test tree, or by ratio and scene from one folder."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'data_root', type=Path, help='folder with rawdata and labeldata (singlegreen) or with x and y (urbanisation)'
+    )
+    parser.add_argument(
+        '--kind', choices=('singlegreen', 'urbanisation'), help='data set; found from the folders if not given'
+    )
+    parser.add_argument(
+        '--ratio',
+        nargs=3,
+        type=float,
+        metavar=('TRAIN', 'VAL', 'TEST'),
+        help='divide images that are in no train, val or test folder in this ratio, such as 0.7 0.15 0.15',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of the division (default: %(default)s)')
+    parser.add_argument(
+        '--scene',
+        metavar='REGEX',
+        help='the scene in a stem: the first group or the whole match, such as "^(.+)_r[0-9]+c[0-9]+$"; no scene may '
+        'be in two splits. Without it every image is a scene of its own',
+    )
+    parser.add_argument(
+        '--form', choices=('txt', 'lst'), help='txt: one stem a line; lst: IMAGE LABEL (default: as the kind has it)'
+    )
+    parser.add_argument(
+        '--test-images-only', action='store_true', help='leave the labels out of test.lst even where they exist'
+    )
+    parser.add_argument(
+        '--out', type=Path, metavar='DIR', help='folder for the lists (default: splits or list in the data root)'
+    )
+    parser.add_argument('--force', action='store_true', help='replace lists that exist')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the lists and report them; return the exit code."""
+    args = parse_args(argv)
+    from mmseg_aux_hrnet.errors import AuxHRNetError, one_line  # here, so that --help need not load the stack
+    from mmseg_aux_hrnet.split_layouts import Division, find_layout, plan_lists, write_lists
+
+    try:
+        layout = find_layout(args.data_root, kind=args.kind)
+        plan = plan_lists(
+            args.data_root,
+            layout=layout,
+            division=Division(ratios=args.ratio, seed=args.seed, scene=args.scene),
+            form=args.form or layout.form,
+            test_images_only=args.test_images_only,
+        )
+        folder = args.out or args.data_root / layout.lists
+        write_lists(folder, plan.lists, force=args.force)
+    except AuxHRNetError as error:
+        print(f'error: {one_line(error)}', file=sys.stderr)
+        return 2
+    for name, split_list in plan.lists.items():
+        scenes = '' if split_list.scenes is None else f', {split_list.scenes} scenes'
+        print(f'{Path(name).stem}: {len(split_list.lines)} images{scenes} -> {folder / name}')
+    if plan.left_out:
+        print(f'left out: {len(plan.left_out)} images in no train, val or test folder, the first is {plan.left_out[0]}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+from mmseg.registry import DATASETS
+from PIL import Image
+
+from mmseg_aux_hrnet.datasets import SingleGreenDataset, UrbanisationDataset
+from mmseg_aux_hrnet.datasets.listed_dataset import strict_pipeline
+from mmseg_aux_hrnet.errors import ConfigError, DataError, ImageError, LabelError, SplitError
+
+LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
+
+
+def green(root, split='train', **settings):
+    prefix = dict(img_path=f'rawdata/{split}', seg_map_path=f'labeldata/{split}')
+    return SingleGreenDataset(
+        **{
+            'data_root': str(root),
+            'ann_file': f'splits/{split}.txt',
+            'data_prefix': prefix,
+            'pipeline': LOAD,
+            **settings,
+        }
+    )
+
+
+def test_reads_the_reference_layout(green_root):
+    dataset = green(green_root)
+    sample = dataset[1]
+    path = green_root / 'rawdata' / 'train' / 'train_1.png'
+    assert len(dataset) == 4
+    assert np.array_equal(sample['img'][..., ::-1], np.asarray(Image.open(path)))
+    assert np.array_equal(sample['gt_seg_map'], np.asarray(Image.open(green_root / 'labeldata/train/train_1.png')))
+    assert dataset.metainfo['classes'] == ('background', 'green')
+
+
+def test_stems_may_carry_a_suffix_and_images_another_one(green_root):
+    Image.open(green_root / 'rawdata/train/train_0.png').save(green_root / 'rawdata/train/train_0.TIF')
+    (green_root / 'rawdata/train/train_0.png').unlink()
+    (green_root / 'splits/train.txt').write_bytes(b'\xef\xbb\xbftrain_0.jpg\r\n\r\ntrain_1\r\n')
+    assert [green(green_root)[i]['img_path'].rsplit('train', 1)[1] for i in range(2)] == ['_0.TIF', '_1.png']
+
+
+def test_without_label_prefix_samples_have_no_label(green_root):
+    dataset = green(green_root, 'test', data_prefix=dict(img_path='rawdata/test'))
+    assert not dataset.has_labels
+    assert 'gt_seg_map' not in dataset[0]
+
+
+def urban(root, lines):
+    (root / 'list').mkdir(exist_ok=True)
+    (root / 'list/a.lst').write_text('\n'.join(lines))
+    return UrbanisationDataset(data_root=str(root), ann_file='list/a.lst', pipeline=LOAD, label_format='palette',
+                               metainfo=dict(palette=[[0, 0, 0], [128, 0, 0]]))  # fmt: skip
+
+
+def test_pairs_of_an_lst_list(green_root):
+    dataset = urban(green_root, [r'rawdata\train\train_2.png  labeldata/train/train_2.png'])
+    assert dataset.has_labels
+    assert dataset[0]['gt_seg_map'].sum() > 0
+
+
+def test_image_only_lst_list(green_root):
+    assert not urban(green_root, ['rawdata/train/train_2.png']).has_labels
+
+
+def test_real_green_and_urban_data_load(shared):
+    dataset = green(shared / 'data/green')
+    assert len(dataset) == 190
+    assert set(np.unique(dataset[0]['gt_seg_map'])) <= {0, 1}
+    buildings = UrbanisationDataset(data_root=str(shared / 'data/urban'), ann_file='list/val.lst', pipeline=LOAD)
+    assert len(buildings) == 8
+    assert buildings[0]['gt_seg_map'].shape == (1024, 1024)
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('', 'train.txt'),
+        ('train_0\nnowhere\n', 'line 2: nowhere'),
+        ('train_0\ntrain_1\ntrain_0\n', 'line 3: "train_0" is on line 1 too'),
+    ],
+)
+def test_faulty_lists_are_named_with_their_line(green_root, text, message):
+    (green_root / 'splits/train.txt').write_text(text)
+    with pytest.raises(SplitError, match=message):
+        green(green_root)
+
+
+def test_missing_pair_in_lst_is_named(green_root):
+    with pytest.raises(SplitError, match=r'a\.lst.*line 1.*gone\.png'):
+        urban(green_root, ['rawdata/train/train_0.png labeldata/train/gone.png'])
+
+
+def test_two_images_of_one_stem_are_refused(green_root):
+    Image.new('RGB', (96, 64)).save(green_root / 'rawdata/train/train_0.jpg')
+    with pytest.raises(SplitError, match=r'line 1: train_0\.jpg and train_0\.png'):
+        green(green_root)
+
+
+def test_missing_data_root_and_folder(green_root):
+    with pytest.raises(DataError, match='--data-root'):
+        green(green_root / 'nowhere')
+    with pytest.raises(DataError, match='nolabels'):
+        green(green_root, data_prefix=dict(img_path='rawdata/train', seg_map_path='nolabels'))
+
+
+def test_label_of_another_size_is_refused(green_root):
+    path = green_root / 'labeldata/train/train_0.png'
+    Image.open(path).resize((48, 64)).save(path)
+    with pytest.raises(LabelError, match=r'train_0\.png is 48x64 pixels.*96x64'):
+        green(green_root)[0]
+
+
+def test_value_128_in_an_index_mask_is_refused(green_root):
+    path = green_root / 'labeldata/train/train_0.png'
+    mask = np.array(Image.open(path))
+    mask[5, 7] = 128
+    Image.fromarray(mask).save(path)
+    with pytest.raises(LabelError, match=r'train_0\.png: .*128 at \(row, column\) \(5, 7\)'):
+        green(green_root, label_format='index')[0]
+
+
+def test_masks_of_0_and_255_need_their_rule(green_root):
+    for path in (green_root / 'labeldata/train').iterdir():
+        Image.fromarray(np.array(Image.open(path)) * 255).save(path)
+    with pytest.raises(LabelError, match="label_format='binary'"):
+        green(green_root, label_format='index')
+    assert set(np.unique(green(green_root, label_format='binary')[0]['gt_seg_map'])) == {0, 1}
+
+
+def test_truncated_image_names_the_file(green_root):
+    path = green_root / 'rawdata/train/train_3.png'
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ImageError, match=r'train_3\.png'):
+        green(green_root)[3]
+
+
+def test_classes_may_be_swapped_by_name(green_root):
+    swapped = green(green_root, metainfo=dict(classes=('green', 'background'), palette=[[128, 0, 0], [0, 0, 0]]))
+    assert np.array_equal(swapped[0]['gt_seg_map'], 1 - green(green_root)[0]['gt_seg_map'])
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(reduce_zero_label=True),
+        dict(label_format='rgb'),
+        dict(pipeline=[dict(type='LoadAnnotations', reduce_zero_label=True)]),
+        dict(pipeline=[dict(type='LoadImageFromFile', color_type='unchanged')]),
+    ],
+)
+def test_settings_that_would_misread_raise(green_root, settings):
+    with pytest.raises(ConfigError):
+        green(green_root, **settings)
+
+
+def test_stock_loaders_are_replaced_in_nested_transforms_too():
+    nested = dict(type='TestTimeAug', transforms=[[dict(type='LoadAnnotations')], [dict(type='PackSegInputs')]])
+    strict = strict_pipeline([dict(type='LoadImageFromFile', to_float32=True), nested])
+    assert strict[0] == dict(type='LoadTile', to_float32=True)
+    assert strict[1]['transforms'] == [[dict(type='LoadLabel')], [dict(type='PackSegInputs')]]
+    assert nested['transforms'][0][0]['type'] == 'LoadAnnotations'  # the config itself stays as it was
+
+
+def test_data_sets_are_registered():
+    assert DATASETS.get('SingleGreenDataset') is SingleGreenDataset
+    assert DATASETS.get('mmseg_aux_hrnet.UrbanisationDataset') is UrbanisationDataset

@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmseg_aux_hrnet.datasets.label_rules import label_rule
+from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb, refuse_masks_as_index
+from mmseg_aux_hrnet.errors import ImageError, LabelError
+from mmseg_aux_hrnet.label_png import write_label_png
+
+PALETTE = [[0, 0, 0], [128, 0, 0]]
+RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3)).astype(np.uint8)
+MASK = np.random.default_rng(1).integers(0, 2, (6, 8)).astype(np.uint8)
+
+
+def rule(form):
+    return label_rule(form, PALETTE)
+
+
+@pytest.mark.parametrize('suffix', ['png', 'tif', 'tiff', 'bmp'])
+def test_rgb_is_read_exactly(tmp_path, suffix):
+    Image.fromarray(RGB).save(tmp_path / f'a.{suffix}')
+    assert np.array_equal(read_rgb(tmp_path / f'a.{suffix}'), RGB)
+
+
+@pytest.mark.parametrize('suffix', ['png', 'tif'])
+def test_alpha_is_dropped(tmp_path, suffix):
+    rgba = np.dstack([RGB, np.full((6, 8), 7, np.uint8)])
+    Image.fromarray(rgba).save(tmp_path / f'a.{suffix}')
+    assert np.array_equal(read_rgb(tmp_path / f'a.{suffix}'), RGB)
+
+
+def test_grey_becomes_three_channels(tmp_path):
+    Image.fromarray(RGB[..., 0]).save(tmp_path / 'a.png')
+    assert np.array_equal(read_rgb(tmp_path / 'a.png'), np.dstack([RGB[..., 0]] * 3))
+
+
+def test_sixteen_bit_is_refused(tmp_path):
+    Image.fromarray(RGB[..., 0].astype(np.uint16) * 200).save(tmp_path / 'a.png')
+    with pytest.raises(ImageError, match=r'a\.png.*I;16.*8-bit RGB'):
+        read_rgb(tmp_path / 'a.png')
+
+
+def test_four_bands_are_refused(tmp_path):
+    path = tmp_path / 'rgbn.tif'
+    four = np.dstack([RGB, RGB[..., :1]])
+    Image.frombytes('RGBX', (8, 6), four.tobytes()).save(path)  # X: an extra band that is no alpha
+    with pytest.raises(ImageError, match=r'rgbn\.tif has 4 bands.*red, green and blue'):
+        read_rgb(path)
+
+
+def test_a_real_four_band_raster_is_refused(shared):
+    with pytest.raises(ImageError, match=r'naip_claremont.*(4 bands|kind)'):
+        read_rgb(shared / 'data' / 'geotiff' / 'naip_claremont_2020_rgbn_60cm.tif')
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def test_truncated_png_is_refused(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / 'a.png')
+    cut(tmp_path / 'a.png')
+    with pytest.raises(ImageError, match=r'a\.png cannot be decoded.*damaged'):
+        read_rgb(tmp_path / 'a.png')
+
+
+def test_truncated_label_is_refused(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 2, (64, 64)).astype(np.uint8)
+    write_label_png(tmp_path / 'a.png', noise, PALETTE)
+    cut(tmp_path / 'a.png')
+    with pytest.raises(LabelError, match=r'a\.png cannot be decoded.*damaged'):
+        read_label(tmp_path / 'a.png', rule('palette'))
+
+
+@pytest.mark.parametrize(('content', 'message'), [(b'no image', 'damaged, or of a kind'), (None, 'does not exist')])
+def test_no_image_is_refused(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / 'a.png').write_bytes(content)
+    with pytest.raises(ImageError, match=rf'a\.png.*{message}'):
+        read_rgb(tmp_path / 'a.png')
+
+
+def save_label(path, form):
+    """Write MASK in the form that a rule declares."""
+    if form == 'palette':
+        write_label_png(path, MASK, PALETTE)
+    elif form == 'colour':
+        Image.fromarray(np.array(PALETTE, np.uint8)[MASK]).save(path)
+    elif form == 'one bit':
+        Image.fromarray(MASK.astype(bool)).save(path)
+    else:
+        Image.fromarray(MASK * {'index': 1, 'binary': 255}[form]).save(path)
+
+
+@pytest.mark.parametrize(
+    ('saved', 'declared'),
+    [
+        ('index', 'index'),
+        ('palette', 'palette'),
+        ('palette', 'index'),
+        ('colour', 'colour'),
+        ('binary', 'binary'),
+        ('one bit', 'index'),
+        ('one bit', 'binary'),
+    ],
+)
+def test_label_is_decoded_by_the_declared_rule(tmp_path, saved, declared):
+    save_label(tmp_path / 'a.png', saved)
+    assert np.array_equal(read_label(tmp_path / 'a.png', rule(declared)), MASK)
+
+
+@pytest.mark.parametrize(
+    ('saved', 'declared', 'message'),
+    [
+        ('colour', 'index', r"a\.png: pixels are of mode RGB.*label_format to 'colour'"),
+        ('index', 'palette', r"mode L.*label_format to 'index' or 'binary'"),
+        ('palette', 'colour', r"mode P.*label_format to 'palette' or 'index'"),
+    ],
+)
+def test_a_label_of_another_form_is_refused(tmp_path, saved, declared, message):
+    save_label(tmp_path / 'a.png', saved)
+    with pytest.raises(LabelError, match=message):
+        read_label(tmp_path / 'a.png', rule(declared))
+
+
+def test_sixteen_bit_label_is_refused(tmp_path):
+    Image.fromarray(MASK.astype(np.uint16)).save(tmp_path / 'a.png')
+    with pytest.raises(LabelError, match='I;16.*8-bit'):
+        read_label(tmp_path / 'a.png', rule('index'))
+
+
+def test_masks_of_0_and_255_are_not_taken_for_indices(tmp_path):
+    paths = [str(tmp_path / f'{i}.png') for i in range(3)]
+    for path in paths:
+        save_label(path, 'binary')
+    with pytest.raises(LabelError, match=r"0\.png.*label_format='binary'"):
+        refuse_masks_as_index(paths, rule('index'))
+    save_label(paths[2], 'index')
+    refuse_masks_as_index(paths, rule('index'))  # one label with a class above 0 shows that 255 means ignored
