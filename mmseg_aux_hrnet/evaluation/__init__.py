@@ -1,0 +1,24 @@
+"""Metrics and written predictions."""
+
+from mmseg_aux_hrnet.evaluation.confusion import (
+    ClassRates,
+    OverallRates,
+    class_rates,
+    confusion_counts,
+    overall_rates,
+)
+from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
+from mmseg_aux_hrnet.evaluation.prediction_writer import PredictionWriter
+from mmseg_aux_hrnet.evaluation.table import render, rich_table
+
+__all__ = (
+    'ClassRates',
+    'ConfusionMetric',
+    'OverallRates',
+    'PredictionWriter',
+    'class_rates',
+    'confusion_counts',
+    'overall_rates',
+    'render',
+    'rich_table',
+)

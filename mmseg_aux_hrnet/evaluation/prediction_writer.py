@@ -1,0 +1,111 @@
+"""Predictions on disk, as palette PNG label maps under the names of the images."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+from mmseg.registry import METRICS
+
+from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
+from mmseg_aux_hrnet.evaluation.index_map import index_map
+from mmseg_aux_hrnet.label_png import write_label_png
+
+
+@METRICS.register_module()
+class PredictionWriter(BaseMetric):
+    """Write the predicted class of every pixel to ``<output_dir>/<stem of the image>.png``; measure nothing.
+
+    It needs no labels, so it serves image-only lists too. Files of an earlier run are replaced. Colours come from the
+    data set's palette; the pixel values are the class indices.
+
+    Args:
+        output_dir: folder of the label maps; made if missing.
+        collect_device: where results of several processes are gathered, ``cpu`` or ``gpu``.
+
+    Raises:
+        DataError: the folder cannot be made.
+    """
+
+    default_prefix = ''  # None would log a warning that means nothing to a user
+
+    def __init__(self, output_dir: str, *, collect_device: str = 'cpu') -> None:
+        super().__init__(collect_device=collect_device)
+        self.output_dir = Path(output_dir)
+        self._images: dict[str, str] = {}
+        try:
+            self.output_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f'output folder {output_dir} cannot be made ({error.strerror}); choose a folder that is writable'
+            ) from error
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
+        """Write the prediction of every image of a batch.
+
+        Args:
+            data_batch: not used.
+            data_samples: one dict per image, with ``pred_sem_seg['data']``, a tensor (1, H, W) or (H, W) of class
+                indices, and ``img_path``.
+
+        Raises:
+            ConfigError: the data set has no palette.
+            DataError: two images would have the same file, a source would be overwritten, or writing failed.
+            LabelError: a predicted value is no class.
+        """
+        palette = self._palette()
+        for sample in data_samples:
+            image_path = str(sample['img_path'])
+            target = self._target(sample)
+            indices = index_map(sample['pred_sem_seg']['data'], name='prediction')
+            if int(indices.max()) >= len(palette):
+                raise LabelError(
+                    f'{image_path}: predicted class {int(indices.max())}, but the data set has {len(palette)} classes: '
+                    f'set num_classes={len(palette)} in every head'
+                )
+            write_label_png(target, indices, palette)
+            self.results.append(image_path)
+
+    def compute_metrics(self, results: list[str]) -> dict[str, float]:
+        """Log how many files were written; there is nothing to measure.
+
+        Args:
+            results: paths of the images whose predictions were written.
+
+        Raises:
+            DataError: two processes wrote different images to the same file.
+        """
+        images: dict[str, str] = {}
+        for image_path in results:
+            _claim(images, image_path)
+        logger = MMLogger.get_current_instance()
+        logger.info(f'{len(images):,} label maps (palette PNG) written to {self.output_dir}')
+        return {}
+
+    def _palette(self) -> list[list[int]]:
+        palette = (self.dataset_meta or {}).get('palette')
+        if not palette:
+            raise ConfigError('data set without a palette: its metainfo must give one RGB colour per class')
+        return list(palette)
+
+    def _target(self, sample: dict[str, Any]) -> Path:
+        target = self.output_dir / _claim(self._images, str(sample['img_path']))
+        for source in (sample['img_path'], sample.get('seg_map_path')):
+            if source and Path(source).resolve() == target.resolve():
+                raise DataError(f'{target} is an input and would be overwritten: choose another output folder')
+        return target
+
+
+def _claim(images: dict[str, str], image_path: str) -> str:
+    """Return the file name for an image and remember it; refuse a name that another image has."""
+    name = f'{Path(image_path).stem}.png'
+    # Windows does not tell A.png from a.png.
+    holder = images.setdefault(os.path.normcase(name), image_path)
+    if holder != image_path:
+        raise DataError(
+            f'{holder} and {image_path} would both be written to {name}: rename one, or predict them in two runs '
+            'with different output folders'
+        )
+    return name
