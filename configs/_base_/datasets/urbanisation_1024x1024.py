@@ -1,0 +1,56 @@
+dataset_type = 'UrbanisationDataset'
+data_root = 'data/urbanisation'
+class_of_interest = 'building'
+class_weight = [0.5, 2.0]
+crop_size = (1024, 1024)
+base_size = 2048
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(
+        type='RandomChoiceResize',
+        scales=[(base_size * tenths // 10,) * 2 for tenths in range(5, 22)],
+        resize_type='Resize',
+        keep_ratio=True,
+    ),
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    batch_size=3,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(type=dataset_type, data_root=data_root, ann_file='list/train.lst', pipeline=train_pipeline),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type, data_root=data_root, ann_file='list/val.lst', pipeline=test_pipeline, test_mode=True
+    ),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type, data_root=data_root, ann_file='list/test.lst', pipeline=test_pipeline, test_mode=True
+    ),
+)
+val_evaluator = dict(type='ConfusionMetric')
+test_evaluator = val_evaluator
+custom_hooks = [
+    dict(type='ClassCountHook'),
+    dict(type='CurveHook', figures=(f'IoU.{class_of_interest}', f'F1.{class_of_interest}', 'OA')),
+]

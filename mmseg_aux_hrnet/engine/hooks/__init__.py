@@ -1,0 +1,7 @@
+"""Hooks: one lifecycle reason each."""
+
+from mmseg_aux_hrnet.engine.hooks.class_count_hook import ClassCountHook
+from mmseg_aux_hrnet.engine.hooks.curve_hook import CurveHook
+from mmseg_aux_hrnet.engine.hooks.overlay_hook import OverlayHook
+
+__all__ = ('ClassCountHook', 'CurveHook', 'OverlayHook')

@@ -1,0 +1,61 @@
+"""Keeps a picture of the training curve in the work dir."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmseg.registry import HOOKS
+
+from mmseg_aux_hrnet.visualization import Curve, draw_curves
+
+STEPS_KEY = 'curve_steps'  # in the message hub, so that a resumed run goes on with its curve
+
+
+@HOOKS.register_module()
+class CurveHook(Hook):
+    """Draw loss and validation figures to ``training_curve.png`` after every validation and at the end.
+
+    Args:
+        figures: names of validation figures, at most 4, in percent; those that a validation does not give are left out.
+    """
+
+    priority = 'VERY_LOW'  # after the hooks that write the figures to the message hub
+
+    def __init__(self, figures: tuple[str, ...] = ('mIoU', 'OA')) -> None:
+        self.figures = tuple(figures)
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Note at which iteration the figures were taken, and draw."""
+        hub = runner.message_hub
+        steps = [*(hub.get_info(STEPS_KEY) if STEPS_KEY in hub.runtime_info else []), runner.iter]
+        hub.update_info(STEPS_KEY, steps)
+        self._draw(runner)
+
+    def after_train(self, runner: Any) -> None:
+        """Draw once more, with the last iterations."""
+        self._draw(runner)
+
+    @master_only
+    def _draw(self, runner: Any) -> None:
+        hub = runner.message_hub
+        if 'train/loss' not in hub.log_scalars:
+            return
+        losses = [float(value) for value in hub.get_scalar('train/loss').data[0]]
+        first = runner.iter - len(losses)
+        loss = Curve('loss', list(range(first + 1, runner.iter + 1)), losses)
+        draw_curves(
+            Path(runner.work_dir) / 'training_curve.png',
+            loss=loss,
+            figures=[curve for name in self.figures if (curve := _figure(hub, name)) is not None],
+            title=str(runner.experiment_name),
+        )
+
+
+def _figure(hub: Any, name: str) -> Curve | None:
+    if f'val/{name}' not in hub.log_scalars:
+        return None
+    values = [float(value) for value in hub.get_scalar(f'val/{name}').data[0]]
+    steps = hub.get_info(STEPS_KEY)
+    count = min(len(values), len(steps))
+    return Curve(name, steps[-count:], values[-count:])

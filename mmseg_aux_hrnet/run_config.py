@@ -1,0 +1,172 @@
+"""Edits that the command-line tools make to a config before mmengine's runner gets it."""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmseg_aux_hrnet.errors import ConfigError
+
+DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """Return the config at ``path`` with ``options`` (dotted keys) merged in.
+
+    Raises:
+        ConfigError: the file is missing or cannot be evaluated, or an option names what is not there.
+    """
+    if not Path(path).is_file():
+        raise ConfigError(f'config {path} is not a file: give one of configs/hrnet/*.py')
+    try:
+        config = Config.fromfile(path)
+        config.merge_from_dict(options or {})
+    except Exception as error:  # a config is a program: it can fail in any way
+        raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
+    return config
+
+
+def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """Return ``KEY=VALUE`` pairs as mmengine reads them: numbers, booleans, lists and tuples, else text.
+
+    Raises:
+        ConfigError: a pair has no ``=``.
+    """
+    for pair in pairs:
+        if '=' not in pair:
+            raise ConfigError(f'--cfg-options {pair}: give KEY=VALUE, such as train_dataloader.batch_size=4')
+    line = argparse.ArgumentParser()
+    line.add_argument('--pairs', nargs='*', action=DictAction, default={})
+    return dict(line.parse_args(['--pairs', *pairs]).pairs or {})
+
+
+def set_work_dir(config: Config, work_dir: str | None, *, name: str) -> Path:
+    """Set the folder for logs and checkpoints, ``work_dirs/NAME`` unless said, and return it.
+
+    Raises:
+        ConfigError: the folder cannot be made or written to.
+    """
+    config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', name)
+    path = Path(config.work_dir)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise ConfigError(f'work dir {path} cannot be written ({error.strerror}): choose another --work-dir') from error
+    return path
+
+
+def set_data_root(config: Config, data_root: str | None) -> None:
+    """Point the data sets of every loader to ``data_root``, nested ones too."""
+    if data_root is None:
+        return
+    for loader in DATALOADERS:
+        if config.get(loader) is not None:
+            for dataset in _datasets(config[loader].dataset):
+                dataset.data_root = data_root
+
+
+def _datasets(dataset: Any) -> Iterator[Any]:
+    """Yield the data sets that read files, through wrappers such as ``ConcatDataset``."""
+    if 'datasets' in dataset:
+        for part in dataset.datasets:
+            yield from _datasets(part)
+    elif 'dataset' in dataset:
+        yield from _datasets(dataset.dataset)
+    else:
+        yield dataset
+
+
+def set_pretrained(config: Config, source: str | None) -> None:
+    """Start the backbone from the file or address ``source``; from random weights where it is ``none``.
+
+    Raises:
+        ConfigError: the file does not exist.
+    """
+    if source is None:
+        return
+    if source == 'none':
+        config.model.backbone.init_cfg = None
+        return
+    if '://' not in source and not Path(source).is_file():
+        raise ConfigError(f'--pretrained {source} is not a file: give a path, an address, or none')
+    config.model.backbone.init_cfg = ConfigDict(type='Pretrained', checkpoint=source)
+
+
+def set_resume(config: Config, checkpoint: Path) -> None:
+    """Go on from ``checkpoint``; the ImageNet weights it started from are not needed again."""
+    config.resume = True
+    config.load_from = str(checkpoint)
+    config.model.backbone.init_cfg = None
+
+
+def build_test_dataset(config: Config) -> Any:
+    """Return the test data set, which tells whether there are labels and which errors there will be.
+
+    Raises:
+        DataError: see :class:`~mmseg_aux_hrnet.datasets.listed_dataset.ListedDataset`.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    return DATASETS.build(config.test_dataloader.dataset)
+
+
+def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None:
+    """Measure where there are labels; write predictions to ``out`` where asked for, always where there are none."""
+    evaluators: list[Any] = []
+    if has_labels:
+        given = config.test_evaluator
+        evaluators += given if isinstance(given, (list, tuple)) else [given]
+    if out is not None:
+        evaluators.append({'type': 'PredictionWriter', 'output_dir': out})
+    config.test_evaluator = evaluators
+
+
+def add_pictures(config: Config, folder: str) -> None:
+    """Save a picture of every test image to ``folder``."""
+    config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'OverlayHook', 'output_dir': folder}]
+
+
+def parse_scales(text: str) -> tuple[float, ...]:
+    """Return the scales of a comma-separated list.
+
+    Raises:
+        ConfigError: one is no positive number.
+    """
+    try:
+        scales = tuple(float(part) for part in text.split(','))
+    except ValueError:
+        scales = ()
+    if not scales or not all(0 < scale < float('inf') for scale in scales):
+        raise ConfigError(f'--scales {text}: give positive numbers separated by commas, such as 0.75,1.0,1.25')
+    return scales
+
+
+def set_test_time_augmentation(config: Config, *, scales: Sequence[float], flip: bool) -> None:
+    """Test at several scales, and mirrored where ``flip``, and average the probabilities.
+
+    A scale multiplies the size that the test pipeline resizes to, or the image's own size where it does not resize.
+    """
+    pipeline = config.test_dataloader.dataset.pipeline
+    loader, rest = pipeline[0], pipeline[1:]
+    resize = next((step for step in rest if step.type == 'Resize'), None)
+    after = [step for step in rest if step is not resize and step.type != 'LoadAnnotations']
+    label = [step for step in rest if step.type == 'LoadAnnotations']
+    flips = [{'type': 'RandomFlip', 'prob': float(mirrored)} for mirrored in ((False, True) if flip else (False,))]
+    augment = {
+        'type': 'TestTimeAug',
+        'transforms': [[_scaled(resize, scale) for scale in scales], flips, *([step] for step in (*label, *after))],
+    }
+    config.test_dataloader.dataset.pipeline = [loader, augment]
+    config.model = ConfigDict(config.get('tta_model') or {'type': 'ProbabilityTTAModel'}, module=config.model)
+
+
+def _scaled(resize: Any, scale: float) -> dict[str, Any]:
+    if resize is None:
+        return {'type': 'Resize', 'scale_factor': scale, 'keep_ratio': True}
+    return dict(resize, scale=tuple(round(side * scale) for side in resize.scale))

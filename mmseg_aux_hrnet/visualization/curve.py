@@ -1,0 +1,65 @@
+"""Draws the training curve: loss and validation figures over iterations."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+SMOOTHING_SHARE = 0.05  # of the iterations, the width of the running mean
+LOSS_COLOUR = '#0072B2'
+FIGURE_COLOURS = ('#009E73', '#D55E00', '#CC79A7', '#56B4E9')
+
+
+class Curve(NamedTuple):
+    """A figure over iterations."""
+
+    name: str
+    iterations: list[int]
+    values: list[float]
+
+
+def running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Return the mean of the last ``width`` values at each position, of fewer at the start."""
+    sums = np.cumsum(np.insert(values, 0, 0.0))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - width, 0)
+    return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def draw_curves(path: str | Path, *, loss: Curve, figures: list[Curve], title: str) -> None:
+    """Write a PNG with the loss above and the validation figures, in percent, below."""
+    figure = Figure(figsize=(8, 6), layout='constrained')
+    top, bottom = figure.subplots(2, 1, sharex=True)
+    _draw_loss(top, loss)
+    _draw_figures(bottom, figures)
+    figure.suptitle(title)
+    path = Path(path)
+    part = path.with_name(f'{path.stem}.part{path.suffix}')
+    figure.savefig(part, dpi=110)
+    os.replace(part, path)
+
+
+def _draw_loss(axes: Axes, loss: Curve) -> None:
+    values = np.array(loss.values, np.float64)
+    axes.plot(loss.iterations, values, color=LOSS_COLOUR, alpha=0.25, linewidth=0.8)
+    if len(values):
+        smooth = running_mean(values, max(1, round(len(values) * SMOOTHING_SHARE)))
+        axes.plot(loss.iterations, smooth, color=LOSS_COLOUR, label='training loss, running mean')
+        axes.legend(loc='upper right', frameon=False)
+    axes.set_ylabel('loss')
+    axes.grid(alpha=0.3)
+
+
+def _draw_figures(axes: Axes, figures: list[Curve]) -> None:
+    for curve, colour in zip(figures, FIGURE_COLOURS, strict=False):
+        axes.plot(curve.iterations, curve.values, color=colour, marker='o', markersize=3, label=curve.name)
+    axes.set_xlabel('iteration')
+    axes.set_ylabel('validation, %')
+    axes.set_ylim(0, 100)
+    axes.grid(alpha=0.3)
+    if figures:
+        axes.legend(loc='lower right', frameon=False)

@@ -1,0 +1,100 @@
+"""Draws predictions over images: arrays in, arrays out."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+RGB = NDArray[np.uint8]
+ClassMap = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+CAPTION_HEIGHT = 26  # pixels
+GAP = 6  # pixels between panels
+FONT_SIZE = 14
+INK: Colour = (40, 40, 40)
+PAPER: Colour = (255, 255, 255)
+# Okabe and Ito's palette: apart for all common kinds of colour blindness.
+CORRECT: Colour = (0, 158, 115)
+FALSE_ALARM: Colour = (230, 159, 0)
+MISSED: Colour = (204, 121, 167)
+
+
+class Panel(NamedTuple):
+    """One picture of a row with the words above it, each in its colour."""
+
+    pixels: RGB
+    caption: tuple[tuple[str, Colour], ...]
+
+
+def blend(image: RGB, mask: NDArray[np.bool_], colour: Colour, *, opacity: float = 0.55) -> RGB:
+    """Return ``image``, uint8 (H, W, 3), with ``colour`` laid over the pixels of ``mask``, bool (H, W)."""
+    out = image.astype(np.float32)
+    out[mask] = (1 - opacity) * out[mask] + opacity * np.array(colour, np.float32)
+    return np.asarray(out.round(), np.uint8)
+
+
+def overlay_classes(image: RGB, classes: ClassMap, palette: Sequence[Sequence[int]]) -> RGB:
+    """Return ``image`` with every class but the first, the background, in its palette colour."""
+    out = image
+    for index, colour in enumerate(palette):
+        if index > 0:
+            out = blend(out, classes == index, (colour[0], colour[1], colour[2]))
+    return out
+
+
+def overlay_errors(image: RGB, prediction: ClassMap, label: ClassMap, *, ignore_index: int = 255) -> RGB:
+    """Return ``image`` with foreground pixels marked as correct, false alarm or missed; ignored ones stay bare."""
+    valid = label != ignore_index
+    out = blend(image, (prediction > 0) & (prediction == label), CORRECT)
+    out = blend(out, (prediction > 0) & (prediction != label) & valid, FALSE_ALARM)
+    return blend(out, (prediction == 0) & (label > 0) & valid, MISSED)
+
+
+def panels(
+    image: RGB,
+    prediction: ClassMap,
+    label: ClassMap | None,
+    *,
+    palette: Sequence[Sequence[int]],
+    classes: Sequence[str],
+) -> list[Panel]:
+    """Return image, reference and prediction side by side; without a label, image and prediction.
+
+    With two classes and a label the prediction is coloured by its errors, otherwise by class.
+    """
+    names = tuple((name, (c[0], c[1], c[2])) for name, c in zip(classes[1:], palette[1:], strict=True))
+    row = [Panel(image, (('image', INK),))]
+    if label is not None:
+        row.append(Panel(overlay_classes(image, label, palette), (('reference:', INK), *names)))
+    if label is not None and len(classes) == 2:
+        words = (('prediction:', INK), ('correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED))
+        return [*row, Panel(overlay_errors(image, prediction, label), words)]
+    return [*row, Panel(overlay_classes(image, prediction, palette), (('prediction:', INK), *names))]
+
+
+def side_by_side(row: Sequence[Panel]) -> RGB:
+    """Return the panels, all of one height, in one picture with their captions."""
+    height = row[0].pixels.shape[0] + CAPTION_HEIGHT
+    width = sum(panel.pixels.shape[1] for panel in row) + GAP * (len(row) - 1)
+    canvas = Image.new('RGB', (width, height), PAPER)
+    left = 0
+    for panel in row:
+        canvas.paste(Image.fromarray(panel.pixels), (left, CAPTION_HEIGHT))
+        _write_caption(canvas, panel.caption, left=left)
+        left += panel.pixels.shape[1] + GAP
+    return np.asarray(canvas)
+
+
+def _write_caption(canvas: Image.Image, words: Sequence[tuple[str, Colour]], *, left: int) -> None:
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=FONT_SIZE)
+    x = left + 2.0
+    for word, colour in words:
+        if colour is not INK:  # a swatch: light colours are hard to read as text
+            draw.rectangle((x, 8, x + 9, 17), fill=colour, outline=INK)
+            x += 13
+        draw.text((x, 4), word, fill=INK, font=font)
+        x += draw.textlength(word, font=font) + 10

@@ -1,0 +1,62 @@
+"""Train a model: python tools/train.py CONFIG."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(description='Train a model as a config describes it.')
+    line.add_argument('config', help='a config file, such as configs/hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py')
+    line.add_argument('--data-root', metavar='DIR', help='folder of the data set, for every loader of the config')
+    line.add_argument('--work-dir', metavar='DIR', help='folder for logs and checkpoints (default: work_dirs/CONFIG)')
+    line.add_argument(
+        '--pretrained', metavar='PATH', help="start the backbone from this file; 'none' starts from random weights"
+    )
+    line.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='FILE',
+        help='go on from this checkpoint; without FILE from the last one in the work dir',
+    )
+    line.add_argument('--seed', type=int, help='seed of weights, data order and augmentation')
+    line.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override'
+    )
+    return line
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    from mmengine.runner import Runner
+
+    from mmseg_aux_hrnet import run_config
+    from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
+    from mmseg_aux_hrnet.weights import check_resumable, checkpoint_to_resume
+
+    try:
+        config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
+        work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
+        run_config.set_data_root(config, args.data_root)
+        run_config.set_pretrained(config, args.pretrained)
+        if args.seed is not None:
+            config.randomness = {**config.get('randomness', {}), 'seed': args.seed}
+        checkpoint = checkpoint_to_resume(args.resume, work_dir)
+        if checkpoint is not None:
+            run_config.set_resume(config, checkpoint)
+        runner = Runner.from_cfg(config)
+        if checkpoint is not None:
+            check_resumable(runner.model, checkpoint)
+        runner.train()
+    except AuxHRNetError as error:
+        print(f'error: {one_line(error)}', file=sys.stderr)
+        return 2
+    print(f'checkpoints, log and training_curve.png: {work_dir}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
