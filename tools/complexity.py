@@ -9,8 +9,8 @@ PUBLISHED = {'w18_small_v1': ('1.5M', '31.1'), 'w18_small_v2': ('3.9M', '71.6'),
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Print the cost of every HRNetV2 variant beside the published figures (HRNet-Semantic-Segmentation, '
-        '1024x2048 input, 19 classes). Multiply-adds are those of the convolutions, divided by 2^30.'
+        description='Print the cost of every HRNetV2 variant beside the published figures (1024x2048, 19 classes; '
+        'HRNet-Semantic-Segmentation). Multiply-adds are those of the convolutions, divided by 2^30.'
     )
     line.add_argument('--size', type=int, nargs=2, default=[1024, 2048], metavar=('HEIGHT', 'WIDTH'), help='in pixels')
     line.add_argument('--classes', type=int, default=19, help='number of classes')

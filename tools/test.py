@@ -9,7 +9,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(description='Measure a checkpoint on the test data of a config, or predict.')
     line.add_argument('config', help='the config that the checkpoint was trained with')
-    line.add_argument('checkpoint', help='a .pth file, or a work dir: its best checkpoint, else its last')
+    line.add_argument('checkpoint', type=Path, help='a .pth file, or a work dir: its best checkpoint, else its last')
     line.add_argument('--eval', nargs='+', default=['mIoU'], metavar='NAME', help='figures to repeat below the table')
     line.add_argument('--data-root', metavar='DIR', help='folder of the data set, for every loader of the config')
     line.add_argument('--work-dir', metavar='DIR', help='folder for logs (default: work_dirs/CONFIG)')
@@ -23,36 +23,46 @@ def parser() -> argparse.ArgumentParser:
     return line
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
+def test(args: argparse.Namespace) -> str:
+    """Test as the command line says and return the closing line."""
     from mmengine.runner import Runner
 
     from mmseg_aux_hrnet import run_config
-    from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
     from mmseg_aux_hrnet.evaluation.headline import check_headlines, headline
     from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
 
+    check_headlines(args.eval)
+    config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
+    work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
+    run_config.set_data_root(config, args.data_root)
+    if args.scales is not None or args.flip:
+        scales = run_config.parse_scales(args.scales or '1.0')
+        run_config.set_test_time_augmentation(config, scales=scales, flip=args.flip)
+    has_labels = getattr(run_config.build_test_dataset(config), 'has_labels', True)
+    out = args.out or (None if has_labels else str(work_dir / 'predictions'))
+    run_config.set_evaluators(config, has_labels=has_labels, out=out)
+    if args.show_dir is not None:
+        run_config.add_pictures(config, args.show_dir)
+    runner = Runner.from_cfg(config)
+    load_model_weights(getattr(runner.model, 'module', runner.model), best_checkpoint(args.checkpoint))
+    figures = runner.test()
+    return headline(figures, args.eval) if has_labels else f'no labels, so no figures; predictions: {out}'
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
     try:
-        check_headlines(args.eval)
-        config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
-        work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
-        run_config.set_data_root(config, args.data_root)
-        if args.scales is not None or args.flip:
-            scales = run_config.parse_scales(args.scales or '1.0')
-            run_config.set_test_time_augmentation(config, scales=scales, flip=args.flip)
-        has_labels = getattr(run_config.build_test_dataset(config), 'has_labels', True)
-        out = args.out or (None if has_labels else str(work_dir / 'predictions'))
-        run_config.set_evaluators(config, has_labels=has_labels, out=out)
-        if args.show_dir is not None:
-            run_config.add_pictures(config, args.show_dir)
-        runner = Runner.from_cfg(config)
-        load_model_weights(getattr(runner.model, 'module', runner.model), best_checkpoint(Path(args.checkpoint)))
-        figures = runner.test()
+        from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    try:
+        closing_line = test(args)
     except AuxHRNetError as error:
         print(f'error: {one_line(error)}', file=sys.stderr)
         return 2
-    print(headline(figures, args.eval) if has_labels else f'no labels, no figures; predictions: {out}')
+    print(closing_line)
     return 0
 
 

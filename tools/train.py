@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
         nargs='?',
         const='auto',
         metavar='FILE',
-        help='go on from this checkpoint; without FILE from the last one in the work dir',
+        help='go on from this checkpoint; without FILE, or with auto, from the last one in the work dir',
     )
     line.add_argument('--seed', type=int, help='seed of weights, data order and augmentation')
     line.add_argument(
@@ -28,29 +28,39 @@ def parser() -> argparse.ArgumentParser:
     return line
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
+def train(args: argparse.Namespace) -> Path:
+    """Train as the command line says and return the work dir."""
     from mmengine.runner import Runner
 
     from mmseg_aux_hrnet import run_config
-    from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
     from mmseg_aux_hrnet.weights import check_resumable, checkpoint_to_resume
 
+    config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
+    work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
+    run_config.set_data_root(config, args.data_root)
+    run_config.set_pretrained(config, args.pretrained)
+    if args.seed is not None:
+        config.randomness = {**config.get('randomness', {}), 'seed': args.seed}
+    checkpoint = checkpoint_to_resume(args.resume, work_dir)
+    if checkpoint is not None:
+        run_config.set_resume(config, checkpoint)
+    runner = Runner.from_cfg(config)
+    if checkpoint is not None:
+        check_resumable(runner.model, checkpoint)
+    runner.train()
+    return work_dir
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
     try:
-        config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
-        work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
-        run_config.set_data_root(config, args.data_root)
-        run_config.set_pretrained(config, args.pretrained)
-        if args.seed is not None:
-            config.randomness = {**config.get('randomness', {}), 'seed': args.seed}
-        checkpoint = checkpoint_to_resume(args.resume, work_dir)
-        if checkpoint is not None:
-            run_config.set_resume(config, checkpoint)
-        runner = Runner.from_cfg(config)
-        if checkpoint is not None:
-            check_resumable(runner.model, checkpoint)
-        runner.train()
+        from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    try:
+        work_dir = train(args)
     except AuxHRNetError as error:
         print(f'error: {one_line(error)}', file=sys.stderr)
         return 2

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.structures import PixelData
 from mmseg.models.decode_heads import FCNHead
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from mmengine.structures import PixelData
 
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 from mmseg_aux_hrnet.models.losses import ReferenceDiceLoss

@@ -1,0 +1,41 @@
+# Each target first makes its own environment, from nothing but Python and make.
+PYTHON ?= python3
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+# A stamp: the environment is made again only when what it is made from has changed.
+INSTALLED := $(VENV)/.installed
+DEMO_CONFIG := configs/hrnet/fcn_aux-hr18s-v1_128x128_demo.py
+DEMO_DIR := work_dirs/demo
+
+.PHONY: help install demo test lint clean
+
+help:
+	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it (a few minutes)'
+	@echo 'make test     run the tests and print their coverage'
+	@echo 'make lint     ruff and mypy'
+	@echo 'make clean    remove builds and caches; data, work_dirs and $(VENV) stay'
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	@echo 'installing into $(VENV), about a minute'
+	$(BIN)/python -m pip install --quiet --editable '.[onedl,test,lint]' --constraint constraints.txt
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python tools/make_demo_data.py
+	$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO_DIR)
+	$(BIN)/python tools/test.py $(DEMO_CONFIG) $(DEMO_DIR) --work-dir $(DEMO_DIR)/test --show-dir $(DEMO_DIR)/pictures
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest --cov=mmseg_aux_hrnet
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf build dist *.egg-info .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Seeded artificial aerial scenes with exact labels, for trying the tools without any data."""

@@ -1,0 +1,146 @@
+"""What stands in a demo scene: trees, hedges, buildings, cars, pools and sports courts."""
+
+from statistics import NormalDist
+
+import numpy as np
+
+from mmseg_aux_hrnet.demo import textures
+from mmseg_aux_hrnet.demo.canvas import Canvas, Rect
+from mmseg_aux_hrnet.demo.textures import Material
+
+Rng = np.random.Generator
+
+
+def pick(rng: Rng, materials: tuple[Material, ...]) -> Material:
+    """Choose one material and tint it."""
+    return materials[int(rng.integers(len(materials)))].tinted(rng)
+
+
+def ground(canvas: Canvas, rect: Rect, material: Material) -> None:
+    """Cover a rectangle of flat ground."""
+    canvas.put(canvas.rectangle(rect), material)
+
+
+def patchy_ground(canvas: Canvas, rect: Rect, *, base: Material, patch: Material, share: float) -> None:
+    """Cover flat ground with patches of a second material, such as trodden soil in a lawn.
+
+    Args:
+        canvas: the scene.
+        rect: the ground.
+        base: the material between the patches.
+        patch: the material of the patches.
+        share: about the share of the patches over many grounds, 0 to below 1.
+    """
+    shape = canvas.rectangle(rect)
+    canvas.put(shape, base)
+    if share > 0:
+        # The noise is nearly normal, so its quantile needs no sorting.
+        level = NormalDist().inv_cdf(share)
+        canvas.put(shape, patch, mask=shape.mask & (canvas.noise.patches[shape.window] < level))
+
+
+def tree(canvas: Canvas, rng: Rng, *, x: float, y: float, radius: float, material: Material) -> None:
+    """Plant a tree with a lumpy crown; ``x``, ``y`` and ``radius`` are image pixels."""
+    rect = Rect(x, y, 2 * radius * rng.uniform(0.92, 1.08), 2 * radius, float(rng.uniform(0, np.pi)))
+    lobes = np.stack([rng.uniform(0.02, 0.07, size=4), rng.uniform(0, 2 * np.pi, size=4)], axis=1)
+    crown = canvas.blob(rect, lobes=lobes.astype(np.float32))
+    dome = np.sqrt(np.clip(1 - crown.distance**2, 0, 1))
+    lumps = 0.55 * canvas.noise.mottle[crown.window] + 0.2 * canvas.noise.grain[crown.window]
+    top = min(radius * float(rng.uniform(1.3, 2.0)), 17.0)
+    height = top * (0.45 + 0.55 * dome) + lumps * min(1.0, radius / 7)
+    canvas.put(crown, material, height=np.maximum(height, 1).astype(np.float32))
+
+
+def hedge(canvas: Canvas, rect: Rect, *, material: Material, height: float) -> None:
+    """Plant a hedge; ``height`` in image pixels."""
+    shape = canvas.rectangle(rect)
+    canvas.put(shape, material, height=height + np.float32(0.4) * canvas.noise.mottle[shape.window])
+
+
+def pitched_roof(canvas: Canvas, rect: Rect, *, material: Material, eaves: float, hipped: bool) -> None:
+    """Build a house of one ridge along ``rect``; ``eaves`` is their height in image pixels."""
+    shape = canvas.rectangle(rect)
+    inside = rect.width / 2 - np.abs(shape.across)
+    if hipped:
+        inside = np.minimum(inside, rect.length / 2 - np.abs(shape.along))
+    canvas.put(shape, material, height=eaves + np.float32(0.5) * inside)
+
+
+def house(canvas: Canvas, rng: Rng, rect: Rect) -> None:
+    """Build a dwelling inside ``rect``: a main roof, often a wing, at times solar panels."""
+    roof, eaves = pick(rng, textures.PITCHED_ROOFS), float(rng.uniform(5, 8))
+    hipped = bool(rng.random() < 0.6)
+    main = rect.part(0, -0.16 * rect.width, length=rect.length, width=0.66 * rect.width)
+    pitched_roof(canvas, main, material=roof, eaves=eaves, hipped=hipped)
+    if rng.random() < 0.65:
+        side = float(rng.choice([-1, 1])) * 0.27 * rect.length
+        wing = rect.part(side, 0.1 * rect.width, length=0.8 * rect.width, width=0.44 * rect.length, turn=np.pi / 2)
+        pitched_roof(canvas, wing, material=roof, eaves=eaves, hipped=hipped)
+    if rng.random() < 0.2:
+        panels = main.part(0, 0.22 * main.width, length=0.4 * main.length, width=0.28 * main.width)
+        canvas.put(canvas.rectangle(panels), textures.PANEL, height=eaves + 0.22 * main.width)
+
+
+def flat_building(canvas: Canvas, rng: Rng, rect: Rect, *, height: float) -> None:
+    """Build a block with a flat roof, its rim, machines and at times green paint or solar panels."""
+    painted = rng.random() < 0.2
+    roof = pick(rng, textures.GREEN_PAINTS if painted else textures.FLAT_ROOFS)
+    rim = roof._replace(colour=tuple(0.86 * value for value in roof.colour))  # type: ignore[arg-type]
+    canvas.put(canvas.rectangle(rect), rim, height=height)
+    inner = rect.part(0, 0, length=rect.length - 3, width=rect.width - 3)
+    canvas.put(canvas.rectangle(inner), roof, height=height)
+    if rng.random() < 0.3:
+        rows = rect.part(-0.2 * rect.length, 0, length=0.36 * rect.length, width=0.6 * rect.width)
+        canvas.put(canvas.rectangle(rows), textures.PANEL, height=height + 0.6)
+    for _ in range(int(rng.integers(1, 5))):
+        along, across = (float(value) for value in rng.uniform(-0.38, 0.38, size=2))
+        size = float(rng.uniform(3, 7))
+        unit = rect.part(along * rect.length, across * rect.width, length=size, width=0.7 * size)
+        canvas.put(canvas.rectangle(unit), pick(rng, textures.FLAT_ROOFS), height=height + float(rng.uniform(1, 3)))
+
+
+def car(canvas: Canvas, rng: Rng, rect: Rect) -> None:
+    """Park a car; ``rect`` gives its place and direction."""
+    body = rect._replace(length=float(rng.uniform(8, 9.5)), width=4.0)
+    canvas.put(canvas.rectangle(body), pick(rng, textures.CARS), height=2.2)
+    for along in (-0.24, 0.16):
+        pane = body.part(along * body.length, 0, length=1.2, width=3.2)
+        canvas.put(canvas.rectangle(pane), textures.GLASS, height=2.6)
+
+
+def pool(canvas: Canvas, rng: Rng, rect: Rect) -> None:
+    """Dig a swimming pool with a paved rim."""
+    ground(canvas, rect.part(0, 0, length=rect.length + 4, width=rect.width + 4), textures.CONCRETE.tinted(rng))
+    lobes = np.array([[0.05, rng.uniform(0, 6)], [0.05, rng.uniform(0, 6)]], dtype=np.float32)
+    shape = canvas.rectangle(rect) if rng.random() < 0.6 else canvas.blob(rect, lobes=lobes)
+    canvas.put(shape, textures.WATER.tinted(rng))
+
+
+def sports_court(canvas: Canvas, rng: Rng, rect: Rect) -> None:
+    """Paint a court: green or reddish colour with white lines, all of it artificial."""
+    surround, field = pick(rng, textures.GREEN_PAINTS), pick(rng, textures.GREEN_PAINTS)
+    if rng.random() < 0.4:
+        surround = Material((150, 92, 76), grain=0.02, mottle=0.02, patches=0.03).tinted(rng)
+    ground(canvas, rect, surround)
+    inner = rect.part(0, 0, length=0.76 * rect.length, width=0.66 * rect.width)
+    ground(canvas, inner.part(0, 0, length=inner.length + 2, width=inner.width + 2), textures.MARKING)
+    ground(canvas, inner, field)
+    ground(canvas, inner.part(0, 0, length=1.0, width=inner.width), textures.MARKING)
+    ground(canvas, inner.part(0, 0, length=0.5 * inner.length, width=1.0), textures.MARKING)
+
+
+def parking_lot(canvas: Canvas, rng: Rng, rect: Rect) -> None:
+    """Lay out a car park: rows of stalls across ``rect``, some taken, a few trees on islands."""
+    ground(canvas, rect, textures.ASPHALT.tinted(rng))
+    taken = float(rng.uniform(0.25, 0.8))
+    stalls = int((rect.length - 6) / 6)
+    for across in np.arange(-rect.width / 2 + 6, rect.width / 2 - 5, 22):
+        for stall in range(stalls):
+            along = (stall - (stalls - 1) / 2) * 6
+            ground(canvas, rect.part(along - 3, float(across), length=0.8, width=9), textures.MARKING)
+            place = rect.part(along, float(across), length=9, width=4, turn=np.pi / 2)
+            if stall % 7 == 3:
+                crown = pick(rng, textures.TREES)
+                tree(canvas, rng, x=place.x, y=place.y, radius=float(rng.uniform(4, 6)), material=crown)
+            elif rng.random() < taken:
+                car(canvas, rng, place)

@@ -1,0 +1,27 @@
+"""The scope ``mmseg_aux_hrnet`` in mmengine's registry tree: a child of each of mmseg's registries.
+
+The children stay empty, because every class is registered in mmseg's own registry. They are there so that a prefixed
+type, and everything below ``_base_ = 'mmseg_aux_hrnet::...'``, resolves without ``custom_imports``: mmengine imports
+this module by its name when it meets the scope. A kind without a child would be looked up in mmengine's registry, where
+mmseg's classes are not.
+"""
+
+from mmengine.registry import Registry
+from mmseg import registry as mmseg_registry
+
+# A child reads its ancestors' tables but does not have them filled: hence mmseg's modules too.
+LOCATIONS = [
+    'mmseg.models',
+    'mmseg.datasets',
+    'mmseg.engine',
+    'mmseg.evaluation',
+    'mmseg.visualization',
+    'mmseg_aux_hrnet',
+]
+
+
+def _child(parent: Registry) -> Registry:
+    return Registry(parent.name, parent=parent, scope='mmseg_aux_hrnet', locations=LOCATIONS)
+
+
+REGISTRIES: dict[str, Registry] = {name: _child(getattr(mmseg_registry, name)) for name in mmseg_registry.__all__}

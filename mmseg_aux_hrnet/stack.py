@@ -1,0 +1,126 @@
+"""Look at the installed OpenMMLab stack before it is imported, and say in one line what to type if it cannot work."""
+
+import importlib.util
+import re
+from collections.abc import Collection, Mapping
+from importlib.metadata import Distribution
+from pathlib import Path
+
+from mmseg_aux_hrnet.errors import StackError
+
+Release = tuple[int, ...]
+
+# The distributions that put their files into the folder of one module. 'mmseg' on the package index is a tokenizer.
+DISTRIBUTIONS = {
+    'mmengine': ('onedl-mmengine', 'mmengine'),
+    'mmcv': ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'),
+    'mmseg': ('onedl-mmsegmentation', 'mmsegmentation', 'mmseg'),
+}
+LOWEST: dict[str, tuple[Release, str]] = {
+    'onedl-mmengine': ((0, 10, 12), 'fails to load its own checkpoints with current torch'),
+    'onedl-mmsegmentation': ((1, 4), 'fails with numpy 2 and current torch'),
+    'mmsegmentation': ((1, 0), 'has the 0.x interface'),
+}
+# What mmsegmentation 1.x itself asserts of mmcv; the fork has lifted the upper bound.
+MMCV_OF_ORIGINAL: tuple[Release, Release] = ((2, 0), (2, 2))
+INSTALL = 'pip install "onedl-mmengine>=0.10.12" "onedl-mmcv>=2.3.6" "onedl-mmsegmentation>=1.4.2"'
+
+
+def check_stack() -> None:
+    """Check that torch and the OpenMMLab stack are there and may work, without importing them.
+
+    Raises:
+        StackError: one line that says what is wrong and what to type.
+    """
+    modules = {name for name in ('torch', *DISTRIBUTIONS) if _folder(name) is not None}
+    problem = stack_problem(_versions(), modules=modules)
+    if problem is not None:
+        raise StackError(problem)
+
+
+def register_config_scopes() -> None:
+    """Make ``mmseg::`` and ``mmseg_aux_hrnet::`` work in ``_base_`` and ``get_config``, whoever distributes mmseg.
+
+    mmengine knows mmseg by the name of the original distribution: with the fork it says that mmseg is not installed,
+    or has pip install the original over the fork.
+    """
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    MODULE2PACKAGE['mmseg'] = 'mmseg'
+    MODULE2PACKAGE.setdefault('mmseg_aux_hrnet', 'mmseg_aux_hrnet')
+
+
+def stack_problem(versions: Mapping[str, str], *, modules: Collection[str]) -> str | None:
+    """Say what keeps a stack from working, or None.
+
+    Args:
+        versions: version of every installed distribution of the stack. A module without one (a source checkout on the
+            path) is taken as it is.
+        modules: names of the importable modules among torch, mmengine, mmcv and mmseg.
+    """
+    if 'torch' not in modules:
+        return 'torch is not installed; type: pip install torch'
+    families = [versions.keys() & set(names) for names in DISTRIBUTIONS.values()]
+    doubled = {name for family in families if len(family) > 1 for name in family}
+    problem = _overlay(doubled) or _stranger(versions) or _missing(modules) or _misfit(versions)
+    if problem is None:
+        return None
+    remove = sorted(doubled | {name for name in versions if not name.startswith('onedl-')})
+    uninstall = f'pip uninstall -y {" ".join(remove)}, then: ' if remove else ''
+    return f'{problem}; type: {uninstall}{INSTALL}'
+
+
+def _overlay(doubled: Collection[str]) -> str | None:
+    if not doubled:
+        return None
+    return f'{" and ".join(sorted(doubled))} are installed over each other in the same folder'
+
+
+def _stranger(versions: Mapping[str, str]) -> str | None:
+    if 'mmseg' not in versions:
+        return None
+    return 'the distribution mmseg is an unrelated tokenizer, not MMSegmentation'
+
+
+def _missing(modules: Collection[str]) -> str | None:
+    missing = [name for name in DISTRIBUTIONS if name not in modules]
+    return f'{", ".join(missing)} not installed' if missing else None
+
+
+def _misfit(versions: Mapping[str, str]) -> str | None:
+    for name, (lowest, fault) in LOWEST.items():
+        if name in versions and _release(versions[name]) < lowest:
+            return f'{name} {versions[name]} {fault}; {".".join(map(str, lowest))} is the lowest that works'
+    if 'mmsegmentation' not in versions:
+        return None
+    if 'mmcv-lite' in versions:
+        return f'mmsegmentation {versions["mmsegmentation"]} imports operators that mmcv-lite does not have'
+    lowest, end = MMCV_OF_ORIGINAL
+    for name in DISTRIBUTIONS['mmcv']:
+        if name in versions and not lowest <= _release(versions[name]) < end:
+            return f'mmsegmentation {versions["mmsegmentation"]} takes mmcv 2.0 or 2.1, not {name} {versions[name]}'
+    return None
+
+
+def _release(version: str) -> Release:
+    """Return the numbers before any suffix; the standard library has no parser of versions."""
+    match = re.match(r'\d+(?:\.\d+)*', version)
+    return tuple(map(int, match.group().split('.'))) if match else ()
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for module, names in DISTRIBUTIONS.items():
+        folder = _folder(module)
+        here = [item for name in names for item in Distribution.discover(name=name)]
+        # Of distributions in several places, as under --target, only those beside the imported module matter.
+        beside = [item for item in here if folder is not None and Path(str(item.locate_file(''))).resolve() == folder]
+        found |= {re.sub('[-_.]+', '-', item.metadata['Name']).lower(): item.version for item in beside or here}
+    return found
+
+
+def _folder(module: str) -> Path | None:
+    """Return the folder that holds the package, or None where an import would fail."""
+    spec = importlib.util.find_spec(module)
+    # A folder left behind by an uninstall imports as an empty namespace package, which has no origin.
+    return Path(spec.origin).resolve().parent.parent if spec is not None and spec.origin is not None else None

@@ -1,0 +1,84 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MessageHub
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from PIL import Image
+from torch import nn
+
+from mmseg_aux_hrnet.engine import ClassCountHook, CurveHook, OverlayHook
+from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
+from mmseg_aux_hrnet.errors import ConfigError
+
+META = dict(classes=('background', 'green'), palette=[[0, 0, 0], [128, 0, 0]])
+
+
+def head(num_classes):
+    module = nn.Identity()
+    module.num_classes = num_classes
+    return module
+
+
+def segmentor(main=2, auxiliary=(2, 2)):
+    model = nn.Module()
+    model.decode_head = head(main)
+    model.auxiliary_head = nn.ModuleList(head(n) for n in auxiliary)
+    return model
+
+
+def loader(**meta):
+    return SimpleNamespace(dataset=SimpleNamespace(metainfo={**META, **meta}))
+
+
+@pytest.mark.parametrize(
+    ('model', 'message'),
+    [
+        (segmentor(main=19), 'decode_head predicts 19 classes but the data set has 2'),
+        (segmentor(auxiliary=(2, 3)), r'auxiliary_head\[1\] predicts 3'),
+    ],
+)
+def test_class_count_hook_names_the_head(model, message):
+    runner = SimpleNamespace(model=model, train_dataloader=loader(), val_dataloader=loader(), test_dataloader=loader())
+    for start in (ClassCountHook().before_train, ClassCountHook().before_val, ClassCountHook().before_test):
+        with pytest.raises(ConfigError, match=message):
+            start(runner)
+
+
+def test_class_count_hook_lets_matching_heads_pass():
+    wrapped = nn.Module()
+    wrapped.module = segmentor()
+    assert len(heads(wrapped)) == 3
+    ClassCountHook().before_train(SimpleNamespace(model=wrapped, train_dataloader=loader()))
+    with pytest.raises(ConfigError, match='1'):
+        ClassCountHook().before_train(SimpleNamespace(model=wrapped, train_dataloader=loader(classes=('green',))))
+
+
+def test_curve_hook_draws_after_validation_and_keeps_its_steps(tmp_path):
+    hub = MessageHub('test_curve_hook')
+    runner = SimpleNamespace(message_hub=hub, iter=2, work_dir=str(tmp_path), experiment_name='demo')
+    hook = CurveHook(figures=('IoU.green', 'absent'))
+    hook.after_val_epoch(runner)  # before any loss there is nothing to draw
+    assert not (tmp_path / 'training_curve.png').exists()
+    for loss in (1.0, 0.5):
+        hub.update_scalar('train/loss', loss)
+    hub.update_scalar('val/IoU.green', 30.0)
+    runner.iter = 4
+    hook.after_val_epoch(runner)
+    assert (tmp_path / 'training_curve.png').stat().st_size > 1000
+    assert hub.get_info('curve_steps') == [2, 4]
+
+
+def test_overlay_hook_writes_a_picture_per_image(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (32, 48, 3)).astype(np.uint8)
+    Image.fromarray(image).save(tmp_path / 'tile.jpg')
+    classes = torch.zeros(1, 32, 48, dtype=torch.long)
+    sample = SegDataSample(pred_sem_seg=PixelData(data=classes), metainfo={'img_path': str(tmp_path / 'tile.jpg')})
+    runner = SimpleNamespace(test_dataloader=loader())
+    hook = OverlayHook(str(tmp_path / 'pictures'))
+    hook.before_test(runner)
+    hook.after_test_iter(runner, 0, outputs=[sample])
+    assert [p.name for p in (tmp_path / 'pictures').iterdir()] == ['tile.png']
+    assert Image.open(tmp_path / 'pictures/tile.png').width == 2 * 48 + 6

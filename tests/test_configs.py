@@ -1,0 +1,82 @@
+"""Every leaf config builds its model, and the model learns from one step."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.structures import PixelData
+from mmseg.registry import DATASETS, MODELS
+from mmseg.structures import SegDataSample
+
+REPO = Path(__file__).resolve().parents[1]
+LEAVES = sorted((REPO / 'configs').glob('*/*.py'))
+LEAVES = [leaf for leaf in LEAVES if leaf.parent.name != '_base_']
+
+
+def build(config):
+    config.model.backbone.init_cfg = None  # the real weights are on the network
+    torch.manual_seed(0)
+    return MODELS.build(config.model)
+
+
+def batch(classes, size=(64, 64)):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, classes, (2, 1, *size), generator=generator)
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=label), metainfo={'img_shape': size}) for label in labels]
+    return torch.randn(2, 3, *size, generator=generator), samples
+
+
+def test_there_are_leaves():
+    assert len(LEAVES) >= 17
+
+
+@pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
+def test_leaf_builds_and_runs_forward_and_backward(leaf):
+    config = Config.fromfile(leaf)
+    model = build(config).train()
+    inputs, samples = batch(model.decode_head.num_classes)
+    losses = {key: value for key, value in model.loss(inputs, samples).items() if 'loss' in key}
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(value) for value in losses.values())
+    assert len({key.split('.')[0] for key in losses}) == (3 if 'aux' in leaf.stem else 1)
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+@pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
+def test_leaf_is_short_and_names_what_exists(leaf):
+    config = Config.fromfile(leaf)
+    classes = DATASETS.get(config.train_dataloader.dataset.type).METAINFO['classes']
+    assert len(leaf.read_text().splitlines()) <= 40
+    assert config.model.decode_head.num_classes == len(classes)
+    assert config.default_hooks.checkpoint.save_best in {'mDice', *(f'IoU.{name}' for name in classes)}
+    assert config.model.data_preprocessor.size == tuple(config.crop_size)
+
+
+def test_reference_leaves_have_the_published_recipe():
+    config = Config.fromfile(REPO / 'configs/hrnet/fcn_aux-hr48_256x512_80k_singlegreen-reference.py')
+    heads = [config.model.decode_head, *config.model.auxiliary_head]
+    model = build(config)
+    assert [head.loss_decode[0].type for head in heads] == ['ReferenceDiceLoss'] * 3
+    assert [head.channels for head in (model.decode_head, *model.auxiliary_head)] == [720, 672, 576]
+    assert [h.loss_decode[0].loss_weight for h in model.auxiliary_head] == [0.4, 0.4]
+    assert round(sum(p.numel() for p in model.parameters()) / 1e6, 1) == 66.6
+    assert config.model.data_preprocessor.mean == [62.14484866, 67.69474223, 65.19883835]
+    assert (config.train_cfg.max_iters, config.train_dataloader.batch_size) == (80000, 2)
+
+
+def test_state_dict_keys_are_those_of_the_reference():
+    keys = build(Config.fromfile(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')).state_dict()
+    assert len(keys) == 450
+    assert {key.rsplit('.', 1)[0] for key in keys if not key.startswith('backbone.')} == {
+        f'{head}.{layer}'
+        for head in ('decode_head', 'auxiliary_head.0', 'auxiliary_head.1')
+        for layer in ('convs.0.conv', 'convs.0.bn', 'conv_seg')
+    }
+
+
+def test_urbanisation_scales_are_those_of_the_official_code():
+    config = Config.fromfile(REPO / 'configs/hrnet/fcn_hr18s-v1_1024x1024_20e_urbanisation.py')
+    scales = config.train_pipeline[2].scales
+    assert (len(scales), scales[0], scales[-1]) == (17, (1024, 1024), (4300, 4300))
+    assert config.model.decode_head.loss_decode[0].class_weight == [0.5, 2.0]

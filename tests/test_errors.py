@@ -1,0 +1,33 @@
+import pytest
+
+from mmseg_aux_hrnet import errors
+
+
+@pytest.mark.parametrize(
+    ('text', 'expected'),
+    [
+        ('a.png is broken', 'a.png is broken'),
+        ('two\nlines', 'two lines'),
+        (
+            'Caught LabelError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n'
+            '  File "x.py"\nmmseg_aux_hrnet.errors.LabelError: a.png: value 7 is no class\n',
+            'a.png: value 7 is no class',
+        ),
+    ],
+)
+def test_one_line(text, expected):
+    assert errors.one_line(errors.LabelError(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ('error', 'builtin'),
+    [
+        ('ConfigError', ValueError),
+        ('LabelError', ValueError),
+        ('CheckpointError', RuntimeError),
+        ('StackError', ImportError),
+    ],
+)
+def test_errors_share_a_root_and_are_builtins(error, builtin):
+    assert issubclass(getattr(errors, error), errors.AuxHRNetError)
+    assert issubclass(getattr(errors, error), builtin)

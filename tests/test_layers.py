@@ -1,0 +1,89 @@
+"""Who may import whom: the table of docs/architecture.md, enforced on the source."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / 'mmseg_aux_hrnet'
+# module or sub-package: (ours, others) that it may import beside itself and the standard library
+TABLE = {
+    '__init__': ('datasets engine evaluation models quiet stack version', ''),
+    'complexity': ('models', 'mmseg torch'),
+    'datasets': ('errors splits', 'PIL mmcv mmseg numpy'),
+    'demo': ('datasets errors label_png splits', 'PIL numpy'),
+    'engine': ('errors visualization', 'PIL mmengine mmseg numpy torch'),
+    'errors': ('', ''),
+    'evaluation': ('errors label_png', 'mmengine mmseg numpy rich torch'),
+    'label_png': ('errors', 'PIL numpy'),
+    'models': ('errors weights', 'mmengine mmseg torch'),
+    'quiet': ('', ''),
+    'registry': ('', 'mmengine mmseg'),
+    'run_config': ('errors', 'mmengine mmseg'),
+    'split_layouts': ('errors splits', ''),
+    'splits': ('errors', ''),
+    'stack': ('errors', 'mmengine'),
+    'version': ('', ''),
+    'visualization': ('errors', 'PIL matplotlib numpy'),
+    'weights': ('errors', 'mmengine numpy torch'),
+}
+MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)
+SCRIPTS = [ROOT / 'split.py', *sorted((ROOT / 'tools').glob('*.py'))]
+
+
+def imported(nodes: list[ast.AST]) -> set[str]:
+    """Return what import statements name: 'PACKAGE.unit' for ours, the top-level package for the rest."""
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module == PACKAGE.name:
+            names |= {f'{PACKAGE.name}.{alias.name}' for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add('.' * node.level + (node.module or ''))
+    return {'.'.join(name.split('.')[: 2 if name.startswith(PACKAGE.name) else 1]) for name in names}
+
+
+def forbidden(unit: str, source: str) -> set[str]:
+    """Return the imports anywhere in the source that the table does not grant to the unit."""
+    ours, others = (names.split() for names in TABLE[unit])
+    allowed = {f'{PACKAGE.name}.{name}' for name in (unit, *ours)} | {*others, *sys.stdlib_module_names}
+    return imported(list(ast.walk(ast.parse(source)))) - allowed
+
+
+@pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_imports_what_the_table_grants(path):
+    unit = path.relative_to(PACKAGE).parts[0].removesuffix('.py')
+    assert unit in TABLE, f'{unit} is new: enter it in the table here and in docs/architecture.md'
+    assert not forbidden(unit, path.read_text(encoding='utf-8'))
+
+
+def test_table_has_no_dead_rows():
+    assert set(TABLE) == {path.relative_to(PACKAGE).parts[0].removesuffix('.py') for path in MODULES}
+
+
+@pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
+def test_help_of_scripts_needs_the_standard_library_only(path):
+    assert imported(ast.parse(path.read_text(encoding='utf-8')).body) <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    ('unit', 'source', 'named'),
+    [
+        ('models', 'from mmseg_aux_hrnet.engine.hooks import CurveHook', {'mmseg_aux_hrnet.engine'}),
+        ('models', 'from mmseg_aux_hrnet import engine, errors', {'mmseg_aux_hrnet.engine'}),
+        ('models', 'import mmseg_aux_hrnet.datasets', {'mmseg_aux_hrnet.datasets'}),
+        ('models', 'def late():\n    import rasterio.windows', {'rasterio'}),
+        ('models', 'from ..engine import hooks', {''}),
+        ('evaluation', 'import tools.train, split', {'tools', 'split'}),
+        (
+            'models',
+            'import os.path\nfrom mmseg.registry import MODELS\nfrom mmseg_aux_hrnet.models import losses',
+            set(),
+        ),
+    ],
+)
+def test_forbidden_import_is_seen(unit, source, named):
+    assert forbidden(unit, source) == named

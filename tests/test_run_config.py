@@ -1,0 +1,125 @@
+import pytest
+from mmengine.config import Config
+
+from mmseg_aux_hrnet import run_config
+from mmseg_aux_hrnet.errors import ConfigError
+
+
+def test_options_are_read_as_mmengine_reads_them():
+    got = run_config.parse_options(['a.b=3', 'c=[1,2]', 'd=x', 'e=True'])
+    assert got == {'a.b': 3, 'c': [1, 2], 'd': 'x', 'e': True}
+    assert run_config.parse_options([]) == {}
+
+
+def test_an_option_without_value_raises():
+    with pytest.raises(ConfigError, match='KEY=VALUE'):
+        run_config.parse_options(['a.b'])
+
+
+@pytest.mark.parametrize(('text', 'message'), [(None, 'not a file'), ('a = (', 'cannot be read')])
+def test_unreadable_configs_raise(tmp_path, text, message):
+    path = tmp_path / 'c.py'
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        run_config.load_config(path)
+
+
+def test_work_dir_is_named_after_the_config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = Config()
+    assert run_config.set_work_dir(config, None, name='demo').resolve() == (tmp_path / 'work_dirs' / 'demo').resolve()
+    assert (tmp_path / config.work_dir).is_dir()
+
+
+def test_unwritable_work_dir_raises(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(ConfigError, match='file.*--work-dir'):
+        run_config.set_work_dir(Config(), str(tmp_path / 'file' / 'x'), name='demo')
+
+
+def test_data_root_reaches_every_loader_and_nested_data_sets():
+    leaf = dict(type='A', data_root='old')
+    config = Config(
+        dict(
+            train_dataloader=dict(dataset=dict(type='ConcatDataset', datasets=[leaf, dict(leaf)])),
+            val_dataloader=dict(dataset=dict(type='RepeatDataset', dataset=dict(leaf))),
+            test_dataloader=dict(dataset=dict(leaf)),
+        )
+    )
+    run_config.set_data_root(config, 'new')
+    train, val, test = (config[name].dataset for name in run_config.DATALOADERS)
+    assert [d.data_root for d in (*train.datasets, val.dataset, test)] == ['new'] * 4
+
+
+def model_config():
+    return Config(dict(model=dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='usual')))))
+
+
+def test_pretrained(tmp_path):
+    config = model_config()
+    run_config.set_pretrained(config, None)
+    assert config.model.backbone.init_cfg.checkpoint == 'usual'
+    (tmp_path / 'w.pth').touch()
+    run_config.set_pretrained(config, str(tmp_path / 'w.pth'))
+    assert config.model.backbone.init_cfg.checkpoint == str(tmp_path / 'w.pth')
+    run_config.set_pretrained(config, 'none')
+    assert config.model.backbone.init_cfg is None
+    with pytest.raises(ConfigError, match='w2.pth is not a file'):
+        run_config.set_pretrained(config, str(tmp_path / 'w2.pth'))
+
+
+def test_resume_needs_no_pretrained_weights(tmp_path):
+    config = model_config()
+    run_config.set_resume(config, tmp_path / 'iter_1.pth')
+    assert (config.resume, config.load_from) == (True, str(tmp_path / 'iter_1.pth'))
+    assert config.model.backbone.init_cfg is None
+
+
+@pytest.mark.parametrize(
+    ('has_labels', 'out', 'types'),
+    [
+        (True, None, ['ConfusionMetric']),
+        (True, 'x', ['ConfusionMetric', 'PredictionWriter']),
+        (False, 'x', ['PredictionWriter']),
+    ],
+)
+def test_evaluators(has_labels, out, types):
+    config = Config(dict(test_evaluator=dict(type='ConfusionMetric')))
+    run_config.set_evaluators(config, has_labels=has_labels, out=out)
+    assert [evaluator.type for evaluator in config.test_evaluator] == types
+
+
+def test_scales():
+    assert run_config.parse_scales('0.5,0.75,1.0') == (0.5, 0.75, 1.0)
+
+
+@pytest.mark.parametrize('text', ['0', '1,-1', 'a', '', '1,,2', 'inf', 'nan'])
+def test_wrong_scales_raise(text):
+    with pytest.raises(ConfigError, match='--scales'):
+        run_config.parse_scales(text)
+
+
+@pytest.mark.parametrize(
+    ('resize', 'expected'),
+    [
+        ([dict(type='Resize', scale=(100, 50), keep_ratio=True)], [dict(scale=(50, 25)), dict(scale=(100, 50))]),
+        ([], [dict(scale_factor=0.5), dict(scale_factor=1.0)]),
+    ],
+)
+def test_test_time_augmentation(resize, expected):
+    steps = [dict(type='LoadImageFromFile'), *resize, dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
+    config = Config(dict(model=dict(type='M'), test_dataloader=dict(dataset=dict(pipeline=steps))))
+    run_config.set_test_time_augmentation(config, scales=(0.5, 1.0), flip=True)
+    loader, augment = config.test_dataloader.dataset.pipeline
+    scaled, flips, *rest = augment.transforms
+    assert [{**s, 'type': 'Resize', 'keep_ratio': True, **e} == s for s, e in zip(scaled, expected, strict=True)] == [
+        True
+    ] * 2
+    assert [flip.prob for flip in flips] == [0.0, 1.0]
+    assert [step[0].type for step in rest] == ['LoadAnnotations', 'PackSegInputs']
+    assert (loader.type, config.model.type, config.model.module.type) == (
+        'LoadImageFromFile',
+        'ProbabilityTTAModel',
+        'M',
+    )

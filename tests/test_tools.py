@@ -1,0 +1,239 @@
+"""The reference commands, run as a user runs them, on a data set of eight small tiles."""
+
+import contextlib
+import importlib.util
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests_support import write_green_root
+
+from mmseg_aux_hrnet.weights import read_checkpoint
+
+REPO = Path(__file__).resolve().parents[1]
+CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
+TOOLS = ('tools/train.py', 'tools/test.py', 'tools/complexity.py', 'tools/make_demo_data.py', 'split.py')
+SMALL = [
+    'train_cfg.max_iters=20',
+    'train_cfg.val_interval=10',
+    'default_hooks.checkpoint.interval=10',
+    'default_hooks.logger.interval=5',
+    'train_dataloader.batch_size=2',
+    'train_pipeline.3.crop_size=(64,64)',
+    'train_dataloader.dataset.pipeline.2.scale=(96,64)',
+    'train_dataloader.dataset.pipeline.3.crop_size=(64,64)',
+    'model.data_preprocessor.size=(64,64)',
+    'val_dataloader.dataset.pipeline.1.scale=(96,64)',
+    'test_dataloader.dataset.pipeline.1.scale=(96,64)',
+    'test_pipeline.1.scale=(96,64)',
+    *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')),
+    *(f'{part}_dataloader.persistent_workers=False' for part in ('train', 'val', 'test')),
+]
+
+
+def run(tool, *args, options=SMALL):
+    env = {**os.environ, 'PYTHONPATH': str(REPO), 'OMP_NUM_THREADS': '1'}
+    options = ['--cfg-options', *options] if options else []
+    command = [sys.executable, str(REPO / tool), *map(str, args), *options]
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=600)
+
+
+def refusal(tool, *args, options=SMALL):
+    """Run a tool in this process and return the one line by which it refuses."""
+    spec = importlib.util.spec_from_file_location('tool', REPO / tool)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    options = ['--cfg-options', *options] if options else []
+    stderr = io.StringIO()
+    with contextlib.redirect_stderr(stderr):
+        assert module.main([*map(str, args), *options]) == 2
+    return only_line(stderr.getvalue())
+
+
+def only_line(stderr):
+    """Return the one line that starts with ``error:``; there is no traceback beside it."""
+    lines = [line for line in stderr.splitlines() if line.startswith('error: ')]
+    assert 'Traceback' not in stderr
+    assert len(lines) == 1, stderr[-2000:]
+    return lines[0]
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """A work dir after 20 iterations, and the data it saw."""
+    root = tmp_path_factory.mktemp('data')
+    write_green_root(root)
+    work_dir = tmp_path_factory.mktemp('work')
+    result = run('tools/train.py', CONFIG, '--data-root', root, '--work-dir', work_dir, '--seed', 0)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return root, work_dir, result.stdout
+
+
+def test_training_leaves_checkpoints_a_curve_and_a_table(trained):
+    _, work_dir, output = trained
+    names = {path.name for path in work_dir.iterdir()}
+    assert {'iter_10.pth', 'iter_20.pth', 'training_curve.png', 'last_checkpoint'} <= names
+    assert any(name.startswith('best_IoU.green_iter_') for name in names)
+    assert '| green *' in output
+    assert 'IoU.green' in output
+
+
+def test_checkpoints_load_without_running_code(trained):
+    _, work_dir, _ = trained
+    for path in work_dir.glob('*.pth'):
+        content = read_checkpoint(path)  # weights_only=True and the smallest allow-list
+        assert content['message_hub'] is not None
+        assert len(content['state_dict']) == 450
+    assert isinstance(content['meta']['dataset_meta']['classes'], tuple)
+
+
+def test_resuming_goes_on_where_it_stopped(trained, tmp_path):
+    root, work_dir, _ = trained
+    more = [*SMALL, 'train_cfg.max_iters=22', 'train_cfg.val_interval=22']
+    result = run(
+        'tools/train.py', CONFIG, '--data-root', root, '--work-dir', tmp_path, '--resume', work_dir / 'iter_20.pth',
+        options=[*more, 'default_hooks.checkpoint.interval=22'],
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert 'resumed epoch: 0, iter: 20' in result.stdout
+    assert 'Could not safely load' not in result.stdout + result.stderr
+    assert read_checkpoint(tmp_path / 'iter_22.pth')['meta']['iter'] == 22
+
+
+def test_testing_prints_the_table_and_writes_maps_and_pictures(trained, tmp_path):
+    root, work_dir, _ = trained
+    result = run(
+        'tools/test.py', CONFIG, work_dir, '--eval', 'mIoU', 'mDice', 'mFscore', '--data-root', root,
+        '--work-dir', tmp_path / 'w', '--out', tmp_path / 'out', '--show-dir', tmp_path / 'show',
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    last = result.stdout.strip().splitlines()[-1].split()
+    assert [last[0], last[2], last[4]] == ['mIoU', 'mDice', 'mFscore']
+    assert last[3] == last[5]
+    label_map = Image.open(tmp_path / 'out' / 'test_0.png')
+    assert (label_map.mode, label_map.size, label_map.getpalette()[:6]) == ('P', (96, 64), [0, 0, 0, 128, 0, 0])
+    assert sorted(p.name for p in (tmp_path / 'show').iterdir()) == ['test_0.png', 'test_1.png']
+
+
+def test_scales_and_flip(trained, tmp_path):
+    root, work_dir, _ = trained
+    result = run(
+        'tools/test.py', CONFIG, work_dir / 'iter_20.pth', '--data-root', root, '--work-dir', tmp_path,
+        '--scales', '0.5,1.0', '--flip',
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert 'mIoU' in result.stdout.strip().splitlines()[-1]
+
+
+def test_an_image_only_list_gives_predictions_and_no_figures(trained, tmp_path):
+    root, work_dir, _ = trained
+    (root / 'splits/only.lst').write_text('rawdata/test/test_1.png\n')
+    result = run(
+        'tools/test.py', CONFIG, work_dir, '--data-root', root, '--work-dir', tmp_path,
+        options=[*SMALL, 'test_dataloader.dataset.ann_file=splits/only.lst'],
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert 'no labels' in result.stdout.strip().splitlines()[-1]
+    prediction = np.asarray(Image.open(tmp_path / 'predictions' / 'test_1.png'))
+    assert prediction.shape == (64, 96)
+    assert set(np.unique(prediction)) <= {0, 1}
+
+
+@pytest.mark.parametrize(
+    ('args', 'message'),
+    [
+        (['--data-root', 'nowhere'], 'data root nowhere is no folder'),
+        (['--work-dir', str(Path(__file__) / 'x')], 'cannot be written'),
+        (['--pretrained', 'nowhere.pth'], 'nowhere.pth is not a file'),
+        (['--resume', 'nowhere.pth'], 'nowhere.pth is not a file'),
+    ],
+)
+def test_train_refuses(trained, tmp_path, args, message):
+    root, _, _ = trained
+    defaults = ['--data-root', root, '--work-dir', tmp_path / 'w']
+    assert message in refusal('tools/train.py', CONFIG, *defaults, *args)
+
+
+def test_train_refuses_missing_imagenet_weights_offline(trained, tmp_path, monkeypatch):
+    root, _, _ = trained
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'hub'))
+    nobody_listens = 'http://127.0.0.1:9/hrnetv2_w18-00eb2006.pth'
+    defaults = ['--data-root', root, '--work-dir', tmp_path / 'w']
+    line = refusal('tools/train.py', CONFIG, *defaults, '--pretrained', nobody_listens)
+    assert 'hrnetv2_w18-00eb2006.pth' in line
+    assert '--pretrained none' in line
+
+
+def break_one_label(root):
+    path = root / 'labeldata/train/train_0.png'
+    Image.fromarray(np.full((64, 96, 3), 200, np.uint8)).save(path)
+
+
+def test_a_fault_in_a_worker_process_is_one_line(tmp_path):
+    write_green_root(tmp_path / 'data')
+    break_one_label(tmp_path / 'data')
+    options = [option for option in SMALL if 'workers' not in option]
+    defaults = ['--data-root', tmp_path / 'data', '--work-dir', tmp_path / 'w']
+    result = run('tools/train.py', CONFIG, *defaults, options=options)
+    assert result.returncode == 2
+    line = only_line(result.stderr)
+    assert 'train_0.png: pixels are of mode RGB' in line
+    assert "label_format to 'colour'" in line
+
+
+@pytest.mark.parametrize(
+    ('args', 'message'),
+    [
+        (['--eval', 'mIuO'], '--eval mIuO is unknown: use mIoU'),
+        (['--scales', '0'], '--scales 0: give positive numbers'),
+        (['--data-root', 'nowhere'], 'data root nowhere is no folder'),
+    ],
+)
+def test_test_refuses(trained, tmp_path, args, message):
+    root, work_dir, _ = trained
+    defaults = ['--data-root', root, '--work-dir', tmp_path]
+    assert message in refusal('tools/test.py', CONFIG, work_dir, *defaults, *args)
+
+
+def test_test_refuses_a_checkpoint_of_another_architecture(trained, tmp_path):
+    root, work_dir, _ = trained
+    other = CONFIG.replace('aux-hr18s-v1_256x256_1500it', 'hr18_256x512_80k')
+    defaults = ['--data-root', root, '--work-dir', tmp_path]
+    line = refusal('tools/test.py', other, work_dir, *defaults, options=[])
+    assert 'missing (backbone.' in line
+    assert 'other shape' in line
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_help_imports_nothing_heavy(tool):
+    code = (
+        'import runpy, sys\n'
+        f'sys.argv = [{str(REPO / tool)!r}, "--help"]\n'
+        'try:\n    runpy.run_path(sys.argv[0], run_name="__main__")\nexcept SystemExit: pass\n'
+        'print(sorted({"torch", "mmseg", "mmengine", "numpy"} & set(sys.modules)))'
+    )
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60)
+    assert result.stdout.strip().splitlines()[-1] == '[]'
+    assert 'usage' in result.stdout
+
+
+def test_a_checkpoint_predicts_through_mmsegs_own_functions(trained):
+    from mmseg.apis import MMSegInferencer, inference_model, init_model
+
+    root, work_dir, _ = trained
+    path = str(root / 'rawdata/test/test_0.png')
+    config = str(next(work_dir.glob('*.py')))
+    model = init_model(config, str(work_dir / 'iter_20.pth'), device='cpu')
+    array = np.asarray(Image.open(path))[..., ::-1]
+    by_path = inference_model(model, path).pred_sem_seg.data
+    inferencer = MMSegInferencer(model=config, weights=str(work_dir / 'iter_20.pth'), device='cpu')
+    by_inferencer = inferencer(path, return_datasamples=True).pred_sem_seg.data
+    assert by_path.shape == (1, 64, 96)
+    assert torch.equal(by_path, by_inferencer)
+    assert torch.equal(by_path, inference_model(model, array).pred_sem_seg.data)

@@ -1,0 +1,55 @@
+import numpy as np
+
+from mmseg_aux_hrnet.visualization import panels, side_by_side
+from mmseg_aux_hrnet.visualization.overlay import (
+    CAPTION_HEIGHT,
+    CORRECT,
+    FALSE_ALARM,
+    GAP,
+    MISSED,
+    blend,
+    overlay_classes,
+    overlay_errors,
+)
+
+PALETTE = [[0, 0, 0], [128, 0, 0]]
+GREY = np.full((2, 3, 3), 100, np.uint8)
+
+
+def mixed(colour):
+    return [round(0.45 * 100 + 0.55 * c) for c in colour]
+
+
+def test_blend_touches_the_mask_only():
+    out = blend(GREY, np.array([[1, 0, 0], [0, 0, 0]], bool), (200, 0, 100), opacity=0.5)
+    assert out[0, 0].tolist() == [150, 50, 100]
+    assert (out.reshape(-1, 3)[1:] == 100).all()
+
+
+def test_background_stays_bare():
+    classes = np.array([[0, 1, 0], [0, 0, 0]], np.uint8)
+    out = overlay_classes(GREY, classes, PALETTE)
+    assert out[0, 1].tolist() == mixed(PALETTE[1])
+    assert (out[0, [0, 2]] == 100).all()
+
+
+def test_errors_have_their_colours_and_ignored_pixels_none():
+    prediction = np.array([[1, 1, 0], [0, 1, 0]], np.uint8)
+    label = np.array([[1, 0, 1], [0, 255, 255]], np.uint8)
+    out = overlay_errors(GREY, prediction, label)
+    assert [out[0, i].tolist() for i in range(3)] == [mixed(c) for c in (CORRECT, FALSE_ALARM, MISSED)]
+    assert (out[1] == 100).all()
+
+
+def test_side_by_side_keeps_the_pixels_below_the_captions():
+    label = np.array([[1, 0, 1], [0, 0, 0]], np.uint8)
+    row = panels(GREY, label, label, palette=PALETTE, classes=('background', 'green'))
+    picture = side_by_side(row)
+    assert picture.shape == (2 + CAPTION_HEIGHT, 3 * 3 + 2 * GAP, 3)
+    assert (picture[CAPTION_HEIGHT:, :3] == GREY).all()
+    assert (picture[CAPTION_HEIGHT:, 2 * (3 + GAP) :] == row[2].pixels).all()
+
+
+def test_without_label_there_are_two_panels():
+    row = panels(GREY, np.zeros((2, 3), np.uint8), None, palette=PALETTE, classes=('background', 'green'))
+    assert [panel.caption[0][0] for panel in row] == ['image', 'prediction:']
