@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from tests_support import write_green_root
 
+from mmseg_aux_hrnet.models import HRNetV2
 from mmseg_aux_hrnet.weights import read_checkpoint
 
 REPO = Path(__file__).resolve().parents[1]
@@ -70,8 +71,12 @@ def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp('data')
     write_green_root(root)
     work_dir = tmp_path_factory.mktemp('work')
-    result = run('tools/train.py', CONFIG, '--data-root', root, '--work-dir', work_dir, '--seed', 0)
+    start = tmp_path_factory.mktemp('weights') / 'imagenet.pth'
+    torch.save(HRNetV2('w18_small_v1').state_dict(), start)
+    defaults = ['--data-root', root, '--work-dir', work_dir, '--seed', 0]
+    result = run('tools/train.py', CONFIG, *defaults, '--pretrained', start)
     assert result.returncode == 0, result.stderr[-3000:]
+    assert f'backbone weights: {start}' in result.stdout
     return root, work_dir, result.stdout
 
 
