@@ -29,6 +29,9 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         config.merge_from_dict(options or {})
     except Exception as error:  # a config is a program: it can fail in any way
         raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
+    for loader in DATALOADERS:
+        if config.get(loader) is not None and config[loader].get('num_workers', 0) == 0:
+            config[loader].persistent_workers = False  # torch refuses to keep workers that are not there
     return config
 
 

@@ -123,3 +123,10 @@ def test_test_time_augmentation(resize, expected):
         'ProbabilityTTAModel',
         'M',
     )
+
+
+def test_loading_without_workers_keeps_none(tmp_path):
+    (tmp_path / 'c.py').write_text('test_dataloader = dict(num_workers=2, persistent_workers=True)')
+    assert run_config.load_config(tmp_path / 'c.py').test_dataloader.persistent_workers
+    options = {'test_dataloader.num_workers': 0}
+    assert not run_config.load_config(tmp_path / 'c.py', options).test_dataloader.persistent_workers

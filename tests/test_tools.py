@@ -34,7 +34,6 @@ SMALL = [
     'test_dataloader.dataset.pipeline.1.scale=(96,64)',
     'test_pipeline.1.scale=(96,64)',
     *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')),
-    *(f'{part}_dataloader.persistent_workers=False' for part in ('train', 'val', 'test')),
 ]
 
 
