@@ -13,6 +13,7 @@ Colour = tuple[int, int, int]
 
 CAPTION_HEIGHT = 26  # pixels
 GAP = 6  # pixels between panels
+PANEL_WIDTH = 300  # pixels at least, for the words above
 FONT_SIZE = 14
 INK: Colour = (40, 40, 40)
 PAPER: Colour = (255, 255, 255)
@@ -63,8 +64,11 @@ def panels(
 ) -> list[Panel]:
     """Return image, reference and prediction side by side; without a label, image and prediction.
 
-    With two classes and a label the prediction is coloured by its errors, otherwise by class.
+    With two classes and a label the prediction is coloured by its errors, otherwise by class. The foreground of two
+    classes has the colour of what is correct, so that reference and prediction compare at a glance.
     """
+    if len(classes) == 2:
+        palette = (palette[0], CORRECT)
     names = tuple((name, (c[0], c[1], c[2])) for name, c in zip(classes[1:], palette[1:], strict=True))
     row = [Panel(image, (('image', INK),))]
     if label is not None:
@@ -76,7 +80,8 @@ def panels(
 
 
 def side_by_side(row: Sequence[Panel]) -> RGB:
-    """Return the panels, all of one height, in one picture with their captions."""
+    """Return the panels, all of one size, in one picture with their captions; small ones are enlarged to hold them."""
+    row = [Panel(_enlarge(panel.pixels), panel.caption) for panel in row]
     height = row[0].pixels.shape[0] + CAPTION_HEIGHT
     width = sum(panel.pixels.shape[1] for panel in row) + GAP * (len(row) - 1)
     canvas = Image.new('RGB', (width, height), PAPER)
@@ -86,6 +91,11 @@ def side_by_side(row: Sequence[Panel]) -> RGB:
         _write_caption(canvas, panel.caption, left=left)
         left += panel.pixels.shape[1] + GAP
     return np.asarray(canvas)
+
+
+def _enlarge(pixels: RGB) -> RGB:
+    factor = -(-PANEL_WIDTH // pixels.shape[1])
+    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def _write_caption(canvas: Image.Image, words: Sequence[tuple[str, Colour]], *, left: int) -> None:

@@ -45,11 +45,12 @@ def test_side_by_side_keeps_the_pixels_below_the_captions():
     label = np.array([[1, 0, 1], [0, 0, 0]], np.uint8)
     row = panels(GREY, label, label, palette=PALETTE, classes=('background', 'green'))
     picture = side_by_side(row)
-    assert picture.shape == (2 + CAPTION_HEIGHT, 3 * 3 + 2 * GAP, 3)
-    assert (picture[CAPTION_HEIGHT:, :3] == GREY).all()
-    assert (picture[CAPTION_HEIGHT:, 2 * (3 + GAP) :] == row[2].pixels).all()
+    assert picture.shape == (2 * 100 + CAPTION_HEIGHT, 3 * 300 + 2 * GAP, 3)  # 3 pixels become 300
+    assert (picture[CAPTION_HEIGHT:, :300] == GREY[0, 0]).all()
+    assert (picture[CAPTION_HEIGHT::100, 2 * (300 + GAP) :: 100] == row[2].pixels).all()
 
 
 def test_without_label_there_are_two_panels():
-    row = panels(GREY, np.zeros((2, 3), np.uint8), None, palette=PALETTE, classes=('background', 'green'))
+    row = panels(GREY, np.ones((2, 3), np.uint8), None, palette=PALETTE, classes=('background', 'green'))
+    assert row[1].pixels[0, 0].tolist() == mixed(CORRECT)
     assert [panel.caption[0][0] for panel in row] == ['image', 'prediction:']
