@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.registry import init_default_scope
 from tests_support import write_green_root
 
@@ -10,6 +11,8 @@ import mmseg_aux_hrnet  # noqa: F401  # registers every class
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / 'shared'
+
+torch.set_num_threads(1)  # the networks are small: more threads wait for each other, on a busy machine without end
 
 
 @pytest.fixture(autouse=True)
