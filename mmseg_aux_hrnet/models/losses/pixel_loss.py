@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import ConfigError
@@ -51,7 +52,7 @@ class PixelLoss(nn.Module, ABC):
         """Return the weighted loss, a scalar.
 
         Args:
-            logits: float (N, C, H, W), or (N, 1, H, W) for two classes.
+            logits: float (N, C, H, W), or (N, 1, H, W) for two classes; half precision is widened first.
             labels: integer (N, H, W), 0..C-1 or ``ignore_index``.
             weight: pixel weights, float (N, H, W), as a sampler gives them.
             ignore_index: label of pixels that do not count.
@@ -61,6 +62,8 @@ class PixelLoss(nn.Module, ABC):
             ConfigError: ``class_weight`` has another length than the classes.
         """
         logits = two_class_logits(logits)
+        if logits.dtype in (torch.float16, torch.bfloat16):  # sums over pixels overflow or lose their digits
+            logits = logits.float()
         labels = labels.long()
         check_labels(labels, num_classes=logits.shape[1], ignore_index=ignore_index)
         class_weight = class_weight_tensor(self.class_weight, logits)

@@ -84,6 +84,17 @@ def test_reference_dice_refuses_pixel_weights():
         ReferenceDiceLoss()(logits, labels, weight=torch.ones(2, 8, 8))
 
 
+@pytest.mark.parametrize('name', ALL)
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_logits_give_the_full_precision_loss(name, dtype):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(1, 2, 300, 300, generator=generator).to(dtype)  # more pixels than float16 can count
+    labels = torch.randint(0, 2, (1, 300, 300), generator=generator)
+    loss = MODELS.build(dict(type=name, class_weight=[0.5, 2]))
+    assert loss(logits, labels).item() == pytest.approx(loss(logits.float(), labels).item(), rel=1e-6)
+    assert loss(logits, labels).item() > 0.1
+
+
 def test_ohem_loss_is_the_mean_over_hard_pixels_by_hand():
     p = torch.tensor([0.5, 0.8, 0.95, 0.99])
     logits = torch.stack([p.log(), (1 - p).log()]).view(1, 2, 1, 4)
