@@ -45,9 +45,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the lists and report them; return the exit code."""
     args = parse_args(argv)
-    from mmseg_aux_hrnet.errors import AuxHRNetError, one_line  # here, so that --help need not load the stack
-    from mmseg_aux_hrnet.split_layouts import Division, find_layout, plan_lists, write_lists
-
+    try:
+        from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
+        from mmseg_aux_hrnet.split_layouts import Division, find_layout, plan_lists, write_lists
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
     try:
         layout = find_layout(args.data_root, kind=args.kind)
         plan = plan_lists(

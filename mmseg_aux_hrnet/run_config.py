@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.errors import ConfigError
 
+SCALE_RANGE = (0.05, 20.0)
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -29,6 +30,8 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         config.merge_from_dict(options or {})
     except Exception as error:  # a config is a program: it can fail in any way
         raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
+    if 'model' not in config or 'train_dataloader' not in config:
+        raise ConfigError(f'config {path} has no model or no data: give a leaf, one of configs/hrnet/*.py')
     for loader in DATALOADERS:
         if config.get(loader) is not None and config[loader].get('num_workers', 0) == 0:
             config[loader].persistent_workers = False  # torch refuses to keep workers that are not there
@@ -139,14 +142,15 @@ def parse_scales(text: str) -> tuple[float, ...]:
     """Return the scales of a comma-separated list.
 
     Raises:
-        ConfigError: one is no positive number.
+        ConfigError: one is no number within ``SCALE_RANGE``.
     """
     try:
         scales = tuple(float(part) for part in text.split(','))
     except ValueError:
         scales = ()
-    if not scales or not all(0 < scale < float('inf') for scale in scales):
-        raise ConfigError(f'--scales {text}: give positive numbers separated by commas, such as 0.75,1.0,1.25')
+    low, high = SCALE_RANGE
+    if not scales or not all(low <= scale <= high for scale in scales):
+        raise ConfigError(f'--scales {text}: give numbers from {low} to {high}, separated by commas: 0.75,1.0,1.25')
     return scales
 
 
@@ -155,21 +159,27 @@ def set_test_time_augmentation(config: Config, *, scales: Sequence[float], flip:
 
     A scale multiplies the size that the test pipeline resizes to, or the image's own size where it does not resize.
     """
-    pipeline = config.test_dataloader.dataset.pipeline
+    for dataset in _datasets(config.test_dataloader.dataset):
+        dataset.pipeline = _augmented(dataset.pipeline, scales=scales, flip=flip)
+    config.model = ConfigDict(config.get('tta_model') or {'type': 'ProbabilityTTAModel'}, module=config.model)
+
+
+def _augmented(pipeline: Sequence[Any], *, scales: Sequence[float], flip: bool) -> list[Any]:
     loader, rest = pipeline[0], pipeline[1:]
     resize = next((step for step in rest if step.type == 'Resize'), None)
     after = [step for step in rest if step is not resize and step.type != 'LoadAnnotations']
     label = [step for step in rest if step.type == 'LoadAnnotations']
     flips = [{'type': 'RandomFlip', 'prob': float(mirrored)} for mirrored in ((False, True) if flip else (False,))]
-    augment = {
-        'type': 'TestTimeAug',
-        'transforms': [[_scaled(resize, scale) for scale in scales], flips, *([step] for step in (*label, *after))],
-    }
-    config.test_dataloader.dataset.pipeline = [loader, augment]
-    config.model = ConfigDict(config.get('tta_model') or {'type': 'ProbabilityTTAModel'}, module=config.model)
+    transforms = [[_scaled(resize, scale) for scale in scales], flips, *([step] for step in (*label, *after))]
+    return [loader, {'type': 'TestTimeAug', 'transforms': transforms}]
 
 
 def _scaled(resize: Any, scale: float) -> dict[str, Any]:
     if resize is None:
         return {'type': 'Resize', 'scale_factor': scale, 'keep_ratio': True}
-    return dict(resize, scale=tuple(round(side * scale) for side in resize.scale))
+    if resize.get('scale') is None:
+        factor = resize.scale_factor
+        sides = (factor, factor) if isinstance(factor, (int, float)) else factor
+        return dict(resize, scale_factor=tuple(side * scale for side in sides))
+    sides = (resize.scale, resize.scale) if isinstance(resize.scale, int) else resize.scale
+    return dict(resize, scale=tuple(round(side * scale) for side in sides))

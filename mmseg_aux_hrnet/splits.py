@@ -111,9 +111,10 @@ def _check_entries(entries: list[SplitEntry], *, path: Path) -> None:
         where, has = f'split list "{path}" line {entry.line}:', 'no' if entry.label is None else 'a'
         if (entry.label is None) != (first.label is None):
             raise SplitError(f'{where} has {has} label, unlike line {first.line}; give every line a label or none')
-        if entry.image in seen:
-            raise SplitError(f'{where} "{entry.image}" is on line {seen[entry.image]} too; remove one of them')
-        seen[entry.image] = entry.line
+        stem = cut_suffix(entry.image, IMAGE_SUFFIXES)
+        if stem in seen:
+            raise SplitError(f'{where} "{stem}" is on line {seen[stem]} too; remove one of them')
+        seen[stem] = entry.line
 
 
 def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bool = False) -> None:

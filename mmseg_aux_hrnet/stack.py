@@ -22,6 +22,7 @@ LOWEST: dict[str, tuple[Release, str]] = {
     'mmsegmentation': ((1, 0), 'has the 0.x interface'),
 }
 # What mmsegmentation 1.x itself asserts of mmcv; the fork has lifted the upper bound.
+TORCH: Release = (2, 6)  # an allow-list for checkpoints that takes stand-ins
 MMCV_OF_ORIGINAL: tuple[Release, Release] = ((2, 0), (2, 2))
 INSTALL = 'pip install "onedl-mmengine>=0.10.12" "onedl-mmcv>=2.3.6" "onedl-mmsegmentation>=1.4.2"'
 
@@ -60,12 +61,14 @@ def stack_problem(versions: Mapping[str, str], *, modules: Collection[str]) -> s
     """
     if 'torch' not in modules:
         return 'torch is not installed; type: pip install torch'
+    if 'torch' in versions and _release(versions['torch']) < TORCH:
+        return f'torch {versions["torch"]} cannot load checkpoints without running code; type: pip install "torch>=2.6"'
     families = [versions.keys() & set(names) for names in DISTRIBUTIONS.values()]
     doubled = {name for family in families if len(family) > 1 for name in family}
     problem = _overlay(doubled) or _stranger(versions) or _missing(modules) or _misfit(versions)
     if problem is None:
         return None
-    remove = sorted(doubled | {name for name in versions if not name.startswith('onedl-')})
+    remove = sorted(doubled | {name for name in versions if name != 'torch' and not name.startswith('onedl-')})
     uninstall = f'pip uninstall -y {" ".join(remove)}, then: ' if remove else ''
     return f'{problem}; type: {uninstall}{INSTALL}'
 
@@ -110,7 +113,7 @@ def _release(version: str) -> Release:
 
 def _versions() -> dict[str, str]:
     found: dict[str, str] = {}
-    for module, names in DISTRIBUTIONS.items():
+    for module, names in {**DISTRIBUTIONS, 'torch': ('torch',)}.items():
         folder = _folder(module)
         here = [item for name in names for item in Distribution.discover(name=name)]
         # Of distributions in several places, as under --target, only those beside the imported module matter.

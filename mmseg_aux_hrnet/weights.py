@@ -33,6 +33,7 @@ HEAD_PREFIXES = (
 # Auxiliary decoders take no part in prediction, so a checkpoint may have or lack them.
 TRAINING_ONLY = 'auxiliary_head.'
 LISTED_KEYS = 4
+RUN_STATE = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
 NUMPY_2 = int(np.__version__.split('.')[0]) >= 2
 OPEN_MMLAB = 'open-mmlab://'
 HISTORY_METHODS = ('min', 'max', 'mean', 'current')
@@ -90,6 +91,8 @@ def state_dict_of(content: Mapping[str, Any], *, source: str | Path) -> dict[str
         CheckpointError: the content holds no weights.
     """
     state = content.get('state_dict', content)
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f'{source} holds a {type(state).__name__} as state_dict, not a dictionary of weights')
     weights = {key: value for key, value in state.items() if isinstance(value, Tensor)}
     if not weights:
         raise CheckpointError(f'{source} holds no weights: expected tensors or a state_dict of tensors')
@@ -234,12 +237,30 @@ def checkpoint_to_resume(request: str | None, work_dir: Path) -> Path | None:
     return None if last is None else Path(last)
 
 
-def check_resumable(model: nn.Module, path: Path) -> None:
-    """Raise unless ``path`` is safe to load and fills ``model`` exactly; mmengine would resume in silence.
+def check_fits(model: nn.Module, path: Path) -> dict[str, Any]:
+    """Raise unless ``path`` is safe to load and fills ``model`` exactly; return its content.
+
+    mmengine itself would fall back to running code from the file, and skip what does not fit.
 
     Raises:
         CheckpointError: see :func:`read_checkpoint`; or keys or shapes differ.
     """
-    faults = mismatches(model.state_dict(), state_dict_of(read_checkpoint(path), source=path))
+    content = read_checkpoint(path)
+    faults = mismatches(model.state_dict(), state_dict_of(content, source=path))
     if any(faults.values()):
-        raise CheckpointError(f'{path} is not from this config: {_describe(faults)}; resume with its own config')
+        raise CheckpointError(f'{path} is not from this config: {_describe(faults)}; use it with its own config')
+    return content
+
+
+def check_resumable(model: nn.Module, path: Path) -> None:
+    """Raise unless a run of ``model`` can go on from ``path``.
+
+    Raises:
+        CheckpointError: see :func:`check_fits`; or the file holds weights only.
+    """
+    content = check_fits(model, path)
+    absent = [part for part in RUN_STATE if part not in content]
+    if absent:
+        raise CheckpointError(
+            f'{path} holds no state of a run ({", ".join(absent)}): resume from iter_N.pth or epoch_N.pth of a work dir'
+        )

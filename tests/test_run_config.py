@@ -16,7 +16,9 @@ def test_an_option_without_value_raises():
         run_config.parse_options(['a.b'])
 
 
-@pytest.mark.parametrize(('text', 'message'), [(None, 'not a file'), ('a = (', 'cannot be read')])
+@pytest.mark.parametrize(
+    ('text', 'message'), [(None, 'not a file'), ('a = (', 'cannot be read'), ('a = 1', 'give a leaf')]
+)
 def test_unreadable_configs_raise(tmp_path, text, message):
     path = tmp_path / 'c.py'
     if text is not None:
@@ -94,7 +96,7 @@ def test_scales():
     assert run_config.parse_scales('0.5,0.75,1.0') == (0.5, 0.75, 1.0)
 
 
-@pytest.mark.parametrize('text', ['0', '1,-1', 'a', '', '1,,2', 'inf', 'nan'])
+@pytest.mark.parametrize('text', ['0', '1,-1', 'a', '', '1,,2', 'inf', 'nan', '0.001', '99'])
 def test_wrong_scales_raise(text):
     with pytest.raises(ConfigError, match='--scales'):
         run_config.parse_scales(text)
@@ -104,29 +106,31 @@ def test_wrong_scales_raise(text):
     ('resize', 'expected'),
     [
         ([dict(type='Resize', scale=(100, 50), keep_ratio=True)], [dict(scale=(50, 25)), dict(scale=(100, 50))]),
+        ([dict(type='Resize', scale=64, keep_ratio=True)], [dict(scale=(32, 32)), dict(scale=(64, 64))]),
+        (
+            [dict(type='Resize', scale_factor=2.0, keep_ratio=True)],
+            [dict(scale_factor=(1.0, 1.0)), dict(scale_factor=(2.0, 2.0))],
+        ),
         ([], [dict(scale_factor=0.5), dict(scale_factor=1.0)]),
     ],
 )
 def test_test_time_augmentation(resize, expected):
     steps = [dict(type='LoadImageFromFile'), *resize, dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
-    config = Config(dict(model=dict(type='M'), test_dataloader=dict(dataset=dict(pipeline=steps))))
+    parts = dict(type='ConcatDataset', datasets=[dict(pipeline=steps), dict(pipeline=steps)])
+    config = Config(dict(model=dict(type='M'), test_dataloader=dict(dataset=parts)))
     run_config.set_test_time_augmentation(config, scales=(0.5, 1.0), flip=True)
-    loader, augment = config.test_dataloader.dataset.pipeline
-    scaled, flips, *rest = augment.transforms
-    assert [{**s, 'type': 'Resize', 'keep_ratio': True, **e} == s for s, e in zip(scaled, expected, strict=True)] == [
-        True
-    ] * 2
-    assert [flip.prob for flip in flips] == [0.0, 1.0]
-    assert [step[0].type for step in rest] == ['LoadAnnotations', 'PackSegInputs']
-    assert (loader.type, config.model.type, config.model.module.type) == (
-        'LoadImageFromFile',
-        'ProbabilityTTAModel',
-        'M',
-    )
+    for dataset in config.test_dataloader.dataset.datasets:
+        loader, augment = dataset.pipeline
+        scaled, flips, *rest = augment.transforms
+        assert scaled == [{'type': 'Resize', 'keep_ratio': True, **settings} for settings in expected]
+        assert [flip.prob for flip in flips] == [0.0, 1.0]
+        assert [loader.type, *(step[0].type for step in rest)] == [s['type'] for s in steps if s['type'] != 'Resize']
+    assert (config.model.type, config.model.module.type) == ('ProbabilityTTAModel', 'M')
 
 
 def test_loading_without_workers_keeps_none(tmp_path):
-    (tmp_path / 'c.py').write_text('test_dataloader = dict(num_workers=2, persistent_workers=True)')
+    text = 'model = train_dataloader = dict()\ntest_dataloader = dict(num_workers=2, persistent_workers=True)'
+    (tmp_path / 'c.py').write_text(text)
     assert run_config.load_config(tmp_path / 'c.py').test_dataloader.persistent_workers
     options = {'test_dataloader.num_workers': 0}
     assert not run_config.load_config(tmp_path / 'c.py', options).test_dataloader.persistent_workers

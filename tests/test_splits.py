@@ -75,7 +75,7 @@ def test_a_lst_list_is_image_and_label(tmp_path, name, content, expected):
         ('a.lst', b'\ta.png\n', 'line 1: names no file'),
         ('a.lst', b'a.jpg a.png\n\nb.jpg\n', 'line 3: has no label, unlike line 1'),
         ('a.lst', b'a.jpg\nb.jpg b.png\n', 'line 2: has a label, unlike line 1'),
-        ('a.lst', b'a.jpg a.png\nb.jpg b.png\na.jpg c.png\n', 'line 3: "a.jpg" is on line 1 too'),
+        ('a.lst', b'a.jpg a.png\nb.jpg b.png\na.jpg c.png\n', 'line 3: "a" is on line 1 too'),
     ],
 )
 def test_a_wrong_list_is_named_with_its_line(tmp_path, name, content, message):

@@ -25,12 +25,17 @@ ORIGINALS = {'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmsegmentation': '1.2.2'}
         ORIGINALS,
         {},  # all four modules from source checkouts
         ORIGINALS | {'mmcv': '2.0.0rc4'},
-        FORKS | {'onedl-mmengine': '0.11.0rc1'},
+        FORKS | {'onedl-mmengine': '0.11.0rc1', 'torch': '2.13.0+cpu'},
         {'onedl-mmsegmentation': '1.4.2', 'mmengine': '0.10.7', 'mmcv-lite': '2.2.0'},  # it imports
     ],
 )
 def test_working_stack_passes(versions):
     assert stack_problem(versions, modules=ALL) is None
+
+
+def test_torch_that_cannot_load_safely_is_named():
+    problem = stack_problem(FORKS | {'torch': '2.2.2'}, modules=ALL)
+    assert problem.startswith('torch 2.2.2 cannot load checkpoints without running code; type: pip install')
 
 
 @pytest.mark.parametrize(

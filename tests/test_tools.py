@@ -110,29 +110,40 @@ def test_resuming_goes_on_where_it_stopped(trained, tmp_path):
     assert read_checkpoint(tmp_path / 'iter_22.pth')['meta']['iter'] == 22
 
 
-def test_testing_prints_the_table_and_writes_maps_and_pictures(trained, tmp_path):
+@pytest.fixture(scope='module')
+def tested(trained, tmp_path_factory):
+    """The folder of a test run with all outputs, and what it printed."""
     root, work_dir, _ = trained
+    out = tmp_path_factory.mktemp('tested')
     result = run(
         'tools/test.py', CONFIG, work_dir, '--eval', 'mIoU', 'mDice', 'mFscore', '--data-root', root,
-        '--work-dir', tmp_path / 'w', '--out', tmp_path / 'out', '--show-dir', tmp_path / 'show',
+        '--work-dir', out / 'w', '--out', out / 'maps', '--show-dir', out / 'pictures',
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
-    last = result.stdout.strip().splitlines()[-1].split()
+    return out, result.stdout
+
+
+def test_testing_prints_the_table_and_writes_maps_and_pictures(tested):
+    out, printed = tested
+    last = printed.strip().splitlines()[-1].split()
     assert [last[0], last[2], last[4]] == ['mIoU', 'mDice', 'mFscore']
     assert last[3] == last[5]
-    label_map = Image.open(tmp_path / 'out' / 'test_0.png')
+    label_map = Image.open(out / 'maps' / 'test_0.png')
     assert (label_map.mode, label_map.size, label_map.getpalette()[:6]) == ('P', (96, 64), [0, 0, 0, 128, 0, 0])
-    assert sorted(p.name for p in (tmp_path / 'show').iterdir()) == ['test_0.png', 'test_1.png']
+    assert sorted(p.name for p in (out / 'pictures').iterdir()) == ['test_0.png', 'test_1.png']
 
 
-def test_scales_and_flip(trained, tmp_path):
+@pytest.mark.parametrize(
+    ('augmentation', 'same'), [(['--scales', '1.0'], True), (['--scales', '0.5,1.0', '--flip'], False)]
+)
+def test_scales_and_flip(trained, tested, tmp_path, augmentation, same):
     root, work_dir, _ = trained
-    result = run(
-        'tools/test.py', CONFIG, work_dir / 'iter_20.pth', '--data-root', root, '--work-dir', tmp_path,
-        '--scales', '0.5,1.0', '--flip',
-    )  # fmt: skip
+    defaults = ['--data-root', root, '--work-dir', tmp_path, '--out', tmp_path / 'maps']
+    result = run('tools/test.py', CONFIG, work_dir, *defaults, *augmentation)
     assert result.returncode == 0, result.stderr[-3000:]
-    assert 'mIoU' in result.stdout.strip().splitlines()[-1]
+    assert (result.stdout.strip().splitlines()[-1] == tested[1].strip().splitlines()[-1].split('  ')[0]) == same
+    plain, averaged = (np.asarray(Image.open(f / 'maps' / 'test_0.png')) for f in (tested[0], tmp_path))
+    assert np.array_equal(plain, averaged) == same
 
 
 def test_an_image_only_list_gives_predictions_and_no_figures(trained, tmp_path):
@@ -174,6 +185,25 @@ def test_train_refuses_missing_imagenet_weights_offline(trained, tmp_path, monke
     assert '--pretrained none' in line
 
 
+class RunsCode:
+    """A pickle that makes a folder when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_train_runs_no_code_from_the_file_it_starts_from(trained, tmp_path):
+    root, _, _ = trained
+    torch.save({'state_dict': {'x': torch.ones(1)}, 'y': RunsCode(tmp_path / 'made')}, tmp_path / 'evil.pth')
+    options = [*SMALL, f'load_from={(tmp_path / "evil.pth").as_posix()}']
+    line = refusal('tools/train.py', CONFIG, '--data-root', root, '--work-dir', tmp_path / 'w', options=options)
+    assert 'evil.pth is refused' in line
+    assert not (tmp_path / 'made').exists()
+
+
 def break_one_label(root):
     path = root / 'labeldata/train/train_0.png'
     Image.fromarray(np.full((64, 96, 3), 200, np.uint8)).save(path)
@@ -195,7 +225,7 @@ def test_a_fault_in_a_worker_process_is_one_line(tmp_path):
     ('args', 'message'),
     [
         (['--eval', 'mIuO'], '--eval mIuO is unknown: use mIoU'),
-        (['--scales', '0'], '--scales 0: give positive numbers'),
+        (['--scales', '0'], '--scales 0: give numbers from 0.05'),
         (['--data-root', 'nowhere'], 'data root nowhere is no folder'),
     ],
 )

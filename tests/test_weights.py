@@ -112,9 +112,10 @@ def test_another_architecture_is_refused_with_its_keys(tmp_path):
 
 
 def test_a_checkpoint_without_weights_is_refused(tmp_path):
-    torch.save({'meta': {}}, tmp_path / 'a.pth')
-    with pytest.raises(CheckpointError, match='holds no weights'):
-        weights.load_model_weights(Net(), tmp_path / 'a.pth')
+    for content, message in (({'meta': {}}, 'holds no weights'), ({'state_dict': torch.ones(2)}, 'holds a Tensor')):
+        torch.save(content, tmp_path / 'a.pth')
+        with pytest.raises(CheckpointError, match=message):
+            weights.load_model_weights(Net(), tmp_path / 'a.pth')
 
 
 def test_backbone_weights_come_out_of_a_whole_network(tmp_path):
@@ -141,8 +142,27 @@ def test_checkpoint_to_resume(tmp_path):
     assert weights.checkpoint_to_resume('auto', tmp_path).name == 'iter_9.pth'
 
 
+def test_the_newest_best_checkpoint_counts(tmp_path):
+    for age, name in ((0, 'best_mIoU_iter_9.pth'), (50, 'best_mIoU_iter_10.pth'), (20, 'best_OA_iter_99.pth')):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    assert weights.best_checkpoint(tmp_path).name == 'best_mIoU_iter_9.pth'
+
+
+def test_counters_of_batch_norm_may_be_missing():
+    expected = nn.BatchNorm2d(2).state_dict()
+    got = {key: value for key, value in expected.items() if key != 'num_batches_tracked'}
+    assert not any(weights.mismatches(expected, got).values())
+
+
+def test_weights_alone_cannot_be_resumed(tmp_path):
+    with pytest.raises(CheckpointError, match='no state of a run .message_hub, optimizer'):
+        weights.check_resumable(Net(), saved(tmp_path, Net(), meta={}))
+
+
 def test_resuming_with_another_network_is_refused(tmp_path):
-    path = saved(tmp_path, Net(auxiliary=False))
+    run = {part: {} for part in weights.RUN_STATE}
+    path = saved(tmp_path, Net(auxiliary=False), **run)
     weights.check_resumable(Net(auxiliary=False), path)
     with pytest.raises(CheckpointError, match=r'2 missing \(auxiliary_head'):
         weights.check_resumable(Net(), path)

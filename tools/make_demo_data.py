@@ -24,12 +24,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool and return its exit status."""
     args = parse_args(argv)
 
-    from rich.console import Console
-    from rich.progress import Progress
+    try:
+        from rich.console import Console
+        from rich.progress import Progress
 
-    from mmseg_aux_hrnet.demo.dataset import write_demo_data
-    from mmseg_aux_hrnet.errors import AuxHRNetError
-
+        from mmseg_aux_hrnet.demo.dataset import write_demo_data
+        from mmseg_aux_hrnet.errors import AuxHRNetError
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
     try:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task('Drawing scenes', total=None)

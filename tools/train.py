@@ -33,7 +33,7 @@ def train(args: argparse.Namespace) -> Path:
     from mmengine.runner import Runner
 
     from mmseg_aux_hrnet import run_config
-    from mmseg_aux_hrnet.weights import check_resumable, checkpoint_to_resume
+    from mmseg_aux_hrnet.weights import check_fits, check_resumable, checkpoint_to_resume
 
     config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
     work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
@@ -47,6 +47,10 @@ def train(args: argparse.Namespace) -> Path:
     runner = Runner.from_cfg(config)
     if checkpoint is not None:
         check_resumable(runner.model, checkpoint)
+    elif config.get('load_from'):
+        check_fits(runner.model, Path(config.load_from))
+    elif args.resume is not None:
+        print(f'nothing to resume in {work_dir}: starting afresh')
     runner.train()
     return work_dir
 

@@ -29,13 +29,15 @@ class ListedDataset(BaseSegDataset):
     Args:
         ann_file: the split list, relative to ``data_root``.
         data_root: folder of the data set.
+        data_prefix: folders of a ``.txt`` list relative to ``data_root``: ``img_path``, and ``seg_map_path`` where
+            there are labels.
         label_format: how label files are decoded, see :class:`~mmseg_aux_hrnet.datasets.label_rules.LabelRule`.
         pipeline: transforms, as in mmseg.
         **kwargs: as in mmseg's ``BaseSegDataset``, without ``reduce_zero_label``.
 
     Raises:
         DataError: the data root or a prefix folder does not exist.
-        LabelError: labels declared as indices are masks of 0 and 255.
+        LabelError: labels in which 255 means ignored are masks of 0 and 255.
         SplitError: the list is missing, empty or names a file that is missing or ambiguous.
         ConfigError: ``label_format`` is unknown, or ``reduce_zero_label`` is set.
     """
@@ -46,6 +48,7 @@ class ListedDataset(BaseSegDataset):
         ann_file: str,
         label_format: LabelFormat,
         data_root: str | None = None,
+        data_prefix: dict[str, str | None] | None = None,
         pipeline: Sequence[Any] = (),
         **kwargs: Any,
     ) -> None:
@@ -54,7 +57,15 @@ class ListedDataset(BaseSegDataset):
         if data_root is not None and not Path(data_root).is_dir():
             raise DataError(f'data root {data_root} is no folder: set it with --data-root DIR, see data/README.md')
         self.label_format = label_format
-        super().__init__(ann_file=ann_file, data_root=data_root, pipeline=strict_pipeline(pipeline), **kwargs)
+        # An empty prefix says that there is none; mmseg would join it to the data root.
+        prefix = {name: folder for name, folder in (data_prefix or {}).items() if folder}
+        super().__init__(
+            ann_file=ann_file,
+            data_root=data_root,
+            data_prefix=prefix,
+            pipeline=strict_pipeline(pipeline),
+            **kwargs,
+        )
 
     @property
     def label_rule(self) -> LabelRule:
@@ -67,7 +78,7 @@ class ListedDataset(BaseSegDataset):
         entries = read_split(self.ann_file)
         paths = self._listed_paths(entries) if self.ann_file.lower().endswith('.lst') else self._stem_paths(entries)
         rule = self.label_rule
-        if rule.label_format == 'index':
+        if rule.label_format in ('index', 'palette'):
             refuse_masks_as_index([label for _, label in paths if label is not None], rule)
         return [
             {
@@ -113,7 +124,7 @@ class ListedDataset(BaseSegDataset):
         if not root.is_dir():
             raise DataError(f'{root} is no folder: {self.ann_file} looks there for its files; check --data-root')
         index = index_by_stem(root, suffixes)
-        missing = [f'line {e.line}: {e.image}' for e in entries if e.image not in index]
+        missing = [f'line {e.line}: {e.image}{_hint(e.image)}' for e in entries if e.image not in index]
         self._raise_faults(missing, f'no {"/".join(s[1:] for s in suffixes)} in {root} for')
         double = [f'line {e.line}: {" and ".join(index[e.image])}' for e in entries if len(index[e.image]) > 1]
         self._raise_faults(double, f'several files of one stem in {root}')
@@ -123,6 +134,10 @@ class ListedDataset(BaseSegDataset):
         if faults:
             more = f' and {len(faults) - LISTED_FAULTS} more' if len(faults) > LISTED_FAULTS else ''
             raise SplitError(f'{self.ann_file}: {what} {"; ".join(faults[:LISTED_FAULTS])}{more}')
+
+
+def _hint(stem: str) -> str:
+    return ' (IMAGE LABEL pairs belong in a .lst list)' if len(stem.split()) > 1 else ''
 
 
 def strict_pipeline(pipeline: Sequence[Any]) -> list[Any]:

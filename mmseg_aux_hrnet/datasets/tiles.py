@@ -19,9 +19,8 @@ from mmseg_aux_hrnet.errors import DataError, ImageError, LabelError
 RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')
 ONE_CHANNEL_MODES = ('L', 'P', '1')
 TIFF_SAMPLES_PER_PIXEL = 277
-TIFF_EXTRA_SAMPLES = 338
+STRETCHED_GREYS = ('L;2', 'L;4')
 MASK_SAMPLE = 64  # labels
-TIFF_ALPHA = (1, 2)  # associated and unassociated alpha; 0 means some other band, such as near infrared
 
 
 def read_rgb(path: str | Path) -> NDArray[np.uint8]:
@@ -32,8 +31,9 @@ def read_rgb(path: str | Path) -> NDArray[np.uint8]:
     """
     image = _open(path, ImageError)
     _refuse_more_bands(image, path)
-    if image.mode not in RGB_MODES:
-        raise ImageError(f'{path} has pixels of mode {image.mode}: save it as 8-bit RGB, with a scaling of your choice')
+    if image.mode not in RGB_MODES or '16' in _raw_mode(image):
+        depth = f'{image.mode} ({_raw_mode(image)})'
+        raise ImageError(f'{path} has pixels of mode {depth}: save it as 8-bit RGB, with a scaling of your choice')
     try:
         return np.asarray(image.convert('RGB'))
     except (OSError, SyntaxError, ValueError) as error:
@@ -41,12 +41,17 @@ def read_rgb(path: str | Path) -> NDArray[np.uint8]:
 
 
 def _refuse_more_bands(image: Image.Image, path: str | Path) -> None:
-    """Raise for a TIFF whose fourth band is not alpha: Pillow would drop it in silence."""
-    tags = getattr(image, 'tag_v2', {})
-    samples = int(tags.get(TIFF_SAMPLES_PER_PIXEL, 1))
-    extra = tuple(tags.get(TIFF_EXTRA_SAMPLES, ()))
-    if samples > 4 or (samples == 4 and (len(extra) != 1 or extra[0] not in TIFF_ALPHA)):
+    """Raise for a TIFF of four bands or more: by its tags near infrared is often alpha, and Pillow would drop it."""
+    samples = int(getattr(image, 'tag_v2', {}).get(TIFF_SAMPLES_PER_PIXEL, 1))
+    if samples >= 4:
         raise ImageError(f'{path} has {samples} bands, and three are needed: save red, green and blue as an RGB file')
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """Return how the pixels lie in the file: Pillow cuts 16-bit colours to 8 bits and stretches 2-bit greys."""
+    tile = getattr(image, 'tile', None)
+    arguments = tile[0][3] if tile else ''
+    return arguments if isinstance(arguments, str) else str(arguments[0])
 
 
 def read_label(path: str | Path, rule: LabelRule) -> NDArray[np.uint8]:
@@ -57,6 +62,8 @@ def read_label(path: str | Path, rule: LabelRule) -> NDArray[np.uint8]:
             is no class; names the file, the value and its position.
     """
     image = _open(path, LabelError)
+    if '16' in _raw_mode(image) or _raw_mode(image) in STRETCHED_GREYS:
+        raise LabelError(f'{path} has pixels of mode {_raw_mode(image)}: save it as an 8-bit palette or grey PNG')
     try:
         pixels = np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
@@ -68,7 +75,7 @@ def read_label(path: str | Path, rule: LabelRule) -> NDArray[np.uint8]:
 
 
 def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
-    """Raise where labels that are declared as indices look like masks of 0 and 255, all of whose foreground is ignored.
+    """Raise where the labels of a list look like masks of 0 and 255, all of whose foreground would be ignored.
 
     Looks at up to 64 labels, evenly spread, and stops at the first that holds a class above 0.
 
@@ -84,8 +91,8 @@ def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
         ignored += int(rule.ignore_index in present)
     if ignored:
         raise LabelError(
-            f'{paths[0]} and those like it hold only 0 and {rule.ignore_index}, so all but the background would be '
-            f"ignored: masks of 0 and 255 need label_format='binary'"
+            f'{paths[0]} and the other labels hold only 0 and {rule.ignore_index}, so all but the background would be '
+            "ignored: masks of 0 and 255 need label_format='binary', as one-channel files"
         )
 
 

@@ -20,5 +20,12 @@ def check_headlines(names: Sequence[str]) -> None:
 
 
 def headline(figures: Mapping[str, float], names: Sequence[str]) -> str:
-    """Return the named figures on one line, percent except kappa."""
+    """Return the named figures on one line, percent except kappa.
+
+    Raises:
+        ConfigError: the config's own metric does not give one of them.
+    """
+    for name in names:
+        if HEADLINES[name] not in figures:
+            raise ConfigError(f'--eval {name}: the metric of this config only gives {", ".join(figures)}')
     return '  '.join(f'{name} {figures[HEADLINES[name]]:.4f}' for name in names)

@@ -1,17 +1,16 @@
 """Predictions on disk, as palette PNG label maps under the names of the images."""
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
+from mmseg_aux_hrnet.errors import ConfigError, LabelError
 from mmseg_aux_hrnet.evaluation.index_map import index_map
 from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.output_files import OutputFiles, claim_name
 
 
 @METRICS.register_module()
@@ -33,14 +32,7 @@ class PredictionWriter(BaseMetric):
 
     def __init__(self, output_dir: str, *, collect_device: str = 'cpu') -> None:
         super().__init__(collect_device=collect_device)
-        self.output_dir = Path(output_dir)
-        self._images: dict[str, str] = {}
-        try:
-            self.output_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(
-                f'output folder {output_dir} cannot be made ({error.strerror}); choose a folder that is writable'
-            ) from error
+        self._files = OutputFiles(output_dir)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Write the prediction of every image of a batch.
@@ -58,7 +50,7 @@ class PredictionWriter(BaseMetric):
         palette = self._palette()
         for sample in data_samples:
             image_path = str(sample['img_path'])
-            target = self._target(sample)
+            target = self._files.target(image_path, label_path=sample.get('seg_map_path'))
             indices = index_map(sample['pred_sem_seg']['data'], name='prediction')
             if int(indices.max()) >= len(palette):
                 raise LabelError(
@@ -79,9 +71,9 @@ class PredictionWriter(BaseMetric):
         """
         images: dict[str, str] = {}
         for image_path in results:
-            _claim(images, image_path)
+            claim_name(images, image_path)
         logger = MMLogger.get_current_instance()
-        logger.info(f'{len(images):,} label maps (palette PNG) written to {self.output_dir}')
+        logger.info(f'{len(images):,} label maps (palette PNG) written to {self._files.folder}')
         return {}
 
     def _palette(self) -> list[list[int]]:
@@ -89,23 +81,3 @@ class PredictionWriter(BaseMetric):
         if not palette:
             raise ConfigError('data set without a palette: its metainfo must give one RGB colour per class')
         return list(palette)
-
-    def _target(self, sample: dict[str, Any]) -> Path:
-        target = self.output_dir / _claim(self._images, str(sample['img_path']))
-        for source in (sample['img_path'], sample.get('seg_map_path')):
-            if source and Path(source).resolve() == target.resolve():
-                raise DataError(f'{target} is an input and would be overwritten: choose another output folder')
-        return target
-
-
-def _claim(images: dict[str, str], image_path: str) -> str:
-    """Return the file name for an image and remember it; refuse a name that another image has."""
-    name = f'{Path(image_path).stem}.png'
-    # Windows does not tell A.png from a.png.
-    holder = images.setdefault(os.path.normcase(name), image_path)
-    if holder != image_path:
-        raise DataError(
-            f'{holder} and {image_path} would both be written to {name}: rename one, or predict them in two runs '
-            'with different output folders'
-        )
-    return name

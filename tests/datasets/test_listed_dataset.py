@@ -46,6 +46,11 @@ def test_without_label_prefix_samples_have_no_label(green_root):
     assert 'gt_seg_map' not in dataset[0]
 
 
+def test_an_empty_label_prefix_means_no_labels(green_root):
+    assert not green(green_root, data_prefix=dict(img_path='rawdata/train', seg_map_path='')).has_labels
+    assert not green(green_root, data_prefix=dict(img_path='rawdata/train', seg_map_path=None)).has_labels
+
+
 def urban(root, lines):
     (root / 'list').mkdir(exist_ok=True)
     (root / 'list/a.lst').write_text('\n'.join(lines))
@@ -77,6 +82,7 @@ def test_real_green_and_urban_data_load(shared):
     [
         ('', 'train.txt'),
         ('train_0\nnowhere\n', 'line 2: nowhere'),
+        ('x/a.png y/a.png\n', 'line 1.*pairs belong in a .lst list'),
         ('train_0\ntrain_1\ntrain_0\n', 'line 3: "train_0" is on line 1 too'),
     ],
 )

@@ -1,3 +1,7 @@
+import struct
+import zlib
+
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,11 +26,9 @@ def test_rgb_is_read_exactly(tmp_path, suffix):
     assert np.array_equal(read_rgb(tmp_path / f'a.{suffix}'), RGB)
 
 
-@pytest.mark.parametrize('suffix', ['png', 'tif'])
-def test_alpha_is_dropped(tmp_path, suffix):
-    rgba = np.dstack([RGB, np.full((6, 8), 7, np.uint8)])
-    Image.fromarray(rgba).save(tmp_path / f'a.{suffix}')
-    assert np.array_equal(read_rgb(tmp_path / f'a.{suffix}'), RGB)
+def test_alpha_of_a_png_is_dropped(tmp_path):
+    Image.fromarray(np.dstack([RGB, np.full((6, 8), 7, np.uint8)])).save(tmp_path / 'a.png')
+    assert np.array_equal(read_rgb(tmp_path / 'a.png'), RGB)
 
 
 def test_grey_becomes_three_channels(tmp_path):
@@ -34,23 +36,31 @@ def test_grey_becomes_three_channels(tmp_path):
     assert np.array_equal(read_rgb(tmp_path / 'a.png'), np.dstack([RGB[..., 0]] * 3))
 
 
-def test_sixteen_bit_is_refused(tmp_path):
-    Image.fromarray(RGB[..., 0].astype(np.uint16) * 200).save(tmp_path / 'a.png')
-    with pytest.raises(ImageError, match=r'a\.png.*I;16.*8-bit RGB'):
-        read_rgb(tmp_path / 'a.png')
+@pytest.mark.parametrize('channels', [1, 3, 4])
+@pytest.mark.parametrize('suffix', ['png', 'tif'])
+def test_sixteen_bits_are_refused(tmp_path, suffix, channels):
+    path = tmp_path / f'a.{suffix}'
+    pixels = np.full((6, 8, channels), 1500, np.uint16)
+    cv2.imwrite(str(path), pixels.squeeze())
+    with pytest.raises(ImageError, match=rf'a\.{suffix}.*(16.*8-bit RGB|4 bands)'):
+        read_rgb(path)
+    with pytest.raises(LabelError, match='16.*8-bit'):
+        read_label(path, rule('colour'))
 
 
-def test_four_bands_are_refused(tmp_path):
+@pytest.mark.parametrize('mode', ['RGBX', 'RGBA'])  # X: an extra band that is no alpha
+def test_four_bands_are_refused(tmp_path, mode):
     path = tmp_path / 'rgbn.tif'
     four = np.dstack([RGB, RGB[..., :1]])
-    Image.frombytes('RGBX', (8, 6), four.tobytes()).save(path)  # X: an extra band that is no alpha
+    Image.frombytes(mode, (8, 6), four.tobytes()).save(path)
     with pytest.raises(ImageError, match=r'rgbn\.tif has 4 bands.*red, green and blue'):
         read_rgb(path)
 
 
-def test_a_real_four_band_raster_is_refused(shared):
-    with pytest.raises(ImageError, match=r'naip_claremont.*(4 bands|kind)'):
-        read_rgb(shared / 'data' / 'geotiff' / 'naip_claremont_2020_rgbn_60cm.tif')
+@pytest.mark.parametrize('name', ['naip_claremont_2020_rgbn_60cm', 'naip_north_dakota_2014_rgbn_5m'])
+def test_a_real_four_band_raster_is_refused(shared, name):
+    with pytest.raises(ImageError, match=rf'{name}.*(4 bands|kind)'):
+        read_rgb(shared / 'data' / 'geotiff' / f'{name}.tif')
 
 
 def cut(path):
@@ -138,3 +148,19 @@ def test_masks_of_0_and_255_are_not_taken_for_indices(tmp_path):
         refuse_masks_as_index(paths, rule('index'))
     save_label(paths[2], 'index')
     refuse_masks_as_index(paths, rule('index'))  # one label with a class above 0 shows that 255 means ignored
+
+
+def test_two_bit_grey_labels_are_refused_because_they_come_stretched(tmp_path):
+    header = b'\x00\x00\x00\x04\x00\x00\x00\x01\x02\x00\x00\x00\x00'  # 4x1 pixels, 2 bits, grey
+    chunks = [(b'IHDR', header), (b'IDAT', zlib.compress(b'\x00\x1b')), (b'IEND', b'')]
+    packed = [struct.pack('>I', len(d)) + n + d + struct.pack('>I', zlib.crc32(n + d)) for n, d in chunks]
+    (tmp_path / 'a.png').write_bytes(b'\x89PNG\r\n\x1a\n' + b''.join(packed))
+    with pytest.raises(LabelError, match='L;2.*8-bit'):
+        read_label(tmp_path / 'a.png', rule('index'))
+
+
+def test_palette_masks_with_foreground_at_255_are_not_ignored_in_silence(tmp_path):
+    Image.fromarray(MASK * 255).convert('P').save(tmp_path / 'a.png')
+    white = label_rule('palette', [[0, 0, 0], [255, 255, 255]])
+    with pytest.raises(LabelError, match=r"a\.png.*label_format='binary'"):
+        refuse_masks_as_index([str(tmp_path / 'a.png')], white)

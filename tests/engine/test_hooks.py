@@ -11,7 +11,10 @@ from torch import nn
 
 from mmseg_aux_hrnet.engine import ClassCountHook, CurveHook, OverlayHook
 from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.engine.hooks.curve_hook import _figure
+from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.visualization import Curve
+from mmseg_aux_hrnet.visualization.overlay import CAPTION_HEIGHT
 
 META = dict(classes=('background', 'green'), palette=[[0, 0, 0], [128, 0, 0]])
 
@@ -60,25 +63,63 @@ def test_curve_hook_draws_after_validation_and_keeps_its_steps(tmp_path):
     hub = MessageHub('test_curve_hook')
     runner = SimpleNamespace(message_hub=hub, iter=2, work_dir=str(tmp_path), experiment_name='demo')
     hook = CurveHook(figures=('IoU.green', 'absent'))
+    hook.before_val_epoch(runner)
     hook.after_val_epoch(runner)  # before any loss there is nothing to draw
     assert not (tmp_path / 'training_curve.png').exists()
     for loss in (1.0, 0.5):
         hub.update_scalar('train/loss', loss)
     hub.update_scalar('val/IoU.green', 30.0)
     runner.iter = 4
+    hook.before_val_epoch(runner)
     hook.after_val_epoch(runner)
     assert (tmp_path / 'training_curve.png').stat().st_size > 1000
     assert hub.get_info('curve_steps') == [2, 4]
+    assert _figure(hub, 'IoU.green') == Curve('IoU.green', [4], [30.0])  # the last figure is of the last step
+
+
+def test_curve_without_noted_steps_is_empty():
+    hub = MessageHub('test_curve_without_steps')
+    hub.update_scalar('val/OA', 50.0)
+    assert _figure(hub, 'OA') == Curve('OA', [], [])
+
+
+def predicted(path):
+    """A prediction whose upper left corner is green."""
+    classes = torch.zeros(1, 32, 48, dtype=torch.long)
+    classes[0, 0, 0] = 1
+    return SegDataSample(pred_sem_seg=PixelData(data=classes), metainfo={'img_path': str(path)})
 
 
 def test_overlay_hook_writes_a_picture_per_image(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (32, 48, 3)).astype(np.uint8)
     Image.fromarray(image).save(tmp_path / 'tile.jpg')
-    classes = torch.zeros(1, 32, 48, dtype=torch.long)
-    sample = SegDataSample(pred_sem_seg=PixelData(data=classes), metainfo={'img_path': str(tmp_path / 'tile.jpg')})
-    runner = SimpleNamespace(test_dataloader=loader())
     hook = OverlayHook(str(tmp_path / 'pictures'))
-    hook.before_test(runner)
-    hook.after_test_iter(runner, 0, outputs=[sample])
+    hook.after_test_iter(SimpleNamespace(test_dataloader=loader()), 0, outputs=[predicted(tmp_path / 'tile.jpg')])
     assert [p.name for p in (tmp_path / 'pictures').iterdir()] == ['tile.png']
     assert Image.open(tmp_path / 'pictures/tile.png').width == 2 * 7 * 48 + 6  # 48 pixels become at least 300
+    picture = np.asarray(Image.open(tmp_path / 'pictures/tile.png')).astype(int)[CAPTION_HEIGHT:]
+    changed = np.abs(picture[:, : 7 * 48] - picture[:, -7 * 48 :]).max(-1) > 0
+    assert changed[:7, :7].all()
+    assert not changed[7:].any()
+
+
+@pytest.mark.parametrize(('first', 'folder'), [('a', 'a'), ('b', 'pictures')])
+def test_overlay_hook_overwrites_neither_inputs_nor_other_pictures(tmp_path, first, folder):
+    for name in ('a', 'b'):
+        (tmp_path / name).mkdir()
+        Image.new('RGB', (48, 32)).save(tmp_path / name / 'tile.png')
+    hook = OverlayHook(str(tmp_path / folder))
+    before = (tmp_path / 'a/tile.png').read_bytes()
+    with pytest.raises(DataError, match='overwritten|would both'):
+        hook.after_test_iter(
+            SimpleNamespace(test_dataloader=loader()),
+            0,
+            outputs=[predicted(tmp_path / first / 'tile.png'), predicted(tmp_path / 'a' / 'tile.png')],
+        )
+    assert (tmp_path / 'a/tile.png').read_bytes() == before
+
+
+def test_a_picture_folder_that_cannot_be_made_raises(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(DataError, match='cannot be made'):
+        OverlayHook(str(tmp_path / 'file' / 'x'))

@@ -25,11 +25,13 @@ class CurveHook(Hook):
     def __init__(self, figures: tuple[str, ...] = ('mIoU', 'OA')) -> None:
         self.figures = tuple(figures)
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
-        """Note at which iteration the figures were taken, and draw."""
+    def before_val_epoch(self, runner: Any) -> None:
+        """Note at which iteration figures will be taken: before the best checkpoint is saved, which keeps the note."""
         hub = runner.message_hub
-        steps = [*(hub.get_info(STEPS_KEY) if STEPS_KEY in hub.runtime_info else []), runner.iter]
-        hub.update_info(STEPS_KEY, steps)
+        hub.update_info(STEPS_KEY, [*hub.runtime_info.get(STEPS_KEY, []), runner.iter])
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Draw."""
         self._draw(runner)
 
     def after_train(self, runner: Any) -> None:
@@ -56,6 +58,6 @@ def _figure(hub: Any, name: str) -> Curve | None:
     if f'val/{name}' not in hub.log_scalars:
         return None
     values = [float(value) for value in hub.get_scalar(f'val/{name}').data[0]]
-    steps = hub.get_info(STEPS_KEY)
+    steps = hub.runtime_info.get(STEPS_KEY, [])
     count = min(len(values), len(steps))
-    return Curve(name, steps[-count:], values[-count:])
+    return Curve(name, steps[len(steps) - count :], values[len(values) - count :])

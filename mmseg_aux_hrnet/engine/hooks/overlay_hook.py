@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from mmseg.registry import HOOKS
 from PIL import Image
 
+from mmseg_aux_hrnet.output_files import OutputFiles
 from mmseg_aux_hrnet.visualization import panels, side_by_side
 
 
@@ -19,14 +20,13 @@ class OverlayHook(Hook):
 
     Args:
         output_dir: folder for ``<stem>.png``, made where missing.
+
+    Raises:
+        DataError: the folder cannot be made; while testing, an input or another image's picture would be overwritten.
     """
 
     def __init__(self, output_dir: str) -> None:
-        self.output_dir = Path(output_dir)
-
-    def before_test(self, runner: Any) -> None:
-        """Make the folder."""
-        self.output_dir.mkdir(parents=True, exist_ok=True)
+        self._files = OutputFiles(output_dir)
 
     def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Write the pictures of one batch."""
@@ -38,16 +38,18 @@ class OverlayHook(Hook):
             row = panels(
                 image, _class_map(sample.pred_sem_seg), label, palette=meta['palette'], classes=meta['classes']
             )
-            self._write(Path(sample.img_path).stem, side_by_side(row))
+            target = self._files.target(sample.img_path, label_path=sample.get('seg_map_path'))
+            _write(target, side_by_side(row))
 
     def after_test(self, runner: Any) -> None:
         """Say where the pictures are."""
-        print_log(f'pictures: {self.output_dir}', logger='current')
+        print_log(f'pictures: {self._files.folder}', logger='current')
 
-    def _write(self, stem: str, picture: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
-        part = self.output_dir / f'{stem}.part.png'
-        Image.fromarray(picture).save(part)
-        os.replace(part, self.output_dir / f'{stem}.png')
+
+def _write(target: Path, picture: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+    part = target.with_name(f'{target.stem}.part.png')
+    Image.fromarray(picture).save(part)
+    os.replace(part, target)
 
 
 def _class_map(pixels: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:

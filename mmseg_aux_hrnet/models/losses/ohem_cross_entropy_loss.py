@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
@@ -49,4 +50,4 @@ class OHEMCrossEntropyLoss(PixelLoss):
         if pixel_weight is not None:
             keep = keep * pixel_weight
         losses = F.cross_entropy(logits, labels, weight=class_weight, ignore_index=ignore_index, reduction='none')
-        return (losses * keep).sum() / keep.sum().clamp(min=1)
+        return (losses * keep).sum() / keep.sum().clamp(min=torch.finfo(keep.dtype).tiny)

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +32,7 @@ class PixelLoss(nn.Module, ABC):
         super().__init__()
         if 'loss' not in loss_name:
             raise ConfigError(f"loss_name={loss_name!r} must contain 'loss', otherwise mmseg logs it without training")
-        if class_weight is not None and (min(class_weight) < 0 or max(class_weight) <= 0):
+        if class_weight is not None and not (all(w >= 0 for w in class_weight) and any(w > 0 for w in class_weight)):
             raise ConfigError(
                 f'class_weight={list(class_weight)} must be non-negative with at least one positive value'
             )
@@ -47,7 +46,12 @@ class PixelLoss(nn.Module, ABC):
         return self._loss_name
 
     def forward(
-        self, logits: Tensor, labels: Tensor, weight: Tensor | None = None, ignore_index: int = 255, **_: Any
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        weight: Tensor | None = None,
+        ignore_index: int = 255,
+        reduction_override: str | None = None,
     ) -> Tensor:
         """Return the weighted loss, a scalar.
 
@@ -56,11 +60,17 @@ class PixelLoss(nn.Module, ABC):
             labels: integer (N, H, W), 0..C-1 or ``ignore_index``.
             weight: pixel weights, float (N, H, W), as a sampler gives them.
             ignore_index: label of pixels that do not count.
+            reduction_override: only what all losses here do, ``mean``.
 
         Raises:
             LabelError: a label is no class.
-            ConfigError: ``class_weight`` has another length than the classes.
+            ConfigError: ``class_weight`` has another length than the classes, or a loss per pixel is asked for.
         """
+        if reduction_override not in (None, 'mean'):
+            raise ConfigError(
+                f'{type(self).__name__} gives no loss per pixel ({reduction_override!r}): set thresh of '
+                'OHEMPixelSampler, or use OHEMCrossEntropyLoss'
+            )
         logits = two_class_logits(logits)
         if logits.dtype in (torch.float16, torch.bfloat16):  # sums over pixels overflow or lose their digits
             logits = logits.float()

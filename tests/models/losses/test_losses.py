@@ -69,6 +69,8 @@ def test_a_wrong_class_count_raises(name):
         (dict(type='MaskedDiceLoss', loss_name='dice'), 'loss_name'),
         (dict(type='MaskedCrossEntropyLoss', class_weight=[0, 0]), 'class_weight'),
         (dict(type='MaskedCrossEntropyLoss', class_weight=[-1, 1]), 'class_weight'),
+        (dict(type='MaskedCrossEntropyLoss', class_weight=[]), 'class_weight'),
+        (dict(type='MaskedCrossEntropyLoss', class_weight=[float('nan'), 1]), 'class_weight'),
         (dict(type='OHEMCrossEntropyLoss', thresh=0), 'thresh'),
         (dict(type='OHEMCrossEntropyLoss', min_kept=0), 'min_kept'),
     ],
@@ -102,6 +104,22 @@ def test_ohem_loss_is_the_mean_over_hard_pixels_by_hand():
     loss = MODELS.build(dict(type='OHEMCrossEntropyLoss', thresh=0.9, min_kept=1, class_weight=[3, 1]))
     expected = -3 * (np.log(0.5) + np.log(0.8)) / 2
     assert loss(logits, labels).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_ohem_loss_takes_pixel_weights():
+    logits, labels = sample_batch()
+    loss = MODELS.build(dict(type='OHEMCrossEntropyLoss', thresh=1.0, min_kept=1))
+    weight = torch.full(labels.shape, 0.01)
+    assert loss(logits, labels, weight=weight).item() == pytest.approx(loss(logits, labels).item(), rel=1e-5)
+    weight[:, :4] = 0
+    half = loss(logits[:, :, 4:], labels[:, 4:]).item()
+    assert loss(logits, labels, weight=weight).item() == pytest.approx(half, rel=1e-5)
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_a_loss_per_pixel_is_refused(name):
+    with pytest.raises(ConfigError, match='thresh of OHEMPixelSampler'):
+        MODELS.build(dict(type=name))(*sample_batch(), reduction_override='none')
 
 
 def test_ohem_sampler_of_mmseg_works_with_the_corrected_dice():
