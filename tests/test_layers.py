@@ -19,6 +19,7 @@ TABLE = {
     'evaluation': ('errors label_png', 'mmengine mmseg numpy rich torch'),
     'label_png': ('errors', 'PIL numpy'),
     'models': ('errors weights', 'mmengine mmseg torch'),
+    'pretrained': ('errors models weights', 'mmengine'),
     'quiet': ('', ''),
     'registry': ('', 'mmengine mmseg'),
     'run_config': ('errors', 'mmengine mmseg'),
