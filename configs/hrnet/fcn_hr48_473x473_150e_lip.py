@@ -13,7 +13,7 @@ model = dict(
         norm_cfg=dict(momentum=0.01),
         loss_decode=[dict(type='MaskedCrossEntropyLoss')],
     ),
-    test_cfg=_base_.test_cfg,
+    test_cfg=_base_.inference,
 )
 default_hooks = dict(checkpoint=dict(save_best='mIoU'))
 tta_model = dict(swap_seg_labels=_base_.swap_seg_labels)

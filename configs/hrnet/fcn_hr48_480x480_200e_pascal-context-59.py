@@ -13,6 +13,6 @@ model = dict(
         norm_cfg=dict(momentum=0.01),
         loss_decode=[dict(type='MaskedCrossEntropyLoss')],
     ),
-    test_cfg=_base_.test_cfg,
+    test_cfg=_base_.inference,
 )
 default_hooks = dict(checkpoint=dict(save_best='mIoU'))

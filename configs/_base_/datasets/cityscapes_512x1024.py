@@ -8,7 +8,7 @@ class_weight = [
 crop_size = (512, 1024)
 base_size = 2048
 window = (1024, 2048)
-test_cfg = dict(mode='slide', crop_size=window, stride=window)
+inference = dict(mode='slide', crop_size=window, stride=window)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),

@@ -4,7 +4,7 @@ num_classes = 20
 swap_seg_labels = [(14, 15), (16, 17), (18, 19)]
 crop_size = (473, 473)
 base_size = 473
-test_cfg = dict(mode='whole')
+inference = dict(mode='whole')
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),

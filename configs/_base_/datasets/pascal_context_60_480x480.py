@@ -3,7 +3,7 @@ data_root = 'data/VOCdevkit/VOC2010'
 num_classes = 60
 crop_size = (480, 480)
 base_size = 520
-test_cfg = dict(mode='slide', crop_size=crop_size, stride=(320, 320))
+inference = dict(mode='slide', crop_size=crop_size, stride=(320, 320))
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
