@@ -91,9 +91,14 @@ for name in {[f'{family}/{name}' for family, names in LEAVES.items() for name in
 config = Config.fromfile('leaf.py')
 init_default_scope(config.default_scope)
 config.model.backbone.init_cfg = None
+baseline = Config.fromfile('baseline.py').model
+baseline.backbone.init_cfg = None
+assert type(MODELS.build(baseline).decode_head).__name__ == 'SegformerHead'
 print(type(MODELS.build(config.model).auxiliary_head[0]).__module__, mmseg_aux_hrnet.__file__)
 """
     leaf = "_base_ = ['mmseg_aux_hrnet::hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py']\n"
+    baseline = "_base_ = ['mmseg_aux_hrnet::baselines/segformer_mit-b0_256x512_80k_singlegreen.py']\n"
+    (tmp_path / 'baseline.py').write_text(baseline, encoding='utf-8', newline='\n')
     (tmp_path / 'leaf.py').write_text(leaf, encoding='utf-8', newline='\n')
     module, file = _run(sys.executable, '-c', code, cwd=tmp_path).splitlines()[-1].split(maxsplit=1)
     assert module == 'mmseg_aux_hrnet.models.decode_heads.aux_fcn_head'
