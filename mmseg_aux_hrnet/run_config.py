@@ -103,8 +103,8 @@ def _check_places(dataset: Any) -> None:
     if not root.is_dir():
         raise DataError(f'data root {root} is no folder: set it with --data-root DIR, see data/README.md')
     for prefix in dataset.get('data_prefix', {}).values():
-        if not (root / prefix).is_dir():
-            raise DataError(f'{root / prefix} is no folder: check --data-root, see data/README.md')
+        if not any(path.is_file() for path in (root / prefix).rglob('*')):
+            raise DataError(f'{root / prefix} holds no files: check --data-root, see data/README.md')
     if not (root / dataset.get('ann_file', '')).exists():
         raise DataError(f'list {root / dataset.ann_file} is not there: check --data-root, see data/README.md')
 

@@ -172,3 +172,15 @@ def test_lip_exchanges_left_and_right_in_training_and_testing():
     assert (results['gt_seg_map'] == label_of(swapped)[:, ::-1]).all()
     set_test_time_augmentation(config, scales=(1.0,), flip=True)
     assert config.model.swap_seg_labels == config.swap_seg_labels
+
+
+def test_cityscapes_without_converted_labels_is_refused_in_one_line(tmp_path, capsys):
+    write_cityscapes(tmp_path / 'data')
+    for label in (tmp_path / 'data' / 'gtFine' / 'train').rglob('*_labelTrainIds.png'):
+        label.rename(label.with_name(label.name.replace('TrainIds', 'Ids')))  # as the download comes
+    config = small('fcn_hr18s-v1_512x1024_484e_cityscapes', tmp_path)
+    arguments = ['--data-root', str(tmp_path / 'data'), '--work-dir', str(tmp_path / 'work')]
+    assert tool('train').main([str(config), *arguments]) == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
+    assert '4 of 8 files are missing' in line
+    assert 'aachen_000000_000019_gtFine_labelTrainIds.png' in line

@@ -56,11 +56,13 @@ def test_data_root_reaches_every_loader_and_nested_data_sets():
     ('settings', 'message'),
     [
         (dict(data_root='nowhere'), 'data root nowhere is no folder: set it with --data-root'),
-        (dict(data_prefix=dict(img_path='leftImg8bit')), 'leftImg8bit is no folder'),
+        (dict(data_prefix=dict(img_path='leftImg8bit')), 'leftImg8bit holds no files'),
+        (dict(data_prefix=dict(img_path='gtFine')), 'gtFine holds no files'),
         (dict(ann_file='val.txt'), 'list .*val.txt is not there'),
     ],
 )
 def test_missing_places_of_data_are_named(tmp_path, settings, message):
+    (tmp_path / 'gtFine' / 'aachen').mkdir(parents=True)
     dataset = dict(type='CityscapesDataset', data_root=str(tmp_path))
     config = Config(dict(val_dataloader=dict(dataset={**dataset, **settings}), test_dataloader=dict(dataset=dataset)))
     run_config.check_data_root(config, ('test_dataloader',))

@@ -75,11 +75,6 @@ def test_data_files_hook_names_the_first_missing_file(tmp_path, stage):
     getattr(DataFilesHook(), f'before_{stage}')(runner)
 
 
-def test_data_files_hook_refuses_an_empty_data_set():
-    with pytest.raises(DataError, match='no images'):
-        DataFilesHook().before_train(SimpleNamespace(train_dataloader=SimpleNamespace(dataset=Listed())))
-
-
 def test_heads_of_a_cascade_are_checked_too():
     model = nn.Module()
     model.decode_head = nn.ModuleList([head(2), head(3)])

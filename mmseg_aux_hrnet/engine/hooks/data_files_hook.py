@@ -19,7 +19,7 @@ class DataFilesHook(Hook):
     epoch that it is not there: Cityscapes comes without ``labelTrainIds``, PASCAL-Context without label images.
 
     Raises (before training, validation and testing):
-        DataError: the data set is empty, or files are missing; names the first one.
+        DataError: files are missing; names the first one.
     """
 
     def before_train(self, runner: Any) -> None:
@@ -36,13 +36,11 @@ class DataFilesHook(Hook):
 
 
 def check_files(dataset: Any) -> None:
-    """Raise unless ``dataset`` has samples and all of their files are there.
+    """Raise unless all files of ``dataset`` are there.
 
     Raises:
         DataError: see :class:`DataFilesHook`.
     """
-    if len(dataset) == 0:
-        raise DataError(f'{type(dataset).__name__} has no images: check --data-root, see data/README.md')
     samples = (dataset.get_data_info(index) for index in range(len(dataset)))
     paths = [sample[key] for sample in samples for key in FILE_KEYS if key in sample]
     missing = [path for path in paths if not Path(path).is_file()]
