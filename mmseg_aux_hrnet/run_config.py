@@ -11,7 +11,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, DataError
 
 SCALE_RANGE = (0.05, 20.0)
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -89,6 +89,29 @@ def _datasets(dataset: Any) -> Iterator[Any]:
         yield dataset
 
 
+def check_data_root(config: Config, loaders: Sequence[str] = DATALOADERS) -> None:
+    """Raise where a folder or list of a data set is not there; mmseg's own data sets would end in a traceback.
+
+    Raises:
+        DataError: names what is missing.
+    """
+    for loader in loaders:
+        if config.get(loader) is not None:
+            for dataset in _datasets(config[loader].dataset):
+                _check_places(dataset)
+
+
+def _check_places(dataset: Any) -> None:
+    root = Path(dataset.get('data_root') or '')
+    if not root.is_dir():
+        raise DataError(f'data root {root} is no folder: set it with --data-root DIR, see data/README.md')
+    for prefix in filter(None, dataset.get('data_prefix', {}).values()):
+        if not any(path.is_file() for path in (root / prefix).rglob('*')):
+            raise DataError(f'{root / prefix} holds no files: check --data-root, see data/README.md')
+    if not (root / dataset.get('ann_file', '')).exists():
+        raise DataError(f'list {root / dataset.ann_file} is not there: check --data-root, see data/README.md')
+
+
 def set_pretrained(config: Config, source: str | None) -> None:
     """Start the backbone from the file or address ``source``; from random weights where it is ``none``.
 
@@ -98,18 +121,23 @@ def set_pretrained(config: Config, source: str | None) -> None:
     if source is None:
         return
     if source == 'none':
-        config.model.backbone.init_cfg = None
+        _start_backbone(config, None)
         return
     if '://' not in source and not Path(source).is_file():
         raise ConfigError(f'--pretrained {source} is not a file: give a path, an address, or none')
-    config.model.backbone.init_cfg = ConfigDict(type='Pretrained', checkpoint=source)
+    _start_backbone(config, ConfigDict(type='Pretrained', checkpoint=source))
 
 
 def set_resume(config: Config, checkpoint: Path) -> None:
     """Go on from ``checkpoint``; the ImageNet weights it started from are not needed again."""
     config.resume = True
     config.load_from = str(checkpoint)
-    config.model.backbone.init_cfg = None
+    _start_backbone(config, None)
+
+
+def _start_backbone(config: Config, init_cfg: ConfigDict | None) -> None:
+    config.model.pretrained = None  # the older name of the same setting, which mmseg's base configs use
+    config.model.backbone.init_cfg = init_cfg
 
 
 def build_test_dataset(config: Config) -> Any:

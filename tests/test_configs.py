@@ -9,13 +9,23 @@ from mmengine.structures import PixelData
 from mmseg.registry import DATASETS, MODELS
 from mmseg.structures import SegDataSample
 
+from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
+from mmseg_aux_hrnet.run_config import set_pretrained
+
 REPO = Path(__file__).resolve().parents[1]
 LEAVES = sorted((REPO / 'configs').glob('*/*.py'))
 LEAVES = [leaf for leaf in LEAVES if leaf.parent.name != '_base_']
 
 
+HEADS_OF_BASELINES = {
+    **{name: {'decode', 'aux'} for name in ('unet', 'fcn', 'pspnet', 'deeplabv3plus')},
+    'ocrnet': {'decode_0', 'decode_1'},
+    'segformer': {'decode'},
+}
+
+
 def build(config):
-    config.model.backbone.init_cfg = None  # the real weights are on the network
+    set_pretrained(config, 'none')  # the real weights are on the network
     torch.manual_seed(0)
     return MODELS.build(config.model)
 
@@ -27,19 +37,30 @@ def batch(classes, size=(64, 64)):
     return torch.randn(2, 3, *size, generator=generator), samples
 
 
+def as_list(part):
+    return [] if part is None else list(part) if isinstance(part, (list, tuple)) else [part]
+
+
+def head_names(leaf):
+    if leaf.parent.name == 'baselines':
+        return HEADS_OF_BASELINES[leaf.stem.split('_')[0]]
+    return {'decode', 'aux_0', 'aux_1'} if 'aux' in leaf.stem else {'decode'}
+
+
 def test_there_are_leaves():
-    assert len(LEAVES) >= 17
+    assert len([leaf for leaf in LEAVES if leaf.parent.name == 'hrnet']) >= 25
+    assert len([leaf for leaf in LEAVES if leaf.parent.name == 'baselines']) == 7
 
 
 @pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
 def test_leaf_builds_and_runs_forward_and_backward(leaf):
     config = Config.fromfile(leaf)
     model = build(config).train()
-    inputs, samples = batch(model.decode_head.num_classes)
+    inputs, samples = batch(heads(model)[0][1].num_classes)
     losses = {key: value for key, value in model.loss(inputs, samples).items() if 'loss' in key}
     sum(losses.values()).backward()
     assert all(torch.isfinite(value) for value in losses.values())
-    assert len({key.split('.')[0] for key in losses}) == (3 if 'aux' in leaf.stem else 1)
+    assert {key.split('.')[0] for key in losses} == head_names(leaf)
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
 
 
@@ -48,8 +69,10 @@ def test_leaf_is_short_and_names_what_exists(leaf):
     config = Config.fromfile(leaf)
     classes = DATASETS.get(config.train_dataloader.dataset.type).METAINFO['classes']
     assert len(leaf.read_text().splitlines()) <= 40
-    assert config.model.decode_head.num_classes == len(classes)
-    assert config.default_hooks.checkpoint.save_best in {'mDice', *(f'IoU.{name}' for name in classes)}
+    every = [*as_list(config.model.decode_head), *as_list(config.model.get('auxiliary_head'))]
+    channels = {head.get('out_channels', head.num_classes) for head in every}
+    assert {head.num_classes for head in every} == channels == {len(classes)}
+    assert config.default_hooks.checkpoint.save_best in {'mDice', 'mIoU', *(f'IoU.{name}' for name in classes)}
     assert config.model.data_preprocessor.size == tuple(config.crop_size)
 
 
@@ -80,3 +103,21 @@ def test_urbanisation_scales_are_those_of_the_official_code():
     scales = config.train_pipeline[2].scales
     assert (len(scales), scales[0], scales[-1]) == (17, (1024, 1024), (4300, 4300))
     assert config.model.decode_head.loss_decode[0].class_weight == [0.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    'leaf', [leaf for leaf in LEAVES if leaf.parent.name == 'baselines'], ids=lambda leaf: leaf.stem
+)
+def test_baselines_are_trained_as_the_main_recipe(leaf):
+    config = Config.fromfile(leaf)
+    main = Config.fromfile(REPO / 'configs/hrnet/fcn_hr18_256x512_80k_singlegreen.py')
+    same = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'test_evaluator', 'default_hooks')
+    assert all(config[key] == main[key] for key in same)
+    assert leaf.stem.startswith('segformer') or config.optim_wrapper == main.optim_wrapper
+    decoders = as_list(config.model.decode_head)
+    losses = [(loss.type, loss.get('loss_weight', 1.0)) for loss in decoders[-1].loss_decode]
+    assert losses == [('MaskedCrossEntropyLoss', 1.0), ('MaskedDiceLoss', 1.0)]
+    helpers = [*decoders[:-1], *as_list(config.model.get('auxiliary_head'))]
+    assert {loss.loss_weight for head in helpers for loss in head.loss_decode} <= {0.4}
+    norms = [head.norm_cfg.type for head in (*decoders, *helpers)]
+    assert {*norms, config.model.backbone.get('norm_cfg', {}).get('type', 'BN')} <= {'BN', 'LN'}

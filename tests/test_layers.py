@@ -20,6 +20,7 @@ TABLE = {
     'label_png': ('errors', 'PIL numpy'),
     'models': ('errors weights', 'mmengine mmseg torch'),
     'output_files': ('errors', ''),
+    'pretrained': ('errors models weights', 'mmengine'),
     'quiet': ('', ''),
     'registry': ('', 'mmengine mmseg'),
     'run_config': ('errors', 'mmengine mmseg'),

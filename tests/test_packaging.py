@@ -16,7 +16,8 @@ from mmseg_aux_hrnet.stack import INSTALL
 from mmseg_aux_hrnet.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAVES = sorted(path.stem for path in (ROOT / 'configs' / 'hrnet').glob('*.py'))
+FAMILIES = ('hrnet', 'baselines')
+LEAVES = {family: sorted(path.stem for path in (ROOT / 'configs' / family).glob('*.py')) for family in FAMILIES}
 SOURCES = ('pyproject.toml', 'setup.py', 'MANIFEST.in', 'README.md', 'LICENSE', 'CITATION.cff', 'constraints.txt')
 FOLDERS = ('configs', 'tools', 'mmseg_aux_hrnet')
 
@@ -85,14 +86,19 @@ import mmseg_aux_hrnet
 from mmengine import Config
 from mmengine.hub import get_config
 from mmengine.registry import MODELS, init_default_scope
-for name in {LEAVES}:
-    assert get_config(f'mmseg_aux_hrnet::hrnet/{{name}}.py').filename.startswith({str(site)!r}), name
+for name in {[f'{family}/{name}' for family, names in LEAVES.items() for name in names]}:
+    assert get_config(f'mmseg_aux_hrnet::{{name}}.py').filename.startswith({str(site)!r}), name
 config = Config.fromfile('leaf.py')
 init_default_scope(config.default_scope)
 config.model.backbone.init_cfg = None
+baseline = Config.fromfile('baseline.py').model
+baseline.backbone.init_cfg = None
+assert type(MODELS.build(baseline).decode_head).__name__ == 'SegformerHead'
 print(type(MODELS.build(config.model).auxiliary_head[0]).__module__, mmseg_aux_hrnet.__file__)
 """
     leaf = "_base_ = ['mmseg_aux_hrnet::hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py']\n"
+    baseline = "_base_ = ['mmseg_aux_hrnet::baselines/segformer_mit-b0_256x512_80k_singlegreen.py']\n"
+    (tmp_path / 'baseline.py').write_text(baseline, encoding='utf-8', newline='\n')
     (tmp_path / 'leaf.py').write_text(leaf, encoding='utf-8', newline='\n')
     module, file = _run(sys.executable, '-c', code, cwd=tmp_path).splitlines()[-1].split(maxsplit=1)
     assert module == 'mmseg_aux_hrnet.models.decode_heads.aux_fcn_head'
@@ -107,15 +113,19 @@ def test_editable_install_links_to_the_sources(source, tmp_path):
     assert {path.name: path.resolve() for path in mim.iterdir()} == {
         name: (source / name).resolve() for name in ('configs', 'tools', 'model-index.yml')
     }
-    assert (source / 'configs' / 'hrnet' / f'{LEAVES[0]}.py').is_file()
+    assert (source / 'configs' / 'hrnet' / f'{LEAVES["hrnet"][0]}.py').is_file()
 
 
-def test_metafile_lists_every_leaf():
-    assert LEAVES
+@pytest.mark.parametrize('family', FAMILIES)
+def test_metafile_lists_every_leaf(family):
+    assert LEAVES[family]
+    models = yaml.safe_load((ROOT / 'configs' / family / 'metafile.yaml').read_text(encoding='utf-8'))['Models']
+    assert models == [{'Name': name, 'Config': f'configs/{family}/{name}.py'} for name in LEAVES[family]]
+
+
+def test_index_lists_every_metafile():
     index = yaml.safe_load((ROOT / 'model-index.yml').read_text(encoding='utf-8'))
-    assert index == {'Import': ['configs/hrnet/metafile.yaml']}
-    models = yaml.safe_load((ROOT / index['Import'][0]).read_text(encoding='utf-8'))['Models']
-    assert models == [{'Name': name, 'Config': f'configs/hrnet/{name}.py'} for name in LEAVES]
+    assert index == {'Import': [f'configs/{family}/metafile.yaml' for family in FAMILIES]}
 
 
 def test_bounds_agree():

@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from mmseg_aux_hrnet import run_config
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, DataError
 
 
 def test_options_are_read_as_mmengine_reads_them():
@@ -54,8 +54,28 @@ def test_data_root_reaches_every_loader_and_nested_data_sets():
     assert [d.data_root for d in (*train.datasets, val.dataset, test)] == ['new'] * 4
 
 
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(data_root='nowhere'), 'data root nowhere is no folder: set it with --data-root'),
+        (dict(data_prefix=dict(img_path='leftImg8bit')), 'leftImg8bit holds no files'),
+        (dict(data_prefix=dict(img_path='gtFine')), 'gtFine holds no files'),
+        (dict(ann_file='val.txt'), 'list .*val.txt is not there'),
+    ],
+)
+def test_missing_places_of_data_are_named(tmp_path, settings, message):
+    (tmp_path / 'gtFine' / 'aachen').mkdir(parents=True)
+    dataset = dict(type='CityscapesDataset', data_root=str(tmp_path))
+    config = Config(dict(val_dataloader=dict(dataset={**dataset, **settings}), test_dataloader=dict(dataset=dataset)))
+    run_config.check_data_root(config, ('test_dataloader',))
+    with pytest.raises(DataError, match=message):
+        run_config.check_data_root(config)
+
+
 def model_config():
-    return Config(dict(model=dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='usual')))))
+    return Config(
+        dict(model=dict(pretrained='older', backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='usual'))))
+    )
 
 
 def test_pretrained(tmp_path):
@@ -65,6 +85,7 @@ def test_pretrained(tmp_path):
     (tmp_path / 'w.pth').touch()
     run_config.set_pretrained(config, str(tmp_path / 'w.pth'))
     assert config.model.backbone.init_cfg.checkpoint == str(tmp_path / 'w.pth')
+    assert config.model.pretrained is None  # both at once would be refused by mmseg
     run_config.set_pretrained(config, 'none')
     assert config.model.backbone.init_cfg is None
     with pytest.raises(ConfigError, match='w2.pth is not a file'):
@@ -76,6 +97,7 @@ def test_resume_needs_no_pretrained_weights(tmp_path):
     run_config.set_resume(config, tmp_path / 'iter_1.pth')
     assert (config.resume, config.load_from) == (True, str(tmp_path / 'iter_1.pth'))
     assert config.model.backbone.init_cfg is None
+    assert config.model.pretrained is None
 
 
 @pytest.mark.parametrize(

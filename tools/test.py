@@ -35,6 +35,7 @@ def test(args: argparse.Namespace) -> str:
     config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
     work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
     run_config.set_data_root(config, args.data_root)
+    run_config.check_data_root(config, ('test_dataloader',))
     if args.scales is not None or args.flip:
         scales = run_config.parse_scales(args.scales or '1.0')
         run_config.set_test_time_augmentation(config, scales=scales, flip=args.flip)

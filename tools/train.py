@@ -33,11 +33,13 @@ def train(args: argparse.Namespace) -> Path:
     from mmengine.runner import Runner
 
     from mmseg_aux_hrnet import run_config
+    from mmseg_aux_hrnet.pretrained import prepare_pretrained
     from mmseg_aux_hrnet.weights import check_fits, check_resumable, checkpoint_to_resume
 
     config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
     work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
     run_config.set_data_root(config, args.data_root)
+    run_config.check_data_root(config, ('train_dataloader', 'val_dataloader'))
     run_config.set_pretrained(config, args.pretrained)
     if args.seed is not None:
         config.randomness = {**config.get('randomness', {}), 'seed': args.seed}
@@ -49,7 +51,9 @@ def train(args: argparse.Namespace) -> Path:
         check_resumable(runner.model, checkpoint)
     elif config.get('load_from'):
         check_fits(runner.model, Path(config.load_from))
-    elif args.resume is not None:
+    else:
+        prepare_pretrained(runner.model)
+    if args.resume is not None and checkpoint is None:
         print(f'nothing to resume in {work_dir}: starting afresh')
     runner.train()
     return work_dir

@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 from PIL import Image
 from torch import nn
 
-from mmseg_aux_hrnet.engine import ClassCountHook, CurveHook, OverlayHook
+from mmseg_aux_hrnet.engine import ClassCountHook, CurveHook, DataFilesHook, OverlayHook
 from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
 from mmseg_aux_hrnet.engine.hooks.curve_hook import _figure
 from mmseg_aux_hrnet.errors import ConfigError, DataError
@@ -57,6 +57,32 @@ def test_class_count_hook_lets_matching_heads_pass():
     ClassCountHook().before_train(SimpleNamespace(model=wrapped, train_dataloader=loader()))
     with pytest.raises(ConfigError, match='1'):
         ClassCountHook().before_train(SimpleNamespace(model=wrapped, train_dataloader=loader(classes=('green',))))
+
+
+class Listed(list):
+    """Stands for a data set: records with paths."""
+
+    def get_data_info(self, index):
+        return self[index]
+
+
+@pytest.mark.parametrize('stage', ['train', 'val', 'test'])
+def test_data_files_hook_names_the_first_missing_file(tmp_path, stage):
+    (tmp_path / 'a.png').touch()
+    there = dict(img_path=str(tmp_path / 'a.png'))
+    records = Listed([there, dict(there, seg_map_path=str(tmp_path / 'b.png'))])
+    runner = SimpleNamespace(**{f'{stage}_dataloader': SimpleNamespace(dataset=records)})
+    with pytest.raises(DataError, match='1 of 3 files are missing, first .*b.png'):
+        getattr(DataFilesHook(), f'before_{stage}')(runner)
+    (tmp_path / 'b.png').touch()
+    getattr(DataFilesHook(), f'before_{stage}')(runner)
+
+
+def test_heads_of_a_cascade_are_checked_too():
+    model = nn.Module()
+    model.decode_head = nn.ModuleList([head(2), head(3)])
+    with pytest.raises(ConfigError, match=r'decode_head\[1\] predicts 3'):
+        ClassCountHook().before_train(SimpleNamespace(model=model, train_dataloader=loader()))
 
 
 def test_curve_hook_draws_after_validation_and_keeps_its_steps(tmp_path):

@@ -2,6 +2,7 @@
 
 from mmseg_aux_hrnet.engine.hooks.class_count_hook import ClassCountHook
 from mmseg_aux_hrnet.engine.hooks.curve_hook import CurveHook
+from mmseg_aux_hrnet.engine.hooks.data_files_hook import DataFilesHook
 from mmseg_aux_hrnet.engine.hooks.overlay_hook import OverlayHook
 
-__all__ = ('ClassCountHook', 'CurveHook', 'OverlayHook')
+__all__ = ('ClassCountHook', 'CurveHook', 'DataFilesHook', 'OverlayHook')

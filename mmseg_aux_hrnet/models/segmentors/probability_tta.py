@@ -1,5 +1,7 @@
 """Averages the predictions of several scales and flips."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -7,6 +9,8 @@ from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from torch import Tensor
+
+from mmseg_aux_hrnet.errors import ConfigError
 
 ONE_CHANNEL_THRESHOLD = 0.5
 
@@ -26,7 +30,25 @@ class ProbabilityTTAModel(BaseTTAModel):
 
     The merged sample carries the mean probabilities, float (C, H, W), as ``seg_logits`` and the class map, integer
     (1, H, W), as ``pred_sem_seg``.
+
+    Args:
+        module: the segmentor, or its config.
+        swap_seg_labels: pairs of classes that a mirror image exchanges, such as left and right arm; as in the
+            ``RandomFlip`` that trained the model.
+        **kwargs: as in mmengine's ``BaseTTAModel``.
+
+    Raises:
+        ConfigError: a class stands in several pairs.
     """
+
+    def __init__(self, module: Any, *, swap_seg_labels: Sequence[tuple[int, int]] = (), **kwargs: Any) -> None:
+        super().__init__(module, **kwargs)
+        counts = Counter(label for pair in swap_seg_labels for label in pair)
+        if any(count > 1 for count in counts.values()):
+            raise ConfigError(
+                f'swap_seg_labels={list(swap_seg_labels)} names a class twice: give each class one partner'
+            )
+        self.swap_seg_labels = swap_seg_labels
 
     def merge_preds(self, data_samples_list: list[list[Any]]) -> list[Any]:
         """Merge the augmented predictions of each image.
@@ -42,11 +64,20 @@ class ProbabilityTTAModel(BaseTTAModel):
     def _merge(self, samples: list[Any]) -> Any:
         total = torch.zeros_like(samples[0].seg_logits.data)
         for sample in samples:
-            total += class_probabilities(sample.seg_logits.data)
+            total += self._unswapped(class_probabilities(sample.seg_logits.data), flip=sample.metainfo.get('flip'))
         mean = total / len(samples)
         merged = samples[0]
         merged.set_data({'seg_logits': PixelData(data=mean), 'pred_sem_seg': PixelData(data=self._decide(mean))})
         return merged
+
+    def _unswapped(self, probabilities: Tensor, *, flip: bool | None) -> Tensor:
+        """Return what a mirror image's classes are called in the image itself; its pixels are turned back already."""
+        if not flip or not self.swap_seg_labels:
+            return probabilities
+        order = list(range(probabilities.shape[0]))
+        for left, right in self.swap_seg_labels:
+            order[left], order[right] = right, left
+        return probabilities[order]
 
     def _decide(self, probabilities: Tensor) -> Tensor:
         if probabilities.shape[0] > 1:

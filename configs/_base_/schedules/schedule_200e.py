@@ -1,0 +1,6 @@
+_base_ = './schedule_20e.py'
+max_epochs = 200
+optim_wrapper = dict(optimizer=dict(lr=0.004, weight_decay=0.0001))
+param_scheduler = [dict(_base_.param_scheduler[0], end=max_epochs)]
+train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+default_hooks = dict(checkpoint=dict(interval=10))

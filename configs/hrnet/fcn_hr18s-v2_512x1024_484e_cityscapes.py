@@ -1,0 +1,18 @@
+_base_ = [
+    '../_base_/models/fcn_hr18s-v2.py',
+    '../_base_/datasets/cityscapes_512x1024.py',
+    '../_base_/schedules/schedule_484e.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    data_preprocessor=dict(size=_base_.crop_size),
+    backbone=dict(norm_cfg=dict(momentum=0.01)),
+    decode_head=dict(
+        num_classes=_base_.num_classes,
+        out_channels=_base_.num_classes,
+        norm_cfg=dict(momentum=0.01),
+        loss_decode=[dict(type='MaskedCrossEntropyLoss', class_weight=_base_.class_weight)],
+    ),
+    test_cfg=_base_.inference,
+)
+default_hooks = dict(checkpoint=dict(save_best='mIoU'))
