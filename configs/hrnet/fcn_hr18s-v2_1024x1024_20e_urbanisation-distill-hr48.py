@@ -1,0 +1,9 @@
+from mmengine import Config
+
+_base_ = ['./fcn_hr18s-v2_1024x1024_20e_urbanisation.py', '../_base_/distillation.py']
+model = dict(
+    type='DistilledEncoderDecoder',
+    teacher=Config.fromfile('{{ fileDirname }}/fcn_hr48_1024x1024_20e_urbanisation.py').model,
+    distillation=_base_.distillation,
+)
+del Config
