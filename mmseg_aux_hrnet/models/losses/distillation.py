@@ -1,7 +1,7 @@
 """Arithmetic that measures how far a student network is from its teacher, free of state.
 
-Shapes: logits, float (N, C, H, W); features, float (N, D, h, w), where D may differ between student and teacher; labels,
-integer (N, H, W). Gradients flow into both arguments: the caller detaches the teacher.
+Shapes: logits, float (N, C, H, W); features, float (N, D, h, w), of which the teacher may have others than the student
+(but N); labels, integer (N, H, W). Gradients flow into both arguments: the caller detaches the teacher.
 """
 
 import torch.nn.functional as F
@@ -15,8 +15,8 @@ def pixelwise_divergence(student: Tensor, teacher: Tensor, labels: Tensor, *, ig
 
     .. math:: \frac{1}{|R|} \sum_{i \in R} \sum_c t_{ic} \log \frac{t_{ic}}{s_{ic}}
 
-    the pixel-wise term of Liu et al. (arXiv 1903.04197), in the direction of their code, at temperature 1. Ignored pixels
-    are left out; 0 with zero gradient where every pixel is ignored.
+    the pixel-wise term of Liu et al. (arXiv 1903.04197), in the direction of their code, at temperature 1. Ignored
+    pixels are left out; 0 with zero gradient where every pixel is ignored.
     """
     valid = (labels != ignore_index).to(student.dtype)
     divergence = F.kl_div(student.log_softmax(dim=1), teacher.log_softmax(dim=1), reduction='none', log_target=True)
@@ -54,6 +54,6 @@ def channelwise_divergence(student: Tensor, teacher: Tensor, *, temperature: flo
 
     averaged over images (Shu et al., arXiv 2011.13256). Ignored pixels count: a label is not asked for.
     """
-    maps = [(x / temperature).flatten(2).log_softmax(dim=2) for x in (student, teacher)]
-    divergence = F.kl_div(*maps, reduction='none', log_target=True)
+    own, target = ((x / temperature).flatten(2).log_softmax(dim=2) for x in (student, teacher))
+    divergence = F.kl_div(own, target, reduction='none', log_target=True)
     return temperature**2 * divergence.sum(dim=2).mean()

@@ -26,6 +26,10 @@ class HeadOutputs(NamedTuple):
     features: Tensor
     logits: Tensor
 
+    def wide(self) -> 'HeadOutputs':
+        """Return the same in single precision: sums over pixels lose their digits in half precision."""
+        return HeadOutputs(features=self.features.float(), logits=self.logits.float())
+
 
 class DistillationLoss(nn.Module, ABC):
     """A scalar that is 0 where the student equals the teacher.
@@ -49,9 +53,8 @@ class DistillationLoss(nn.Module, ABC):
             labels: integer (N, H, W).
             ignore_index: label of pixels that do not count.
         """
-        wide = [HeadOutputs(*(x.float() for x in outputs)) for outputs in (student, teacher)]
         with torch.autocast(device_type=labels.device.type, enabled=False):
-            return self.loss_weight * self.compute(*wide, labels, ignore_index=ignore_index)
+            return self.loss_weight * self.compute(student.wide(), teacher.wide(), labels, ignore_index=ignore_index)
 
     @abstractmethod
     def compute(self, student: HeadOutputs, teacher: HeadOutputs, labels: Tensor, *, ignore_index: int) -> Tensor:

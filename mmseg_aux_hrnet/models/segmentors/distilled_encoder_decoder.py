@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
 
 
 @contextmanager
-def classifier_calls(head: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
+def classifier_calls(head: Any) -> Iterator[list[tuple[Tensor, Tensor]]]:
     """Collect the (features, logits) of every call of a head's classifier, without computing anything twice."""
     calls: list[tuple[Tensor, Tensor]] = []
     handle = head.conv_seg.register_forward_hook(lambda _, inputs, output: calls.append((inputs[0], output)))
@@ -31,8 +31,8 @@ def classifier_calls(head: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
 def colour_scale(model: nn.Module) -> tuple[Any, ...]:
     """Return what turns the colours of an image into the input of ``model``: channel order, mean and std."""
     preprocessor = model.data_preprocessor
-    scale = (getattr(preprocessor, name, None) for name in ('mean', 'std'))
-    return getattr(preprocessor, 'channel_conversion', False), *(x if x is None else x.flatten().tolist() for x in scale)
+    mean, std = (getattr(preprocessor, name, torch.empty(0)).flatten().tolist() for name in ('mean', 'std'))
+    return getattr(preprocessor, 'channel_conversion', False), mean, std
 
 
 @MODELS.register_module()
