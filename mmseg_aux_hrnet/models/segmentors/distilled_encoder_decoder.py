@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS
@@ -96,9 +97,11 @@ class DistilledEncoderDecoder(EncoderDecoder):
             )
         model: nn.Module = MODELS.build(self.teacher_config)
         try:
-            load_model_weights(model, best_checkpoint(Path(self.teacher_checkpoint)))
+            path = best_checkpoint(Path(self.teacher_checkpoint))
+            load_model_weights(model, path)
         except CheckpointError as error:
             raise CheckpointError(f'teacher: {error}') from error
+        print_log(f'teacher weights: {path}', logger='current')
         return model
 
     def _check(self, teacher: nn.Module) -> None:

@@ -98,6 +98,20 @@ def test_terms_are_zero_for_equals_and_positive_otherwise(settings):
 
 
 @pytest.mark.parametrize('settings', TERMS, ids=lambda settings: settings['type'])
+def test_terms_pull_the_student_towards_the_teacher(settings):
+    term, labels, teacher = MODELS.build(settings), torch.zeros(2, 16, 24, dtype=torch.long), outputs(7)
+    own = HeadOutputs(*(x.requires_grad_() for x in outputs(0)))
+    optimizer = torch.optim.Adam(own, lr=0.1)
+    history = []
+    for _ in range(100):
+        history.append(term(own, teacher, labels, ignore_index=255))
+        optimizer.zero_grad()
+        history[-1].backward()
+        optimizer.step()
+    assert history[-1].item() < 0.05 * history[0].item()
+
+
+@pytest.mark.parametrize('settings', TERMS, ids=lambda settings: settings['type'])
 def test_terms_are_in_full_precision_under_autocast(settings):
     term, labels = MODELS.build(settings), torch.zeros(2, 16, 24, dtype=torch.long)
     half = [outputs(seed, dtype=torch.bfloat16) for seed in (0, 7)]
