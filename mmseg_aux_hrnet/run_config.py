@@ -128,6 +128,21 @@ def set_pretrained(config: Config, source: str | None) -> None:
     _start_backbone(config, ConfigDict(type='Pretrained', checkpoint=source))
 
 
+def set_teacher(config: Config, source: str | None) -> None:
+    """Distil from the checkpoint or work dir ``source``.
+
+    Raises:
+        ConfigError: the config has no teacher, or there is nothing at ``source``.
+    """
+    if source is None:
+        return
+    if 'teacher' not in config.model:
+        raise ConfigError(f'--teacher {source}: this config has no teacher; use one of configs/hrnet/*-distill-*.py')
+    if not Path(source).exists():
+        raise ConfigError(f'--teacher {source} does not exist: give the checkpoint or the work dir of the teacher')
+    config.model.teacher_checkpoint = source
+
+
 def set_resume(config: Config, checkpoint: Path) -> None:
     """Go on from ``checkpoint``; the ImageNet weights it started from are not needed again."""
     config.resume = True

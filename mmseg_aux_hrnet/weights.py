@@ -139,7 +139,7 @@ def load_model_weights(model: nn.Module, path: str | Path) -> dict[str, Any]:
     if any(faults.values()):
         raise CheckpointError(
             f'{path} does not fit the model of this config: {_describe(faults)}; '
-            'test with the config that the checkpoint was trained with'
+            'use the config that the checkpoint was trained with'
         )
     if any(mismatches(expected, got).values()):
         print_log(f'{path}: auxiliary heads differ from the config; they take no part in testing', logger='current')

@@ -30,6 +30,14 @@ def build(config):
     return MODELS.build(config.model)
 
 
+@pytest.fixture(scope='module')
+def teacher_weights(tmp_path_factory):
+    """A file that fits the teacher of every distillation leaf: W48 with two classes."""
+    path = tmp_path_factory.mktemp('teacher') / 'hr48.pth'
+    torch.save(build(Config.fromfile(REPO / 'configs/hrnet/fcn_hr48_256x512_80k_singlegreen.py')).state_dict(), path)
+    return str(path)
+
+
 def batch(classes, size=(64, 64)):
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, classes, (2, 1, *size), generator=generator)
@@ -44,7 +52,8 @@ def as_list(part):
 def head_names(leaf):
     if leaf.parent.name == 'baselines':
         return HEADS_OF_BASELINES[leaf.stem.split('_')[0]]
-    return {'decode', 'aux_0', 'aux_1'} if 'aux' in leaf.stem else {'decode'}
+    extra = {'aux': {'aux_0', 'aux_1'}, 'distill': {'distill'}}
+    return {'decode'}.union(*(heads for word, heads in extra.items() if word in leaf.stem))
 
 
 def test_there_are_leaves():
@@ -53,8 +62,10 @@ def test_there_are_leaves():
 
 
 @pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
-def test_leaf_builds_and_runs_forward_and_backward(leaf):
+def test_leaf_builds_and_runs_forward_and_backward(leaf, request):
     config = Config.fromfile(leaf)
+    if 'teacher' in config.model:
+        config.model.teacher_checkpoint = request.getfixturevalue('teacher_weights')
     model = build(config).train()
     inputs, samples = batch(heads(model)[0][1].num_classes)
     losses = {key: value for key, value in model.loss(inputs, samples).items() if 'loss' in key}
@@ -96,6 +107,21 @@ def test_state_dict_keys_are_those_of_the_reference():
         for head in ('decode_head', 'auxiliary_head.0', 'auxiliary_head.1')
         for layer in ('convs.0.conv', 'convs.0.bn', 'conv_seg')
     }
+
+
+@pytest.mark.parametrize('leaf', [leaf for leaf in LEAVES if 'distill' in leaf.stem], ids=lambda leaf: leaf.stem)
+def test_distillation_leaves_are_a_student_leaf_and_a_teacher_leaf(leaf):
+    config, (student, teacher) = Config.fromfile(leaf), leaf.stem.split('-distill-')
+    plain = Config.fromfile(leaf.with_name(f'{student}.py'))
+    small, data = student.removeprefix('fcn_').split('_', 1)
+    added = {'teacher', 'distillation'}
+    assert config.model.teacher == Config.fromfile(leaf.with_name(f'fcn_{teacher}_{data}.py')).model
+    assert {k: v for k, v in config.model.items() if k not in added} == {
+        **plain.model,
+        'type': 'DistilledEncoderDecoder',
+    }
+    assert set(config) - set(plain) == {'distillation'}
+    assert config.model.backbone.arch == {'hr18s-v1': 'w18_small_v1', 'hr18s-v2': 'w18_small_v2'}[small]
 
 
 def test_urbanisation_scales_are_those_of_the_official_code():

@@ -15,6 +15,9 @@ def parser() -> argparse.ArgumentParser:
         '--pretrained', metavar='PATH', help="start the backbone from this file; 'none' starts from random weights"
     )
     line.add_argument(
+        '--teacher', metavar='PATH', help='distil from this checkpoint or work dir; for configs named distill'
+    )
+    line.add_argument(
         '--resume',
         nargs='?',
         const='auto',
@@ -41,6 +44,7 @@ def train(args: argparse.Namespace) -> Path:
     run_config.set_data_root(config, args.data_root)
     run_config.check_data_root(config, ('train_dataloader', 'val_dataloader'))
     run_config.set_pretrained(config, args.pretrained)
+    run_config.set_teacher(config, args.teacher)
     if args.seed is not None:
         config.randomness = {**config.get('randomness', {}), 'seed': args.seed}
     checkpoint = checkpoint_to_resume(args.resume, work_dir)

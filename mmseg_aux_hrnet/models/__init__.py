@@ -3,19 +3,26 @@
 from mmseg_aux_hrnet.models.backbones import HRNetV2
 from mmseg_aux_hrnet.models.decode_heads import AuxFCNHead
 from mmseg_aux_hrnet.models.losses import (
+    ChannelwiseDistillationLoss,
     MaskedCrossEntropyLoss,
     MaskedDiceLoss,
     OHEMCrossEntropyLoss,
+    PairwiseDistillationLoss,
+    PixelwiseDistillationLoss,
     ReferenceDiceLoss,
 )
-from mmseg_aux_hrnet.models.segmentors import ProbabilityTTAModel
+from mmseg_aux_hrnet.models.segmentors import DistilledEncoderDecoder, ProbabilityTTAModel
 
 __all__ = (
     'AuxFCNHead',
+    'ChannelwiseDistillationLoss',
+    'DistilledEncoderDecoder',
     'HRNetV2',
     'MaskedCrossEntropyLoss',
     'MaskedDiceLoss',
     'OHEMCrossEntropyLoss',
+    'PairwiseDistillationLoss',
+    'PixelwiseDistillationLoss',
     'ProbabilityTTAModel',
     'ReferenceDiceLoss',
 )

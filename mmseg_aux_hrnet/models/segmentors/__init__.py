@@ -1,5 +1,6 @@
 """Whole models that mmseg lacks or gets wrong."""
 
+from mmseg_aux_hrnet.models.segmentors.distilled_encoder_decoder import DistilledEncoderDecoder
 from mmseg_aux_hrnet.models.segmentors.probability_tta import ProbabilityTTAModel
 
-__all__ = ('ProbabilityTTAModel',)
+__all__ = ('DistilledEncoderDecoder', 'ProbabilityTTAModel')

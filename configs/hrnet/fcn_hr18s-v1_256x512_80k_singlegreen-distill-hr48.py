@@ -1,0 +1,9 @@
+from mmengine import Config
+
+_base_ = ['./fcn_hr18s-v1_256x512_80k_singlegreen.py', '../_base_/distillation.py']
+model = dict(
+    type='DistilledEncoderDecoder',
+    teacher=Config.fromfile('{{ fileDirname }}/fcn_hr48_256x512_80k_singlegreen.py', import_custom_modules=False).model,
+    distillation=_base_.distillation,
+)
+del Config
