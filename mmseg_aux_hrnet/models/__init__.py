@@ -9,9 +9,11 @@ from mmseg_aux_hrnet.models.losses import (
     ReferenceDiceLoss,
 )
 from mmseg_aux_hrnet.models.segmentors import ProbabilityTTAModel
+from mmseg_aux_hrnet.models.wrappers import CPUDataParallel
 
 __all__ = (
     'AuxFCNHead',
+    'CPUDataParallel',
     'HRNetV2',
     'MaskedCrossEntropyLoss',
     'MaskedDiceLoss',
