@@ -52,10 +52,10 @@ def _lost(error: RuntimeError) -> int:
     """End a process that hears no more of another; say so, unless the other has said why it stopped."""
     if not _count('refusals', add=0) and _count('losses', add=1) == 1:
         rank, size = get_dist_info()
-        reason = re.sub(r'\[\S+:\d+\] ', '', one_line(error))
+        reason = re.sub(r'\[\S+:\d+\] ', '', one_line(error)).split('. ')[0]  # the place in the source, and advice
         print(
             f'error: process {rank} of {size} lost another one ({reason}): where no other message says why, it was '
-            'killed, most often for want of memory; go on from the last checkpoint with --resume',
+            'killed, mostly for want of memory, or it hung; go on from the last checkpoint with --resume',
             file=sys.stderr,
             flush=True,
         )

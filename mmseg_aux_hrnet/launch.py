@@ -44,6 +44,8 @@ def join_processes(config: Config, launcher: str) -> None:
             f'--launcher {launcher} without {", ".join(missing)} in the environment: start with tools/dist_train.sh, '
             'tools/dist_test.sh or torchrun'
         )
+    for threads in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'):  # mmengine would set them too, and warn of it
+        os.environ.setdefault(threads, '1')
     device = get_device()
     if device in ('cpu', 'cuda'):  # others have backends of their own, which mmengine knows
         _meet(config.get('env_cfg', {}).get('dist_cfg', {}), device)

@@ -62,8 +62,8 @@ def report(codes: dict[int, int]) -> int:
     rank, number = next(((rank, n) for rank, n in signals.items() if n != signal.SIGTERM), (None, signal.SIGTERM))
     if rank is None:
         return max(codes.values()) if len(signals) < len(codes) else 128 + number
-    memory = ', most often for want of memory' if number == 9 else ''
-    print(f'error: process {rank} was killed by signal {number}{memory}; the others were stopped', file=sys.stderr)
+    reason = ', mostly for want of memory or because it hung' if number == 9 else ''
+    print(f'error: process {rank} was killed by signal {number}{reason}; the others were stopped', file=sys.stderr)
     return 128 + number
 
 
@@ -71,8 +71,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        torchrun = [*rendezvous(), f'--nproc-per-node={args.processes}']
-        return run([*torchrun, args.script, *args.args, '--launcher', 'pytorch'])
+        count = f'--nproc-per-node={args.processes}'
+        return run([*rendezvous(), count, args.script, *args.args, '--launcher', 'pytorch'])
     except ValueError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -21,4 +21,4 @@ class CPUDataParallel(MMDistributedDataParallel):
     """
 
     def __init__(self, module: nn.Module, device_ids: Any = None, **kwargs: Any) -> None:
-        super().__init__(revert_sync_batchnorm(module), device_ids=None, broadcast_buffers=True, **kwargs)
+        super().__init__(revert_sync_batchnorm(module), device_ids=None, **kwargs)
