@@ -50,11 +50,11 @@ def frozen_network():
 def train(model):
     """Return the losses of every step, averaged over the processes, and the weights after the last."""
     rank, size = get_dist_info()
-    optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9))
+    optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9))
     history = []
     for batch in batches():
         share = {key: values[rank::size] for key, values in batch.items()}
-        losses = torch.tensor([float(value) for value in model.train_step(share, optimizer).values()])
+        losses = torch.stack([value.detach().flatten()[0] for value in model.train_step(share, optimizer).values()])
         all_reduce(losses, op='mean')
         history.append(losses)
     return torch.stack(history), getattr(model, 'module', model).state_dict()

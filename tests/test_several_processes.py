@@ -20,9 +20,9 @@ REPO = Path(__file__).resolve().parents[1]
 CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
 SCALE = '(96,64)'
 SMALL = [
-    'train_cfg.max_iters=4',
-    'train_cfg.val_interval=4',
-    'default_hooks.checkpoint.interval=4',
+    'train_cfg.max_iters=6',
+    'train_cfg.val_interval=6',
+    'default_hooks.checkpoint.interval=6',
     'train_dataloader.batch_size=1',
     f'train_dataloader.dataset.pipeline.2.scale={SCALE}',
     'train_dataloader.dataset.pipeline.3.crop_size=(64,64)',
@@ -77,16 +77,16 @@ def tested_alone(trained, tmp_path_factory):
     root, work_dir, _ = trained
     alone = tmp_path_factory.mktemp('alone')
     outputs = ['--work-dir', alone, '--out', alone / 'out', '--show-dir', alone / 'show']
-    arguments = [CONFIG, work_dir / 'iter_4.pth', '--data-root', root, *outputs, '--cfg-options', *SMALL]
+    arguments = [CONFIG, work_dir / 'iter_6.pth', '--data-root', root, *outputs, '--cfg-options', *SMALL]
     assert tool('test').main(list(map(str, arguments))) == 0
     return alone
 
 
 def test_two_processes_leave_one_set_of_files_and_lines(trained):
     _, work_dir, result = trained
-    assert sorted(path.name for path in work_dir.glob('*.pth')) == ['best_IoU.green_iter_4.pth', 'iter_4.pth']
+    assert sorted(path.name for path in work_dir.glob('*.pth')) == ['best_IoU.green_iter_6.pth', 'iter_6.pth']
     assert (work_dir / 'training_curve.png').is_file()
-    assert result.stdout.count('Saving checkpoint at 4 iterations') == 1
+    assert result.stdout.count('Saving checkpoint at 6 iterations') == 1
     assert result.stdout.count('checkpoints, log and training_curve.png:') == 1
     assert errors(result.stderr) == []
 
@@ -102,7 +102,7 @@ def test_validation_by_two_processes_measures_the_checkpoint(trained, tested_alo
 def test_uneven_shares_give_the_figures_and_files_of_one_process(trained, tested_alone, tmp_path):
     root, work_dir, _ = trained
     result = start(
-        REPO / 'tools/dist_test.sh', CONFIG, work_dir / 'iter_4.pth', 2, '--data-root', root, '--work-dir', tmp_path,
+        REPO / 'tools/dist_test.sh', CONFIG, work_dir / 'iter_6.pth', 2, '--data-root', root, '--work-dir', tmp_path,
         '--out', tmp_path / 'out', '--show-dir', tmp_path / 'show', '--cfg-options', *SMALL,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
@@ -135,7 +135,7 @@ def test_two_processes_with_half_the_batch_follow_one_with_all_of_it(tmp_path):
     torch.testing.assert_close(losses, expected_losses, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(weights, dict(expected), rtol=1e-4, atol=1e-6)
     start_weights = frozen_network().state_dict()
-    assert (weights['decode_head.conv_seg.weight'] - start_weights['decode_head.conv_seg.weight']).abs().max() > 1e-3
+    assert (weights['decode_head.conv_seg.weight'] - start_weights['decode_head.conv_seg.weight']).abs().max() > 5e-4
 
 
 def test_a_killed_process_ends_the_others(tmp_path):
