@@ -34,6 +34,10 @@ class CheckpointError(AuxHRNetError, RuntimeError):
     """A checkpoint cannot be loaded safely and completely."""
 
 
+class LaunchError(AuxHRNetError, RuntimeError):
+    """Several processes cannot start together."""
+
+
 class StackError(AuxHRNetError, ImportError):
     """The OpenMMLab stack is missing or known not to work."""
 

@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 import torch
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import barrier
 from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import find_latest_checkpoint
 from mmengine.runner.checkpoint import get_external_models
@@ -124,6 +124,12 @@ def _without(weights: Mapping[str, Tensor], prefixes: str | tuple[str, ...]) -> 
     return {key: value for key, value in weights.items() if not key.startswith(prefixes)}
 
 
+def _bare(model: nn.Module) -> nn.Module:
+    """Return the segmentor inside what averages over scales or trains it in several processes."""
+    inner = getattr(model, 'module', None)
+    return _bare(inner) if isinstance(inner, nn.Module) else model
+
+
 def load_model_weights(model: nn.Module, path: str | Path) -> dict[str, Any]:
     """Fill a segmentor from a checkpoint, exactly, and return the checkpoint's ``meta``.
 
@@ -134,6 +140,7 @@ def load_model_weights(model: nn.Module, path: str | Path) -> dict[str, Any]:
     """
     content = read_checkpoint(path)
     got = state_dict_of(content, source=path)
+    model = _bare(model)
     expected = model.state_dict()
     faults = mismatches(_without(expected, TRAINING_ONLY), _without(got, TRAINING_ONLY))
     if any(faults.values()):
@@ -184,7 +191,7 @@ def weights_file(source: str) -> Path:
     if address.scheme not in ('http', 'https'):
         return Path(source)
     path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(address.path).name
-    if not path.exists() and is_main_process():
+    if not path.exists() and os.environ.get('LOCAL_RANK', '0') == '0':  # once on each machine
         _download(source, path)
     barrier()
     return path
@@ -246,7 +253,7 @@ def check_fits(model: nn.Module, path: Path) -> dict[str, Any]:
         CheckpointError: see :func:`read_checkpoint`; or keys or shapes differ.
     """
     content = read_checkpoint(path)
-    faults = mismatches(model.state_dict(), state_dict_of(content, source=path))
+    faults = mismatches(_bare(model).state_dict(), state_dict_of(content, source=path))
     if any(faults.values()):
         raise CheckpointError(f'{path} is not from this config: {_describe(faults)}; use it with its own config')
     return content

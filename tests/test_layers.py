@@ -11,6 +11,7 @@ PACKAGE = ROOT / 'mmseg_aux_hrnet'
 # module or sub-package: (ours, others) that it may import beside itself and the standard library
 TABLE = {
     '__init__': ('datasets engine evaluation models quiet stack version', ''),
+    'command': ('errors', 'mmengine torch'),
     'complexity': ('models', 'mmseg torch'),
     'datasets': ('errors splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
@@ -18,6 +19,7 @@ TABLE = {
     'errors': ('', ''),
     'evaluation': ('errors label_png output_files', 'mmengine mmseg numpy rich torch'),
     'label_png': ('errors', 'PIL numpy'),
+    'launch': ('errors', 'mmengine torch'),
     'models': ('errors weights', 'mmengine mmseg torch'),
     'output_files': ('errors', ''),
     'pretrained': ('errors models weights', 'mmengine'),

@@ -19,7 +19,14 @@ from mmseg_aux_hrnet.weights import read_checkpoint
 
 REPO = Path(__file__).resolve().parents[1]
 CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
-TOOLS = ('tools/train.py', 'tools/test.py', 'tools/complexity.py', 'tools/make_demo_data.py', 'split.py')
+TOOLS = (
+    'tools/train.py',
+    'tools/test.py',
+    'tools/complexity.py',
+    'tools/make_demo_data.py',
+    'tools/dist_run.py',
+    'split.py',
+)
 SMALL = [
     'train_cfg.max_iters=20',
     'train_cfg.val_interval=10',

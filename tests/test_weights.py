@@ -118,6 +118,16 @@ def test_a_checkpoint_without_weights_is_refused(tmp_path):
             weights.load_model_weights(Net(), tmp_path / 'a.pth')
 
 
+def test_wrappers_around_the_network_are_looked_through(tmp_path):
+    source, target = Net(), Net()
+    wrapped = nn.Module()
+    wrapped.module = nn.Module()  # several scales in several processes
+    wrapped.module.module = target
+    weights.load_model_weights(wrapped, saved(tmp_path, source))
+    assert torch.equal(source.backbone.weight, target.backbone.weight)
+    weights.check_resumable(wrapped, saved(tmp_path, source))
+
+
 def test_backbone_weights_come_out_of_a_whole_network(tmp_path):
     source, target = Net(), nn.Linear(2, 3)
     weights.load_backbone_weights(target, saved(tmp_path, source))
@@ -192,6 +202,13 @@ def test_weights_file_takes_paths_and_cached_files(tmp_path, monkeypatch):
     cached.touch()
     assert weights.weights_file('https://example.org/a/w.pth') == cached
     assert str(weights.weights_file('some/w.pth')) == os.path.join('some', 'w.pth')
+
+
+def test_one_process_of_a_machine_downloads(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', no_network)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    assert weights.weights_file('https://example.org/a/w.pth') == tmp_path / 'hub' / 'checkpoints' / 'w.pth'
 
 
 def test_unknown_published_name_is_refused():

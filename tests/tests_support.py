@@ -25,10 +25,10 @@ def draw_tile(root: Path, split: str, stem: str, *, seed: int, size: tuple[int, 
     write_label_png(root / 'labeldata' / split / f'{stem}.png', label, GREEN_PALETTE)
 
 
-def write_green_root(root: Path) -> None:
-    """Write a singlegreen tree of the reference's layout: 4 train, 2 val and 2 test tiles."""
+def write_green_root(root: Path, tiles: dict[str, int] | None = None) -> None:
+    """Write a singlegreen tree of the reference's layout: 4 train, 2 val and 2 test tiles, unless said."""
     (root / 'splits').mkdir(parents=True)
-    for split, count in TILES.items():
+    for split, count in (tiles or TILES).items():
         stems = [f'{split}_{i}' for i in range(count)]
         for seed, stem in enumerate(stems):
             draw_tile(root, split, stem, seed=seed)

@@ -18,6 +18,12 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--scales', metavar='S,S,...', help='average predictions at these multiples of the test size')
     line.add_argument('--flip', action='store_true', help='average with predictions of the mirrored image')
     line.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm'),
+        default='none',
+        help='what started several processes of this command: pytorch for torchrun, slurm for srun',
+    )
+    line.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override'
     )
     return line
@@ -27,12 +33,13 @@ def test(args: argparse.Namespace) -> str:
     """Test as the command line says and return the closing line."""
     from mmengine.runner import Runner
 
-    from mmseg_aux_hrnet import run_config
+    from mmseg_aux_hrnet import launch, run_config
     from mmseg_aux_hrnet.evaluation.headline import check_headlines, headline
     from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
 
     check_headlines(args.eval)
     config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
+    launch.join_processes(config, args.launcher)
     work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
     run_config.set_data_root(config, args.data_root)
     run_config.check_data_root(config, ('test_dataloader',))
@@ -45,7 +52,7 @@ def test(args: argparse.Namespace) -> str:
     if args.show_dir is not None:
         run_config.add_pictures(config, args.show_dir)
     runner = Runner.from_cfg(config)
-    load_model_weights(getattr(runner.model, 'module', runner.model), best_checkpoint(args.checkpoint))
+    load_model_weights(runner.model, best_checkpoint(args.checkpoint))
     figures = runner.test()
     return headline(figures, args.eval) if has_labels else f'no labels, so no figures; predictions: {out}'
 
@@ -54,17 +61,11 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
+        from mmseg_aux_hrnet.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2
-    try:
-        closing_line = test(args)
-    except AuxHRNetError as error:
-        print(f'error: {one_line(error)}', file=sys.stderr)
-        return 2
-    print(closing_line)
-    return 0
+    return run_tool(test, args)
 
 
 if __name__ == '__main__':

@@ -26,20 +26,27 @@ def parser() -> argparse.ArgumentParser:
     )
     line.add_argument('--seed', type=int, help='seed of weights, data order and augmentation')
     line.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm'),
+        default='none',
+        help='what started several processes of this command: pytorch for torchrun, slurm for srun',
+    )
+    line.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override'
     )
     return line
 
 
-def train(args: argparse.Namespace) -> Path:
-    """Train as the command line says and return the work dir."""
+def train(args: argparse.Namespace) -> str:
+    """Train as the command line says and return the closing line."""
     from mmengine.runner import Runner
 
-    from mmseg_aux_hrnet import run_config
+    from mmseg_aux_hrnet import launch, run_config
     from mmseg_aux_hrnet.pretrained import prepare_pretrained
     from mmseg_aux_hrnet.weights import check_fits, check_resumable, checkpoint_to_resume
 
     config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
+    launch.join_processes(config, args.launcher)
     work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
     run_config.set_data_root(config, args.data_root)
     run_config.check_data_root(config, ('train_dataloader', 'val_dataloader'))
@@ -60,24 +67,18 @@ def train(args: argparse.Namespace) -> Path:
     if args.resume is not None and checkpoint is None:
         print(f'nothing to resume in {work_dir}: starting afresh')
     runner.train()
-    return work_dir
+    return f'checkpoints, log and training_curve.png: {work_dir}'
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
+        from mmseg_aux_hrnet.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2
-    try:
-        work_dir = train(args)
-    except AuxHRNetError as error:
-        print(f'error: {one_line(error)}', file=sys.stderr)
-        return 2
-    print(f'checkpoints, log and training_curve.png: {work_dir}')
-    return 0
+    return run_tool(train, args)
 
 
 if __name__ == '__main__':

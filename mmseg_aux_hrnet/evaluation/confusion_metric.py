@@ -32,7 +32,8 @@ class ConfusionMetric(BaseMetric):
         ignore_index: label value of the pixels that do not count.
         class_of_interest: name of the class that the table marks; the data set's own ``class_of_interest`` where None,
             else the last of two classes, else no class.
-        collect_device: where results of several processes are gathered, ``cpu`` or ``gpu``.
+        collect_device: how results of several processes are gathered: ``gpu`` sends them, between CPUs too; ``cpu``
+            writes files below the current directory, which all machines must share.
         prefix: put before every key with a slash.
     """
 
@@ -43,7 +44,7 @@ class ConfusionMetric(BaseMetric):
         *,
         ignore_index: int = 255,
         class_of_interest: str | None = None,
-        collect_device: str = 'cpu',
+        collect_device: str = 'gpu',
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)

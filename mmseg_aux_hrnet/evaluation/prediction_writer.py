@@ -22,7 +22,8 @@ class PredictionWriter(BaseMetric):
 
     Args:
         output_dir: folder of the label maps; made if missing.
-        collect_device: where results of several processes are gathered, ``cpu`` or ``gpu``.
+        collect_device: how results of several processes are gathered: ``gpu`` sends them, between CPUs too; ``cpu``
+            writes files below the current directory, which all machines must share.
 
     Raises:
         DataError: the folder cannot be made.
@@ -30,7 +31,7 @@ class PredictionWriter(BaseMetric):
 
     default_prefix = ''  # None would log a warning that means nothing to a user
 
-    def __init__(self, output_dir: str, *, collect_device: str = 'cpu') -> None:
+    def __init__(self, output_dir: str, *, collect_device: str = 'gpu') -> None:
         super().__init__(collect_device=collect_device)
         self._files = OutputFiles(output_dir)
 

@@ -12,9 +12,11 @@ from mmseg_aux_hrnet.models.losses import (
     ReferenceDiceLoss,
 )
 from mmseg_aux_hrnet.models.segmentors import DistilledEncoderDecoder, ProbabilityTTAModel
+from mmseg_aux_hrnet.models.wrappers import CPUDataParallel
 
 __all__ = (
     'AuxFCNHead',
+    'CPUDataParallel',
     'ChannelwiseDistillationLoss',
     'DistilledEncoderDecoder',
     'HRNetV2',

@@ -1,0 +1,75 @@
+"""Runs the work of a command and says once, however many processes there are, how it ended."""
+
+import os
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+
+from mmengine.dist import barrier, get_dist_info, is_distributed, is_main_process
+from torch import distributed as torch_dist
+
+from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
+
+
+def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
+    """Do the work of a command, print its closing line or its error, and return the exit code.
+
+    Args:
+        work: does everything and returns the closing line.
+        args: the command line.
+    """
+    try:
+        closing_line = work(args)
+        barrier()  # nobody leaves while another still needs it
+    except AuxHRNetError as error:
+        return _refuse(one_line(error))
+    except RuntimeError as error:
+        if not is_distributed() or not _is_loss_of_a_process(error):
+            raise
+        return _lost(error)
+    speaks = is_main_process()
+    if is_distributed():
+        torch_dist.destroy_process_group()
+    if speaks:
+        print(closing_line)
+    return 0
+
+
+def _refuse(message: str) -> int:
+    _count('refusals', add=1)
+    if _count(message, add=1) == 1:
+        print(f'error: {message}', file=sys.stderr, flush=True)
+    return 2
+
+
+def _is_loss_of_a_process(error: RuntimeError) -> bool:
+    # Gloo's errors have no class of their own.
+    return isinstance(error, torch_dist.DistError) or 'gloo' in str(error)
+
+
+def _lost(error: RuntimeError) -> int:
+    """End a process that hears no more of another; say so, unless the other has said why it stopped."""
+    if not _count('refusals', add=0) and _count('losses', add=1) == 1:
+        rank, size = get_dist_info()
+        reason = re.sub(r'\[\S+:\d+\] ', '', one_line(error)).split('. ')[0]  # the place in the source, and advice
+        print(
+            f'error: process {rank} of {size} lost another one ({reason}): where no other message says why, it was '
+            'killed, mostly for want of memory, or it hung; go on from the last checkpoint with --resume',
+            file=sys.stderr,
+            flush=True,
+        )
+    return 2
+
+
+def _count(what: str, *, add: int) -> int:
+    """Count in the memory that the processes share, and return how often all of them together have counted this.
+
+    Processes that have not met fail alike: only the first of each machine counts.
+    """
+    if is_distributed():
+        try:
+            return int(torch_dist.distributed_c10d._get_default_store().add(f'mmseg_aux_hrnet/{what}', add))
+        except RuntimeError:  # the process that kept the memory is gone
+            return add
+    return add if os.environ.get('LOCAL_RANK', '0') == '0' else 0

@@ -1,0 +1,125 @@
+"""How several processes that train or test together meet, and what a config needs for them."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from torch import distributed as torch_dist
+
+from mmseg_aux_hrnet.errors import LaunchError, one_line
+
+VARIABLES = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
+TIMEOUT = 1800  # seconds; torch's own for gloo
+
+
+def join_processes(config: Config, launcher: str) -> None:
+    """Join this process with those that were started together with it, and fit the config to their number and devices.
+
+    mmengine would do the former, but not without a GPU. With GPUs, batch norm takes its statistics over all processes
+    (SyncBN); without, every process normalises by its own images, because SyncBN needs GPUs.
+
+    Args:
+        config: changed in place; ``env_cfg.dist_cfg.timeout`` says after how many seconds a silent process counts as
+            dead.
+        launcher: ``none`` for one process, ``pytorch`` below torchrun, ``slurm`` below srun.
+
+    Raises:
+        LaunchError: the processes were started in another way, or cannot meet.
+    """
+    config.launcher = launcher
+    if launcher == 'none':
+        if 'TORCHELASTIC_RUN_ID' in os.environ and int(os.environ['WORLD_SIZE']) > 1:
+            raise LaunchError(f'torchrun started {os.environ["WORLD_SIZE"]} processes: add --launcher pytorch')
+        return
+    if launcher == 'slurm':
+        os.environ.update(slurm_variables(os.environ, gpus=torch.cuda.device_count()))
+    missing = [name for name in VARIABLES if name not in os.environ]
+    if missing:
+        raise LaunchError(
+            f'--launcher {launcher} without {", ".join(missing)} in the environment: start with tools/dist_train.sh, '
+            'tools/dist_test.sh or torchrun'
+        )
+    for threads in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'):  # mmengine would set them too, and warn of it
+        os.environ.setdefault(threads, '1')
+    device = get_device()
+    if device in ('cpu', 'cuda'):  # others have backends of their own, which mmengine knows
+        _meet(config.get('env_cfg', {}).get('dist_cfg', {}), device)
+    if device == 'cpu':
+        _fit_to_cpu(config)
+    elif int(os.environ['WORLD_SIZE']) > 1:
+        config.sync_bn = config.get('sync_bn') or 'torch'
+    _see_each_image_once(config)
+
+
+def slurm_variables(environ: Mapping[str, str], *, gpus: int) -> dict[str, str]:
+    """Return what torchrun would set, from the variables that srun sets.
+
+    The port follows from the job's number, so that two jobs on one machine keep apart.
+
+    Args:
+        environ: variables of this task; MASTER_ADDR and MASTER_PORT are kept where they are set.
+        gpus: number of GPUs that this task sees.
+
+    Raises:
+        LaunchError: srun did not start this process, or its first machine is unknown.
+    """
+    try:
+        rank, size, local = (environ[f'SLURM_{name}'] for name in ('PROCID', 'NTASKS', 'LOCALID'))
+        port = 20000 + int(environ['SLURM_JOB_ID']) % 10000
+        hosts = environ['SLURM_JOB_NODELIST']
+    except KeyError as error:
+        raise LaunchError(f'--launcher slurm without {error.args[0]} in the environment: start with srun') from error
+    return {
+        'RANK': rank,
+        'WORLD_SIZE': size,
+        'LOCAL_RANK': '0' if gpus == 1 else local,  # --gpus-per-task=1 shows each task its own GPU as number 0
+        'MASTER_ADDR': environ.get('MASTER_ADDR') or _first_host(hosts),
+        'MASTER_PORT': environ.get('MASTER_PORT', str(port)),
+    }
+
+
+def _first_host(hosts: str) -> str:
+    try:
+        names = subprocess.run(['scontrol', 'show', 'hostnames', hosts], capture_output=True, text=True, check=True)
+        return names.stdout.split()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError) as error:
+        raise LaunchError(f'scontrol cannot say which machine is the first of {hosts}: set MASTER_ADDR') from error
+
+
+def _meet(dist_cfg: Mapping[str, Any], device: str) -> None:
+    local, visible = int(os.environ['LOCAL_RANK']), torch.cuda.device_count()
+    if device == 'cuda' and local >= visible:
+        raise LaunchError(f'process {local} of this machine has no GPU: start at most {visible} here')
+    try:
+        if device == 'cuda':
+            torch.cuda.set_device(local)
+        backend = 'gloo' if device == 'cpu' else dist_cfg.get('backend', 'nccl')
+        timeout = timedelta(seconds=dist_cfg.get('timeout') or TIMEOUT)
+        torch_dist.init_process_group(backend, timeout=timeout)
+    except (RuntimeError, ValueError) as error:
+        place = f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}'
+        if 'EADDRINUSE' in str(error):
+            raise LaunchError(f'port {place} is taken by another program: set MASTER_PORT to a free one') from error
+        raise LaunchError(f'the processes cannot meet at {place} ({one_line(error)}): see MASTER_ADDR') from error
+
+
+def _fit_to_cpu(config: Config) -> None:
+    config.sync_bn = None
+    config.model_wrapper_cfg = {
+        'type': 'mmseg.CPUDataParallel',  # the scope is needed: the runner looks it up in mmengine's registry
+        'find_unused_parameters': config.get('find_unused_parameters', False),
+    }
+    config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'SharedStatisticsHook'}]
+
+
+def _see_each_image_once(config: Config) -> None:
+    """Keep mmengine from filling up the shares of the processes: two would write the predictions of one image."""
+    for name in ('val_dataloader', 'test_dataloader'):
+        loader = config.get(name)
+        if loader is not None and loader.get('sampler', {}).get('type') == 'DefaultSampler':
+            loader.sampler.round_up = False

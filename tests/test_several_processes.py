@@ -1,0 +1,191 @@
+"""Two processes on a CPU, started as a user starts them."""
+
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from global_batch import frozen_network, train
+from PIL import Image
+from tests_support import write_green_root
+
+REPO = Path(__file__).resolve().parents[1]
+CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
+SCALE = '(96,64)'
+SMALL = [
+    'train_cfg.max_iters=6',
+    'train_cfg.val_interval=6',
+    'default_hooks.checkpoint.interval=6',
+    'train_dataloader.batch_size=1',
+    f'train_dataloader.dataset.pipeline.2.scale={SCALE}',
+    'train_dataloader.dataset.pipeline.3.crop_size=(64,64)',
+    'model.data_preprocessor.size=(64,64)',
+    f'val_dataloader.dataset.pipeline.1.scale={SCALE}',
+    f'test_dataloader.dataset.pipeline.1.scale={SCALE}',
+    *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')),
+]
+pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='the scripts need bash')
+
+
+def start(*command):
+    """Run a command to its end; one that hangs fails the test."""
+    env = {**os.environ, 'PYTHONPATH': str(REPO), 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable}
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=env, timeout=240)
+
+
+def tool(name):
+    spec = importlib.util.spec_from_file_location(name, REPO / f'tools/{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def errors(stderr):
+    return [line for line in stderr.splitlines() if line.startswith('error: ')]
+
+
+def figures(work_dir):
+    """Return the figures of the newest test, without the times it took."""
+    newest = max(work_dir.glob('*/*.json'))
+    return {name: value for name, value in json.loads(newest.read_text()).items() if 'time' not in name}
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """A data set whose 7 images do not divide by 2, and the run of two processes on it."""
+    root = tmp_path_factory.mktemp('data') / 'green tiles'  # the space must survive the scripts
+    write_green_root(root, {'train': 4, 'val': 7, 'test': 7})
+    work_dir = tmp_path_factory.mktemp('work')
+    result = start(
+        REPO / 'tools/dist_train.sh', CONFIG, 2,
+        '--data-root', root, '--work-dir', work_dir, '--seed', 0, '--cfg-options', *SMALL,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    return root, work_dir, result
+
+
+@pytest.fixture(scope='module')
+def tested_alone(trained, tmp_path_factory):
+    """The same checkpoint, tested by one process."""
+    root, work_dir, _ = trained
+    alone = tmp_path_factory.mktemp('alone')
+    outputs = ['--work-dir', alone, '--out', alone / 'out', '--show-dir', alone / 'show']
+    arguments = [CONFIG, work_dir / 'iter_6.pth', '--data-root', root, *outputs, '--cfg-options', *SMALL]
+    assert tool('test').main(list(map(str, arguments))) == 0
+    return alone
+
+
+def test_two_processes_leave_one_set_of_files_and_lines(trained):
+    _, work_dir, result = trained
+    assert sorted(path.name for path in work_dir.glob('*.pth')) == ['best_IoU.green_iter_6.pth', 'iter_6.pth']
+    assert (work_dir / 'training_curve.png').is_file()
+    assert result.stdout.count('Saving checkpoint at 6 iterations') == 1
+    assert result.stdout.count('checkpoints, log and training_curve.png:') == 1
+    assert errors(result.stderr) == []
+
+
+def test_validation_by_two_processes_measures_the_checkpoint(trained, tested_alone):
+    _, work_dir, _ = trained
+    lines = next(work_dir.glob('*/vis_data/scalars.json')).read_text().splitlines()
+    validation = json.loads(lines[-1])
+    alone = figures(tested_alone)  # val and test hold the same 7 tiles
+    assert {name: validation[name] for name in alone} == alone
+
+
+def test_uneven_shares_give_the_figures_and_files_of_one_process(trained, tested_alone, tmp_path):
+    root, work_dir, _ = trained
+    result = start(
+        REPO / 'tools/dist_test.sh', CONFIG, work_dir / 'iter_6.pth', 2, '--data-root', root, '--work-dir', tmp_path,
+        '--out', tmp_path / 'out', '--show-dir', tmp_path / 'show', '--cfg-options', *SMALL,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert figures(tmp_path) == figures(tested_alone)
+    assert '43,008 pixels of 7 image(s)' in result.stdout  # 7 x 64 x 96
+    names = [f'test_{i}.png' for i in range(7)]
+    for folder in ('out', 'show'):
+        assert sorted(path.name for path in (tmp_path / folder).iterdir()) == names
+        assert all((tmp_path / folder / n).read_bytes() == (tested_alone / folder / n).read_bytes() for n in names)
+
+
+def test_a_fault_in_one_process_ends_all_with_one_line(tmp_path):
+    write_green_root(tmp_path / 'data')
+    Image.fromarray(np.full((64, 96, 3), 200, np.uint8)).save(tmp_path / 'data/labeldata/train/train_0.png')
+    result = start(
+        REPO / 'tools/dist_train.sh', CONFIG, 2,
+        '--data-root', tmp_path / 'data', '--work-dir', tmp_path / 'w', '--seed', 0, '--cfg-options', *SMALL,
+    )  # fmt: skip
+    assert result.returncode == 2
+    [line] = errors(result.stderr)
+    assert 'train_0.png: pixels are of mode RGB' in line
+    assert 'Traceback' not in result.stderr
+
+
+def test_two_processes_with_half_the_batch_follow_one_with_all_of_it(tmp_path):
+    result = start(sys.executable, REPO / 'tools/dist_run.py', 2, REPO / 'tests/global_batch.py', tmp_path / 'two.pt')
+    assert result.returncode == 0, result.stderr[-3000:]
+    losses, weights = torch.load(tmp_path / 'two.pt')
+    expected_losses, expected = train(frozen_network())
+    torch.testing.assert_close(losses, expected_losses, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(weights, dict(expected), rtol=1e-4, atol=1e-6)
+    start_weights = frozen_network().state_dict()
+    assert (weights['decode_head.conv_seg.weight'] - start_weights['decode_head.conv_seg.weight']).abs().max() > 5e-4
+
+
+def test_a_killed_process_ends_the_others(tmp_path):
+    script = tmp_path / 'dies.py'
+    script.write_text('import os, time\nos.environ["RANK"] == "1" and os.kill(os.getpid(), 9)\ntime.sleep(200)\n')
+    result = start(sys.executable, REPO / 'tools/dist_run.py', 2, script)
+    assert result.returncode == 128 + 9
+    [line] = errors(result.stderr)
+    assert 'process 1 was killed by signal 9' in line
+    assert 'Traceback' not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ('codes', 'expected'),
+    [({0: 2, 1: -15}, 2), ({0: -15, 1: 1}, 1), ({0: -15, 1: -15}, 143), ({0: 2, 1: -11}, 139)],
+)
+def test_the_cause_gives_the_exit_code(codes, expected):
+    assert tool('dist_run').report(codes) == expected
+
+
+def test_a_taken_port_is_one_line(monkeypatch, capsys):
+    with socket.create_server(('', 0)) as taken:
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv('PORT', port)
+        assert tool('dist_run').main(['2', 'tools/train.py']) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'error: port {port} cannot be used')
+    assert line.endswith('set PORT to a free one')
+
+
+@pytest.mark.parametrize(
+    ('environment', 'expected'),
+    [
+        ({}, ['--standalone']),
+        (
+            {'NNODES': '2', 'NODE_RANK': '1', 'MASTER_ADDR': 'first'},
+            ['--nnodes=2', '--node-rank=1', '--master-addr=first', '--master-port=29500'],
+        ),
+    ],
+)
+def test_machines_meet_where_the_environment_says(environment, expected, monkeypatch):
+    for name in ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT'):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert tool('dist_run').rendezvous() == expected
+
+
+@pytest.mark.parametrize(('script', 'arguments'), [('dist_train.sh', ['0']), ('dist_test.sh', ['a.pth', 'two'])])
+def test_scripts_say_how_they_are_used(script, arguments):
+    result = start(REPO / 'tools' / script, CONFIG, *arguments)
+    assert (result.returncode, result.stdout) == (2, '')
+    assert f'tools/{script} CONFIG' in result.stderr

@@ -1,0 +1,82 @@
+"""Run a tool in several processes: python tools/dist_run.py PROCESSES tools/train.py CONFIG ...; torchrun does it."""
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Run a tool in several processes, one for each GPU, or sharing the CPU where there is none.',
+        epilog='Several machines: run it on each, with NNODES, NODE_RANK (0, 1, ...), MASTER_ADDR (the machine of '
+        'NODE_RANK 0) and, where 29500 is taken, PORT in the environment.',
+    )
+    line.add_argument('processes', type=int, help='number of processes on this machine')
+    line.add_argument('script', help='tools/train.py or tools/test.py')
+    line.add_argument('args', nargs=argparse.REMAINDER, help='arguments of the script')
+    return line
+
+
+def rendezvous() -> list[str]:
+    """Return the arguments by which torchrun's processes find one another."""
+    nodes, port = os.environ.get('NNODES', '1'), os.environ.get('PORT')
+    if nodes == '1' and port is None:
+        return ['--standalone']  # on a free port
+    rank, address = os.environ.get('NODE_RANK', '0'), os.environ.get('MASTER_ADDR', '127.0.0.1')
+    port = port or '29500'
+    if rank == '0':
+        try:
+            socket.create_server(('', int(port))).close()
+        except (OSError, OverflowError, ValueError) as error:
+            raise ValueError(f'port {port} cannot be used ({error}): set PORT to a free one') from error
+    return [f'--nnodes={nodes}', f'--node-rank={rank}', f'--master-addr={address}', f'--master-port={port}']
+
+
+def run(arguments: list[str]) -> int:
+    """Run torchrun and return the exit code of the process that ended first."""
+    from torch.distributed import DistError
+    from torch.distributed import run as torchrun
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    logging.getLogger('torch.distributed').setLevel(logging.CRITICAL)  # the processes speak for themselves
+    try:
+        torchrun.run(torchrun.parse_args(arguments))
+    except ChildFailedError as error:
+        return report({rank: failure.exitcode for rank, failure in error.failures.items()})
+    except SignalException as error:
+        return 128 + error.sigval
+    except DistError as error:
+        raise ValueError(f'the machines cannot meet ({error}): see NNODES, NODE_RANK, MASTER_ADDR and PORT') from error
+    return 0
+
+
+def report(codes: dict[int, int]) -> int:
+    """Say which process was killed, if one was, and return an exit code; one that failed has said why itself."""
+    signals = {rank: -code for rank, code in codes.items() if code < 0}
+    # torchrun ends the others by SIGTERM.
+    rank, number = next(((rank, n) for rank, n in signals.items() if n != signal.SIGTERM), (None, signal.SIGTERM))
+    if rank is None:
+        return max(codes.values()) if len(signals) < len(codes) else 128 + number
+    reason = ', mostly for want of memory or because it hung' if number == 9 else ''
+    print(f'error: process {rank} was killed by signal {number}{reason}; the others were stopped', file=sys.stderr)
+    return 128 + number
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        count = f'--nproc-per-node={args.processes}'
+        return run([*rendezvous(), count, args.script, *args.args, '--launcher', 'pytorch'])
+    except ValueError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+
+
+if __name__ == '__main__':
+    sys.exit(main())
