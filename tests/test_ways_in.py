@@ -63,7 +63,10 @@ train_cfg = dict(type='IterBasedTrainLoop', max_iters=2, val_interval=2)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01))
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=2, save_best='mIoU'), logger=dict(interval=1))
+default_hooks = dict(
+    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=2, save_best='mIoU'),
+    logger=dict(type='LoggerHook', interval=1),
+)
 """
 # A config that only says whose leaf it is, and trains it for two iterations.
 LEAF_USER = """
