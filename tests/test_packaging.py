@@ -18,7 +18,6 @@ import yaml
 from mmseg_aux_hrnet.stack import INSTALL
 from mmseg_aux_hrnet.version import __version__
 
-pytestmark = pytest.mark.stack
 ROOT = Path(__file__).resolve().parents[1]
 LEAVES = sorted(path.stem for path in (ROOT / 'configs' / 'hrnet').glob('*.py'))
 SOURCES = ('pyproject.toml', 'setup.py', 'MANIFEST.in', 'README.md', 'LICENSE', 'CITATION.cff', 'constraints.txt')
@@ -106,6 +105,7 @@ print(type(MODELS.build(config.model).auxiliary_head[0]).__module__)
 LEAF_BY_SCOPE = "_base_ = ['mmseg_aux_hrnet::hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py']\n"
 
 
+@pytest.mark.stack
 def test_installed_configs_are_found_by_scope(site, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', str(site))
     (tmp_path / 'leaf.py').write_text(LEAF_BY_SCOPE, encoding='utf-8', newline='\n')
@@ -114,6 +114,7 @@ def test_installed_configs_are_found_by_scope(site, tmp_path, monkeypatch):
     assert Path(file).is_relative_to(site)
 
 
+@pytest.mark.stack
 def test_configs_of_an_editable_install_are_found_by_scope(source, tmp_path, monkeypatch):
     monkeypatch.delenv('PYTHONPATH', raising=False)
     (tmp_path / 'leaf.py').write_text(LEAF_BY_SCOPE, encoding='utf-8', newline='\n')
