@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: configs/, tools/ and model-index.yml go into the package, as mmseg_aux_hrnet/.mim."""
+"""What pyproject.toml cannot say: configs, tools and what they need go into the package, as mmseg_aux_hrnet/.mim."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-SHIPPED = ('configs', 'tools', 'model-index.yml')
+SHIPPED = ('configs', 'tools', 'split.py', 'splits/demo', 'model-index.yml')
 
 
 class BuildWithMim(build_py):
@@ -22,24 +22,24 @@ class BuildWithMim(build_py):
         # Emptied first: build/ outlives a build, and would bring deleted configs back.
         if mim.exists():
             shutil.rmtree(mim)
-        mim.mkdir(parents=True)
         for name in SHIPPED:
-            _link(mim / name) if self.editable_mode else _copy(mim / name)
+            (mim / name).parent.mkdir(parents=True, exist_ok=True)
+            put = _link if self.editable_mode else _copy
+            put(ROOT / name, mim / name)
 
 
-def _copy(target: Path) -> None:
-    source = ROOT / target.name
+def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__', '*.py[cod]'))
     else:
         shutil.copyfile(source, target)
 
 
-def _link(target: Path) -> None:
+def _link(source: Path, target: Path) -> None:
     try:
-        target.symlink_to(os.path.join('..', '..', target.name), target_is_directory=(ROOT / target.name).is_dir())
+        target.symlink_to(os.path.relpath(source, target.parent), target_is_directory=source.is_dir())
     except OSError:  # Windows lets only some users make links
-        _copy(target)
+        _copy(source, target)
 
 
 setup(cmdclass={'build_py': BuildWithMim})

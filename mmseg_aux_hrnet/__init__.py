@@ -1,6 +1,7 @@
 """aux-HRNet and HRNetV2 for MMSegmentation 1.x: importing it registers every class in mmseg's registries."""
 
 from mmseg_aux_hrnet.quiet import quiet_imports
+from mmseg_aux_hrnet.shipped import config
 from mmseg_aux_hrnet.stack import check_stack, register_config_scopes
 from mmseg_aux_hrnet.version import __version__
 
@@ -9,5 +10,8 @@ register_config_scopes()
 
 with quiet_imports():
     from mmseg_aux_hrnet import datasets, engine, evaluation, models
+    from mmseg_aux_hrnet.weights import allow_own_checkpoints
 
-__all__ = ('__version__', 'datasets', 'engine', 'evaluation', 'models')
+allow_own_checkpoints()
+
+__all__ = ('__version__', 'config', 'datasets', 'engine', 'evaluation', 'models')

@@ -1,9 +1,9 @@
 """The scope ``mmseg_aux_hrnet`` in mmengine's registry tree: a child of each of mmseg's registries.
 
-The children stay empty, because every class is registered in mmseg's own registry. They are there so that a prefixed
-type, and everything below ``_base_ = 'mmseg_aux_hrnet::...'``, resolves without ``custom_imports``: mmengine imports
-this module by its name when it meets the scope. A kind without a child would be looked up in mmengine's registry, where
-mmseg's classes are not.
+Classes are registered in mmseg's own registries; a child only holds what takes the name of a class of mmseg. The
+children are there so that a prefixed type, and everything below ``_base_ = 'mmseg_aux_hrnet::...'``, resolves without
+``custom_imports``: mmengine imports this module by its name when it meets the scope. A kind without a child would be
+looked up in mmengine's registry, where mmseg's classes are not.
 """
 
 from mmengine.registry import Registry

@@ -12,19 +12,25 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.shipped import config as shipped_config
 
 SCALE_RANGE = (0.05, 20.0)
+OWN_SCOPE = 'mmseg_aux_hrnet::'
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Return the config at ``path`` with ``options`` (dotted keys) merged in.
 
+    ``mmseg_aux_hrnet::hrnet/LEAF.py`` names a config of this package, as in ``_base_``.
+
     Raises:
         ConfigError: the file is missing or cannot be evaluated, or an option names what is not there.
     """
+    if str(path).startswith(OWN_SCOPE):
+        path = shipped_config(str(path).removeprefix(OWN_SCOPE))
     if not Path(path).is_file():
-        raise ConfigError(f'config {path} is not a file: give one of configs/hrnet/*.py')
+        raise ConfigError(f'config {path} is not a file: give one of configs/hrnet/*.py, or {OWN_SCOPE}hrnet/LEAF.py')
     try:
         config = Config.fromfile(path)
         config.merge_from_dict(options or {})

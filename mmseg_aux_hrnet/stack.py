@@ -43,12 +43,13 @@ def register_config_scopes() -> None:
     """Make ``mmseg::`` and ``mmseg_aux_hrnet::`` work in ``_base_`` and ``get_config``, whoever distributes mmseg.
 
     mmengine knows mmseg by the name of the original distribution: with the fork it says that mmseg is not installed,
-    or has pip install the original over the fork.
+    or has pip install the original over the fork. And the original mmengine looks for a package beside its metadata,
+    where an editable install has none; it finds modules by import, if no distribution bears their name.
     """
     from mmengine.config.utils import MODULE2PACKAGE
 
     MODULE2PACKAGE['mmseg'] = 'mmseg'
-    MODULE2PACKAGE.setdefault('mmseg_aux_hrnet', 'mmseg_aux_hrnet')
+    MODULE2PACKAGE['mmseg_aux_hrnet'] = 'mmseg_aux_hrnet.version'
 
 
 def stack_problem(versions: Mapping[str, str], *, modules: Collection[str]) -> str | None:

@@ -34,7 +34,7 @@ HEAD_PREFIXES = (
 TRAINING_ONLY = 'auxiliary_head.'
 LISTED_KEYS = 4
 RUN_STATE = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
-NUMPY_2 = int(np.__version__.split('.')[0]) >= 2
+NUMPY_CORES = ('numpy._core', 'numpy.core')  # numpy 2 and 1: a file names that of the numpy which wrote it
 OPEN_MMLAB = 'open-mmlab://'
 HISTORY_METHODS = ('min', 'max', 'mean', 'current')
 
@@ -48,10 +48,24 @@ def _history_method(owner: Any, name: str) -> Any:
 
 def _safe_globals() -> list[Any]:
     """Return what a checkpoint of mmengine holds besides tensors and plain Python values."""
-    multiarray = import_module('numpy._core.multiarray' if NUMPY_2 else 'numpy.core.multiarray')
+    multiarray = import_module(f'{NUMPY_CORES[int(np.__version__.split(".")[0]) < 2]}.multiarray')
+    makers = [
+        (getattr(multiarray, name), f'{core}.multiarray.{name}')
+        for core in NUMPY_CORES
+        for name in ('_reconstruct', 'scalar')
+    ]
     dtypes = {type(np.dtype(name)) for name in ('bool', 'int32', 'int64', 'uint32', 'float32', 'float64')}
     getter = (_history_method, 'builtins.getattr')
-    return [getter, HistoryBuffer, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype, *dtypes]
+    return [getter, HistoryBuffer, *makers, np.ndarray, np.dtype, *dtypes]
+
+
+def allow_own_checkpoints() -> None:
+    """Let ``torch.load`` read mmengine's checkpoints in its safe mode, in this process.
+
+    The original mmengine hands no allow-list to ``torch.load``, which since torch 2.6 refuses its log histories; the
+    fork's list lacks float32 scores, whereupon it loads the file unsafely.
+    """
+    torch.serialization.add_safe_globals(_safe_globals())
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -63,9 +77,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f'{path} is not a file: give the path of a .pth checkpoint')
+    allow_own_checkpoints()  # again: mmengine's fork takes off the list what it had put on it too
     try:
-        with torch.serialization.safe_globals(_safe_globals()):
-            content = torch.load(path, map_location='cpu', weights_only=True)
+        content = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f'{path} is refused: damaged, or it wants to run code ({_reason(error)})') from error
     except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:

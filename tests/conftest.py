@@ -20,6 +20,12 @@ def mmseg_scope():
     init_default_scope('mmseg')
 
 
+@pytest.fixture(autouse=True)
+def no_pip(monkeypatch):
+    """Nothing may install anything: mmengine does so by this function, for a config of a package it does not find."""
+    monkeypatch.setattr('mmengine.utils.package_utils.call_command', lambda command: pytest.fail(str(command)))
+
+
 @pytest.fixture
 def shared() -> Path:
     if not SHARED.is_dir():

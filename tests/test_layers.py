@@ -10,10 +10,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'mmseg_aux_hrnet'
 # module or sub-package: (ours, others) that it may import beside itself and the standard library
 TABLE = {
-    '__init__': ('datasets engine evaluation models quiet stack version', ''),
     'command': ('errors', 'mmengine torch'),
+    '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
     'complexity': ('models', 'mmseg torch'),
-    'datasets': ('errors splits', 'PIL mmcv mmseg numpy'),
+    'datasets': ('errors registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
     'engine': ('errors output_files visualization', 'PIL mmengine mmseg numpy torch'),
     'errors': ('', ''),
@@ -25,7 +25,8 @@ TABLE = {
     'pretrained': ('errors models weights', 'mmengine'),
     'quiet': ('', ''),
     'registry': ('', 'mmengine mmseg'),
-    'run_config': ('errors', 'mmengine mmseg'),
+    'run_config': ('errors shipped', 'mmengine mmseg'),
+    'shipped': ('errors', ''),
     'split_layouts': ('errors splits', ''),
     'splits': ('errors', ''),
     'stack': ('errors', 'mmengine'),
@@ -34,7 +35,7 @@ TABLE = {
     'weights': ('errors', 'mmengine numpy torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)
-SCRIPTS = [ROOT / 'split.py', *sorted((ROOT / 'tools').glob('*.py'))]
+SCRIPTS = [ROOT / 'split.py', ROOT / 'mmseg_aux_hrnet_cli.py', *sorted((ROOT / 'tools').glob('*.py'))]
 
 
 def imported(nodes: list[ast.AST]) -> set[str]:

@@ -2,9 +2,11 @@
 
 import itertools
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -19,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FAMILIES = ('hrnet', 'baselines')
 LEAVES = {family: sorted(path.stem for path in (ROOT / 'configs' / family).glob('*.py')) for family in FAMILIES}
 SOURCES = ('pyproject.toml', 'setup.py', 'MANIFEST.in', 'README.md', 'LICENSE', 'CITATION.cff', 'constraints.txt')
-FOLDERS = ('configs', 'tools', 'mmseg_aux_hrnet')
+FOLDERS = ('configs', 'tools', 'splits', 'mmseg_aux_hrnet')
 
 
 def _run(*command: str, cwd: Path) -> str:
@@ -39,7 +41,7 @@ def _build(kind: str, *, source: Path, out: Path) -> Path:
 def source(tmp_path_factory):
     """Copy of what the build reads, with what an earlier build and Python leave behind."""
     source = tmp_path_factory.mktemp('source')
-    for name in (*SOURCES, 'model-index.yml', 'split.py'):
+    for name in (*SOURCES, 'model-index.yml', 'split.py', 'mmseg_aux_hrnet_cli.py'):
         shutil.copy(ROOT / name, source)
     for name in FOLDERS:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns('.mim', '__pycache__'))
@@ -66,43 +68,110 @@ def _files(folder: Path) -> set[str]:
 
 def test_wheel_ships_package_configs_tools_and_index(wheel):
     shipped = set(zipfile.ZipFile(wheel).namelist())
-    mim = {f'mmseg_aux_hrnet/.mim/{name}' for name in _files(ROOT / 'configs') | _files(ROOT / 'tools')}
+    splits = {f'splits/{name}' for name in _files(ROOT / 'splits' / 'demo')}
+    shipped_files = _files(ROOT / 'configs') | _files(ROOT / 'tools') | splits | {'split.py', 'model-index.yml'}
+    mim = {f'mmseg_aux_hrnet/.mim/{name}' for name in shipped_files}
     package = {name for name in _files(ROOT / 'mmseg_aux_hrnet') if '/.mim/' not in name}
     own = {name for name in shipped if '.dist-info/' not in name}
-    assert own == package | mim | {'mmseg_aux_hrnet/.mim/model-index.yml'}
+    assert own == package | mim | {'mmseg_aux_hrnet_cli.py'}
     assert f'mmseg_aux_hrnet-{__version__}.dist-info/licenses/LICENSE' in shipped
 
 
-def test_installed_configs_are_found_by_scope(wheel, tmp_path):
-    site = tmp_path / 'site'
-    _run(
-        *(sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--no-index', '--target', str(site)),
-        str(wheel),
-        cwd=tmp_path,
-    )
-    code = f"""
-import sys; sys.path.insert(0, {str(site)!r})
+@pytest.fixture(scope='module')
+def site(wheel, tmp_path_factory):
+    """A folder with the installed wheel, away from the checkout."""
+    site = tmp_path_factory.mktemp('site')
+    target = ('--no-deps', '--no-index', '--target', str(site))
+    _run(sys.executable, '-m', 'pip', 'install', '--quiet', *target, str(wheel), cwd=site)
+    return site
+
+
+CONFIGS_BY_SCOPE = f"""
 import mmseg_aux_hrnet
+import mmengine.utils.package_utils
 from mmengine import Config
 from mmengine.hub import get_config
 from mmengine.registry import MODELS, init_default_scope
+mmengine.utils.package_utils.call_command = None  # by which mmengine calls pip
 for name in {[f'{family}/{name}' for family, names in LEAVES.items() for name in names]}:
-    assert get_config(f'mmseg_aux_hrnet::{{name}}.py').filename.startswith({str(site)!r}), name
+    file = get_config(f'mmseg_aux_hrnet::{{name}}.py').filename
+    assert file == mmseg_aux_hrnet.config(f'{{name}}.py'), (file, name)
 config = Config.fromfile('leaf.py')
 init_default_scope(config.default_scope)
 config.model.backbone.init_cfg = None
 baseline = Config.fromfile('baseline.py').model
 baseline.backbone.init_cfg = None
 assert type(MODELS.build(baseline).decode_head).__name__ == 'SegformerHead'
-print(type(MODELS.build(config.model).auxiliary_head[0]).__module__, mmseg_aux_hrnet.__file__)
+print(file)
+print(type(MODELS.build(config.model).auxiliary_head[0]).__module__)
 """
-    leaf = "_base_ = ['mmseg_aux_hrnet::hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py']\n"
-    baseline = "_base_ = ['mmseg_aux_hrnet::baselines/segformer_mit-b0_256x512_80k_singlegreen.py']\n"
-    (tmp_path / 'baseline.py').write_text(baseline, encoding='utf-8', newline='\n')
-    (tmp_path / 'leaf.py').write_text(leaf, encoding='utf-8', newline='\n')
-    module, file = _run(sys.executable, '-c', code, cwd=tmp_path).splitlines()[-1].split(maxsplit=1)
+LEAF_BY_SCOPE = "_base_ = ['mmseg_aux_hrnet::hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py']\n"
+BASELINE_BY_SCOPE = "_base_ = ['mmseg_aux_hrnet::baselines/segformer_mit-b0_256x512_80k_singlegreen.py']\n"
+
+
+def _write_leaves(folder: Path) -> None:
+    (folder / 'leaf.py').write_text(LEAF_BY_SCOPE, encoding='utf-8', newline='\n')
+    (folder / 'baseline.py').write_text(BASELINE_BY_SCOPE, encoding='utf-8', newline='\n')
+
+
+@pytest.mark.stack
+def test_installed_configs_are_found_by_scope(site, tmp_path, monkeypatch):
+    monkeypatch.setenv('PYTHONPATH', str(site))
+    _write_leaves(tmp_path)
+    file, module = _run(sys.executable, '-c', CONFIGS_BY_SCOPE, cwd=tmp_path).splitlines()[-2:]
     assert module == 'mmseg_aux_hrnet.models.decode_heads.aux_fcn_head'
     assert Path(file).is_relative_to(site)
+
+
+@pytest.mark.stack
+def test_configs_of_an_editable_install_are_found_by_scope(source, tmp_path, monkeypatch):
+    monkeypatch.delenv('PYTHONPATH', raising=False)
+    _write_leaves(tmp_path)
+    _run(sys.executable, '-m', 'venv', '--without-pip', 'venv', cwd=tmp_path)
+    python = next(path for path in (tmp_path / 'venv').glob('*/python*') if path.stem == 'python')
+    code = 'import sysconfig; print(sysconfig.get_path("purelib"))'
+    packages = Path(_run(str(python), '-c', code, cwd=tmp_path).strip())
+    (packages / 'stack.pth').write_text(sysconfig.get_path('purelib'))  # its own editable installs stay out
+    with zipfile.ZipFile(_build('editable', source=source, out=tmp_path)) as editable:
+        editable.extractall(packages)
+    file, module = _run(str(python), '-c', CONFIGS_BY_SCOPE, cwd=tmp_path).splitlines()[-2:]
+    assert module == 'mmseg_aux_hrnet.models.decode_heads.aux_fcn_head'
+    assert Path(file).resolve().is_relative_to(source.resolve())
+
+
+def _command(site: Path, name: str) -> str:
+    """Return the file of a console command that pip made."""
+    (file,) = (path for path in (site / 'bin').iterdir() if path.stem == f'mmseg-aux-hrnet-{name}')
+    return str(file)
+
+
+@pytest.mark.parametrize('name', ['train', 'test', 'split', 'complexity', 'demo-data'])
+def test_commands_answer(site, tmp_path, monkeypatch, name):
+    monkeypatch.setenv('PYTHONPATH', str(site))
+    text = _run(_command(site, name), '--help', cwd=tmp_path)
+    assert text.startswith(f'usage: mmseg-aux-hrnet-{name}')
+
+
+def test_demo_lists_lie_where_the_installed_tool_looks(site):
+    lists = runpy.run_path(str(site / 'mmseg_aux_hrnet/.mim/tools/make_demo_data.py'))['LISTS']
+    assert sorted(path.name for path in lists.iterdir()) == ['test.txt', 'train.txt', 'val.txt']
+
+
+def test_installed_wheel_trains_from_its_own_config(site, tmp_path, monkeypatch):
+    monkeypatch.setenv('PYTHONPATH', str(site))
+    lists = site / 'mmseg_aux_hrnet/.mim/splits/demo'
+    for split, count in (('train', 2), ('val', 1), ('test', 1)):
+        stems = (lists / f'{split}.txt').read_text().splitlines()[:count]
+        (tmp_path / f'{split}.txt').write_text('\n'.join(stems), newline='\n')
+    assert 'train   2 scenes' in _run(_command(site, 'demo-data'), '--lists', '.', cwd=tmp_path)
+    config = 'mmseg_aux_hrnet::hrnet/fcn_aux-hr18s-v1_128x128_demo.py'
+    few = ('train_cfg.max_iters=2', 'train_cfg.val_interval=2', 'default_hooks.checkpoint.interval=2')
+    off = [f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')]
+    options = ('--cfg-options', 'train_dataloader.batch_size=2', *few, *off)
+    _run(_command(site, 'train'), config, *options, cwd=tmp_path)
+    work_dir = 'work_dirs/fcn_aux-hr18s-v1_128x128_demo'
+    assert (tmp_path / work_dir / 'iter_2.pth').is_file()
+    assert _run(_command(site, 'test'), config, work_dir, *options, cwd=tmp_path).splitlines()[-1].startswith('mIoU')
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='links need a privilege there; the fallback copies')
@@ -111,8 +180,10 @@ def test_editable_install_links_to_the_sources(source, tmp_path):
     _build('editable', source=source, out=tmp_path)  # again, over the links of the first
     mim = source / 'mmseg_aux_hrnet' / '.mim'
     assert {path.name: path.resolve() for path in mim.iterdir()} == {
-        name: (source / name).resolve() for name in ('configs', 'tools', 'model-index.yml')
+        name: (mim / name).resolve() if name == 'splits' else (source / name).resolve()
+        for name in ('configs', 'tools', 'split.py', 'splits', 'model-index.yml')
     }
+    assert (mim / 'splits/demo').resolve() == (source / 'splits/demo').resolve()
     assert (source / 'configs' / 'hrnet' / f'{LEAVES["hrnet"][0]}.py').is_file()
 
 

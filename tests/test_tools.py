@@ -17,6 +17,7 @@ from tests_support import write_green_root
 from mmseg_aux_hrnet.models import HRNetV2
 from mmseg_aux_hrnet.weights import read_checkpoint
 
+pytestmark = pytest.mark.stack
 REPO = Path(__file__).resolve().parents[1]
 CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
 TOOLS = (

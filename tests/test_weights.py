@@ -1,14 +1,19 @@
 import os
 import pickle
+import re
+import zipfile
 
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from mmseg_aux_hrnet import weights
 from mmseg_aux_hrnet.errors import CheckpointError
+
+pytestmark = pytest.mark.stack
 
 
 class Net(nn.Module):
@@ -39,6 +44,26 @@ def test_read_checkpoint_takes_what_mmengine_saves(tmp_path):
     hub = weights.read_checkpoint(tmp_path / 'a.pth')['message_hub']
     assert hub['loss'].mean() == 1.5
     assert hub['best'] == 3.5
+
+
+def test_mmengine_loads_what_it_saved_safely(tmp_path, capsys):
+    content = {'loss': HistoryBuffer([1.0, 2.0], [1, 1]), 'best': np.float32(3.5)}
+    torch.save({'state_dict': {}, 'message_hub': content}, tmp_path / 'a.pth')
+    for _ in range(2):  # again: a load may take entries off the list
+        weights.read_checkpoint(tmp_path / 'a.pth')
+        hub = CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))['message_hub']
+        assert (hub['loss'].mean(), hub['best']) == (1.5, 3.5)
+    assert 'Could not safely load' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('core', weights.NUMPY_CORES)
+def test_checkpoints_of_either_numpy_are_read(tmp_path, core):
+    torch.save({'best': np.float64(3.5)}, tmp_path / 'here.pth')
+    with zipfile.ZipFile(tmp_path / 'here.pth') as here, zipfile.ZipFile(tmp_path / 'there.pth', 'w') as there:
+        for name in here.namelist():
+            there.writestr(name, re.sub(rb'numpy\._?core', core.encode(), here.read(name)))
+    assert core.encode() + b'.multiarray' in (tmp_path / 'there.pth').read_bytes()
+    assert weights.read_checkpoint(tmp_path / 'there.pth') == {'best': 3.5}
 
 
 def test_code_in_a_checkpoint_does_not_run(tmp_path):
@@ -125,7 +150,7 @@ def test_wrappers_around_the_network_are_looked_through(tmp_path):
     wrapped.module.module = target
     weights.load_model_weights(wrapped, saved(tmp_path, source))
     assert torch.equal(source.backbone.weight, target.backbone.weight)
-    weights.check_resumable(wrapped, saved(tmp_path, source))
+    weights.check_fits(wrapped, saved(tmp_path, source))
 
 
 def test_backbone_weights_come_out_of_a_whole_network(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(description='Train a model as a config describes it.')
-    line.add_argument('config', help='a config file, such as configs/hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py')
+    line.add_argument('config', help='a config file, or mmseg_aux_hrnet::hrnet/LEAF.py for one of this package')
     line.add_argument('--data-root', metavar='DIR', help='folder of the data set, for every loader of the config')
     line.add_argument('--work-dir', metavar='DIR', help='folder for logs and checkpoints (default: work_dirs/CONFIG)')
     line.add_argument(

@@ -18,7 +18,7 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),  # see LoadArrayOrPath
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
