@@ -34,6 +34,27 @@ class CheckpointError(AuxHRNetError, RuntimeError):
     """A checkpoint cannot be loaded safely and completely."""
 
 
+class ResourceError(AuxHRNetError, RuntimeError):
+    """Memory or disk space ran out."""
+
+
+class DivergedError(AuxHRNetError, ArithmeticError):
+    """Training produced numbers that are not finite."""
+
+
+class TrainingInterrupted(AuxHRNetError, RuntimeError):
+    """A signal ended training after a checkpoint was saved.
+
+    Args:
+        message: what was saved.
+        signal_number: the signal, which gives the exit code 128 + number that shells use.
+    """
+
+    def __init__(self, message: str, *, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
+
+
 class StackError(AuxHRNetError, ImportError):
     """The OpenMMLab stack is missing or known not to work."""
 

@@ -2,6 +2,22 @@
 
 from mmseg_aux_hrnet.engine.hooks.class_count_hook import ClassCountHook
 from mmseg_aux_hrnet.engine.hooks.curve_hook import CurveHook
+from mmseg_aux_hrnet.engine.hooks.early_stop_hook import EarlyStopHook
+from mmseg_aux_hrnet.engine.hooks.exact_resume_hook import ExactResumeHook
+from mmseg_aux_hrnet.engine.hooks.finite_hook import FiniteHook
+from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.engine.hooks.overlay_hook import OverlayHook
+from mmseg_aux_hrnet.engine.hooks.skipped_sample_hook import SkippedSampleHook
+from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import WholeCheckpointHook
 
-__all__ = ('ClassCountHook', 'CurveHook', 'OverlayHook')
+__all__ = (
+    'ClassCountHook',
+    'CurveHook',
+    'EarlyStopHook',
+    'ExactResumeHook',
+    'FiniteHook',
+    'InterruptHook',
+    'OverlayHook',
+    'SkippedSampleHook',
+    'WholeCheckpointHook',
+)
