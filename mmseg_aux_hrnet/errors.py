@@ -6,8 +6,10 @@ import re
 class AuxHRNetError(Exception):
     """Root of every error that this package raises on purpose.
 
-    Messages are one line: what was got, what was allowed, what to do.
+    Messages are one line: what was got, what was allowed, what to do. Tools exit with ``exit_code``.
     """
+
+    exit_code = 2
 
 
 class ConfigError(AuxHRNetError, ValueError):

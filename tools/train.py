@@ -23,6 +23,12 @@ def parser() -> argparse.ArgumentParser:
     )
     line.add_argument('--seed', type=int, help='seed of weights, data order and augmentation')
     line.add_argument(
+        '--early-stop', type=int, metavar='N', help='stop after N validations that did not improve the best figure'
+    )
+    line.add_argument(
+        '--on-bad-sample', choices=('stop', 'skip'), help='at a damaged file: stop (default), or leave it out and count'
+    )
+    line.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override'
     )
     return line
@@ -32,7 +38,7 @@ def train(args: argparse.Namespace) -> Path:
     """Train as the command line says and return the work dir."""
     from mmengine.runner import Runner
 
-    from mmseg_aux_hrnet import run_config
+    from mmseg_aux_hrnet import engine, run_config
     from mmseg_aux_hrnet.weights import check_resumable, checkpoint_to_resume
 
     config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
@@ -44,10 +50,12 @@ def train(args: argparse.Namespace) -> Path:
     checkpoint = checkpoint_to_resume(args.resume, work_dir)
     if checkpoint is not None:
         run_config.set_resume(config, checkpoint)
+    run_config.set_on_bad_sample(config, args.on_bad_sample)
+    run_config.set_early_stop(config, args.early_stop)
     runner = Runner.from_cfg(config)
     if checkpoint is not None:
         check_resumable(runner.model, checkpoint)
-    runner.train()
+    engine.train(runner)
     return work_dir
 
 
@@ -63,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
         work_dir = train(args)
     except AuxHRNetError as error:
         print(f'error: {one_line(error)}', file=sys.stderr)
-        return 2
+        return error.exit_code
     print(f'checkpoints, log and training_curve.png: {work_dir}')
     return 0
 

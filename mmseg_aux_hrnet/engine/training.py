@@ -32,6 +32,15 @@ def train(runner: Any) -> None:
     finally:
         for hook in interrupts:
             hook.release()
+        for loop in (runner._train_loop, runner._val_loop):
+            end_workers(getattr(loop, 'dataloader', None))
+
+
+def end_workers(dataloader: Any) -> None:
+    """End the workers that wait for the next epoch; torch waits five seconds for each when they are left to it."""
+    batches = getattr(dataloader, '_iterator', None)
+    if batches is not None and hasattr(batches, '_shutdown_workers'):
+        batches._shutdown_workers()
 
 
 def is_worker_loss(error: BaseException) -> bool:

@@ -28,7 +28,7 @@ class FiniteHook(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Check the loss; mmengine reads it in every iteration too, so a GPU waits no longer."""
         self._batch = data_batch
-        loss = float((outputs or {}).get('loss', 0.0))
+        loss = float(torch.as_tensor((outputs or {}).get('loss', 0.0)).detach())
         if not math.isfinite(loss):
             self._raise(runner, f'the loss is {loss}', iteration=runner.iter + 1)
 

@@ -1,8 +1,11 @@
 """Turns the signals that end a job into a checkpoint and a way to go on."""
 
 import os
+import shlex
 import signal
+import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +98,8 @@ class InterruptHook(Hook):
         name_last(runner, path)
         self.release()
         raise TrainingInterrupted(
-            f'stopped by {self.received.name} after iteration {done}; saved {path}: add --resume to go on',
+            f'stopped by {self.received.name} after iteration {done}; saved {path}; '
+            f'go on with: {command_to_resume(sys.argv)}',
             signal_number=self.received,
         )
 
@@ -105,7 +109,7 @@ class InterruptHook(Hook):
         self.received = signal.Signals(number)
         if hasattr(signal, 'SIGCHLD'):
             # A signal to the whole group ends the workers too, and torch would raise for that in the middle of a step.
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._before.setdefault(signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
 
     def _agreed(self) -> bool:
         """Say whether a signal came to any process of the run."""
@@ -121,3 +125,13 @@ class InterruptHook(Hook):
 def _gradients_are_used_up(runner: Any) -> bool:
     counts = int(getattr(runner.optim_wrapper, '_accumulative_counts', 1))
     return (int(runner.iter) + 1) % counts == 0
+
+
+def command_to_resume(argv: Sequence[str]) -> str:
+    """Return the command line that goes on where the one of ``argv``, script and arguments, stopped."""
+    kept = list(argv)
+    if '--resume' in kept:
+        at = kept.index('--resume')
+        has_file = at + 1 < len(kept) and not kept[at + 1].startswith('-')
+        del kept[at : at + 1 + has_file]
+    return shlex.join([*(['python'] if kept[0].endswith('.py') else []), *kept, '--resume'])

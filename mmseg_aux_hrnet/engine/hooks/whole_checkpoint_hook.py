@@ -75,7 +75,7 @@ class WholeCheckpointHook(CheckpointHook):
             CheckpointError: the last checkpoint of the run could not be written.
         """
         step = runner.epoch if self.by_epoch else runner.iter
-        if runner.train_loop.stop_training and self._path(step) != self.last_ckpt:
+        if runner.train_loop.stop_training:
             self._save_checkpoint_with_step(runner, step, {'epoch': runner.epoch, 'iter': runner.iter})
         if self._fault is not None:
             raise CheckpointError(self._fault)
