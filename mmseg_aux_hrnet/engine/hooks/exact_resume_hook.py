@@ -55,7 +55,9 @@ class ExactResumeHook(Hook):
         words = random_words(base_seed(runner), MODEL, runner.iter, get_rank())
         random.seed(words[0])
         np.random.seed(words[1])
-        torch.manual_seed(words[2])
+        torch.default_generator.manual_seed(words[2])
+        if torch.cuda.is_initialized():  # else torch notes every seed for later, one more in each iteration
+            torch.cuda.manual_seed_all(words[3])
 
 
 def base_seed(runner: Any) -> int:
