@@ -1,5 +1,6 @@
 """Runs of a dozen iterations that take a second: everything random that real ones have, and ways to end them."""
 
+import itertools
 import os
 import random
 import signal
@@ -22,6 +23,7 @@ from mmseg_aux_hrnet.engine import train
 from mmseg_aux_hrnet.errors import ImageError
 from mmseg_aux_hrnet.weights import checkpoint_to_resume, read_checkpoint
 
+RUNS = itertools.count()  # one message hub each
 LOADED = []  # indices that this process loaded for training, with num_workers=0
 
 
@@ -120,7 +122,7 @@ def config(work_dir, *, epochs=False, workers=0, end=None, length=12, dataset=No
     )  # fmt: skip
     ends = [] if end is None else [dict(type='EndAt', iteration=end[0], by=end[1])]
     return dict(
-        model=dict(type='DroppingModel'), work_dir=str(work_dir), experiment_name=f'{work_dir.name}_{random.random()}',
+        model=dict(type='DroppingModel'), work_dir=str(work_dir), experiment_name=f'run_{next(RUNS)}',
         train_dataloader=loader(sampler, workers, dataset=dataset),
         val_dataloader=loader(dict(type='DefaultSampler', shuffle=False), workers, test_mode=True),
         val_evaluator=dict(type='MeanOutput'), val_cfg=dict(),

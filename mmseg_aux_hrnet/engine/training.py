@@ -50,7 +50,7 @@ def is_worker_loss(error: BaseException) -> bool:
 
 def explain(error: BaseException) -> ResourceError | None:
     """Say in one line which resource ran out, or None if the error is of another kind."""
-    text = str(error)
+    text = f'{error} {error.__cause__ or ""}'.strip()  # the cause tells the signal that ended a worker
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None))
         return ResourceError(f'no space left to write {error.filename or "a file"}: make room') if full else None
