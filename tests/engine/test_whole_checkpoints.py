@@ -67,11 +67,11 @@ class Disk:
         self.train_loop = SimpleNamespace(stop_training=False)
         self.logger = SimpleNamespace(info=print, warning=print, error=print)
         self.seen = []
-        self.full = False
+        self.full = None  # start of the names that cannot be written
 
     def save_checkpoint(self, out_dir, filename, *args, **kwargs):
         self.seen.append(self.files())
-        if self.full:
+        if self.full is not None and filename.startswith(self.full):
             full_disk()
         WholeFileBackend().put(filename.encode(), os.path.join(out_dir, filename))
 
@@ -123,7 +123,7 @@ def test_a_full_disk_keeps_what_is_there_and_training_goes_on(disk, capsys):
     save(hook, disk, 1)
     hook._save_best_checkpoint(disk, {'mIoU': 50.0})
     before = disk.files()
-    disk.full = True
+    disk.full = ''
     save(hook, disk, 2)
     hook._save_best_checkpoint(disk, {'mIoU': 60.0})
     assert (disk.files(), disk.last()) == (before, 'iter_1.pth')
@@ -134,11 +134,22 @@ def test_a_full_disk_keeps_what_is_there_and_training_goes_on(disk, capsys):
         hook.after_train(disk)
 
 
+def test_a_best_checkpoint_that_found_room_does_not_hide_a_last_one_that_did_not(disk):
+    hook = started(disk, save_best='mIoU')
+    save(hook, disk, 1)
+    disk.full = 'iter_'
+    save(hook, disk, 2)
+    hook._save_best_checkpoint(disk, {'mIoU': 50.0})
+    assert disk.files() == ['best_mIoU_iter_2.pth', 'iter_1.pth']
+    with pytest.raises(CheckpointError, match='of iteration 2 could not be written'):
+        hook.after_train(disk)
+
+
 def test_room_again_means_no_error_at_the_end(disk):
     hook = started(disk, max_keep_ckpts=1)
-    disk.full = True
+    disk.full = ''
     save(hook, disk, 1)
-    disk.full = False
+    disk.full = None
     save(hook, disk, 2)
     hook.after_train(disk)
     assert disk.files() == ['iter_2.pth']
@@ -146,10 +157,9 @@ def test_room_again_means_no_error_at_the_end(disk):
 
 def test_a_full_disk_stops_where_that_is_asked_for(disk):
     hook = started(disk, on_write_error='stop')
-    disk.full = True
+    disk.full = ''
     with pytest.raises(CheckpointError, match='iteration 4 could not be written .*No space left.*--resume'):
-        disk.iter = 4
-        hook._save_checkpoint_with_step(disk, 4, {})
+        hook._save_checkpoint_with_step(disk, 4, {'iter': 4})
     with pytest.raises(ConfigError, match="on_write_error='wait' is unknown"):
         WholeCheckpointHook(on_write_error='wait')
 

@@ -86,7 +86,7 @@ class WholeCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
         """Write, name, delete; mmengine deletes before it writes."""
-        with self._undone_on_failure(runner):
+        with self._undone_on_failure(runner, iteration=meta['iter']):
             dropped = self._keep(runner, step)
             self.last_ckpt = self._path(step)
             runner.message_hub.update_info('last_ckpt', self.last_ckpt)
@@ -103,6 +103,7 @@ class WholeCheckpointHook(CheckpointHook):
             )
             name_last(runner, self.last_ckpt)
             self._remove(dropped)
+            self._fault = None
 
     def _keep(self, runner: Any, step: int) -> list[str]:
         """Count the new checkpoint among those to keep, and return the paths of those that are then too many."""
@@ -117,7 +118,7 @@ class WholeCheckpointHook(CheckpointHook):
         """Save the best checkpoint, then delete the one that was best before; mmengine deletes first."""
         if not self.save_best:
             return
-        with self._undone_on_failure(runner):
+        with self._undone_on_failure(runner, iteration=runner.iter):
             before = self._best_paths()
             self._set_best_paths(dict.fromkeys(before))  # so that mmengine deletes none
             super()._save_best_checkpoint(runner, metrics)
@@ -137,7 +138,7 @@ class WholeCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict = paths
 
     @contextmanager
-    def _undone_on_failure(self, runner: Any) -> Iterator[None]:
+    def _undone_on_failure(self, runner: Any, *, iteration: int) -> Iterator[None]:
         """Take back every note about a checkpoint that could not be written."""
         hub = runner.message_hub
         notes = {key: value for key, value in hub.runtime_info.items() if key.startswith(NOTES)}
@@ -145,7 +146,6 @@ class WholeCheckpointHook(CheckpointHook):
         best = self._best_paths() if self.save_best else {}
         try:
             yield
-            self._fault = None
         except OSError as error:
             for key in [key for key in hub.runtime_info if key.startswith(NOTES)]:
                 hub.pop_info(key)
@@ -154,12 +154,12 @@ class WholeCheckpointHook(CheckpointHook):
             self.__dict__.update(mine)
             if best:
                 self._set_best_paths(best)
-            self._report(runner, error)
+            self._report(runner, error, iteration=iteration)
 
-    def _report(self, runner: Any, error: OSError) -> None:
+    def _report(self, runner: Any, error: OSError, *, iteration: int) -> None:
         last = self.last_ckpt or 'none was written yet'
         self._fault = (
-            f'the checkpoint of iteration {runner.iter} could not be written to {self.out_dir} '
+            f'the checkpoint of iteration {iteration} could not be written to {self.out_dir} '
             f'({error.strerror or error}); the last whole one: {last}; make room there'
         )
         if self.on_write_error == 'stop':
