@@ -78,7 +78,7 @@ class Killed(BaseException):
 
 @HOOKS.register_module()
 class EndAt(Hook):
-    """Brings something about in an iteration: a signal, 'kill', or weights that are 'nan' before or after its step."""
+    """Brings something about in an iteration, named by ``by``: a signal, a kill, weights that are no numbers."""
 
     priority = 'NORMAL'
 
@@ -98,6 +98,10 @@ class EndAt(Hook):
             nn.init.constant_(runner.model.layers[0].weight, float('nan'))
         if self.by.startswith('SIG'):
             signal.raise_signal(getattr(signal, self.by))
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter == self.iteration and self.by == 'validation':
+            signal.raise_signal(signal.SIGTERM)
 
 
 def loader(sampler, workers, test_mode=False, dataset=None):

@@ -41,6 +41,13 @@ def test_a_resumed_run_ends_with_the_same_bits(whole, tmp_path, epochs, end):
     assert_same_bits(end_of(run(tmp_path, epochs=epochs, custom=EARLY)), whole[epochs])
 
 
+@pytest.mark.parametrize(('epochs', 'at'), [(False, 5), (True, 6)], ids=['iterations', 'epochs'])
+def test_a_signal_in_a_validation_is_no_loss(whole, tmp_path, epochs, at):
+    with pytest.raises(TrainingInterrupted, match=f'after iteration {at}'):
+        run(tmp_path, epochs=epochs, end=(at, 'validation'), custom=EARLY)
+    assert_same_bits(end_of(run(tmp_path, epochs=epochs, custom=EARLY)), whole[epochs])
+
+
 @pytest.mark.parametrize('epochs', [False, True], ids=['iterations', 'epochs'])
 def test_workers_do_not_matter(whole, tmp_path, epochs):
     with pytest.raises(TrainingInterrupted):
