@@ -23,7 +23,8 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
         closing_line = work(args)
         barrier()  # nobody leaves while another still needs it
     except AuxHRNetError as error:
-        return _refuse(one_line(error))
+        _refuse(one_line(error))
+        return error.exit_code
     except RuntimeError as error:
         if not is_distributed() or not _is_loss_of_a_process(error):
             raise
@@ -36,11 +37,10 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
     return 0
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str) -> None:
     _count('refusals', add=1)
     if _count(message, add=1) == 1:
         print(f'error: {message}', file=sys.stderr, flush=True)
-    return 2
 
 
 def _is_loss_of_a_process(error: RuntimeError) -> bool:

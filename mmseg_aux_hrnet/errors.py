@@ -6,8 +6,10 @@ import re
 class AuxHRNetError(Exception):
     """Root of every error that this package raises on purpose.
 
-    Messages are one line: what was got, what was allowed, what to do.
+    Messages are one line: what was got, what was allowed, what to do. Tools exit with ``exit_code``.
     """
+
+    exit_code = 2
 
 
 class ConfigError(AuxHRNetError, ValueError):
@@ -36,6 +38,27 @@ class CheckpointError(AuxHRNetError, RuntimeError):
 
 class LaunchError(AuxHRNetError, RuntimeError):
     """Several processes cannot start together."""
+
+
+class ResourceError(AuxHRNetError, RuntimeError):
+    """Memory or disk space ran out."""
+
+
+class DivergedError(AuxHRNetError, ArithmeticError):
+    """Training produced numbers that are not finite."""
+
+
+class TrainingInterrupted(AuxHRNetError, RuntimeError):
+    """A signal ended training after a checkpoint was saved.
+
+    Args:
+        message: what was saved.
+        signal_number: the signal, which gives the exit code 128 + number that shells use.
+    """
+
+    def __init__(self, message: str, *, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
 
 
 class StackError(AuxHRNetError, ImportError):

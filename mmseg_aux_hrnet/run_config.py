@@ -161,6 +161,40 @@ def _start_backbone(config: Config, init_cfg: ConfigDict | None) -> None:
     config.model.backbone.init_cfg = init_cfg
 
 
+def set_on_bad_sample(config: Config, action: str | None) -> None:
+    """Skip and report training samples that cannot be read where ``action`` is 'skip'.
+
+    Raises:
+        ConfigError: the config's sampler has no such choice.
+    """
+    if action != 'skip':
+        return
+    sampler = config.train_dataloader.sampler
+    if not sampler.type.removeprefix('mmseg_aux_hrnet.').startswith('Exact'):
+        raise ConfigError(f'--on-bad-sample needs the sampler ExactInfiniteSampler or ExactSampler, not {sampler.type}')
+    sampler.on_bad_sample = action
+    config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'SkippedSampleHook'}]
+
+
+def set_early_stop(config: Config, patience: int | None) -> None:
+    """Stop after ``patience`` validations without a better figure, the one by which the config keeps the best.
+
+    Raises:
+        ConfigError: ``patience`` is below 1, or the config keeps no best checkpoint.
+    """
+    if patience is None:
+        return
+    checkpoint = config.get('default_hooks', {}).get('checkpoint', {})
+    monitor = checkpoint.get('save_best')
+    if patience < 1 or not isinstance(monitor, str):
+        raise ConfigError(
+            f'--early-stop {patience} with save_best={monitor!r}: give a count of validations from 1 up, and the '
+            'figure as --cfg-options default_hooks.checkpoint.save_best=mIoU'
+        )
+    hook = {'type': 'EarlyStopHook', 'monitor': monitor, 'rule': checkpoint.get('rule'), 'patience': patience}
+    config.custom_hooks = [*config.get('custom_hooks', []), {**hook, 'strict': True}]
+
+
 def build_test_dataset(config: Config) -> Any:
     """Return the test data set, which tells whether there are labels and which errors there will be.
 

@@ -255,7 +255,10 @@ def checkpoint_to_resume(request: str | None, work_dir: Path) -> Path | None:
     if request != 'auto':
         return Path(request)
     last = find_latest_checkpoint(str(work_dir))
-    return None if last is None else Path(last)
+    if last is None:
+        return None
+    moved = work_dir / Path(last).name  # the work dir was renamed or copied since
+    return moved if moved.is_file() else Path(last)
 
 
 def check_fits(model: nn.Module, path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ TABLE = {
     'complexity': ('models', 'mmseg torch'),
     'datasets': ('errors registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
-    'engine': ('errors output_files visualization', 'PIL mmengine mmseg numpy torch'),
+    'engine': ('errors output_files visualization whole_files', 'PIL mmengine mmseg numpy torch'),
     'errors': ('', ''),
     'evaluation': ('errors label_png output_files', 'mmengine mmseg numpy rich torch'),
     'label_png': ('errors', 'PIL numpy'),
@@ -32,6 +32,7 @@ TABLE = {
     'stack': ('errors', 'mmengine'),
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),
+    'whole_files': ('', ''),
     'weights': ('errors', 'mmengine numpy torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)

@@ -27,6 +27,34 @@ def test_unreadable_configs_raise(tmp_path, text, message):
         run_config.load_config(path)
 
 
+def loaded(sampler='ExactInfiniteSampler', save_best='IoU.green'):
+    checkpoint = dict(type='WholeCheckpointHook', save_best=save_best, rule='greater')
+    return Config(dict(train_dataloader=dict(sampler=dict(type=sampler)), default_hooks=dict(checkpoint=checkpoint)))
+
+
+def test_skipping_bad_samples_is_said_to_sampler_and_hook():
+    config = loaded()
+    run_config.set_on_bad_sample(config, 'stop')
+    assert config.get('custom_hooks') is None
+    run_config.set_on_bad_sample(config, 'skip')
+    assert config.train_dataloader.sampler.on_bad_sample == 'skip'
+    assert [hook.type for hook in config.custom_hooks] == ['SkippedSampleHook']
+    with pytest.raises(ConfigError, match='not InfiniteSampler'):
+        run_config.set_on_bad_sample(loaded(sampler='InfiniteSampler'), 'skip')
+
+
+def test_early_stopping_watches_the_figure_of_the_best_checkpoint():
+    config = loaded()
+    run_config.set_early_stop(config, None)
+    assert config.get('custom_hooks') is None
+    run_config.set_early_stop(config, 3)
+    [hook] = config.custom_hooks
+    assert (hook.type, hook.monitor, hook.rule, hook.patience) == ('EarlyStopHook', 'IoU.green', 'greater', 3)
+    for bad, patience in ((loaded(), 0), (loaded(save_best=None), 3)):
+        with pytest.raises(ConfigError, match='--early-stop'):
+            run_config.set_early_stop(bad, patience)
+
+
 def test_work_dir_is_named_after_the_config(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = Config()

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,25 @@ def test_resuming_goes_on_where_it_stopped(trained, tmp_path):
     assert 'resumed epoch: 0, iter: 20' in result.stdout
     assert 'Could not safely load' not in result.stdout + result.stderr
     assert read_checkpoint(tmp_path / 'iter_22.pth')['meta']['iter'] == 22
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='processes of Windows cannot be signalled')
+def test_a_signal_to_the_whole_job_saves_and_says_how_to_go_on(trained, tmp_path):
+    root, _, _ = trained
+    options = ['--cfg-options', *SMALL, 'train_dataloader.num_workers=2']
+    command = [sys.executable, REPO / 'tools/train.py', CONFIG, '--data-root', root, '--work-dir', tmp_path]
+    env = {**os.environ, 'PYTHONPATH': str(REPO), 'OMP_NUM_THREADS': '1'}
+    pipe = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, start_new_session=True)
+    with subprocess.Popen([*map(str, [*command, '--pretrained', 'none', *options])], **pipe) as job:
+        for line in job.stdout:
+            if 'Iter(train)' in line:
+                os.killpg(job.pid, signal.SIGTERM)  # the data loader's workers get it too
+                break
+        last = job.stdout.read().splitlines()[-1]
+    assert job.returncode == 128 + signal.SIGTERM
+    assert last.startswith('error: stopped by SIGTERM after iteration ')
+    assert last.endswith(' --resume')
+    assert 0 < read_checkpoint(tmp_path / 'interrupted.pth')['meta']['iter'] < 20
 
 
 @pytest.fixture(scope='module')

@@ -2,6 +2,7 @@ import os
 import pickle
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -239,3 +240,10 @@ def test_one_process_of_a_machine_downloads(tmp_path, monkeypatch):
 def test_unknown_published_name_is_refused():
     with pytest.raises(CheckpointError, match='hrnetv2_w18'):
         weights.weights_file('open-mmlab://msra/hrnetv2_w19')
+
+
+def test_a_work_dir_that_was_moved_is_resumed_from_its_own_file(tmp_path):
+    (tmp_path / 'last_checkpoint').write_text('/before/it/was/moved/iter_5.pth')
+    assert weights.checkpoint_to_resume('auto', tmp_path) == Path('/before/it/was/moved/iter_5.pth')
+    (tmp_path / 'iter_5.pth').touch()
+    assert weights.checkpoint_to_resume('auto', tmp_path) == tmp_path / 'iter_5.pth'

@@ -32,6 +32,12 @@ def parser() -> argparse.ArgumentParser:
         help='what started several processes of this command: pytorch for torchrun, slurm for srun',
     )
     line.add_argument(
+        '--early-stop', type=int, metavar='N', help='stop after N validations that did not improve the best figure'
+    )
+    line.add_argument(
+        '--on-bad-sample', choices=('stop', 'skip'), help='at a damaged file: stop (default), or leave it out and count'
+    )
+    line.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override'
     )
     return line
@@ -41,7 +47,7 @@ def train(args: argparse.Namespace) -> str:
     """Train as the command line says and return the closing line."""
     from mmengine.runner import Runner
 
-    from mmseg_aux_hrnet import launch, run_config
+    from mmseg_aux_hrnet import engine, launch, run_config
     from mmseg_aux_hrnet.pretrained import prepare_pretrained
     from mmseg_aux_hrnet.weights import check_fits, check_resumable, checkpoint_to_resume
 
@@ -57,6 +63,8 @@ def train(args: argparse.Namespace) -> str:
     checkpoint = checkpoint_to_resume(args.resume, work_dir)
     if checkpoint is not None:
         run_config.set_resume(config, checkpoint)
+    run_config.set_on_bad_sample(config, args.on_bad_sample)
+    run_config.set_early_stop(config, args.early_stop)
     runner = Runner.from_cfg(config)
     if checkpoint is not None:
         check_resumable(runner.model, checkpoint)
@@ -66,7 +74,7 @@ def train(args: argparse.Namespace) -> str:
         prepare_pretrained(runner.model)
     if args.resume is not None and checkpoint is None:
         print(f'nothing to resume in {work_dir}: starting afresh')
-    runner.train()
+    engine.train(runner)
     return f'checkpoints, log and training_curve.png: {work_dir}'
 
 

@@ -1,5 +1,34 @@
-"""What runs beside training and testing, registered in mmseg's ``HOOKS``."""
+"""What runs around training and testing: hooks and samplers, registered in mmseg's registries, and training itself."""
 
-from mmseg_aux_hrnet.engine.hooks import ClassCountHook, CurveHook, DataFilesHook, OverlayHook
+from mmseg_aux_hrnet.engine.hooks import (
+    ClassCountHook,
+    CurveHook,
+    DataFilesHook,
+    EarlyStopHook,
+    ExactResumeHook,
+    FiniteHook,
+    InterruptHook,
+    OverlayHook,
+    SharedStatisticsHook,
+    SkippedSampleHook,
+    WholeCheckpointHook,
+)
+from mmseg_aux_hrnet.engine.samplers import ExactInfiniteSampler, ExactSampler
+from mmseg_aux_hrnet.engine.training import train
 
-__all__ = ('ClassCountHook', 'CurveHook', 'DataFilesHook', 'OverlayHook')
+__all__ = (
+    'ClassCountHook',
+    'CurveHook',
+    'DataFilesHook',
+    'EarlyStopHook',
+    'ExactInfiniteSampler',
+    'ExactResumeHook',
+    'ExactSampler',
+    'FiniteHook',
+    'InterruptHook',
+    'OverlayHook',
+    'SharedStatisticsHook',
+    'SkippedSampleHook',
+    'WholeCheckpointHook',
+    'train',
+)

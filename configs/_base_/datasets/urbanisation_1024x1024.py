@@ -27,7 +27,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    sampler=dict(type='ExactSampler', shuffle=True),
     dataset=dict(type=dataset_type, data_root=data_root, ann_file='list/train.lst', pipeline=train_pipeline),
 )
 val_dataloader = dict(

@@ -3,7 +3,25 @@
 from mmseg_aux_hrnet.engine.hooks.class_count_hook import ClassCountHook
 from mmseg_aux_hrnet.engine.hooks.curve_hook import CurveHook
 from mmseg_aux_hrnet.engine.hooks.data_files_hook import DataFilesHook
+from mmseg_aux_hrnet.engine.hooks.early_stop_hook import EarlyStopHook
+from mmseg_aux_hrnet.engine.hooks.exact_resume_hook import ExactResumeHook
+from mmseg_aux_hrnet.engine.hooks.finite_hook import FiniteHook
+from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.engine.hooks.overlay_hook import OverlayHook
 from mmseg_aux_hrnet.engine.hooks.shared_statistics_hook import SharedStatisticsHook
+from mmseg_aux_hrnet.engine.hooks.skipped_sample_hook import SkippedSampleHook
+from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import WholeCheckpointHook
 
-__all__ = ('ClassCountHook', 'CurveHook', 'DataFilesHook', 'OverlayHook', 'SharedStatisticsHook')
+__all__ = (
+    'ClassCountHook',
+    'CurveHook',
+    'DataFilesHook',
+    'EarlyStopHook',
+    'ExactResumeHook',
+    'FiniteHook',
+    'InterruptHook',
+    'OverlayHook',
+    'SharedStatisticsHook',
+    'SkippedSampleHook',
+    'WholeCheckpointHook',
+)

@@ -20,7 +20,7 @@ class CurveHook(Hook):
         figures: names of validation figures, at most 4, in percent; those that a validation does not give are left out.
     """
 
-    priority = 'VERY_LOW'  # after the hooks that write the figures to the message hub
+    priority = 'LOW'  # after the hook that writes the figures to the message hub, before the one that saves it
 
     def __init__(self, figures: tuple[str, ...] = ('mIoU', 'OA')) -> None:
         self.figures = tuple(figures)

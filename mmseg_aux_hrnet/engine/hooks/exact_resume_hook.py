@@ -1,0 +1,99 @@
+"""Lets a resumed run go on as if it had never stopped."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
+from mmseg.registry import HOOKS
+
+from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import VALIDATED_KEY, place
+from mmseg_aux_hrnet.engine.samplers.seeded_fetch import MODEL, random_words
+from mmseg_aux_hrnet.engine.schedule import follow_config
+
+
+@HOOKS.register_module()
+class ExactResumeHook(Hook):
+    """Start the data where the checkpoint stopped, without loading what came before, and seed every iteration.
+
+    With ``ExactInfiniteSampler`` or ``ExactSampler``, everything random in an iteration is a function of the seed and
+    of its number, so no generator's state has to be kept in checkpoints. A validation that was due when the
+    checkpoint was written, and is not in it, is done first. A schedule that was changed in the config is followed.
+    """
+
+    priority = 'LOWEST'  # starts when all other hooks are ready for a validation
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Follow the schedule of the config."""
+        if runner._resume:
+            follow_config(runner, checkpoint)
+
+    def before_train(self, runner: Any) -> None:
+        """Enter the data at the right place, and validate where that is still due."""
+        loop = runner.train_loop
+        sampler = loop.dataloader.sampler
+        if hasattr(sampler, 'seed'):  # the checkpoint's, where the command line gave none
+            sampler.seed = base_seed(runner)
+        if loop.iter == 0:
+            return
+        if isinstance(loop, IterBasedTrainLoop):
+            if hasattr(sampler, 'skip') and not hasattr(loop.dataloader_iterator, 'skip_iter'):
+                loop.dataloader_iterator = _LateIterator(loop.dataloader, skipped=loop.iter)
+        elif hasattr(sampler, 'start_at'):
+            batches = loop.iter - loop.epoch * len(loop.dataloader)
+            sampler.start_at(batches * loop.dataloader.batch_size)
+        if _validation_is_due(runner):
+            runner.logger.info('the checkpoint was written before its validation, which comes first')
+            runner.val_loop.run()
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Seed what the model draws in this iteration, such as dropout."""
+        words = random_words(base_seed(runner), MODEL, runner.iter, get_rank())
+        random.seed(words[0])
+        np.random.seed(words[1])
+        torch.default_generator.manual_seed(words[2])
+        if torch.cuda.is_initialized():  # else torch notes every seed for later, one more in each iteration
+            torch.cuda.manual_seed_all(words[3])
+
+
+def base_seed(runner: Any) -> int:
+    """Return the seed of the run, the same in every process."""
+    offset = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
+    return int(runner.seed) - offset
+
+
+def _validation_is_due(runner: Any) -> bool:
+    loop, here = runner.train_loop, place(runner)
+    if runner.val_loop is None or here < loop.val_begin or here == 0:
+        return False
+    ends = loop.max_iters if isinstance(loop, IterBasedTrainLoop) else loop.max_epochs
+    due = here % loop.val_interval == 0 or here == ends
+    return bool(due and runner.message_hub.runtime_info.get(VALIDATED_KEY) != here)
+
+
+class _LateIterator:
+    """Stands in for the iterator of mmengine's loop where that loads and drops ``skipped`` batches on resume.
+
+    Args:
+        dataloader: a loader whose sampler has no end.
+        skipped: how many batches, asked for first, are passed over without loading them.
+    """
+
+    def __init__(self, dataloader: Any, *, skipped: int) -> None:
+        dataloader._iterator = None  # workers that started from the first batch
+        dataloader.sampler.skip(skipped * dataloader.batch_size)
+        self._dataloader = dataloader
+        self._skipped = skipped
+        self._batches: Iterator[Any] | None = None
+
+    def __next__(self) -> Any:
+        if self._skipped > 0:
+            self._skipped -= 1
+            return None
+        if self._batches is None:
+            self._batches = iter(self._dataloader)
+        return next(self._batches)

@@ -1,0 +1,183 @@
+"""Saves checkpoints so that at any moment the last whole one is there and named."""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import IterBasedTrainLoop
+from mmseg.registry import HOOKS
+
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.whole_files import PART, write_whole
+
+LAST = 'last_checkpoint'
+VALIDATED_KEY = 'validated_at'  # in the message hub: the iteration or epoch of the last validation
+WHOLE = {'backend': 'mmseg_aux_hrnet.whole'}
+NOTES = ('keep_ckpt_ids', 'last_ckpt', 'best_ckpt', 'best_score')  # what mmengine's hook notes in the message hub
+
+
+@register_backend(WHOLE['backend'], force=True)
+class WholeFileBackend(LocalBackend):
+    """mmengine's local files, written beside and renamed."""
+
+    def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
+        """Write bytes to a file, all of them or none."""
+        write_whole(filepath, bytes(obj))
+
+
+@HOOKS.register_module()
+class WholeCheckpointHook(CheckpointHook):
+    """mmengine's ``CheckpointHook`` in an order that a stop at any moment does no harm to.
+
+    A file is written beside and renamed, then named in ``last_checkpoint``, and only then older ones are deleted, so
+    that for a moment one more than ``max_keep_ckpts`` is there.
+
+    Args:
+        on_write_error: 'continue' trains on without the checkpoint and raises only if the last one of the run is
+            missing too; 'stop' raises at once. The older checkpoints stay in both cases.
+        **kwargs: as in mmengine.
+
+    Raises (while training):
+        CheckpointError: a checkpoint could not be written.
+    """
+
+    def __init__(self, *, on_write_error: Literal['continue', 'stop'] = 'continue', **kwargs: Any) -> None:
+        if on_write_error not in ('continue', 'stop'):
+            raise ConfigError(f"on_write_error={on_write_error!r} is unknown: use 'continue' or 'stop'")
+        super().__init__(**{'backend_args': dict(WHOLE), **kwargs})
+        self.on_write_error = on_write_error
+        self.keep_ckpt_ids: deque[int] = deque()
+        self._fault: str | None = None
+
+    def before_train(self, runner: Any) -> None:
+        """Take up the notes of the run that is resumed, and remove what a cut-off write left."""
+        super().before_train(runner)
+        self.last_ckpt = runner.message_hub.runtime_info.get('last_ckpt')
+        if is_main_process():
+            for part in Path(self.out_dir).glob(f'*.pth{PART}'):
+                part.unlink()
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float]) -> None:
+        """Note that this place of the run is validated, then save the best checkpoint."""
+        runner.message_hub.update_info(VALIDATED_KEY, place(runner))
+        super().after_val_epoch(runner, metrics)
+
+    def after_train(self, runner: Any) -> None:
+        """Save where training stopped early.
+
+        Raises:
+            CheckpointError: the last checkpoint of the run could not be written.
+        """
+        step = runner.epoch if self.by_epoch else runner.iter
+        if runner.train_loop.stop_training:
+            self._save_checkpoint_with_step(runner, step, {'epoch': runner.epoch, 'iter': runner.iter})
+        if self._fault is not None:
+            raise CheckpointError(self._fault)
+        super().after_train(runner)
+
+    def _path(self, step: int) -> str:
+        return str(self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step)))
+
+    def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
+        """Write, name, delete; mmengine deletes before it writes."""
+        with self._undone_on_failure(runner, iteration=meta['iter']):
+            dropped = self._keep(runner, step)
+            self.last_ckpt = self._path(step)
+            runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+            runner.save_checkpoint(
+                self.out_dir,
+                os.path.basename(self.last_ckpt),
+                self.file_client_args,
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                meta=meta,
+                by_epoch=self.by_epoch,
+                backend_args=self.backend_args,
+                **self.args,
+            )
+            name_last(runner, self.last_ckpt)
+            self._remove(dropped)
+            self._fault = None
+
+    def _keep(self, runner: Any, step: int) -> list[str]:
+        """Count the new checkpoint among those to keep, and return the paths of those that are then too many."""
+        if self.max_keep_ckpts <= 0:
+            return []
+        steps = [*(kept for kept in self.keep_ckpt_ids if kept != step), step]
+        self.keep_ckpt_ids = deque(steps, self.max_keep_ckpts)  # the newest of them
+        runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        return [self._path(old) for old in steps[: -self.max_keep_ckpts]]
+
+    def _save_best_checkpoint(self, runner: Any, metrics: dict[str, float]) -> None:
+        """Save the best checkpoint, then delete the one that was best before; mmengine deletes first."""
+        if not self.save_best:
+            return
+        with self._undone_on_failure(runner, iteration=runner.iter):
+            before = self._best_paths()
+            self._set_best_paths(dict.fromkeys(before))  # so that mmengine deletes none
+            super()._save_best_checkpoint(runner, metrics)
+            after = {key: path or before.get(key) for key, path in self._best_paths().items()}
+            self._set_best_paths(after)
+            self._remove([path for path in before.values() if path is not None and path not in after.values()])
+
+    def _best_paths(self) -> dict[str, str | None]:
+        if len(self.key_indicators) == 1:
+            return {self.key_indicators[0]: self.best_ckpt_path}
+        return dict(self.best_ckpt_path_dict)
+
+    def _set_best_paths(self, paths: dict[str, str | None]) -> None:
+        if len(self.key_indicators) == 1:
+            self.best_ckpt_path = next(iter(paths.values()))
+        else:
+            self.best_ckpt_path_dict = paths
+
+    @contextmanager
+    def _undone_on_failure(self, runner: Any, *, iteration: int) -> Iterator[None]:
+        """Take back every note about a checkpoint that could not be written."""
+        hub = runner.message_hub
+        notes = {key: value for key, value in hub.runtime_info.items() if key.startswith(NOTES)}
+        mine = {key: getattr(self, key) for key in ('keep_ckpt_ids', 'last_ckpt') if hasattr(self, key)}
+        best = self._best_paths() if self.save_best else {}
+        try:
+            yield
+        except OSError as error:
+            for key in [key for key in hub.runtime_info if key.startswith(NOTES)]:
+                hub.pop_info(key)
+            for key, value in notes.items():
+                hub.update_info(key, value)
+            self.__dict__.update(mine)
+            if best:
+                self._set_best_paths(best)
+            self._report(runner, error, iteration=iteration)
+
+    def _report(self, runner: Any, error: OSError, *, iteration: int) -> None:
+        last = self.last_ckpt or 'none was written yet'
+        self._fault = (
+            f'the checkpoint of iteration {iteration} could not be written to {self.out_dir} '
+            f'({error.strerror or error}); the last whole one: {last}; make room there'
+        )
+        if self.on_write_error == 'stop':
+            raise CheckpointError(f'{self._fault}, then go on with --resume') from error
+        runner.logger.error(f'{self._fault}; training goes on')
+
+    def _remove(self, paths: list[str]) -> None:
+        if is_main_process():
+            for path in paths:
+                Path(path).unlink(missing_ok=True)
+
+
+def place(runner: Any) -> int:
+    """Return where validations are counted: the iteration of a loop over iterations, the epoch of one over epochs."""
+    return int(runner.iter if isinstance(runner.train_loop, IterBasedTrainLoop) else runner.epoch)
+
+
+def name_last(runner: Any, checkpoint: str) -> None:
+    """Name a whole checkpoint as the one to resume from."""
+    if is_main_process():
+        write_whole(Path(runner.work_dir) / LAST, checkpoint.encode())

@@ -1,0 +1,93 @@
+"""A run that was stopped and resumed ends with the bits of one that was not."""
+
+import pytest
+import torch
+from tiny_run import LOADED, Killed, end_of, quick_start, run  # noqa: F401
+
+from mmseg_aux_hrnet.engine.samplers import ExactInfiniteSampler, ExactSampler
+from mmseg_aux_hrnet.errors import TrainingInterrupted
+
+EARLY = [dict(type='EarlyStopHook', monitor='score', rule='greater', patience=9)]
+
+
+def assert_same_bits(got, expected, where=''):
+    assert type(got) is type(expected), where
+    if isinstance(got, dict):
+        assert got.keys() == expected.keys(), where
+        for key in got:
+            assert_same_bits(got[key], expected[key], f'{where}.{key}')
+    elif isinstance(got, (list, tuple)):
+        assert len(got) == len(expected), where
+        for index, pair in enumerate(zip(got, expected, strict=True)):
+            assert_same_bits(*pair, f'{where}.{index}')
+    elif isinstance(got, torch.Tensor):
+        assert torch.equal(got, expected), where
+    else:
+        assert got == expected, where
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    """The ends of runs that nothing stopped, over iterations and over epochs, without workers."""
+    folder = tmp_path_factory.mktemp('whole')
+    return {epochs: end_of(run(folder / str(epochs), epochs=epochs, custom=EARLY)) for epochs in (False, True)}
+
+
+@pytest.mark.parametrize('epochs', [False, True], ids=['iterations', 'epochs'])
+@pytest.mark.parametrize('end', [(5, 'SIGTERM'), (7, 'SIGINT'), (8, 'SIGUSR1'), (9, 'kill'), (12, 'SIGTERM')])
+def test_a_resumed_run_ends_with_the_same_bits(whole, tmp_path, epochs, end):
+    with pytest.raises(Killed if end[1] == 'kill' else TrainingInterrupted):
+        run(tmp_path, epochs=epochs, end=end, custom=EARLY)
+    assert_same_bits(end_of(run(tmp_path, epochs=epochs, custom=EARLY)), whole[epochs])
+
+
+@pytest.mark.parametrize(('epochs', 'at'), [(False, 5), (True, 6)], ids=['iterations', 'epochs'])
+def test_a_signal_in_a_validation_is_no_loss(whole, tmp_path, epochs, at):
+    with pytest.raises(TrainingInterrupted, match=f'after iteration {at}'):
+        run(tmp_path, epochs=epochs, end=(at, 'validation'), custom=EARLY)
+    assert_same_bits(end_of(run(tmp_path, epochs=epochs, custom=EARLY)), whole[epochs])
+
+
+@pytest.mark.parametrize('epochs', [False, True], ids=['iterations', 'epochs'])
+def test_workers_do_not_matter(whole, tmp_path, epochs):
+    with pytest.raises(TrainingInterrupted):
+        run(tmp_path, epochs=epochs, workers=2, end=(7, 'SIGTERM'), custom=EARLY)
+    assert_same_bits(end_of(run(tmp_path, epochs=epochs, workers=1, custom=EARLY)), whole[epochs])
+
+
+@pytest.mark.parametrize('epochs', [False, True], ids=['iterations', 'epochs'])
+def test_nothing_that_was_trained_on_is_loaded_again(tmp_path, epochs):
+    run(tmp_path / 'whole', epochs=epochs)
+    everything = list(LOADED)
+    with pytest.raises(TrainingInterrupted):
+        run(tmp_path / 'cut', epochs=epochs, end=(7, 'SIGTERM'))
+    run(tmp_path / 'cut', epochs=epochs)
+    assert len(everything) == 36
+    assert LOADED == everything[21:]
+
+
+def test_a_longer_run_has_the_schedule_of_one_that_was_long_from_the_start(tmp_path):
+    run(tmp_path / 'cut', length=8)
+    run(tmp_path / 'cut', length=15)
+    run(tmp_path / 'long', length=15)
+    cut, long = end_of(tmp_path / 'cut'), end_of(tmp_path / 'long')
+    assert cut['history']['train/lr'][8:] == long['history']['train/lr'][8:]
+    assert_same_bits(cut['param_schedulers'], long['param_schedulers'])
+    assert cut['history']['train/lr'][:8] != long['history']['train/lr'][:8]  # the first part had the short schedule
+
+
+@pytest.mark.parametrize(('sampler', 'start'), [(ExactSampler, 'start_at'), (ExactInfiniteSampler, 'skip')])
+def test_a_sampler_starts_anywhere_in_mmengines_order(sampler, start):
+    drawn = [iter(sampler(Numbers(), seed=5)) for _ in range(2)]
+    moved = sampler(Numbers(), seed=5)
+    getattr(moved, start)(4)
+    first = [next(drawn[0]) for _ in range(7)]
+    assert first == [next(iter_) for iter_ in [iter(sampler.__mro__[1](Numbers(), seed=5))] for _ in range(7)]
+    rest = [draw for draw, _ in zip(moved, range(3), strict=False)]
+    assert [(int(draw), draw.position) for draw in rest] == [(int(draw), draw.position) for draw in first[4:]]
+    assert [draw.position for draw in first] == list(range(7))
+
+
+class Numbers:
+    def __len__(self):
+        return 9
