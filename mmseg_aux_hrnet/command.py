@@ -25,10 +25,12 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
         barrier()  # nobody leaves while another still needs it
     except AuxHRNetError as error:
         _refuse(one_line(error))
+        code = 2
     except RuntimeError as error:
         if not is_distributed() or not _is_loss_of_a_process(error):
             raise
         _lost(error)
+        code = 2
     else:
         if is_main_process():
             print(closing_line)
@@ -37,8 +39,8 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
     if get_world_size() > 1:
         # The usual way out waits for what was begun together with a lost process, and that may take until the timeout.
         sys.stdout.flush()
-        os._exit(2)
-    return 2
+        os._exit(code)
+    return code
 
 
 def _part() -> None:
