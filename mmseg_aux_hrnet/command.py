@@ -1,12 +1,13 @@
 """Runs the work of a command and says once, however many processes there are, how it ended."""
 
+import gc
 import os
 import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable
 
-from mmengine.dist import barrier, get_dist_info, is_distributed, is_main_process
+from mmengine.dist import barrier, get_dist_info, get_world_size, is_distributed, is_main_process
 from torch import distributed as torch_dist
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
@@ -24,17 +25,29 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
         barrier()  # nobody leaves while another still needs it
     except AuxHRNetError as error:
         _refuse(one_line(error))
-        return error.exit_code
+        code = error.exit_code
     except RuntimeError as error:
         if not is_distributed() or not _is_loss_of_a_process(error):
             raise
-        return _lost(error)
-    speaks = is_main_process()
+        _lost(error)
+        code = 2
+    else:
+        if is_main_process():
+            print(closing_line)
+        _part()
+        return 0
+    if get_world_size() > 1:
+        # The usual way out waits for what was begun together with a lost process, and that may take until the timeout.
+        sys.stdout.flush()
+        os._exit(code)
+    return code
+
+
+def _part() -> None:
+    """Leave the group of processes where there is one."""
     if is_distributed():
+        gc.collect()  # a model that is still there keeps gloo's threads, which can abort the interpreter as it ends
         torch_dist.destroy_process_group()
-    if speaks:
-        print(closing_line)
-    return 0
 
 
 def _refuse(message: str) -> None:
@@ -48,8 +61,8 @@ def _is_loss_of_a_process(error: RuntimeError) -> bool:
     return isinstance(error, torch_dist.DistError) or 'gloo' in str(error)
 
 
-def _lost(error: RuntimeError) -> int:
-    """End a process that hears no more of another; say so, unless the other has said why it stopped."""
+def _lost(error: RuntimeError) -> None:
+    """Say that this process hears no more of another, unless the other has said why it stopped."""
     if not _count('refusals', add=0) and _count('losses', add=1) == 1:
         rank, size = get_dist_info()
         reason = re.sub(r'\[\S+:\d+\] ', '', one_line(error)).split('. ')[0]  # the place in the source, and advice
@@ -59,7 +72,6 @@ def _lost(error: RuntimeError) -> int:
             file=sys.stderr,
             flush=True,
         )
-    return 2
 
 
 def _count(what: str, *, add: int) -> int:

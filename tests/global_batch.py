@@ -1,6 +1,7 @@
 """Trains a small network on fixed batches that the processes share out; also a script for torchrun."""
 
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from mmseg.registry import MODEL_WRAPPERS, MODELS
 from mmseg.structures import SegDataSample
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmseg_aux_hrnet.command import run_tool
 from mmseg_aux_hrnet.launch import join_processes
 
 MODEL = Path(__file__).resolve().parents[1] / 'configs/_base_/models/fcn_aux-hr18s-v1.py'
@@ -60,12 +62,16 @@ def train(model):
     return torch.stack(history), getattr(model, 'module', model).state_dict()
 
 
+def work(args):
+    config = Config()
+    join_processes(config, 'pytorch')
+    result = train(MODEL_WRAPPERS.build(dict(config.model_wrapper_cfg, module=frozen_network())))
+    if is_main_process():
+        torch.save(result, args.output)
+    return 'trained'
+
+
 if __name__ == '__main__':
     torch.set_num_threads(1)
     init_default_scope('mmseg')
-    config = Config()
-    join_processes(config, 'pytorch')
-    wrapped = MODEL_WRAPPERS.build(dict(config.model_wrapper_cfg, module=frozen_network()))
-    result = train(wrapped)
-    if is_main_process():
-        torch.save(result, sys.argv[1])
+    sys.exit(run_tool(work, Namespace(output=sys.argv[1])))

@@ -23,11 +23,10 @@ def parser() -> argparse.ArgumentParser:
 
 def rendezvous() -> list[str]:
     """Return the arguments by which torchrun's processes find one another."""
-    nodes, port = os.environ.get('NNODES', '1'), os.environ.get('PORT')
-    if nodes == '1' and port is None:
+    nodes, rank = os.environ.get('NNODES', '1'), os.environ.get('NODE_RANK', '0')
+    if nodes == '1' and 'PORT' not in os.environ:
         return ['--standalone']  # on a free port
-    rank, address = os.environ.get('NODE_RANK', '0'), os.environ.get('MASTER_ADDR', '127.0.0.1')
-    port = port or '29500'
+    address, port = os.environ.get('MASTER_ADDR', '127.0.0.1'), os.environ.get('PORT', '29500')
     if rank == '0':
         try:
             socket.create_server(('', int(port))).close()
@@ -58,8 +57,8 @@ def run(arguments: list[str]) -> int:
 def report(codes: dict[int, int]) -> int:
     """Say which process was killed, if one was, and return an exit code; one that failed has said why itself."""
     signals = {rank: -code for rank, code in codes.items() if code < 0}
-    # torchrun ends the others by SIGTERM.
-    rank, number = next(((rank, n) for rank, n in signals.items() if n != signal.SIGTERM), (None, signal.SIGTERM))
+    cause = (item for item in signals.items() if item[1] != signal.SIGTERM)  # by which torchrun ends the others
+    rank, number = next(cause, (None, signal.SIGTERM))
     if rank is None:
         return max(codes.values()) if len(signals) < len(codes) else 128 + number
     reason = ', mostly for want of memory or because it hung' if number == 9 else ''
@@ -71,8 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        count = f'--nproc-per-node={args.processes}'
-        return run([*rendezvous(), count, args.script, *args.args, '--launcher', 'pytorch'])
+        return run([*rendezvous(), f'--nproc-per-node={args.processes}', args.script, *args.args, '--launcher=pytorch'])
     except ValueError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
