@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import torch
 from global_batch import frozen_network, train
 from PIL import Image
 from tests_support import write_green_root
+
+from mmseg_aux_hrnet.weights import read_checkpoint
 
 REPO = Path(__file__).resolve().parents[1]
 CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
@@ -146,6 +149,26 @@ def test_a_killed_process_ends_the_others(tmp_path):
     [line] = errors(result.stderr)
     assert 'process 1 was killed by signal 9' in line
     assert 'Traceback' not in result.stderr
+
+
+def test_a_signal_to_the_launcher_saves_once_and_says_how_to_go_on(trained, tmp_path):
+    root = trained[0]
+    options = ['train_cfg.max_iters=500', 'train_cfg.val_interval=500', 'default_hooks.logger.interval=1']
+    arguments = ['--data-root', root, '--work-dir', tmp_path, '--cfg-options', *SMALL, *options]
+    command = [sys.executable, '-u', REPO / 'tools/dist_run.py', 2, REPO / 'tools/train.py', CONFIG, *arguments]
+    env = {**os.environ, 'PYTHONPATH': str(REPO), 'OMP_NUM_THREADS': '1'}
+    pipe = {'stdout': subprocess.PIPE, 'stderr': subprocess.STDOUT, 'text': True, 'env': env}
+    with subprocess.Popen([*map(str, command)], **pipe) as job:
+        for line in job.stdout:
+            if 'Iter(train)' in line:
+                job.send_signal(signal.SIGTERM)
+                break
+        said = [line for line in job.stdout.read().splitlines() if line.startswith('error: ')]
+    assert job.returncode == 128 + signal.SIGTERM
+    assert len(said) == 1
+    assert 'stopped by SIGTERM after iteration ' in said[0]
+    assert f'dist_run.py 2 {REPO / "tools/train.py"} ' in said[0]
+    assert 0 < read_checkpoint(tmp_path / 'interrupted.pth')['meta']['iter'] < 500
 
 
 @pytest.mark.parametrize(

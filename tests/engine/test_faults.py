@@ -103,3 +103,9 @@ def test_other_errors_are_not_explained_away():
 )
 def test_command_to_go_on(argv, command):
     assert command_to_resume(argv) == command
+
+
+def test_command_to_go_on_in_several_processes(monkeypatch):
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', '4')
+    argv = ['tools/train.py', 'c.py', '--seed', '0', '--launcher=pytorch']
+    assert command_to_resume(argv) == 'python tools/dist_run.py 4 tools/train.py c.py --seed 0 --resume'

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, get_world_size
+from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import EMAHook, Hook
 from mmseg.registry import HOOKS
 
@@ -19,6 +19,7 @@ from mmseg_aux_hrnet.errors import TrainingInterrupted
 
 SIGNALS = ('SIGINT', 'SIGTERM', 'SIGUSR1')  # Ctrl-C; scancel, docker stop; SLURM's warning before the time limit
 FILE = 'interrupted.pth'
+TORCHRUN = '--launcher=pytorch'  # as tools/dist_run.py puts it
 
 
 @HOOKS.register_module()
@@ -96,6 +97,7 @@ class InterruptHook(Hook):
         meta = {'epoch': runner.epoch, 'iter': done}
         runner.save_checkpoint(runner.work_dir, FILE, meta=meta, by_epoch=False, backend_args=dict(WHOLE))
         name_last(runner, path)
+        barrier()  # process 0 saves, and must not be ended by the others' way out
         self.release()
         raise TrainingInterrupted(
             f'stopped by {self.received.name} after iteration {done}; saved {path}; '
@@ -134,4 +136,8 @@ def command_to_resume(argv: Sequence[str]) -> str:
         at = kept.index('--resume')
         has_file = at + 1 < len(kept) and not kept[at + 1].startswith('-')
         del kept[at : at + 1 + has_file]
+    if TORCHRUN in kept:
+        kept.remove(TORCHRUN)
+        launcher = Path(kept[0]).with_name('dist_run.py').as_posix()
+        kept = [launcher, os.environ['LOCAL_WORLD_SIZE'], *kept]
     return shlex.join([*(['python'] if kept[0].endswith('.py') else []), *kept, '--resume'])
