@@ -8,38 +8,20 @@ from pathlib import Path
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(description='Train a model as a config describes it.')
-    line.add_argument('config', help='a config file, or mmseg_aux_hrnet::hrnet/LEAF.py for one of this package')
-    line.add_argument('--data-root', metavar='DIR', help='folder of the data set, for every loader of the config')
-    line.add_argument('--work-dir', metavar='DIR', help='folder for logs and checkpoints (default: work_dirs/CONFIG)')
-    line.add_argument(
-        '--pretrained', metavar='PATH', help="start the backbone from this file; 'none' starts from random weights"
-    )
-    line.add_argument(
-        '--teacher', metavar='PATH', help='distil from this checkpoint or work dir; for configs named distill'
-    )
-    line.add_argument(
-        '--resume',
-        nargs='?',
-        const='auto',
-        metavar='FILE',
-        help='go on from this checkpoint; without FILE, or with auto, from the last one in the work dir',
-    )
-    line.add_argument('--seed', type=int, help='seed of weights, data order and augmentation')
-    line.add_argument(
-        '--launcher',
-        choices=('none', 'pytorch', 'slurm'),
-        default='none',
-        help='what started several processes of this command: pytorch for torchrun, slurm for srun',
-    )
-    line.add_argument(
-        '--early-stop', type=int, metavar='N', help='stop after N validations that did not improve the best figure'
-    )
-    line.add_argument(
+    add = line.add_argument
+    add('config', help='a config file, such as configs/hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py')
+    add('--data-root', metavar='DIR', help='folder of the data set, for every loader of the config')
+    add('--work-dir', metavar='DIR', help='folder for logs and checkpoints (default: work_dirs/CONFIG)')
+    add('--pretrained', metavar='PATH', help="start the backbone from this file; 'none': from random weights")
+    add('--teacher', metavar='PATH', help='distil from this checkpoint or work dir; for configs named distill')
+    add('--resume', nargs='?', const='auto', metavar='FILE', help='go on from this checkpoint, else from the last one')
+    add('--seed', type=int, help='seed of weights, data order and augmentation')
+    add('--early-stop', type=int, metavar='N', help='stop after N validations that did not improve the best figure')
+    add(
         '--on-bad-sample', choices=('stop', 'skip'), help='at a damaged file: stop (default), or leave it out and count'
     )
-    line.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override'
-    )
+    add('--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='what started several processes')
+    add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override')
     return line
 
 
