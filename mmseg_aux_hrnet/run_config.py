@@ -48,14 +48,17 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
     """Return ``KEY=VALUE`` pairs as mmengine reads them: numbers, booleans, lists and tuples, else text.
 
     Raises:
-        ConfigError: a pair has no ``=``.
+        ConfigError: a pair has no ``=``, or brackets that do not close.
     """
     for pair in pairs:
         if '=' not in pair:
             raise ConfigError(f'--cfg-options {pair}: give KEY=VALUE, such as train_dataloader.batch_size=4')
     line = argparse.ArgumentParser()
     line.add_argument('--pairs', nargs='*', action=DictAction, default={})
-    return dict(line.parse_args(['--pairs', *pairs]).pairs or {})
+    try:
+        return dict(line.parse_args([f'--pairs={pair}' for pair in pairs]).pairs)  # = for keys that start with a dash
+    except (AssertionError, RecursionError):
+        raise ConfigError(f'--cfg-options {" ".join(pairs)}: brackets do not close; write a=[1,2] or a=(1,2)') from None
 
 
 def set_work_dir(config: Config, work_dir: str | None, *, name: str) -> Path:

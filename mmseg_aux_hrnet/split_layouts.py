@@ -13,6 +13,7 @@ from mmseg_aux_hrnet.splits import (
     Form,
     cut_suffix,
     divide,
+    encode_lines,
     index_by_stem,
     parse_line,
     refuse_existing,
@@ -225,7 +226,7 @@ def format_line(image: str, label: str | None = None, *, form: Form) -> str:
 
 def _reads_as(line: str, wanted: tuple[str, str | None], *, form: Form) -> bool:
     try:
-        return not re.search(r'[\r\n]', line) and parse_line(line, form=form) == wanted
+        return not re.search(r'[\r\n]|^\ufeff', line) and parse_line(line, form=form) == wanted
     except ValueError:
         return False
 
@@ -237,5 +238,7 @@ def write_lists(folder: Path, lists: Mapping[str, SplitList], *, force: bool) ->
         SplitError: a list exists or cannot be written.
     """
     refuse_existing((folder / name for name in lists), force=force)
+    for name, split_list in lists.items():
+        encode_lines(split_list.lines, path=folder / name)  # all of them before the first is written
     for name, split_list in lists.items():
         write_split(folder / name, split_list.lines, force=force)

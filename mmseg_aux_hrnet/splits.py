@@ -18,6 +18,7 @@ from mmseg_aux_hrnet.errors import SplitError
 SPLITS = ('train', 'val', 'test')
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
 LABEL_SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')
+LARGEST_SUM = 1e9  # of ratios: no number of images times this overflows
 TRIALS = 64  # scenes of unequal size may miss the ratio in an unlucky order: the best of some seeded orders is kept
 
 Form = Literal['txt', 'lst']
@@ -125,18 +126,24 @@ def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bo
     """
     path = Path(path)
     refuse_existing([path], force=force)
+    content = encode_lines(lines, path=path)
     beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    content = ''.join(f'{line}\n' for line in lines)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content.encode('utf-8'))
+        beside.write_bytes(content)
         os.replace(beside, path)
-    except UnicodeEncodeError as error:
-        raise SplitError(f'split list "{path}": a file name is not Unicode ({error.reason}); rename the file') from None
     except OSError as error:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise SplitError(f'split list "{path}" cannot be written ({error.strerror}); choose another --out') from error
+
+
+def encode_lines(lines: Iterable[str], *, path: Path) -> bytes:
+    """Return the bytes of the list at ``path``; SplitError where a file name is not Unicode."""
+    try:
+        return ''.join(f'{line}\n' for line in lines).encode('utf-8')
+    except UnicodeEncodeError as error:
+        raise SplitError(f'split list "{path}": a file name is not Unicode ({error.reason}); rename the file') from None
 
 
 def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
@@ -187,7 +194,7 @@ def scene_of(name: str, pattern: str) -> str:
     """
     try:
         found = re.search(pattern, name)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:  # a count too large, brackets too deep
         raise SplitError(f'scene pattern "{pattern}" is no regular expression ({error}); correct --scene') from None
     scene = found and found.group(1 if found.re.groups else 0)
     if not scene:
@@ -225,11 +232,11 @@ def divide(
 
 def _wanted_images(ratios: Sequence[float], *, total: int) -> dict[str, float]:
     """Return the number of images wanted in each split whose ratio is above 0."""
-    proper = len(ratios) == 3 and all(math.isfinite(ratio) and ratio >= 0 for ratio in ratios)
+    proper = len(ratios) == 3 and all(ratio >= 0 for ratio in ratios) and sum(ratios) <= LARGEST_SUM
     if not proper or ratios[0] == 0:
         raise SplitError(
             f'ratio {" ".join(map(str, ratios))} is not allowed; give three numbers for train, val and test, the first '
-            'above 0 and none negative, such as 0.7 0.15 0.15'
+            f'above 0, none negative and together at most {LARGEST_SUM:g}, such as 0.7 0.15 0.15'
         )
     whole = math.fsum(ratios)  # sum() rounds differently from Python 3.12 on
     return {split: total * ratio / whole for split, ratio in zip(SPLITS, ratios, strict=True) if ratio > 0}

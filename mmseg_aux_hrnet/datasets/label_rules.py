@@ -1,6 +1,7 @@
 """How a label file's pixels become class indices: four explicit rules, no guess."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -44,6 +45,11 @@ def label_rule(label_format: str, palette: Sequence[Sequence[int]], *, ignore_in
     if label_format not in LABEL_FORMATS:
         raise ConfigError(f'label_format={label_format!r} is unknown: use one of {", ".join(LABEL_FORMATS)}')
     colours = tuple((int(r), int(g), int(b)) for r, g, b in palette)
+    if len(colours) > 256 or not all(0 <= value <= 255 for value in (ignore_index, *chain(*colours))):
+        raise ConfigError(
+            f'{len(colours)} colours with ignore_index={ignore_index} do not fit labels of 8 bits: give '
+            'at most 256 colours, and colours and ignore_index from 0 to 255'
+        )
     if label_format == 'binary' and len(colours) != 2:
         raise ConfigError(f"label_format='binary' is for 2 classes, not {len(colours)}: use 'index' or 'colour'")
     if label_format in ('palette', 'colour') and len(set(colours)) != len(colours):
