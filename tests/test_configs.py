@@ -127,7 +127,7 @@ def test_distillation_leaves_are_a_student_leaf_and_a_teacher_leaf(leaf):
 def test_urbanisation_scales_are_those_of_the_official_code():
     config = Config.fromfile(REPO / 'configs/hrnet/fcn_hr18s-v1_1024x1024_20e_urbanisation.py')
     scales = config.train_pipeline[2].scales
-    assert (len(scales), scales[0], scales[-1]) == (17, (1024, 1024), (4300, 4300))
+    assert (len(scales), scales[0], scales[-1]) == (17, (1024, 1024), (4301, 4301))
     assert config.model.decode_head.loss_decode[0].class_weight == [0.5, 2.0]
 
 

@@ -9,7 +9,7 @@ train_pipeline = [
     dict(type='LoadAnnotations'),
     dict(
         type='RandomChoiceResize',
-        scales=[(base_size * tenths // 10,) * 2 for tenths in range(5, 22)],
+        scales=[(round(base_size * tenths / 10),) * 2 for tenths in range(5, 22)],
         resize_type='Resize',
         keep_ratio=True,
     ),
