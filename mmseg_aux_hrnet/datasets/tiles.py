@@ -1,5 +1,6 @@
 """Reads image and label files of a data set, strictly: what cannot be read for certain is refused."""
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')
 ONE_CHANNEL_MODES = ('L', 'P', '1')
 TIFF_SAMPLES_PER_PIXEL = 277
 STRETCHED_GREYS = ('L;2', 'L;4')
+# What Pillow's readers end in where bytes of a file are wrong, such as a TypeError for a fraction as a TIFF's offset.
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, struct.error)
 MASK_SAMPLE = 64  # labels
 
 
@@ -36,13 +39,16 @@ def read_rgb(path: str | Path) -> NDArray[np.uint8]:
         raise ImageError(f'{path} has pixels of mode {depth}: save it as 8-bit RGB, with a scaling of your choice')
     try:
         return np.asarray(image.convert('RGB'))
-    except (OSError, SyntaxError, ValueError) as error:
+    except DAMAGE as error:
         raise ImageError(f'{path} cannot be decoded ({error}): it is damaged, replace it') from error
 
 
 def _refuse_more_bands(image: Image.Image, path: str | Path) -> None:
     """Raise for a TIFF of four bands or more: by its tags near infrared is often alpha, and Pillow would drop it."""
-    samples = int(getattr(image, 'tag_v2', {}).get(TIFF_SAMPLES_PER_PIXEL, 1))
+    try:
+        samples = int(getattr(image, 'tag_v2', {}).get(TIFF_SAMPLES_PER_PIXEL, 1))
+    except DAMAGE as error:
+        raise ImageError(f'{path} has no count of bands ({error}): it is damaged, replace it') from error
     if samples >= 4:
         raise ImageError(f'{path} has {samples} bands, and three are needed: save red, green and blue as an RGB file')
 
@@ -66,7 +72,7 @@ def read_label(path: str | Path, rule: LabelRule) -> NDArray[np.uint8]:
         raise LabelError(f'{path} has pixels of mode {_raw_mode(image)}: save it as an 8-bit palette or grey PNG')
     try:
         pixels = np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
+    except DAMAGE as error:
         raise LabelError(f'{path} cannot be decoded ({error}): it is damaged, replace it') from error
     try:
         return _decode(image, pixels, rule)
@@ -101,7 +107,7 @@ def _decode(image: Image.Image, pixels: NDArray[np.uint8], rule: LabelRule) -> N
     if rule.label_format == 'colour':
         return decode_colour(pixels, rule)
     if rule.label_format == 'palette':
-        colours = np.array(image.getpalette('RGB'), np.uint8).reshape(-1, 3)
+        colours = np.array(image.getpalette('RGB') or [], np.uint8).reshape(-1, 3)  # none where the file's are lost
         return decode_palette(pixels, colours, rule)
     if image.mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
         return pixels.astype(np.uint8)
@@ -138,5 +144,5 @@ def _open(path: str | Path, error_type: type[DataError]) -> Image.Image:
         ) from error
     except Image.DecompressionBombError as error:
         raise error_type(f'{path} is too large for one tile ({error}): cut it into tiles') from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except DAMAGE as error:
         raise error_type(f'{path} cannot be opened ({error})') from error
