@@ -22,7 +22,17 @@ ONE_CHANNEL_MODES = ('L', 'P', '1')
 TIFF_SAMPLES_PER_PIXEL = 277
 STRETCHED_GREYS = ('L;2', 'L;4')
 # What Pillow's readers end in where bytes of a file are wrong, such as a TypeError for a fraction as a TIFF's offset.
-DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, struct.error)
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    struct.error,
+)
 MASK_SAMPLE = 64  # labels
 
 
