@@ -50,7 +50,7 @@ def read_rgb(path: str | Path) -> NDArray[np.uint8]:
     try:
         return np.asarray(image.convert('RGB'))
     except DAMAGE as error:
-        raise ImageError(f'{path} cannot be decoded ({error}): it is damaged, replace it') from error
+        raise ImageError(f'{path} cannot be decoded ({error!r}): it is damaged, replace it') from error
 
 
 def _refuse_more_bands(image: Image.Image, path: str | Path) -> None:
@@ -83,7 +83,7 @@ def read_label(path: str | Path, rule: LabelRule) -> NDArray[np.uint8]:
     try:
         pixels = np.asarray(image)
     except DAMAGE as error:
-        raise LabelError(f'{path} cannot be decoded ({error}): it is damaged, replace it') from error
+        raise LabelError(f'{path} cannot be decoded ({error!r}): it is damaged, replace it') from error
     try:
         return _decode(image, pixels, rule)
     except LabelError as error:
