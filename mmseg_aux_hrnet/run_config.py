@@ -219,6 +219,25 @@ def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None
     config.test_evaluator = evaluators
 
 
+def set_split(config: Config, split: str) -> None:
+    """Test on the images of ``split``, test or val."""
+    if split == 'val':
+        config.test_dataloader = config.val_dataloader
+
+
+def add_sweep(config: Config, *, has_labels: bool) -> None:
+    """Measure every threshold on the probability of one of two classes too.
+
+    Raises:
+        ConfigError: there are no labels, or predictions are averaged in a way that keeps no probabilities.
+    """
+    if not has_labels:
+        raise ConfigError('--sweep needs labels, which the list of images has not')
+    if 'module' in config.model and not config.model.type.endswith('ProbabilityTTAModel'):
+        raise ConfigError(f"--sweep with {config.model.type}: use tta_model=dict(type='ProbabilityTTAModel')")
+    config.test_evaluator = [*config.test_evaluator, {'type': 'ThresholdMetric'}]
+
+
 def add_pictures(config: Config, folder: str) -> None:
     """Save a picture of every test image to ``folder``."""
     config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'OverlayHook', 'output_dir': folder}]
