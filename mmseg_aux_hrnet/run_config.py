@@ -219,6 +219,16 @@ def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None
     config.test_evaluator = evaluators
 
 
+def count_for_report(config: Config, *, tolerance: float) -> None:
+    """Have contours counted too, ``tolerance`` in pixels, by the config's own ConfusionMetric where it has one."""
+    for evaluator in config.test_evaluator:
+        if str(evaluator.type).split('.')[-1] == 'ConfusionMetric':
+            evaluator.boundary_tolerance = tolerance
+            return
+    # The prefix keeps its keys apart from those of the config's metric.
+    config.test_evaluator.append({'type': 'ConfusionMetric', 'boundary_tolerance': tolerance, 'prefix': 'report'})
+
+
 def add_pictures(config: Config, folder: str) -> None:
     """Save a picture of every test image to ``folder``."""
     config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'OverlayHook', 'output_dir': folder}]
