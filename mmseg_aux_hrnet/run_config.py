@@ -225,17 +225,31 @@ def set_split(config: Config, split: str) -> None:
         config.test_dataloader = config.val_dataloader
 
 
-def add_sweep(config: Config, *, has_labels: bool) -> None:
+def keeps_probabilities(config: Config) -> bool:
+    """Return whether the samples that the model predicts carry what a threshold can be on."""
+    return 'module' not in config.model or str(config.model.type).endswith('ProbabilityTTAModel')
+
+
+def add_sweep(config: Config) -> None:
     """Measure every threshold on the probability of one of two classes too.
 
     Raises:
-        ConfigError: there are no labels, or predictions are averaged in a way that keeps no probabilities.
+        ConfigError: predictions are averaged in a way that keeps no probabilities.
     """
-    if not has_labels:
-        raise ConfigError('--sweep needs labels, which the list of images has not')
-    if 'module' in config.model and not config.model.type.endswith('ProbabilityTTAModel'):
-        raise ConfigError(f"--sweep with {config.model.type}: use tta_model=dict(type='ProbabilityTTAModel')")
-    config.test_evaluator = [*config.test_evaluator, {'type': 'ThresholdMetric'}]
+    if not keeps_probabilities(config):
+        raise ConfigError(f'--sweep with {config.model.type}: only ProbabilityTTAModel keeps the mean probabilities')
+    if not any(str(evaluator.type).endswith('ThresholdMetric') for evaluator in config.test_evaluator):
+        config.test_evaluator.append({'type': 'ThresholdMetric'})
+
+
+def count_for_report(config: Config, *, tolerance: float) -> None:
+    """Have contours counted too, ``tolerance`` in pixels, by the config's own ConfusionMetric where it has one."""
+    for evaluator in config.test_evaluator:
+        if str(evaluator.type).split('.')[-1] == 'ConfusionMetric':
+            evaluator.boundary_tolerance = tolerance
+            return
+    # The prefix keeps its keys apart from those of the config's metric.
+    config.test_evaluator.append({'type': 'ConfusionMetric', 'boundary_tolerance': tolerance, 'prefix': 'report'})
 
 
 def add_pictures(config: Config, folder: str) -> None:

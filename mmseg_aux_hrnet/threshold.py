@@ -20,25 +20,6 @@ class Threshold(NamedTuple):
     value: float
 
 
-def class_of_interest(dataset_meta: Mapping[str, Any] | None, *, wanted: str | None = None) -> str:
-    """Return the class that a threshold is about: the one wanted, else the data set's own, else the last of two.
-
-    Raises:
-        ConfigError: the data set has other than two classes, or not this one.
-    """
-    meta = dataset_meta or {}
-    classes = tuple(meta.get('classes') or ())
-    if len(classes) != 2 or len(set(classes)) != 2:
-        raise ConfigError(
-            f'a threshold needs two classes, but here are {len(classes)} ({", ".join(map(str, classes))}): '
-            'with more, the most probable class is predicted'
-        )
-    name = wanted or meta.get('class_of_interest') or classes[-1]
-    if name not in classes:
-        raise ConfigError(f'{name!r} is none of the two classes: choose from {", ".join(classes)}')
-    return str(name)
-
-
 def parse_value(given: Any) -> float:
     """Return a threshold's value.
 

@@ -1,7 +1,7 @@
 """Figures of one of two classes at every threshold on its probability, and how far that probability can be believed.
 
 With ``p >= threshold`` as the decision, precision, recall, F1 and IoU (percent) are those of the class, kappa (-1..1)
-that of both, by the rules of :mod:`~mmseg_aux_hrnet.evaluation.confusion`. Undefined numbers are nan.
+that of both, by the rules of :mod:`~mmseg_aux_hrnet.evaluation.rates`. Undefined numbers are nan.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from mmseg_aux_hrnet.evaluation.confusion import class_rates, overall_rates
+from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
 from mmseg_aux_hrnet.evaluation.threshold_counts import INTERVALS, LEVELS, UNIT, ThresholdCounts
 
 STEP = INTERVALS // 1000  # figures are given at whole thousandths

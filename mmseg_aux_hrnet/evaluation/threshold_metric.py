@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmengine.dist import get_dist_info
-from mmengine.evaluator import BaseMetric
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.evaluation.class_set import class_set
 from mmseg_aux_hrnet.evaluation.index_map import index_map
 from mmseg_aux_hrnet.evaluation.threshold_counts import ThresholdCounts, no_counts, threshold_counts
 from mmseg_aux_hrnet.evaluation.threshold_curves import ThresholdSweep, threshold_sweep
 from mmseg_aux_hrnet.evaluation.threshold_table import render_sweep
 from mmseg_aux_hrnet.probability import two_class_probability
-from mmseg_aux_hrnet.threshold import class_of_interest
 
 
 @METRICS.register_module()
@@ -70,7 +70,7 @@ class ThresholdMetric(BaseMetric):
             DataError: an image has no label, one of another size, or a probability that is no number; names the image.
             LabelError: a value is no class; names the image.
         """
-        class_index = self.dataset_meta['classes'].index(self._class_name())
+        class_index, _ = self._class()
         for sample in data_samples:
             source = str(sample.get('seg_map_path') or sample.get('img_path') or 'image without a path')
             try:
@@ -114,10 +114,22 @@ class ThresholdMetric(BaseMetric):
         total = no_counts()
         for counts in results:
             total = total.plus(ThresholdCounts(*counts))
-        name = self._class_name()
+        _, name = self._class()
         self.sweep = threshold_sweep(total, class_name=name)
         MMLogger.get_current_instance().info(render_sweep(self.sweep))
         return {f'AP.{name}': self.sweep.average_precision, f'ECE.{name}': self.sweep.ece}
 
-    def _class_name(self) -> str:
-        return class_of_interest(self.dataset_meta, wanted=self.class_of_interest)
+    def _class(self) -> tuple[int, str]:
+        """Return index and name of the class of interest of two."""
+        classes = class_set(self.dataset_meta or {}, of_interest=self.class_of_interest)
+        if len(classes.names) != 2 or classes.of_interest is None:
+            raise ConfigError(
+                f'a threshold needs two classes, but the data set has {len(classes.names)} ({", ".join(classes.names)})'
+            )
+        return classes.names.index(classes.of_interest), classes.of_interest
+
+
+def find_sweep(evaluator: Evaluator) -> ThresholdSweep | None:
+    """Return what a finished evaluation found, in the first process; None where it did not sweep."""
+    sweeps = [metric.sweep for metric in evaluator.metrics if isinstance(metric, ThresholdMetric)]
+    return sweeps[0] if sweeps else None

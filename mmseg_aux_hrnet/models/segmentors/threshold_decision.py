@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.models.segmentors.probability_tta import ProbabilityTTAModel
 from mmseg_aux_hrnet.probability import reaches, two_class_probability
-from mmseg_aux_hrnet.threshold import ARGMAX, Threshold, class_of_interest, parse_option, stored_threshold
+from mmseg_aux_hrnet.threshold import ARGMAX, Threshold, parse_option, stored_threshold
 
 
 @dataclass(frozen=True)
@@ -83,35 +83,40 @@ def decide_by_threshold(model: nn.Module, threshold: Threshold, *, classes: Sequ
 
 
 def use_threshold(
-    model: nn.Module, option: str | None, *, meta: Mapping[str, Any], dataset_meta: Mapping[str, Any], source: Any
+    model: nn.Module,
+    option: str | None,
+    *,
+    classes: Sequence[str],
+    of_interest: str | None,
+    meta: Mapping[str, Any],
+    source: Any,
 ) -> Threshold | None:
     """Make a built model predict by the threshold that is asked for, else by the one in its checkpoint, and log it.
 
     Args:
         model: as in :func:`decide_by_threshold`.
         option: a number, for the class of interest; ``argmax`` for no threshold; None for that of the checkpoint.
+        classes: names of the model's classes.
+        of_interest: one of two classes.
         meta: meta of the checkpoint that filled the model.
-        dataset_meta: ``classes`` of the model, and ``class_of_interest`` where there is one.
         source: the checkpoint, for messages.
 
     Returns:
-        The threshold; None where the model's own decision stays, which is argmax or that of a head with one channel.
+        The threshold; None where the model's own decision stays: argmax, or that of a head with one channel.
 
     Raises:
         ConfigError: the option says none of these; see :func:`decide_by_threshold`.
-        CheckpointError: the checkpoint holds something else under this name.
+        CheckpointError: what the checkpoint holds is no threshold.
     """
     asked = parse_option(option)
-    if asked == ARGMAX:
-        return None
     if isinstance(asked, float):
-        threshold, origin = Threshold(class_of_interest(dataset_meta), asked), 'as asked for'
+        threshold, origin = Threshold(str(of_interest), asked), 'as asked for'
     else:
-        stored = stored_threshold(meta, source=source)
+        stored = None if asked == ARGMAX else stored_threshold(meta, source=source)
         if stored is None:
             return None
         threshold, origin = stored, f'as stored in {source}; --threshold {ARGMAX} ignores it'
-    decide_by_threshold(model, threshold, classes=tuple(dataset_meta['classes']))
+    decide_by_threshold(model, threshold, classes=classes)
     print_log(
         f'predicts {threshold.class_name} where its probability >= {threshold.value} ({origin})', logger='current'
     )
