@@ -45,8 +45,14 @@ def run_test(args: Namespace) -> str:
     sources['checkpoint'] = best_checkpoint(args.checkpoint)
     meta = load_model_weights(runner.model, sources['checkpoint'])
     classes = class_set(dataset.metainfo)
-    names = {'classes': classes.names, 'of_interest': classes.of_interest}
-    threshold = use_threshold(runner.model, args.threshold, **names, meta=meta, source=sources['checkpoint'])
+    threshold = use_threshold(
+        runner.model,
+        args.threshold,
+        classes=classes.names,
+        of_interest=classes.of_interest,
+        meta=meta,
+        source=sources['checkpoint'],
+    )
     figures = runner.test()
     if out is not None and not has_labels(dataset):
         return f'no labels, so no figures; predictions: {out}'

@@ -31,7 +31,7 @@ def draw_sweep(folder: Path, sweep: Mapping[str, Any]) -> None:
 
 
 def draw_threshold_curves(path: str | Path, sweep: Mapping[str, Any]) -> None:
-    """Write a PNG: figures over the threshold with the best IoU marked, and precision over recall.
+    """Write a PNG: figures over the threshold with the best IoU marked, and precision over recall beside them.
 
     Args:
         path: the file to write.
@@ -53,13 +53,13 @@ def draw_reliability(path: str | Path, sweep: Mapping[str, Any]) -> None:
         sweep: as in :func:`draw_sweep`.
     """
     bins = sweep['reliability']
-    figure = Figure(figsize=(5.6, 6.4), layout='constrained')
+    figure = Figure(figsize=(5.6, 7), layout='constrained')
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     filled = [part for part in bins if part['pixels']]
     top.plot([0, 1], [0, 1], color='#999999', linestyle=':', label='calibrated')
     points = [part['confidence'] for part in filled], [part['observed'] for part in filled]
     top.plot(*points, color=CURVES['precision'][1], marker='o', markersize=4, label='observed')
-    top.set(xlim=(0, 1), ylim=(0, 1), aspect='equal')
+    top.set(xlim=(0, 1), ylim=(0, 1))
     top.set_ylabel(f'share of pixels that are {sweep["class"]}', parse_math=False)
     top.set_title(f'expected calibration error {_written(sweep["ece"])}', fontsize=10)
     top.legend(loc='upper left', frameon=False)
@@ -80,11 +80,11 @@ def _draw_figures(axes: Axes, sweep: Mapping[str, Any]) -> None:
     best = sweep['best']['iou']
     if best is not None:
         axes.axvline(best['threshold'], color=INK, linewidth=0.8)
-        words = f'best IoU {best["value"]:.2f} at {best["threshold"]:.3f}'
-        axes.set_title(words, fontsize=10)
-    axes.set(xlim=(0, 1), ylim=(0, 100), xlabel='threshold', ylabel='%')
+        axes.set_title(f'best IoU {best["value"]:.2f} at {best["threshold"]:.3f}', fontsize=10)
+    worst = min((value for value in sweep['kappa'] if value is not None), default=0)
+    axes.set(xlim=(0, 1), ylim=(min(0, 100 * worst), 100), xlabel='threshold', ylabel='%')
     axes.grid(alpha=0.3)
-    axes.legend(loc='lower center', frameon=False, ncols=3)
+    axes.legend(loc='lower center', edgecolor='none', framealpha=1, ncols=3)
 
 
 def _draw_precision_recall(axes: Axes, sweep: Mapping[str, Any]) -> None:
@@ -95,8 +95,8 @@ def _draw_precision_recall(axes: Axes, sweep: Mapping[str, Any]) -> None:
     best = sweep['best']['iou']
     if best is not None:
         at = sweep['thresholds'].index(best['threshold'])
-        marker = {'color': CURVES['iou'][1], 'marker': 'D', 'linestyle': 'none'}
-        axes.plot(recall[at], precision[at], label=f'best IoU, threshold {best["threshold"]:.3f}', **marker)
+        label = f'best IoU, threshold {best["threshold"]:.3f}'
+        axes.plot(recall[at], precision[at], color=CURVES['iou'][1], marker='D', linestyle='none', label=label)
     axes.set(xlim=(0, 101), ylim=(0, 101), xlabel='Recall, %', ylabel='Precision, %')
     axes.set_title(f'average precision {_written(sweep["average_precision"])}', fontsize=10)
     axes.grid(alpha=0.3)

@@ -84,10 +84,10 @@ def decide_by_threshold(model: nn.Module, threshold: Threshold, *, classes: Sequ
 
 def use_threshold(
     model: nn.Module,
-    option: str | None,
+    option: str | None = None,
     *,
     classes: Sequence[str],
-    of_interest: str | None,
+    of_interest: str | None = None,
     meta: Mapping[str, Any],
     source: Any,
 ) -> Threshold | None:
@@ -97,7 +97,7 @@ def use_threshold(
         model: as in :func:`decide_by_threshold`.
         option: a number, for the class of interest; ``argmax`` for no threshold; None for that of the checkpoint.
         classes: names of the model's classes.
-        of_interest: one of two classes.
+        of_interest: one of two classes; needed where the option is a number.
         meta: meta of the checkpoint that filled the model.
         source: the checkpoint, for messages.
 
