@@ -66,11 +66,9 @@ def decide_by_threshold(model: nn.Module, threshold: Threshold, *, classes: Sequ
     while is_model_wrapper(outer):
         outer = outer.module
     segmentor = outer.module if isinstance(outer, BaseTTAModel) else outer
-    count = max(len(classes), segmentor.out_channels)
-    if count != 2:
-        raise ConfigError(
-            f'a threshold needs two classes, but this model has {count}: it predicts the most probable one'
-        )
+    if len(classes) != 2 or segmentor.out_channels > 2:
+        count = len(classes) if len(classes) != 2 else segmentor.out_channels
+        raise ConfigError(f'a threshold needs two classes, but here are {count}: the most probable one is predicted')
     if threshold.class_name not in classes:
         raise ConfigError(f'threshold of class {threshold.class_name!r}, but the classes are {", ".join(classes)}')
     decision = ThresholdDecision(list(classes).index(threshold.class_name), threshold.value)
