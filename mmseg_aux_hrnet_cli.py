@@ -41,3 +41,8 @@ def complexity() -> int:
 def demo_data() -> int:
     """Run tools/make_demo_data.py."""
     return _run('tools/make_demo_data.py')
+
+
+def set_threshold() -> int:
+    """Run tools/set_threshold.py."""
+    return _run('tools/set_threshold.py')

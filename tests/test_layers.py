@@ -34,6 +34,7 @@ TABLE = {
     'stack': ('errors', 'mmengine'),
     'threshold': ('errors', ''),
     'testing': ('errors evaluation launch models report run_config threshold visualization weights', 'mmengine'),
+    'threshold_store': ('errors threshold weights whole_files', 'torch'),
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),
     'whole_files': ('', ''),
