@@ -7,15 +7,18 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
+from rich.console import Console
 
 from mmseg_aux_hrnet import launch, run_config
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
 from mmseg_aux_hrnet.evaluation.headline import check_headlines, headline
 from mmseg_aux_hrnet.evaluation.tolerance import Tolerance, tolerance
-from mmseg_aux_hrnet.report.figures import FORMAT, Measured, report_figures
-from mmseg_aux_hrnet.report.folder import check_report_folder, report_folder, write_figures
-from mmseg_aux_hrnet.report.run_record import Sources, run_record
+from mmseg_aux_hrnet.report.figures import Measured
+from mmseg_aux_hrnet.report.folder import check_report_folder
+from mmseg_aux_hrnet.report.run_record import Sources
+from mmseg_aux_hrnet.report.summary import summary_table
+from mmseg_aux_hrnet.report.writer import report_metrics, write_report
 from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
 
 
@@ -45,7 +48,9 @@ def run_test(args: Namespace) -> str:
         return closing_line
     if is_main_process():
         sources |= {'lists': list_files(dataset), 'device': str(next(runner.model.parameters()).device)}
-        _write_report(args, _measured(runner, distance), Sources(**sources))
+        metrics = report_metrics(_measured(runner, distance), Sources(**sources))
+        Console().print(summary_table(metrics))
+        write_report(args.report, metrics, overwrite=args.overwrite)
     return f'{closing_line}  report: {args.report}'
 
 
@@ -74,17 +79,6 @@ def _measured(runner: Runner, distance: Tolerance) -> Measured:
     metrics = [metric for metric in runner.test_evaluator.metrics if isinstance(metric, ConfusionMetric)]
     counted = next(metric for metric in metrics if metric.boundary_tolerance is not None)
     return Measured(counted.images, counted.classes, distance, counted.ignore_index)
-
-
-def _write_report(args: Namespace, measured: Measured, sources: Sources) -> None:
-    metrics = {
-        'format': FORMAT,
-        'run': run_record(sources, images=len(measured.images)),
-        **report_figures(measured),
-        'threshold_sweep': None,
-    }
-    with report_folder(args.report, overwrite=args.overwrite) as folder:
-        write_figures(folder, metrics)
 
 
 def has_labels(dataset: Any) -> bool:
