@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
+from rich.console import Console
 
 from mmseg_aux_hrnet import launch, run_config
 from mmseg_aux_hrnet.errors import DataError
@@ -17,9 +18,11 @@ from mmseg_aux_hrnet.evaluation.threshold_curves import as_json
 from mmseg_aux_hrnet.evaluation.threshold_metric import find_sweep
 from mmseg_aux_hrnet.evaluation.tolerance import Tolerance, tolerance
 from mmseg_aux_hrnet.models import use_threshold
-from mmseg_aux_hrnet.report.figures import FORMAT, Measured, report_figures
-from mmseg_aux_hrnet.report.folder import check_report_folder, report_folder, write_figures
-from mmseg_aux_hrnet.report.run_record import Sources, run_record
+from mmseg_aux_hrnet.report.figures import Measured
+from mmseg_aux_hrnet.report.folder import check_report_folder
+from mmseg_aux_hrnet.report.run_record import Sources
+from mmseg_aux_hrnet.report.summary import summary_table
+from mmseg_aux_hrnet.report.writer import report_metrics, write_report
 from mmseg_aux_hrnet.threshold import parse_option
 from mmseg_aux_hrnet.visualization import draw_sweep
 from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
@@ -44,15 +47,7 @@ def run_test(args: Namespace) -> str:
     runner = Runner.from_cfg(config)
     sources['checkpoint'] = best_checkpoint(args.checkpoint)
     meta = load_model_weights(runner.model, sources['checkpoint'])
-    classes = class_set(dataset.metainfo)
-    threshold = use_threshold(
-        runner.model,
-        args.threshold,
-        classes=classes.names,
-        of_interest=classes.of_interest,
-        meta=meta,
-        source=sources['checkpoint'],
-    )
+    sources['threshold'] = _use_threshold(runner, args, meta=meta, dataset=dataset)
     figures = runner.test()
     if out is not None and not has_labels(dataset):
         return f'no labels, so no figures; predictions: {out}'
@@ -60,9 +55,10 @@ def run_test(args: Namespace) -> str:
     if args.report is None:
         return closing_line + _draw_sweep(runner, sources['work_dir'])
     if is_main_process():
-        sources['threshold'] = None if threshold is None else threshold.value
         sources |= {'lists': list_files(dataset), 'device': str(next(runner.model.parameters()).device)}
-        _write_report(args, _measured(runner, distance), Sources(**sources))
+        metrics = report_metrics(_measured(runner, distance), Sources(**sources))
+        Console().print(summary_table(metrics))
+        write_report(args.report, metrics, overwrite=args.overwrite)
     return f'{closing_line}  report: {args.report}'
 
 
@@ -98,8 +94,24 @@ def _measured(runner: Runner, distance: Tolerance) -> Measured:
     return Measured(counted.images, counted.classes, distance, counted.ignore_index, find_sweep(runner.test_evaluator))
 
 
+def _use_threshold(runner: Runner, args: Namespace, *, meta: dict[str, Any], dataset: Any) -> float | None:
+    """Predict by the threshold of the command line or the checkpoint, and return it."""
+    if args.threshold is None and 'threshold' not in meta:
+        return None
+    classes = class_set(dataset.metainfo)
+    threshold = use_threshold(
+        runner.model,
+        args.threshold,
+        classes=classes.names,
+        of_interest=classes.of_interest,
+        meta=meta,
+        source=args.checkpoint,
+    )
+    return None if threshold is None else threshold.value
+
+
 def _can_be_swept(config: Config, dataset: Any) -> bool:
-    return len(dataset.metainfo['classes']) == 2 and run_config.keeps_probabilities(config)
+    return len(dataset.metainfo.get('classes') or ()) == 2 and run_config.keeps_probabilities(config)
 
 
 def _draw_sweep(runner: Runner, folder: Path) -> str:
@@ -109,16 +121,6 @@ def _draw_sweep(runner: Runner, folder: Path) -> str:
         return ''
     draw_sweep(folder, as_json(sweep))
     return f'  thresholds: {folder / "threshold_curves.png"}'
-
-
-def _write_report(args: Namespace, measured: Measured, sources: Sources) -> None:
-    metrics = {
-        'format': FORMAT,
-        'run': run_record(sources, images=len(measured.images)),
-        **report_figures(measured),
-    }
-    with report_folder(args.report, overwrite=args.overwrite) as folder:
-        write_figures(folder, metrics)
 
 
 def has_labels(dataset: Any) -> bool:

@@ -35,7 +35,7 @@ class ConfusionMetric(BaseMetric):
         ignore_index: label value of the pixels that do not count.
         class_of_interest: name of the class that the table marks; the data set's own ``class_of_interest`` where None,
             else the last of two classes, else no class.
-        boundary_tolerance: pixels, from 1 up: count contours too, for a report; not where None.
+        boundary_tolerance: pixels, 1 to 1000: count contours too, for a report; not where None.
         collect_device: how results of several processes are gathered: ``gpu`` sends them, between CPUs too; ``cpu``
             writes files below the current directory, which all machines must share.
         prefix: put before every key with a slash.

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.evaluation.boundary import LARGEST_TOLERANCE
 
 FORM = re.compile(r'(?P<length>\d+(\.\d*)?|\.\d+)\s*(?P<unit>px|m|)')
 
@@ -14,7 +15,7 @@ class Tolerance:
     """A distance between contours.
 
     Attributes:
-        pixels: the distance in pixels, from 1 up.
+        pixels: the distance in pixels, 1 to 1000.
         gsd: ground sampling distance, metres per pixel; None where unknown.
     """
 
@@ -35,7 +36,7 @@ def tolerance(text: str, *, gsd: float | None) -> Tolerance:
         gsd: ground sampling distance, metres per pixel; None where unknown.
 
     Raises:
-        ConfigError: the text is no distance, it is below one pixel, or metres are given and the ground sampling
+        ConfigError: the text is no distance, it is outside its range, or metres are given and the ground sampling
             distance is unknown or no length.
     """
     if gsd is not None and not 0 < gsd < math.inf:
@@ -48,6 +49,6 @@ def tolerance(text: str, *, gsd: float | None) -> Tolerance:
         if gsd is None:
             raise ConfigError(f'--tolerance {text} is in metres: say with --gsd how many metres a pixel covers')
         length /= gsd
-    if length < 1:
-        raise ConfigError(f'--tolerance {text} is {length:g} pixels: give at least one, the distance to the next pixel')
+    if not 1 <= length <= LARGEST_TOLERANCE:
+        raise ConfigError(f'--tolerance {text} is {length:g} pixels: give 1, the next pixel, to {LARGEST_TOLERANCE}')
     return Tolerance(length, gsd)
