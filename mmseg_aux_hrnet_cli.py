@@ -28,6 +28,11 @@ def test() -> int:
     return _run('tools/test.py')
 
 
+def evaluate() -> int:
+    """Run tools/evaluate.py."""
+    return _run('tools/evaluate.py')
+
+
 def split() -> int:
     """Run split.py."""
     return _run('split.py')
@@ -41,3 +46,8 @@ def complexity() -> int:
 def demo_data() -> int:
     """Run tools/make_demo_data.py."""
     return _run('tools/make_demo_data.py')
+
+
+def set_threshold() -> int:
+    """Run tools/set_threshold.py."""
+    return _run('tools/set_threshold.py')
