@@ -15,7 +15,7 @@ TABLE = {
     'complexity': ('models', 'mmseg torch'),
     'datasets': ('errors registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
-    'engine': ('errors output_files visualization whole_files', 'PIL mmengine mmseg numpy torch'),
+    'engine': ('errors evaluation output_files visualization whole_files', 'PIL mmengine mmseg numpy rich torch'),
     'errors': ('', ''),
     'evaluation': ('errors label_png output_files', 'mmengine mmseg numpy rich torch'),
     'label_png': ('errors', 'PIL numpy'),
