@@ -26,6 +26,7 @@ TABLE = {
     'quiet': ('', ''),
     'registry': ('', 'mmengine mmseg'),
     'run_config': ('errors shipped', 'mmengine mmseg'),
+    'sampling': ('datasets errors evaluation', 'numpy rich'),
     'shipped': ('errors', ''),
     'split_layouts': ('errors splits', ''),
     'splits': ('errors', ''),

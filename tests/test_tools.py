@@ -27,6 +27,8 @@ TOOLS = (
     'tools/complexity.py',
     'tools/make_demo_data.py',
     'tools/dist_run.py',
+    'tools/draw_sample.py',
+    'tools/estimate_area.py',
     'split.py',
 )
 SMALL = [
