@@ -43,6 +43,11 @@ def demo_data() -> int:
     return _run('tools/make_demo_data.py')
 
 
+def compare() -> int:
+    """Run tools/compare.py."""
+    return _run('tools/compare.py')
+
+
 def draw_sample() -> int:
     """Run tools/draw_sample.py."""
     return _run('tools/draw_sample.py')

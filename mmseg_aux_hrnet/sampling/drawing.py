@@ -67,9 +67,12 @@ def draw_points(
         seed: the same seed and maps give the same points.
 
     Raises:
-        ConfigError, DataError: see :func:`allocate`.
+        ConfigError: the seed is negative; and see :func:`allocate`.
+        DataError: see :func:`allocate`.
         LabelError: a map has changed since it was counted.
     """
+    if seed < 0:
+        raise ConfigError(f'--seed {seed}: seeds are whole numbers from 0 on')
     generator = np.random.default_rng(seed)
     sizes = allocate(counts.sum(axis=0).tolist(), points=points)
     ranks = [

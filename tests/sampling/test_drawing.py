@@ -85,6 +85,12 @@ def test_seed_decides_the_points(tmp_path):
     assert once == again != other
 
 
+def test_negative_seed_is_refused(tmp_path):
+    maps, counts = counted(write_maps(tmp_path / 'maps'))
+    with pytest.raises(ConfigError, match='--seed -1'):
+        draw_points(maps, counts, classes=CLASSES, points=40, seed=-1)
+
+
 def test_pixels_of_a_class_have_the_same_chance(tmp_path):
     """In 600 samples of 60 of 100 background pixels each is drawn about 360 times; the deviation is 12."""
     write_label_png(tmp_path / 'a.png', np.zeros((4, 10), np.uint8), PALETTE)
