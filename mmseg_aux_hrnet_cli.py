@@ -28,6 +28,11 @@ def test() -> int:
     return _run('tools/test.py')
 
 
+def evaluate() -> int:
+    """Run tools/evaluate.py."""
+    return _run('tools/evaluate.py')
+
+
 def split() -> int:
     """Run split.py."""
     return _run('split.py')

@@ -1,6 +1,7 @@
 """Pictures of predictions and of training."""
 
+from mmseg_aux_hrnet.visualization.confusion_matrix import draw_confusion_matrix
 from mmseg_aux_hrnet.visualization.curve import Curve, draw_curves
 from mmseg_aux_hrnet.visualization.overlay import panels, side_by_side
 
-__all__ = ('Curve', 'draw_curves', 'panels', 'side_by_side')
+__all__ = ('Curve', 'draw_confusion_matrix', 'draw_curves', 'panels', 'side_by_side')
