@@ -28,6 +28,11 @@ def test() -> int:
     return _run('tools/test.py')
 
 
+def evaluate() -> int:
+    """Run tools/evaluate.py."""
+    return _run('tools/evaluate.py')
+
+
 def split() -> int:
     """Run split.py."""
     return _run('split.py')
@@ -41,3 +46,18 @@ def complexity() -> int:
 def demo_data() -> int:
     """Run tools/make_demo_data.py."""
     return _run('tools/make_demo_data.py')
+
+
+def compare() -> int:
+    """Run tools/compare.py."""
+    return _run('tools/compare.py')
+
+
+def draw_sample() -> int:
+    """Run tools/draw_sample.py."""
+    return _run('tools/draw_sample.py')
+
+
+def estimate_area() -> int:
+    """Run tools/estimate_area.py."""
+    return _run('tools/estimate_area.py')

@@ -223,6 +223,23 @@ def build_test_dataset(config: Config) -> Any:
     return DATASETS.build(config.test_dataloader.dataset)
 
 
+def describe_test_dataset(config: Config) -> dict[str, Any]:
+    """Return the metainfo of the test data set and its ``label_format``, without looking for its files.
+
+    Raises:
+        ConfigError: the data set cannot be set up without its files, or renumbers its classes.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    described = next(_datasets(config.test_dataloader.dataset))
+    try:
+        dataset = DATASETS.build({**described, 'data_root': None, 'pipeline': [], 'lazy_init': True})
+    except (AssertionError, OSError) as error:
+        raise ConfigError(f'{described.type} needs its files to say what its classes are: give --classes') from error
+    if dataset.label_map is not None or dataset.reduce_zero_label:
+        raise ConfigError(f'{described.type} renumbers the classes of its labels while loading: give --classes')
+    return {**dataset.metainfo, 'label_format': getattr(dataset, 'label_format', 'index')}
+
+
 def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None:
     """Measure where there are labels; write predictions to ``out`` where asked for, always where there are none."""
     evaluators: list[Any] = []
@@ -232,6 +249,16 @@ def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None
     if out is not None:
         evaluators.append({'type': 'PredictionWriter', 'output_dir': out})
     config.test_evaluator = evaluators
+
+
+def count_for_report(config: Config, *, tolerance: float) -> None:
+    """Have contours counted too, ``tolerance`` in pixels, by the config's own ConfusionMetric where it has one."""
+    for evaluator in config.test_evaluator:
+        if getattr(evaluator.type, '__name__', evaluator.type).split('.')[-1] == 'ConfusionMetric':
+            evaluator.boundary_tolerance = tolerance
+            return
+    # The prefix keeps its keys apart from those of the config's metric.
+    config.test_evaluator.append({'type': 'ConfusionMetric', 'boundary_tolerance': tolerance, 'prefix': 'report'})
 
 
 def add_pictures(config: Config, folder: str) -> None:

@@ -1,6 +1,9 @@
-"""Writes files that are whole or not there: beside under another name, then renamed."""
+"""Writes files and folders that are whole or not there: beside under another name, then renamed."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PART = '.part'  # a write that was cut off leaves this suffix, never the final name
@@ -23,3 +26,32 @@ def write_whole(path: str | Path, content: bytes) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes ``path`` when the block ends, and vanishes when it raises.
+
+    A folder that is at ``path`` by then is replaced as a whole: whoever calls checks before that it may be.
+
+    Raises:
+        OSError: it cannot be made or renamed; ``path`` is as before.
+    """
+    path = Path(path)
+    part, old = Path(f'{path}{PART}'), Path(f'{path}.old')
+    shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if path.exists():
+            os.replace(path, old)
+        try:
+            os.replace(part, path)
+        except OSError:
+            if old.exists():
+                os.replace(old, path)
+            raise
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -27,6 +27,9 @@ TOOLS = (
     'tools/complexity.py',
     'tools/make_demo_data.py',
     'tools/dist_run.py',
+    'tools/compare.py',
+    'tools/draw_sample.py',
+    'tools/estimate_area.py',
     'split.py',
 )
 SMALL = [

@@ -1,0 +1,33 @@
+"""Puts a report together: the content of ``metrics.json``, then every file of its folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmseg_aux_hrnet.report.figures import FORMAT, Measured, report_figures
+from mmseg_aux_hrnet.report.folder import report_folder, write_figures
+from mmseg_aux_hrnet.report.run_record import Sources, run_record
+
+
+def report_metrics(measured: Measured, sources: Sources) -> dict[str, Any]:
+    """Return the content of ``metrics.json``, with nan where undefined.
+
+    Raises:
+        DataError: the checkpoint or a list cannot be read.
+    """
+    return {
+        'format': FORMAT,
+        'run': run_record(sources, images=len(measured.images)),
+        **report_figures(measured),
+        'threshold_sweep': None,
+    }
+
+
+def write_report(path: str | Path, metrics: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Write all files of a report to the folder ``path``.
+
+    Raises:
+        DataError: there is something else at ``path``, or it cannot be written.
+    """
+    with report_folder(path, overwrite=overwrite) as folder:
+        write_figures(folder, metrics)

@@ -1,0 +1,95 @@
+"""Tests a checkpoint as a command line says: config and checkpoint in, figures, maps, pictures and a report out."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+from rich.console import Console
+
+from mmseg_aux_hrnet import launch, run_config
+from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
+from mmseg_aux_hrnet.evaluation.headline import check_headlines, headline
+from mmseg_aux_hrnet.evaluation.tolerance import Tolerance, tolerance
+from mmseg_aux_hrnet.report.figures import Measured
+from mmseg_aux_hrnet.report.folder import check_report_folder
+from mmseg_aux_hrnet.report.run_record import Sources
+from mmseg_aux_hrnet.report.summary import summary_table
+from mmseg_aux_hrnet.report.writer import report_metrics, write_report
+from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
+
+
+def run_test(args: Namespace) -> str:
+    """Test as ``tools/test.py`` is told to, and return the closing line.
+
+    Raises:
+        AuxHRNetError: in one line, what is wrong with an argument, the config, the data or the checkpoint.
+    """
+    check_headlines(args.eval)
+    distance = tolerance(args.tolerance, gsd=args.gsd)
+    if args.report is not None:
+        check_report_folder(args.report, overwrite=args.overwrite)  # before hours of inference, not after
+    config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
+    sources = {'config': str(args.config), 'config_text': config.pretty_text}
+    launch.join_processes(config, args.launcher)
+    sources['work_dir'] = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
+    dataset, out = _prepare(config, args, distance)
+    runner = Runner.from_cfg(config)
+    sources['checkpoint'] = best_checkpoint(args.checkpoint)
+    load_model_weights(runner.model, sources['checkpoint'])
+    figures = runner.test()
+    if out is not None and not has_labels(dataset):
+        return f'no labels, so no figures; predictions: {out}'
+    closing_line = headline(figures, args.eval)
+    if args.report is None:
+        return closing_line
+    if is_main_process():
+        sources |= {'lists': list_files(dataset), 'device': str(next(runner.model.parameters()).device)}
+        metrics = report_metrics(_measured(runner, distance), Sources(**sources))
+        Console().print(summary_table(metrics))
+        write_report(args.report, metrics, overwrite=args.overwrite)
+    return f'{closing_line}  report: {args.report}'
+
+
+def _prepare(config: Config, args: Namespace, distance: Tolerance) -> tuple[Any, str | None]:
+    """Edit the config; return the data set, and the folder of the predictions where they are written."""
+    run_config.set_data_root(config, args.data_root)
+    run_config.check_data_root(config, ('test_dataloader',))
+    if args.scales is not None or args.flip:
+        scales = run_config.parse_scales(args.scales or '1.0')
+        run_config.set_test_time_augmentation(config, scales=scales, flip=args.flip)
+    dataset = run_config.build_test_dataset(config)
+    labelled = has_labels(dataset)
+    if args.report is not None and not labelled:
+        raise DataError(f'--report {args.report}: the test data have no labels to compare with; give --out instead')
+    out = args.out or (None if labelled else str(Path(config.work_dir) / 'predictions'))
+    run_config.set_evaluators(config, has_labels=labelled, out=out)
+    if args.report is not None:
+        run_config.count_for_report(config, tolerance=distance.pixels)
+    if args.show_dir is not None:
+        run_config.add_pictures(config, args.show_dir)
+    return dataset, out
+
+
+def _measured(runner: Runner, distance: Tolerance) -> Measured:
+    """Return what the metric of the report has counted; in the first process only."""
+    metrics = [metric for metric in runner.test_evaluator.metrics if isinstance(metric, ConfusionMetric)]
+    counted = next(metric for metric in metrics if metric.boundary_tolerance is not None)
+    return Measured(counted.images, counted.classes, distance, counted.ignore_index)
+
+
+def has_labels(dataset: Any) -> bool:
+    """Return whether the samples of a data set carry labels; other people's data sets are taken to have some."""
+    return bool(getattr(dataset, 'has_labels', True))
+
+
+def list_files(dataset: Any) -> list[Path]:
+    """Return the files that list the images of a data set, through wrappers such as ``ConcatDataset``."""
+    if hasattr(dataset, 'datasets'):
+        return [path for part in dataset.datasets for path in list_files(part)]
+    if hasattr(dataset, 'dataset'):
+        return list_files(dataset.dataset)
+    return [Path(dataset.ann_file)] if getattr(dataset, 'ann_file', '') else []
