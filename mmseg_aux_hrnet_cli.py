@@ -61,3 +61,8 @@ def draw_sample() -> int:
 def estimate_area() -> int:
     """Run tools/estimate_area.py."""
     return _run('tools/estimate_area.py')
+
+
+def set_threshold() -> int:
+    """Run tools/set_threshold.py."""
+    return _run('tools/set_threshold.py')

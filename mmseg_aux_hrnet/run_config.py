@@ -251,6 +251,35 @@ def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None
     config.test_evaluator = evaluators
 
 
+def set_split(config: Config, split: str) -> None:
+    """Test on the images of ``split``, test or val.
+
+    Raises:
+        ConfigError: the config has no validation images.
+    """
+    if split == 'val':
+        if config.get('val_dataloader') is None:
+            raise ConfigError('--split val: this config has no val_dataloader; set one, or test on the test images')
+        config.test_dataloader = config.val_dataloader
+
+
+def keeps_probabilities(config: Config) -> bool:
+    """Return whether the samples that the model predicts carry what a threshold can be on."""
+    return 'module' not in config.model or str(config.model.type).endswith('ProbabilityTTAModel')
+
+
+def add_sweep(config: Config) -> None:
+    """Measure every threshold on the probability of one of two classes too.
+
+    Raises:
+        ConfigError: predictions are averaged in a way that keeps no probabilities.
+    """
+    if not keeps_probabilities(config):
+        raise ConfigError(f'--sweep with {config.model.type}: only ProbabilityTTAModel keeps the mean probabilities')
+    if not any(str(evaluator.type).endswith('ThresholdMetric') for evaluator in config.test_evaluator):
+        config.test_evaluator.append({'type': 'ThresholdMetric'})
+
+
 def count_for_report(config: Config, *, tolerance: float) -> None:
     """Have contours counted too, ``tolerance`` in pixels, by the config's own ConfusionMetric where it has one."""
     for evaluator in config.test_evaluator:
