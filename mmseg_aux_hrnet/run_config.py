@@ -4,6 +4,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,20 @@ def set_early_stop(config: Config, patience: int | None) -> None:
         )
     hook = {'type': 'EarlyStopHook', 'monitor': monitor, 'rule': checkpoint.get('rule'), 'patience': patience}
     config.custom_hooks = [*config.get('custom_hooks', []), {**hook, 'strict': True}]
+
+
+def set_tensorboard(config: Config) -> None:
+    """Write the figures of training and validation for TensorBoard too, into ``vis_data`` of the work dir.
+
+    Raises:
+        ConfigError: the package tensorboard is not installed.
+    """
+    if find_spec('tensorboard') is None:
+        raise ConfigError('--tensorboard needs the extra tensorboard: pip install "mmseg-aux-hrnet[tensorboard]"')
+    visualizer = config.setdefault('visualizer', ConfigDict(type='Visualizer', vis_backends=[]))
+    backends = list(visualizer.get('vis_backends') or [])
+    if not any(backend.type.endswith('TensorboardVisBackend') for backend in backends):
+        visualizer.vis_backends = [*backends, ConfigDict(type='TensorboardVisBackend')]
 
 
 def build_test_dataset(config: Config) -> Any:
