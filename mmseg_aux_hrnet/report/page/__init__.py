@@ -1,19 +1,9 @@
-"""The report of a test as one HTML file, with everything in it that it needs."""
+"""The report of a test as one HTML page, which holds everything that it needs."""
 
-from mmseg_aux_hrnet.report.choice import Choice, choose_images, tile_scores
-from mmseg_aux_hrnet.report.html import write_html
-from mmseg_aux_hrnet.report.tile_keeper import TileKeeper, kept_tiles
-from mmseg_aux_hrnet.report.tiles import Tile
-from mmseg_aux_hrnet.report.training_log import TrainingLog, read_training_log
+from mmseg_aux_hrnet.report.page.choice import shown_images
+from mmseg_aux_hrnet.report.page.html import write_html
+from mmseg_aux_hrnet.report.page.kept import kept_tiles
+from mmseg_aux_hrnet.report.page.tiles import Tile, small_tile
+from mmseg_aux_hrnet.report.page.training_log import TrainingLog, read_training_log
 
-__all__ = (
-    'Choice',
-    'Tile',
-    'TileKeeper',
-    'TrainingLog',
-    'choose_images',
-    'kept_tiles',
-    'read_training_log',
-    'tile_scores',
-    'write_html',
-)
+__all__ = ('Tile', 'TrainingLog', 'kept_tiles', 'read_training_log', 'shown_images', 'small_tile', 'write_html')

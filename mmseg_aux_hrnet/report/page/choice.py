@@ -1,5 +1,6 @@
 """Chooses which images of a test a report shows: the worst, the median, the best, and an even sample of the rest."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -13,18 +14,19 @@ class Choice(NamedTuple):
     """An image that is shown.
 
     Attributes:
-        index: place of the image in the metrics' list of images.
+        place: of the image in the metrics' list of images.
         group: why it is shown.
     """
 
-    index: int
+    place: int
     group: Group
 
 
 def tile_scores(metrics: Mapping[str, Any]) -> list[float | None]:
     """Return what images are ranked by, percent: IoU of the class of interest, without one mIoU; None if undefined."""
     name = metrics['class_of_interest']
-    return [image['miou'] if name is None else image['iou'][name] for image in metrics['images']]
+    scores = (image['miou'] if name is None else image['iou'][name] for image in metrics['images'])
+    return [None if score is None or math.isnan(score) else score for score in scores]
 
 
 def choose_images(scores: Sequence[float | None], *, most: int = MOST_TILES) -> list[Choice]:
@@ -54,3 +56,8 @@ def _spread(items: Sequence[int], count: int) -> list[int]:
     if len(items) <= count:
         return list(items)
     return [items[(2 * k + 1) * len(items) // (2 * count)] for k in range(count)]
+
+
+def shown_images(metrics: Mapping[str, Any]) -> list[int]:
+    """Return the places, in the metrics' list of images, of those that are shown."""
+    return [choice.place for choice in choose_images(tile_scores(metrics))]

@@ -39,9 +39,7 @@ def error_kinds(num_classes: int, class_of_interest: int | None) -> tuple[ErrorK
     return (HIT, FALSE, MISSED, *((CONFUSED,) if num_classes > 2 else ()), NOT_COUNTED)
 
 
-def error_map(
-    prediction: ClassMap, label: ClassMap, *, num_classes: int, class_of_interest: int | None
-) -> ClassMap:
+def error_map(prediction: ClassMap, label: ClassMap, *, num_classes: int, class_of_interest: int | None) -> ClassMap:
     """Return the kind of every pixel, uint8 (H, W).
 
     Args:

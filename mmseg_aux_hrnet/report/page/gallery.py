@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.report.choice import Choice, choose_images, tile_scores
-from mmseg_aux_hrnet.report.error_map import NOT_COUNTED, error_kinds, error_map
-from mmseg_aux_hrnet.report.tiles import MOST_SIDE, Tile, encode_tile
-from mmseg_aux_hrnet.report.words import colour, number
+from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE
+from mmseg_aux_hrnet.report.page.choice import Choice, choose_images, tile_scores
+from mmseg_aux_hrnet.report.page.class_colours import class_colours
+from mmseg_aux_hrnet.report.page.error_map import NOT_COUNTED, error_kinds, error_map
+from mmseg_aux_hrnet.report.page.tiles import Tile, encode_tile
+from mmseg_aux_hrnet.report.page.words import css_colour, number
 
 Metrics = Mapping[str, Any]
 
@@ -33,8 +35,7 @@ class Classes(NamedTuple):
         """Return the classes that were measured."""
         names = tuple(row['name'] for row in metrics['classes'])
         of_interest = metrics['class_of_interest']
-        colours = tuple((row['color'][0], row['color'][1], row['color'][2]) for row in metrics['classes'])
-        return cls(names, colours, None if of_interest is None else names.index(of_interest))
+        return cls(names, class_colours(metrics), None if of_interest is None else names.index(of_interest))
 
     @property
     def shown(self) -> dict[int, tuple[int, int, int]]:
@@ -48,15 +49,16 @@ class Classes(NamedTuple):
 
 def groups(metrics: Metrics, tiles: Mapping[int, Tile]) -> list[dict[str, Any]]:
     """Return the tiles, encoded, group by group; ``tiles`` are by their place in the metrics' list of images."""
-    choices = [choice for choice in choose_images(tile_scores(metrics)) if choice.index in tiles]
+    choices = [choice for choice in choose_images(tile_scores(metrics)) if choice.place in tiles]
     classes = Classes.of(metrics)
     budget = min(TILE_BUDGET, TILES_BUDGET // max(len(choices), 1))
     out = []
     for key, title in TITLES.items():
         chosen = [choice for choice in choices if choice.group == key]
-        shown = [_shown(metrics, choice, tiles[choice.index], classes=classes, budget=budget) for choice in chosen]
+        shown = [_shown(metrics, choice, tiles[choice.place], classes=classes, budget=budget) for choice in chosen]
         if shown:
-            out.append({'key': key, 'title': title, 'open': key != 'others' or len(shown) == len(choices), 'tiles': shown})
+            is_open = key != 'others' or len(shown) == len(choices)
+            out.append({'key': key, 'title': title, 'open': is_open, 'tiles': shown})
     return out
 
 
@@ -65,11 +67,10 @@ def legends(metrics: Metrics) -> dict[str, list[dict[str, str]]]:
     classes = Classes.of(metrics)
     kinds = error_kinds(len(classes.names), classes.of_interest)
     shown = [(classes.names[i], part) for i, part in classes.shown.items()]
+    shown.append((NOT_COUNTED.name, NOT_COUNTED.colour))
     return {
-        'errors': [{'name': kind.name, 'colour': colour(kind.colour)} for kind in kinds],
-        'classes': [
-            {'name': name, 'colour': colour(part)} for name, part in (*shown, (NOT_COUNTED.name, NOT_COUNTED.colour))
-        ],
+        'errors': [{'name': kind.name, 'colour': css_colour(kind.colour)} for kind in kinds],
+        'classes': [{'name': name, 'colour': css_colour(part)} for name, part in shown],
     }
 
 
@@ -124,9 +125,9 @@ def _figure(image: Mapping[str, Any], path: Sequence[str]) -> Any:
 def _shown(metrics: Metrics, choice: Choice, tile: Tile, *, classes: Classes, budget: int) -> dict[str, Any]:
     encoded = encode_tile(tile.image, _maps(tile, classes), colours=_map_colours(classes), budget=budget)
     return {
-        'index': choice.index,
+        'index': choice.place,
         'name': tile.name,
-        'score': _score(metrics, choice.index),
+        'score': _score(metrics, choice.place),
         'image': encoded.image,
         'height': encoded.height,
         'width': encoded.width,

@@ -9,10 +9,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmseg_aux_hrnet.report import charts, figures, gallery
-from mmseg_aux_hrnet.report.tiles import Tile
-from mmseg_aux_hrnet.report.training_log import TrainingLog
-from mmseg_aux_hrnet.report.words import count, number
+from mmseg_aux_hrnet.report.page import charts, gallery, tables
+from mmseg_aux_hrnet.report.page.class_colours import colours_note
+from mmseg_aux_hrnet.report.page.tiles import Tile
+from mmseg_aux_hrnet.report.page.training_log import TrainingLog
+from mmseg_aux_hrnet.report.page.words import count, number
 from mmseg_aux_hrnet.whole_files import write_whole
 
 Metrics = Mapping[str, Any]
@@ -71,20 +72,21 @@ def _content(metrics: Metrics, tiles: Mapping[int, Tile], log: TrainingLog) -> d
         'rules': metrics['rules'],
         'images': count(metrics['run']['images']),
         'pixels': count(metrics['overall']['pixels']),
-        'cards': figures.cards(metrics),
-        'rates': list(figures.CLASS_RATES),
-        'classes': figures.class_rows(metrics),
-        'overall': figures.overall_rows(metrics),
-        'matrix': figures.matrix_rows(metrics),
-        'interval_note': figures.interval_note(metrics),
-        'boundary_note': figures.boundary_note(metrics),
-        'provenance': figures.provenance(metrics),
+        'cards': tables.cards(metrics),
+        'rates': list(tables.CLASS_RATES),
+        'classes': tables.class_rows(metrics),
+        'overall': tables.overall_rows(metrics),
+        'matrix': tables.matrix_rows(metrics),
+        'interval_note': tables.interval_note(metrics),
+        'boundary_note': tables.boundary_note(metrics),
+        'provenance': tables.provenance(metrics),
         'log': log,
         'training': _picture(charts.training_chart(log)) if log.loss is not None or log.figures else None,
         'threshold': _threshold(sweep) if sweep else None,
         'groups': gallery.groups(metrics, tiles),
         'views': gallery.VIEWS,
         'legends': gallery.legends(metrics),
+        'colours_note': colours_note(metrics),
         'gallery_note': gallery.gallery_note(metrics, tiles),
         'table': rows,
         'table_note': table_note,
@@ -101,24 +103,30 @@ def _policy(script: str) -> str:
 
 
 def _threshold(sweep: Mapping[str, Any]) -> dict[str, Any]:
-    name, precision = sweep['class'], number(sweep['average_precision'], 4)
+    name = sweep['class']
     drawn = (
-        (charts.threshold_chart, 'Figures over the threshold', 'Dots mark the best of each figure.'),
-        (charts.precision_recall_chart, 'Precision over recall', f'Average precision {precision}.'),
+        (
+            charts.threshold_chart,
+            f'Figures over the threshold on {name}',
+            'Figures over the threshold.',
+        ),
+        (charts.precision_recall_chart, f'Precision over recall of {name}', 'Precision over recall.'),
         (
             charts.reliability_chart,
-            'Observed share over predicted probability',
-            f'Calibration: expected calibration error {number(sweep["ece"], 4)}.',
+            f'Observed share over predicted probability of {name}, and pixels of every bin',
+            'Calibration: what share of the pixels of a predicted probability are of the class.',
         ),
     )
     best = [
-        (charts.NAMES[key].removesuffix(' x 100'), number(one['threshold'], 3), number(one['value'], digits))
-        for key, digits in (('iou', 2), ('f1', 2), ('kappa', 4))
+        (name, number(one['threshold'], 3), number(one['value'], digits))
+        for key, name, digits in (('iou', 'IoU, %', 2), ('f1', 'F1, %', 2), ('kappa', 'kappa', 4))
         if (one := sweep['best'].get(key)) is not None
     ]
     return {
         'class': name,
-        'best': [*best, ('average precision', '', precision), ('calibration error', '', number(sweep['ece'], 4))],
+        'best': best,
+        'average_precision': number(sweep['average_precision'], 4),
+        'calibration_error': number(sweep['ece'], 4),
         'charts': [{'src': _picture(draw(sweep)), 'alt': alt, 'caption': text} for draw, alt, text in drawn],
     }
 

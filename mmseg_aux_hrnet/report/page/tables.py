@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from mmseg_aux_hrnet.report.words import Interval, colour, count, number, span
+from mmseg_aux_hrnet.report.page.class_colours import class_colours
+from mmseg_aux_hrnet.report.page.words import Interval, count, css_colour, number, span
 
 Metrics = Mapping[str, Any]
 
@@ -42,7 +43,7 @@ def class_rows(metrics: Metrics) -> list[dict[str, Any]]:
     return [
         {
             'name': row['name'],
-            'colour': colour(row['color']),
+            'colour': css_colour(colour),
             'of_interest': row['name'] == metrics['class_of_interest'],
             'rates': [
                 (number(row[key]), span(_interval(metrics, f'{rate}.{row["name"]}')))
@@ -51,7 +52,7 @@ def class_rows(metrics: Metrics) -> list[dict[str, Any]]:
             'boundary': [number(row['boundary_f1']), number(row['boundary_iou'])],
             'pixels': [count(row['support']), count(row['predicted'])],
         }
-        for row in metrics['classes']
+        for row, colour in zip(metrics['classes'], class_colours(metrics), strict=True)
     ]
 
 
@@ -85,18 +86,16 @@ def matrix_rows(metrics: Metrics) -> list[dict[str, Any]]:
 def boundary_note(metrics: Metrics) -> str:
     """Return what the boundary figures tolerate."""
     boundary = metrics['boundary']
-    if boundary is None or all(row['boundary_f1'] is None for row in metrics['classes']):
+    if boundary['tolerance_pixels'] is None:
         return ''
     metres = boundary['tolerance_metres']
     known = '' if metres is None else f', {number(metres)} m at {number(boundary["gsd"], 3)} m a pixel'
-    return f'Boundaries agree within {boundary["tolerance_pixels"]} pixels{known}.'
+    return f'Boundaries agree within {boundary["tolerance_pixels"]:g} pixels{known}.'
 
 
 def interval_note(metrics: Metrics) -> str:
     """Return how the intervals were made."""
     intervals = metrics['intervals']
-    if not intervals or not intervals['values']:
-        return ''
     resamples = count(intervals['resamples'])
     return (
         f'Small figures are {intervals["level"]} % intervals: {intervals["method"]}; {resamples} resamples, '
@@ -116,7 +115,8 @@ def provenance(metrics: Metrics) -> list[tuple[str, str]]:
 
 
 def _interval(metrics: Metrics, name: str) -> Interval:
-    return ((metrics['intervals'] or {}).get('values') or {}).get(name)
+    interval: Interval = metrics['intervals']['values'].get(name)
+    return interval
 
 
 def _card(metrics: Metrics, key: str, title: str, value: float | None, *, digits: int = 2) -> dict[str, Any]:
@@ -124,7 +124,13 @@ def _card(metrics: Metrics, key: str, title: str, value: float | None, *, digits
     text = span(interval, digits)
     level = f'{metrics["intervals"]["level"]} % interval {text}' if text else 'no interval'
     unit = '%' if digits == 2 and value is not None else ''
-    card = {'name': title, 'value': number(value, digits), 'unit': unit, 'interval': level, 'track': None}
+    card: dict[str, Any] = {
+        'name': title,
+        'value': number(value, digits),
+        'unit': unit,
+        'interval': level,
+        'track': None,
+    }
     if text and value is not None and interval is not None:
         scale = 1 if digits == 2 else 100
         low, mark, high = (min(max(scale * (end or 0), 0), 100) for end in (interval[0], value, interval[1]))

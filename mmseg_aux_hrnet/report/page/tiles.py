@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE, shrink_map, shrunk_size
+
 RGB = NDArray[np.uint8]
 ClassMap = NDArray[np.uint8]
 Colour = Sequence[int]
 
-MOST_SIDE = 512  # pixels of the longer side
-SIDES = (512, 448, 384, 320, 256, 192, 128, 96, 64, 32, 16)  # tried in turn until a tile fits its share
+SIDES = (MOST_SIDE, 448, 384, 320, 256, 192, 128, 96, 64, 32, 16)  # tried in turn until a tile fits its share
 QUALITIES = (85, 70)  # of WebP, tried at every size
 
 
@@ -34,6 +35,12 @@ class Tile(NamedTuple):
     prediction: ClassMap
 
 
+def small_tile(name: str, image: RGB | None, *, label: ClassMap, prediction: ClassMap) -> Tile:
+    """Return a tile no larger than any that is shown; arguments as in :class:`Tile`."""
+    picture = None if image is None else shrink_image(image, MOST_SIDE)
+    return Tile(name, picture, shrink_map(label, MOST_SIDE), shrink_map(prediction, MOST_SIDE))
+
+
 class EncodedTile(NamedTuple):
     """A tile as data addresses for the ``src`` of pictures, and the size that they are shown at, in pixels."""
 
@@ -43,17 +50,9 @@ class EncodedTile(NamedTuple):
     width: int
 
 
-def shrink_map(classes: ClassMap, side: int = MOST_SIDE) -> ClassMap:
-    """Return the map, uint8 (H, W), with its longer side at most ``side`` pixels: of each cell the centre's class."""
-    height, width = _fitted(classes.shape, side)
-    rows = (2 * np.arange(height) + 1) * classes.shape[0] // (2 * height)
-    columns = (2 * np.arange(width) + 1) * classes.shape[1] // (2 * width)
-    return classes[np.ix_(rows, columns)]
-
-
-def shrink_image(image: RGB, side: int = MOST_SIDE) -> RGB:
+def shrink_image(image: RGB, side: int) -> RGB:
     """Return the image, uint8 (H, W, 3), with its longer side at most ``side`` pixels: of each cell the mean."""
-    height, width = _fitted(image.shape, side)
+    height, width = shrunk_size(image.shape, side)
     if (height, width) == image.shape[:2]:
         return image
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
@@ -75,21 +74,13 @@ def encode_tile(
         if encoded is not None and side >= max(encoded.height, encoded.width):
             continue  # the last try was of this size already
         pictures = tuple(_png(shrink_map(part, side), colour) for part, colour in zip(maps, colours, strict=True))
-        height, width = _fitted(maps[0].shape if image is None else image.shape, side)
+        height, width = shrunk_size(maps[0].shape if image is None else image.shape, side)
         for quality in QUALITIES:
             encoded = EncodedTile(_webp(image, side, quality), pictures, height, width)
             if sum(map(len, (encoded.image or '', *pictures))) <= budget:
                 return encoded
     assert encoded is not None
     return encoded
-
-
-def _fitted(shape: tuple[int, ...], side: int) -> tuple[int, int]:
-    height, width = shape[:2]
-    longer = max(height, width, 1)
-    if longer <= side:
-        return height, width
-    return max(1, round(height * side / longer)), max(1, round(width * side / longer))
 
 
 def _webp(image: RGB | None, side: int, quality: int) -> str | None:

@@ -25,7 +25,7 @@ class TrainingLog(NamedTuple):
     note: str
 
 
-def read_training_log(work_dir: str | Path, *, figures: Sequence[str]) -> TrainingLog:
+def read_training_log(work_dir: str | Path, *, class_of_interest: str | None) -> TrainingLog:
     """Return the curves of the training in a work dir; without any, and a note that says so, where it holds no log.
 
     A training that was interrupted and resumed has one log a start. A later start replaces what earlier ones logged
@@ -33,7 +33,7 @@ def read_training_log(work_dir: str | Path, *, figures: Sequence[str]) -> Traini
 
     Args:
         work_dir: folder of the training, with mmengine's ``*/vis_data/scalars.json``.
-        figures: names of validation figures; those that the log does not have are left out.
+        class_of_interest: the class whose IoU is shown beside mIoU and OA; None for these two alone.
     """
     rows: list[dict[str, Any]] = []
     for path in sorted(Path(work_dir).glob(SCALARS)):
@@ -41,10 +41,11 @@ def read_training_log(work_dir: str | Path, *, figures: Sequence[str]) -> Traini
         first = min((row['iteration'] for row in started), default=math.inf)
         rows = [row for row in rows if row['iteration'] < first] + started
     loss = _curve(rows, 'loss')
+    figures = (*(() if class_of_interest is None else (f'IoU.{class_of_interest}',)), 'mIoU', 'OA')
     found = [curve for name in figures if (curve := _curve(rows, name)) is not None]
     if loss is None and not found:
         return TrainingLog(None, [], f'no training log in {work_dir}')
-    return TrainingLog(loss, found, f'training log of {work_dir}')
+    return TrainingLog(loss, found, f'Training log of {work_dir}')
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:
@@ -72,5 +73,6 @@ def _with_iterations(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _curve(rows: Sequence[dict[str, Any]], name: str) -> Curve | None:
-    points = {row['iteration']: row[name] for row in rows if isinstance(row.get(name), (int, float))}
-    return Curve(name, list(points), [float(value) for value in points.values()]) if points else None
+    numbers = (row for row in rows if isinstance(row.get(name), (int, float)) and math.isfinite(row[name]))
+    points = {row['iteration']: float(row[name]) for row in numbers}
+    return Curve(name, list(points), list(points.values())) if points else None

@@ -27,7 +27,7 @@ def span(interval: Interval, digits: int = 2) -> str:
     return ' to '.join(number(end, digits) for end in interval)
 
 
-def colour(parts: Sequence[int]) -> str:
+def css_colour(parts: Sequence[int]) -> str:
     """Return a colour, red, green and blue 0..255, as CSS."""
     red, green, blue = (int(part) for part in parts)
     return f'rgb({red},{green},{blue})'
