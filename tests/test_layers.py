@@ -33,7 +33,7 @@ TABLE = {
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),
     'whole_files': ('', ''),
-    'weights': ('errors', 'mmengine numpy torch'),
+    'weights': ('errors whole_files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)
 SCRIPTS = [ROOT / 'split.py', ROOT / 'mmseg_aux_hrnet_cli.py', *sorted((ROOT / 'tools').glob('*.py'))]

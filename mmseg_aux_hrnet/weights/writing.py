@@ -1,0 +1,62 @@
+"""Writes checkpoints that are whole or not there, with plain values beside the tensors only."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save as save_safetensors
+
+from mmseg_aux_hrnet.errors import CheckpointError
+from mmseg_aux_hrnet.weights.reading import SAFETENSORS, SAFETENSORS_META
+from mmseg_aux_hrnet.whole_files import write_whole
+
+SUFFIXES = ('.pth', SAFETENSORS)
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise where a checkpoint cannot be written to ``path``, before any work is done for it.
+
+    Raises:
+        CheckpointError: the name says no format, or something is there already.
+    """
+    if path.suffix not in SUFFIXES:
+        raise CheckpointError(f'{path} names no format to write: let it end in {" or ".join(SUFFIXES)}')
+    if path.is_dir():
+        raise CheckpointError(f'{path} is a folder: give the name of the file to write')
+    if path.exists() and not overwrite:
+        raise CheckpointError(f'{path} exists: choose another name, or replace it with --overwrite')
+
+
+def checkpoint_bytes(content: dict[str, Any], *, suffix: str) -> bytes:
+    """Return the file of a checkpoint; the same content gives the same bytes.
+
+    Args:
+        content: ``state_dict``, and ``meta`` of plain values. A ``.safetensors`` file holds nothing else.
+        suffix: one of ``SUFFIXES``.
+    """
+    # Of a tensor that is part of a larger one, torch would write the larger one, and safetensors refuses it.
+    weights = {key: value.detach().clone().contiguous() for key, value in content['state_dict'].items()}
+    if suffix == SAFETENSORS:
+        meta = content.get('meta')
+        described = {} if meta is None else {SAFETENSORS_META: json.dumps(meta)}
+        return save_safetensors(weights, metadata={'format': 'pt', **described})
+    buffer = io.BytesIO()
+    torch.save({**content, 'state_dict': weights}, buffer)
+    return buffer.getvalue()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, all of it or nothing.
+
+    Raises:
+        CheckpointError: it cannot be written, such as on a full disk.
+    """
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise CheckpointError(
+            f'{path} cannot be written ({error.strerror or error}): nothing is left there; make room, or choose '
+            'another folder'
+        ) from error
