@@ -28,6 +28,16 @@ def test() -> int:
     return _run('tools/test.py')
 
 
+def convert_checkpoint() -> int:
+    """Run tools/convert_checkpoint.py."""
+    return _run('tools/convert_checkpoint.py')
+
+
+def publish_checkpoint() -> int:
+    """Run tools/publish_checkpoint.py."""
+    return _run('tools/publish_checkpoint.py')
+
+
 def split() -> int:
     """Run split.py."""
     return _run('split.py')

@@ -13,6 +13,7 @@ TABLE = {
     'command': ('errors', 'mmengine torch'),
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
     'complexity': ('models', 'mmseg torch'),
+    'conversion': ('errors models run_config version weights', 'mmengine mmseg numpy torch'),
     'datasets': ('errors registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
     'engine': ('errors output_files visualization whole_files', 'PIL mmengine mmseg numpy torch'),

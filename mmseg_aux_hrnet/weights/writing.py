@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mmseg_aux_hrnet.whole_files import write_whole
 SUFFIXES = ('.pth', SAFETENSORS)
 
 
-def check_target(path: Path, *, overwrite: bool) -> None:
+def check_target(path: Path, *, source: Path, overwrite: bool) -> None:
     """Raise where a checkpoint cannot be written to ``path``, before any work is done for it.
 
     Raises:
@@ -25,25 +26,28 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         raise CheckpointError(f'{path} names no format to write: let it end in {" or ".join(SUFFIXES)}')
     if path.is_dir():
         raise CheckpointError(f'{path} is a folder: give the name of the file to write')
+    if path.exists() and path.samefile(source):
+        raise CheckpointError(f'{path} is the file to read: write to another one')
     if path.exists() and not overwrite:
         raise CheckpointError(f'{path} exists: choose another name, or replace it with --overwrite')
 
 
-def checkpoint_bytes(content: dict[str, Any], *, suffix: str) -> bytes:
+def checkpoint_bytes(content: Mapping[str, Any], *, suffix: str) -> bytes:
     """Return the file of a checkpoint; the same content gives the same bytes.
 
     Args:
-        content: ``state_dict``, and ``meta`` of plain values. A ``.safetensors`` file holds nothing else.
-        suffix: one of ``SUFFIXES``.
+        content: weights by name, or ``state_dict`` and ``meta`` of plain values.
+        suffix: one of ``SUFFIXES``. A ``.safetensors`` file holds weights, and ``meta`` as JSON.
     """
+    bare = 'state_dict' not in content
     # Of a tensor that is part of a larger one, torch would write the larger one, and safetensors refuses it.
-    weights = {key: value.detach().clone().contiguous() for key, value in content['state_dict'].items()}
+    state = content if bare else content['state_dict']
+    weights = {key: value.detach().clone().contiguous() for key, value in state.items()}
     if suffix == SAFETENSORS:
-        meta = content.get('meta')
-        described = {} if meta is None else {SAFETENSORS_META: json.dumps(meta)}
+        described = {} if bare else {SAFETENSORS_META: json.dumps(content['meta'])}
         return save_safetensors(weights, metadata={'format': 'pt', **described})
     buffer = io.BytesIO()
-    torch.save({**content, 'state_dict': weights}, buffer)
+    torch.save(weights if bare else {**content, 'state_dict': weights}, buffer)
     return buffer.getvalue()
 
 
