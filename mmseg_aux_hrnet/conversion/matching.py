@@ -31,8 +31,12 @@ def faults_of(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> 
         for key, value in weights.items()
         if key in expected and value.dtype != expected[key].dtype
     ]
-    broken = [key for key, value in weights.items() if not torch.isfinite(value).all()]
-    return {**mismatches(expected, weights), 'other type': retyped, 'not finite': broken}
+    return {**mismatches(expected, weights), 'other type': retyped, 'not finite': not_finite(weights)}
+
+
+def not_finite(weights: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of weights that hold an infinity or no number."""
+    return [key for key, value in weights.items() if not torch.isfinite(value).all()]
 
 
 def matched(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:

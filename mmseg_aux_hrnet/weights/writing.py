@@ -26,7 +26,7 @@ def check_target(path: Path, *, source: Path, overwrite: bool) -> None:
         raise CheckpointError(f'{path} names no format to write: let it end in {" or ".join(SUFFIXES)}')
     if path.is_dir():
         raise CheckpointError(f'{path} is a folder: give the name of the file to write')
-    if path.exists() and path.samefile(source):
+    if path.exists() and source.exists() and path.samefile(source):
         raise CheckpointError(f'{path} is the file to read: write to another one')
     if path.exists() and not overwrite:
         raise CheckpointError(f'{path} exists: choose another name, or replace it with --overwrite')
@@ -44,8 +44,9 @@ def checkpoint_bytes(content: Mapping[str, Any], *, suffix: str) -> bytes:
     state = content if bare else content['state_dict']
     weights = {key: value.detach().clone().contiguous() for key, value in state.items()}
     if suffix == SAFETENSORS:
-        described = {} if bare else {SAFETENSORS_META: json.dumps(content['meta'])}
-        return save_safetensors(weights, metadata={'format': 'pt', **described})
+        # One entry: of several, the order is another one each time.
+        described = {'format': 'pt'} if bare else {SAFETENSORS_META: json.dumps(content['meta'])}
+        return save_safetensors(weights, metadata=described)
     buffer = io.BytesIO()
     torch.save(weights if bare else {**content, 'state_dict': weights}, buffer)
     return buffer.getvalue()

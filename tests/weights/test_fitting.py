@@ -5,6 +5,7 @@ from torch import nn
 from mmseg_aux_hrnet import weights
 from mmseg_aux_hrnet.errors import CheckpointError
 from mmseg_aux_hrnet.weights.fitting import RUN_STATE
+from mmseg_aux_hrnet.weights.writing import checkpoint_bytes
 
 pytestmark = pytest.mark.stack
 
@@ -91,3 +92,25 @@ def test_resuming_with_another_network_is_refused(tmp_path):
     weights.check_resumable(Net(auxiliary=False), path)
     with pytest.raises(CheckpointError, match=r'2 missing \(auxiliary_head'):
         weights.check_resumable(Net(), path)
+
+
+def test_two_weights_of_one_name_are_refused():
+    content = {'module.a': torch.ones(1), 'a': torch.zeros(1)}
+    with pytest.raises(CheckpointError, match=r'f\.pth holds both a and module\.a'):
+        weights.state_dict_of(content, source='f.pth')
+
+
+def test_a_file_of_the_official_code_is_named_as_such(tmp_path):
+    torch.save({'model.last_layer.0.weight': torch.ones(1)}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=r'official HRNet code: convert it with tools/convert_checkpoint\.py'):
+        weights.load_model_weights(Net(), tmp_path / 'a.pth')
+
+
+def test_safetensors_fill_models_but_start_no_run_of_mmengine(tmp_path):
+    source, target = Net(), Net()
+    path = tmp_path / 'a.safetensors'
+    path.write_bytes(checkpoint_bytes({'state_dict': source.state_dict(), 'meta': {'iter': 3}}, suffix='.safetensors'))
+    assert weights.load_model_weights(target, path) == {'iter': 3}
+    assert torch.equal(source.backbone.weight, target.backbone.weight)
+    with pytest.raises(CheckpointError, match=r'\.pth files only'):
+        weights.check_fits(target, path)
