@@ -33,6 +33,16 @@ def evaluate() -> int:
     return _run('tools/evaluate.py')
 
 
+def convert_checkpoint() -> int:
+    """Run tools/convert_checkpoint.py."""
+    return _run('tools/convert_checkpoint.py')
+
+
+def publish_checkpoint() -> int:
+    """Run tools/publish_checkpoint.py."""
+    return _run('tools/publish_checkpoint.py')
+
+
 def split() -> int:
     """Run split.py."""
     return _run('split.py')

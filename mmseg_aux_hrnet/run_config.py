@@ -240,6 +240,22 @@ def describe_test_dataset(config: Config) -> dict[str, Any]:
     return {**dataset.metainfo, 'label_format': getattr(dataset, 'label_format', 'index')}
 
 
+def dataset_meta(config: Config) -> dict[str, Any]:
+    """Return what the training data set says of its classes, ``classes`` and ``palette`` among it; may be empty.
+
+    Raises:
+        ConfigError: there is no such type of data set.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    if config.train_dataloader is None:
+        return {}
+    settings = next(_datasets(config.train_dataloader.dataset))
+    kind = DATASETS.get(settings.type)
+    if kind is None:
+        raise ConfigError(f'data set type {settings.type} is not registered: add its module to custom_imports')
+    return {**getattr(kind, 'METAINFO', {}), **(settings.get('metainfo') or {})}
+
+
 def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None:
     """Measure where there are labels; write predictions to ``out`` where asked for, always where there are none."""
     evaluators: list[Any] = []

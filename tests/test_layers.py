@@ -14,6 +14,7 @@ TABLE = {
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
     'comparison': ('errors evaluation whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
+    'conversion': ('errors models run_config version weights', 'mmengine mmseg numpy torch'),
     'datasets': ('errors registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
     'engine': ('errors evaluation output_files visualization whole_files', 'PIL mmengine mmseg numpy rich torch'),
@@ -42,7 +43,7 @@ TABLE = {
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),
     'whole_files': ('', ''),
-    'weights': ('errors', 'mmengine numpy torch'),
+    'weights': ('errors whole_files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)
 SCRIPTS = [ROOT / 'split.py', ROOT / 'mmseg_aux_hrnet_cli.py', *sorted((ROOT / 'tools').glob('*.py'))]

@@ -146,7 +146,19 @@ def _command(site: Path, name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    'name', ['train', 'test', 'split', 'complexity', 'demo-data', 'compare', 'draw-sample', 'estimate-area']
+    'name',
+    [
+        'train',
+        'test',
+        'split',
+        'complexity',
+        'demo-data',
+        'compare',
+        'draw-sample',
+        'estimate-area',
+        'convert-checkpoint',
+        'publish-checkpoint',
+    ],
 )
 def test_commands_answer(site, tmp_path, monkeypatch, name):
     monkeypatch.setenv('PYTHONPATH', str(site))

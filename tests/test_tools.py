@@ -25,6 +25,8 @@ TOOLS = (
     'tools/train.py',
     'tools/test.py',
     'tools/complexity.py',
+    'tools/convert_checkpoint.py',
+    'tools/publish_checkpoint.py',
     'tools/make_demo_data.py',
     'tools/dist_run.py',
     'tools/compare.py',
