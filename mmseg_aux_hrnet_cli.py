@@ -41,3 +41,8 @@ def complexity() -> int:
 def demo_data() -> int:
     """Run tools/make_demo_data.py."""
     return _run('tools/make_demo_data.py')
+
+
+def export() -> int:
+    """Run tools/export.py."""
+    return _run('tools/export.py')

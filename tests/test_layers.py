@@ -18,6 +18,10 @@ TABLE = {
     'engine': ('errors output_files visualization whole_files', 'PIL mmengine mmseg numpy torch'),
     'errors': ('', ''),
     'evaluation': ('errors label_png output_files', 'mmengine mmseg numpy rich torch'),
+    'export': (
+        'errors models version weights whole_files',
+        'mmcv mmengine mmseg numpy onnx onnxruntime onnxscript torch',
+    ),
     'label_png': ('errors', 'PIL numpy'),
     'launch': ('errors', 'mmengine torch'),
     'models': ('errors weights', 'mmengine mmseg torch'),
