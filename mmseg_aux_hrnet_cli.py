@@ -76,3 +76,8 @@ def estimate_area() -> int:
 def set_threshold() -> int:
     """Run tools/set_threshold.py."""
     return _run('tools/set_threshold.py')
+
+
+def export() -> int:
+    """Run tools/export.py."""
+    return _run('tools/export.py')

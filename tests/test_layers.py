@@ -21,6 +21,10 @@ TABLE = {
     'errors': ('', ''),
     'evaluating': ('datasets errors evaluation map_folders report run_config', 'rich'),
     'evaluation': ('errors label_png output_files probability threshold', 'cv2 mmengine mmseg numpy rich torch'),
+    'export': (
+        'errors models version weights whole_files',
+        'mmcv mmengine mmseg numpy onnx onnxruntime onnxscript torch',
+    ),
     'label_png': ('errors', 'PIL numpy'),
     'launch': ('errors', 'mmengine torch'),
     'map_folders': ('datasets errors evaluation splits', ''),
