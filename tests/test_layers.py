@@ -15,6 +15,10 @@ TABLE = {
     'complexity': ('models', 'mmseg torch'),
     'datasets': ('errors registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
+    'doctor': (
+        'datasets errors label_png run_config split_layouts splits visualization whole_files',
+        'PIL cv2 matplotlib mmengine mmseg numpy rich',
+    ),
     'engine': ('errors output_files visualization whole_files', 'PIL mmengine mmseg numpy torch'),
     'errors': ('', ''),
     'evaluation': ('errors label_png output_files', 'mmengine mmseg numpy rich torch'),

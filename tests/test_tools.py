@@ -25,6 +25,7 @@ TOOLS = (
     'tools/train.py',
     'tools/test.py',
     'tools/complexity.py',
+    'tools/check_dataset.py',
     'tools/make_demo_data.py',
     'tools/dist_run.py',
     'split.py',
