@@ -53,6 +53,11 @@ def complexity() -> int:
     return _run('tools/complexity.py')
 
 
+def check_dataset() -> int:
+    """Run tools/check_dataset.py."""
+    return _run('tools/check_dataset.py')
+
+
 def demo_data() -> int:
     """Run tools/make_demo_data.py."""
     return _run('tools/make_demo_data.py')

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -17,6 +17,10 @@ TABLE = {
     'conversion': ('errors models run_config version weights', 'mmengine mmseg numpy torch'),
     'datasets': ('errors registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
+    'doctor': (
+        'datasets errors label_png run_config split_layouts splits visualization whole_files',
+        'PIL cv2 matplotlib mmengine mmseg numpy rich',
+    ),
     'engine': ('errors evaluation output_files visualization whole_files', 'PIL mmengine mmseg numpy rich torch'),
     'errors': ('', ''),
     'evaluating': ('datasets errors evaluation map_folders report run_config', 'rich'),
