@@ -14,12 +14,21 @@ TABLE = {
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
     'comparison': ('errors evaluation whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
+    'conversion': ('errors models run_config version weights', 'mmengine mmseg numpy torch'),
     'datasets': ('errors registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
+    'doctor': (
+        'datasets errors label_png run_config split_layouts splits visualization whole_files',
+        'PIL cv2 matplotlib mmengine mmseg numpy rich',
+    ),
     'engine': ('errors evaluation output_files visualization whole_files', 'PIL mmengine mmseg numpy rich torch'),
     'errors': ('', ''),
     'evaluating': ('datasets errors evaluation map_folders report run_config', 'rich'),
     'evaluation': ('errors label_png output_files probability threshold', 'cv2 mmengine mmseg numpy rich torch'),
+    'export': (
+        'errors models version weights whole_files',
+        'mmcv mmengine mmseg numpy onnx onnxruntime onnxscript torch',
+    ),
     'label_png': ('errors', 'PIL numpy'),
     'launch': ('errors', 'mmengine torch'),
     'map_folders': ('datasets errors evaluation splits', ''),
@@ -42,7 +51,7 @@ TABLE = {
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),
     'whole_files': ('', ''),
-    'weights': ('errors', 'mmengine numpy torch'),
+    'weights': ('errors whole_files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)
 SCRIPTS = [ROOT / 'split.py', ROOT / 'mmseg_aux_hrnet_cli.py', *sorted((ROOT / 'tools').glob('*.py'))]

@@ -21,17 +21,7 @@ from mmseg_aux_hrnet.weights import read_checkpoint
 pytestmark = pytest.mark.stack
 REPO = Path(__file__).resolve().parents[1]
 CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
-TOOLS = (
-    'tools/train.py',
-    'tools/test.py',
-    'tools/complexity.py',
-    'tools/make_demo_data.py',
-    'tools/dist_run.py',
-    'tools/compare.py',
-    'tools/draw_sample.py',
-    'tools/estimate_area.py',
-    'split.py',
-)
+TOOLS = (*sorted(path.relative_to(REPO).as_posix() for path in (REPO / 'tools').glob('*.py')), 'split.py')
 SMALL = [
     'train_cfg.max_iters=20',
     'train_cfg.val_interval=10',

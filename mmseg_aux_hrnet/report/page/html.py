@@ -13,7 +13,7 @@ from mmseg_aux_hrnet.report.page import charts, gallery, tables
 from mmseg_aux_hrnet.report.page.class_colours import colours_note
 from mmseg_aux_hrnet.report.page.tiles import Tile
 from mmseg_aux_hrnet.report.page.training_log import TrainingLog
-from mmseg_aux_hrnet.report.page.words import count, number
+from mmseg_aux_hrnet.report.page.words import number
 from mmseg_aux_hrnet.whole_files import write_whole
 
 Metrics = Mapping[str, Any]
@@ -68,10 +68,8 @@ def _content(metrics: Metrics, tiles: Mapping[int, Tile], log: TrainingLog) -> d
         'style': Markup((TEMPLATE / 'report.css').read_text(encoding='utf-8')),
         'script': Markup(script),
         'sections': {key: name for key, name in SECTIONS.items() if sweep or key != 'threshold'},
-        'run': metrics['run'],
+        'heading': tables.headings(metrics),
         'rules': metrics['rules'],
-        'images': count(metrics['run']['images']),
-        'pixels': count(metrics['overall']['pixels']),
         'cards': tables.cards(metrics),
         'rates': list(tables.CLASS_RATES),
         'classes': tables.class_rows(metrics),

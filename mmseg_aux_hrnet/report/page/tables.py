@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmseg_aux_hrnet.report.page.class_colours import class_colours
@@ -21,7 +22,7 @@ OVERALL = {
     'kappa': ('kappa', 4, "Cohen's coefficient, -1 to 1: agreement beyond chance"),
     'MCC': ('mcc', 4, "Matthews' correlation coefficient, -1 to 1"),
 }
-CARDS = ('OA', 'mIoU', 'kappa')
+CARDS = ('mIoU', 'OA', 'kappa', 'MCC')
 STRONG = 55  # percent of shade from which text on it is white
 
 
@@ -32,7 +33,7 @@ def cards(metrics: Metrics) -> list[dict[str, Any]]:
     for row in metrics['classes']:
         if row['name'] == name:
             out = [_card(metrics, f'{rate}.{name}', f'{rate} of {name}', row[key]) for rate, key in CLASS_RATES.items()]
-    for title in CARDS if name is not None else ('mIoU', 'OA', 'mAcc', 'mDice', 'kappa'):
+    for title in CARDS:
         key, digits, _ = OVERALL[title]
         out.append(_card(metrics, title, title, metrics['overall'][key], digits=digits))
     return out
@@ -103,6 +104,23 @@ def interval_note(metrics: Metrics) -> str:
     )
 
 
+def headings(metrics: Metrics) -> dict[str, Any]:
+    """Return what the top of the page says: what was tested, on what, when."""
+    run = metrics['run']
+    weights = run['checkpoint']
+    facts = {
+        'Config': run['config'],
+        'Data': run['data_list'],
+        'Images': f'{count(run["images"])}, with {count(metrics["overall"]["pixels"])} counted pixels',
+        'Threshold': None if run['threshold'] is None else f'{run["threshold"]:g} on the class of interest',
+        'Date': run['date'].replace('T', ' '),
+    }
+    return {
+        'title': 'written predictions' if weights is None else Path(weights).name,
+        'facts': {name: value for name, value in facts.items() if value is not None},
+    }
+
+
 def provenance(metrics: Metrics) -> list[tuple[str, str]]:
     """Return name and value of everything that the figures depend on."""
     run = metrics['run']
@@ -110,7 +128,7 @@ def provenance(metrics: Metrics) -> list[tuple[str, str]]:
     for title, key in (('Config', 'config'), ('Checkpoint', 'checkpoint'), ('Data list', 'data_list')):
         rows += [(title, run[key]), (f'{title}, SHA-256', run[f'{key}_sha256'])]
     versions = ', '.join(f'{name} {version}' for name, version in run['versions'].items())
-    rows += [('Training folder', run['work_dir']), ('Versions', versions)]
+    rows += [('Work folder', run['work_dir']), ('Versions', versions)]
     return [(name, str(value)) for name, value in rows if value is not None]
 
 
@@ -133,6 +151,6 @@ def _card(metrics: Metrics, key: str, title: str, value: float | None, *, digits
     }
     if text and value is not None and interval is not None:
         scale = 1 if digits == 2 else 100
-        low, mark, high = (min(max(scale * (end or 0), 0), 100) for end in (interval[0], value, interval[1]))
-        card['track'] = {'left': round(low, 2), 'mark': round(mark, 2), 'width': round(high - low, 2)}
+        low, high = (min(max(scale * (end or 0), 0), 100) for end in interval)
+        card['track'] = {'low': round(low, 2), 'width': round(high - low, 2)}
     return card
