@@ -46,3 +46,23 @@ def complexity() -> int:
 def demo_data() -> int:
     """Run tools/make_demo_data.py."""
     return _run('tools/make_demo_data.py')
+
+
+def compare() -> int:
+    """Run tools/compare.py."""
+    return _run('tools/compare.py')
+
+
+def draw_sample() -> int:
+    """Run tools/draw_sample.py."""
+    return _run('tools/draw_sample.py')
+
+
+def estimate_area() -> int:
+    """Run tools/estimate_area.py."""
+    return _run('tools/estimate_area.py')
+
+
+def set_threshold() -> int:
+    """Run tools/set_threshold.py."""
+    return _run('tools/set_threshold.py')

@@ -4,6 +4,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,20 @@ def set_early_stop(config: Config, patience: int | None) -> None:
     config.custom_hooks = [*config.get('custom_hooks', []), {**hook, 'strict': True}]
 
 
+def set_tensorboard(config: Config) -> None:
+    """Write the figures of training and validation for TensorBoard too, into ``vis_data`` of the work dir.
+
+    Raises:
+        ConfigError: the package tensorboard is not installed.
+    """
+    if find_spec('tensorboard') is None:
+        raise ConfigError('--tensorboard needs the extra tensorboard: pip install "mmseg-aux-hrnet[tensorboard]"')
+    visualizer = config.setdefault('visualizer', ConfigDict(type='Visualizer', vis_backends=[]))
+    backends = list(visualizer.get('vis_backends') or [])
+    if not any(backend.type.endswith('TensorboardVisBackend') for backend in backends):
+        visualizer.vis_backends = [*backends, ConfigDict(type='TensorboardVisBackend')]
+
+
 def build_test_dataset(config: Config) -> Any:
     """Return the test data set, which tells whether there are labels and which errors there will be.
 
@@ -234,6 +249,35 @@ def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None
     if out is not None:
         evaluators.append({'type': 'PredictionWriter', 'output_dir': out})
     config.test_evaluator = evaluators
+
+
+def set_split(config: Config, split: str) -> None:
+    """Test on the images of ``split``, test or val.
+
+    Raises:
+        ConfigError: the config has no validation images.
+    """
+    if split == 'val':
+        if config.get('val_dataloader') is None:
+            raise ConfigError('--split val: this config has no val_dataloader; set one, or test on the test images')
+        config.test_dataloader = config.val_dataloader
+
+
+def keeps_probabilities(config: Config) -> bool:
+    """Return whether the samples that the model predicts carry what a threshold can be on."""
+    return 'module' not in config.model or str(config.model.type).endswith('ProbabilityTTAModel')
+
+
+def add_sweep(config: Config) -> None:
+    """Measure every threshold on the probability of one of two classes too.
+
+    Raises:
+        ConfigError: predictions are averaged in a way that keeps no probabilities.
+    """
+    if not keeps_probabilities(config):
+        raise ConfigError(f'--sweep with {config.model.type}: only ProbabilityTTAModel keeps the mean probabilities')
+    if not any(str(evaluator.type).endswith('ThresholdMetric') for evaluator in config.test_evaluator):
+        config.test_evaluator.append({'type': 'ThresholdMetric'})
 
 
 def count_for_report(config: Config, *, tolerance: float) -> None:

@@ -27,6 +27,9 @@ TOOLS = (
     'tools/complexity.py',
     'tools/make_demo_data.py',
     'tools/dist_run.py',
+    'tools/compare.py',
+    'tools/draw_sample.py',
+    'tools/estimate_area.py',
     'split.py',
 )
 SMALL = [
@@ -91,9 +94,10 @@ def trained(tmp_path_factory):
 def test_training_leaves_checkpoints_a_curve_and_a_table(trained):
     _, work_dir, output = trained
     names = {path.name for path in work_dir.iterdir()}
-    assert {'iter_10.pth', 'iter_20.pth', 'training_curve.png', 'last_checkpoint'} <= names
+    assert {'iter_10.pth', 'iter_20.pth', 'training_curve.png', 'validation_samples.png', 'last_checkpoint'} <= names
     assert any(name.startswith('best_IoU.green_iter_') for name in names)
     assert '| green *' in output
+    assert 'the best checkpoint is chosen by IoU.green, greater is better' in output
     assert 'IoU.green' in output
 
 
