@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from mmseg_aux_hrnet.errors import CheckpointError, DataError
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, DataError
 from mmseg_aux_hrnet.threshold import Threshold, parse_value
 from mmseg_aux_hrnet.weights import read_checkpoint
 from mmseg_aux_hrnet.whole_files import write_whole
@@ -54,7 +54,7 @@ def best_of_report(path: Path, *, figure: str) -> ChosenThreshold:
             raise DataError(f'{path}: {figure} is undefined at every threshold, so none is best')
         threshold = Threshold(str(sweep['class']), parse_value(best['threshold']))
         return ChosenThreshold(threshold, float(best['value']), run.get('data_list'), run.get('checkpoint_sha256'))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ConfigError) as error:
         raise DataError(f'{path} is not whole ({type(error).__name__} {error}): write the report again') from error
 
 

@@ -145,7 +145,7 @@ def _command(site: Path, name: str) -> str:
     return str(file)
 
 
-@pytest.mark.parametrize('name', ['train', 'test', 'split', 'complexity', 'demo-data'])
+@pytest.mark.parametrize('name', ['train', 'test', 'split', 'complexity', 'demo-data', 'set-threshold'])
 def test_commands_answer(site, tmp_path, monkeypatch, name):
     monkeypatch.setenv('PYTHONPATH', str(site))
     text = _run(_command(site, name), '--help', cwd=tmp_path)

@@ -27,6 +27,7 @@ TOOLS = (
     'tools/complexity.py',
     'tools/make_demo_data.py',
     'tools/dist_run.py',
+    'tools/set_threshold.py',
     'split.py',
 )
 SMALL = [

@@ -1,5 +1,6 @@
 """Draws what thresholds on a probability do, and how far the probability can be believed."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def draw_threshold_curves(path: str | Path, sweep: Mapping[str, Any]) -> None:
     _draw_figures(left, sweep)
     _draw_precision_recall(right, sweep)
     figure.suptitle(f'{sweep["class"]} where its probability is at least the threshold', parse_math=False)
-    figure.savefig(path, dpi=110, format='png')
+    _save(figure, path)
 
 
 def draw_reliability(path: str | Path, sweep: Mapping[str, Any]) -> None:
@@ -70,7 +71,13 @@ def draw_reliability(path: str | Path, sweep: Mapping[str, Any]) -> None:
     bottom.set_xlabel(f'probability of {sweep["class"]}', parse_math=False)
     for axes in (top, bottom):
         axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=110, format='png')
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: str | Path) -> None:
+    part = Path(f'{path}.part')
+    figure.savefig(part, dpi=110, format='png')
+    os.replace(part, path)
 
 
 def _draw_figures(axes: Axes, sweep: Mapping[str, Any]) -> None:
