@@ -66,12 +66,19 @@ def test_a_checkpoint_without_meta(tmp_path, meta):
 
 
 @pytest.mark.parametrize(
-    ('target', 'message'), [('a.pth', 'is the file to read'), ('b.pth', 'exists'), ('folder', 'is a folder')]
+    ('target', 'message'),
+    [
+        ('a.pth', 'is the file to read'),
+        ('b.pth', 'exists'),
+        ('folder.pth', 'is a folder'),
+        ('b', 'names no format'),
+        ('b.safetensors', 'is of another format'),
+    ],
 )
 def test_nothing_is_overwritten_unasked(tmp_path, target, message):
     source = checkpoint(tmp_path / 'a.pth')
     (tmp_path / 'b.pth').write_text('kept')
-    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'folder.pth').mkdir()
     with pytest.raises(CheckpointError, match=message):
         store_threshold(source, tmp_path / target, GREEN, overwrite=False)
     assert (tmp_path / 'b.pth').read_text() == 'kept'

@@ -51,20 +51,22 @@ def intervals(
     than 10 % of the resamples, or over all images, has the interval (nan, nan): its class is in too few images.
 
     Args:
-        counts: pixel counts of every image, int64 (N, C, C); rows are the reference, columns the prediction.
+        counts: pixel counts of every image, int64 (N, C, C); rows are the reference, columns the prediction. Or of
+            several runs, (runs, N, C, C): the interval is then that of the mean of their rates.
         rates: gives the rates by name from summed counts, int64 (C, C); nan where undefined.
         resamples: how many times N images are drawn.
         seed: the same seed, numbers of images and resamples give the same intervals, bit for bit.
         level: confidence, percent, more than 0 and less than 100.
 
     Raises:
-        ConfigError: no resamples, or no such level.
+        ConfigError: no resamples, a negative seed, or no such level.
         DataError: no images, or counts of another shape or kind.
     """
     stacks = [_runs(counts)]
-    _check(stacks, resamples=resamples, level=level)
-    whole = rates(stacks[0][0].sum(axis=0))
-    drawn = [rates(sums[0]) for (sums,) in _resampled(stacks, resamples=resamples, seed=seed)]
+    _check_options(resamples=resamples, seed=seed, level=level)
+    _check_counts(stacks)
+    whole = _mean_rates(stacks[0].sum(axis=1), rates=rates)
+    drawn = [_mean_rates(sums, rates=rates) for (sums,) in _resampled(stacks, resamples=resamples, seed=seed)]
     return {
         name: _interval(np.array([values[name] for values in drawn]), level=level)
         if not math.isnan(value)
@@ -92,11 +94,12 @@ def paired_difference(
         level: confidence, percent, more than 0 and less than 100.
 
     Raises:
-        ConfigError: no resamples, or no such level.
+        ConfigError: no resamples, a negative seed, or no such level.
         DataError: no images, counts of another shape or kind, or of different numbers of images or classes.
     """
     stacks = [_runs(first), _runs(second)]
-    _check(stacks, resamples=resamples, level=level)
+    _check_options(resamples=resamples, seed=seed, level=level)
+    _check_counts(stacks)
     whole = _gaps(*(stack.sum(axis=1) for stack in stacks), rates=rates)
     drawn = [_gaps(*sums, rates=rates) for sums in _resampled(stacks, resamples=resamples, seed=seed)]
     return {
@@ -119,11 +122,15 @@ def _runs(counts: Counts) -> Counts:
     return np.ascontiguousarray(counts if counts.ndim == 4 else counts[None])
 
 
-def _check(stacks: list[Counts], *, resamples: int, level: float) -> None:
-    if resamples < 1 or not 0 < level < 100:
+def _check_options(*, resamples: int, seed: int, level: float) -> None:
+    if resamples < 1 or seed < 0 or not 0 < level < 100:
         raise ConfigError(
-            f'{resamples} resamples for intervals of {level} %: use at least one, and more than 0 and less than 100 %'
+            f'{resamples} resamples with seed {seed} for intervals of {level} %: use at least one resample, a seed '
+            'from 0 on, and more than 0 and less than 100 %'
         )
+
+
+def _check_counts(stacks: list[Counts]) -> None:
     for counts in stacks:
         if counts.ndim != 4 or counts.shape[2] != counts.shape[3] or 0 in counts.shape or counts.dtype != np.int64:
             raise DataError(

@@ -15,6 +15,8 @@ IndexMap = npt.NDArray[np.integer[Any]]
 Counts = npt.NDArray[np.int64]
 # Up to here a mask per class is faster than a code per pixel: a mask costs a pass over bytes, a code one over 64 bits.
 MASKED_CLASSES = 3
+# Pixels that are looked at together: few enough to stay in the cache of a core, enough to make a table worth it.
+CHUNK, LONG_CHUNK = 1 << 17, 1 << 20
 
 
 def confusion_counts(prediction: IndexMap, label: IndexMap, *, num_classes: int, ignore_index: int = 255) -> Counts:
@@ -35,6 +37,24 @@ def confusion_counts(prediction: IndexMap, label: IndexMap, *, num_classes: int,
         DataError: the two maps differ in shape.
         LabelError: a value is no class; names the value and its position.
     """
+    _check(prediction, label, num_classes=num_classes, ignore_index=ignore_index)
+    by_masks = num_classes <= MASKED_CLASSES
+    count, length = (_count_by_masks, CHUNK) if by_masks else (_count_by_codes, LONG_CHUNK)
+    labels, predictions = label.ravel(), prediction.ravel()
+    counts, known = np.zeros((num_classes, num_classes), np.int64), 0
+    for start in range(0, label.size, length):
+        reference, predicted = (_as_bytes(values[start : start + length]) for values in (labels, predictions))
+        if reference is None or predicted is None:
+            break
+        part, known_part = count(predicted, reference, num_classes=num_classes, ignore_index=ignore_index)
+        counts += part
+        known += known_part
+    if known != label.size:
+        raise _stray_value(prediction, label, num_classes=num_classes, ignore_index=ignore_index)
+    return counts
+
+
+def _check(prediction: IndexMap, label: IndexMap, *, num_classes: int, ignore_index: int) -> None:
     if not 0 < num_classes <= ignore_index <= 255:
         raise ConfigError(
             f'num_classes={num_classes} with ignore_index={ignore_index} cannot be counted: classes must be 1 to 255, '
@@ -45,12 +65,17 @@ def confusion_counts(prediction: IndexMap, label: IndexMap, *, num_classes: int,
             f'prediction of shape {prediction.shape} but label of shape {label.shape}: both must have the same '
             '(height, width); do not resize the label in the test pipeline'
         )
-    label_bytes, predicted_bytes = _as_bytes(label, name='label'), _as_bytes(prediction, name='prediction')
-    count = _count_by_masks if num_classes <= MASKED_CLASSES else _count_by_codes
-    counts, known = count(predicted_bytes, label_bytes, num_classes=num_classes, ignore_index=ignore_index)
-    if known != label.size:
-        raise _stray_value(predicted_bytes, label_bytes, num_classes=num_classes, ignore_index=ignore_index)
-    return counts
+    for name, values in (('label', label), ('prediction', prediction)):
+        if values.dtype.kind not in 'iu':
+            raise LabelError(f'{name} of type {values.dtype}: class indices must be integers')
+
+
+def _as_bytes(values: IndexMap) -> npt.NDArray[np.uint8] | None:
+    """Return the values as bytes, None where one does not fit."""
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    unsigned = values.view(values.dtype.str.replace('i', 'u'))  # a negative value is a huge one, so one look is enough
+    return values.astype(np.uint8) if int(unsigned.max()) <= 255 else None
 
 
 def _count_by_masks(
@@ -58,15 +83,16 @@ def _count_by_masks(
 ) -> tuple[Counts, int]:
     """Return the counts, and how many pixels are what they may be, ignored ones included."""
     predicted = [prediction == index for index in range(num_classes)]
-    counts = np.array(
-        [[np.count_nonzero((label == index) & mask) for mask in predicted] for index in range(num_classes)], np.int64
-    )
+    referred = [label == index for index in range(num_classes)]
+    counts = np.array([[np.count_nonzero(row & column) for column in predicted] for row in referred], np.int64)
     known = int(counts.sum())
+    if known == label.size:
+        return counts, known
     ignored = label == ignore_index
-    if ignored.any():
-        allowed = [*predicted, prediction == ignore_index]
-        known += sum(np.count_nonzero(ignored & mask) for mask in allowed)
-    return counts, known
+    if sum(map(np.count_nonzero, predicted)) == label.size:  # as nearly always: no need to look where
+        return counts, known + np.count_nonzero(ignored)
+    allowed = (*predicted, prediction == ignore_index)
+    return counts, known + sum(np.count_nonzero(ignored & mask) for mask in allowed)
 
 
 def _count_by_codes(
@@ -74,30 +100,20 @@ def _count_by_codes(
 ) -> tuple[Counts, int]:
     """Return the same as :func:`_count_by_masks`: two bytes make one 16-bit code, and one bincount counts the codes."""
     codes = (label.astype(np.uint16) << 8) | prediction
-    table = np.bincount(codes.ravel(), minlength=1 << 16).reshape(256, 256).astype(np.int64)
+    table = np.bincount(codes, minlength=1 << 16).reshape(256, 256).astype(np.int64)
     counts: Counts = table[:num_classes, :num_classes].copy()
     ignored = table[ignore_index, [*range(num_classes), ignore_index]]
     return counts, int(counts.sum() + ignored.sum())
-
-
-def _as_bytes(values: IndexMap, *, name: str) -> npt.NDArray[np.uint8]:
-    if values.dtype == np.uint8:
-        return values.astype(np.uint8, copy=False)
-    if values.dtype.kind not in 'iu':
-        raise LabelError(f'{name} of type {values.dtype}: class indices must be integers')
-    if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 255:
-        raise _value_error(name, values, (values < 0) | (values > 255), allowed='values are 0..255')
-    return values.astype(np.uint8)
 
 
 def _stray_value(prediction: IndexMap, label: IndexMap, *, num_classes: int, ignore_index: int) -> LabelError:
     """Return the error for the first value that is no class; the label is looked at first."""
     allowed = f'classes are 0..{num_classes - 1}, ignored is {ignore_index}'
     ignored = label == ignore_index
-    stray = (label >= num_classes) & ~ignored
+    stray = ((label < 0) | (label >= num_classes)) & ~ignored
     if stray.any():
         return _value_error('label', label, stray, allowed=f'{allowed}; fix the file or declare its label_format')
-    stray = (prediction >= num_classes) & ~(ignored & (prediction == ignore_index))
+    stray = ((prediction < 0) | (prediction >= num_classes)) & ~(ignored & (prediction == ignore_index))
     return _value_error('prediction', prediction, stray, allowed=f'{allowed}; the head must predict these classes')
 
 
