@@ -11,14 +11,20 @@ from rich.console import Console
 
 from mmseg_aux_hrnet import launch, run_config
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.evaluation.class_set import class_set
 from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
 from mmseg_aux_hrnet.evaluation.headline import check_headlines, headline
+from mmseg_aux_hrnet.evaluation.threshold_curves import as_json
+from mmseg_aux_hrnet.evaluation.threshold_metric import find_sweep
 from mmseg_aux_hrnet.evaluation.tolerance import Tolerance, tolerance
+from mmseg_aux_hrnet.models import use_threshold
 from mmseg_aux_hrnet.report.figures import Measured
 from mmseg_aux_hrnet.report.folder import check_report_folder
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.report.writer import report_metrics, write_report
+from mmseg_aux_hrnet.threshold import parse_option
+from mmseg_aux_hrnet.visualization import draw_sweep
 from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
 
 
@@ -29,6 +35,7 @@ def run_test(args: Namespace) -> str:
         AuxHRNetError: in one line, what is wrong with an argument, the config, the data or the checkpoint.
     """
     check_headlines(args.eval)
+    parse_option(args.threshold)
     distance = tolerance(args.tolerance, gsd=args.gsd)
     if args.report is not None:
         check_report_folder(args.report, overwrite=args.overwrite)  # before hours of inference, not after
@@ -39,13 +46,14 @@ def run_test(args: Namespace) -> str:
     dataset, out = _prepare(config, args, distance)
     runner = Runner.from_cfg(config)
     sources['checkpoint'] = best_checkpoint(args.checkpoint)
-    load_model_weights(runner.model, sources['checkpoint'])
+    meta = load_model_weights(runner.model, sources['checkpoint'])
+    sources['threshold'] = _use_threshold(runner, args, meta=meta, dataset=dataset)
     figures = runner.test()
     if out is not None and not has_labels(dataset):
         return f'no labels, so no figures; predictions: {out}'
     closing_line = headline(figures, args.eval)
     if args.report is None:
-        return closing_line
+        return closing_line + _draw_sweep(runner, sources['work_dir'])
     if is_main_process():
         sources |= {'lists': list_files(dataset), 'device': str(next(runner.model.parameters()).device)}
         metrics = report_metrics(_measured(runner, distance), Sources(**sources))
@@ -56,6 +64,7 @@ def run_test(args: Namespace) -> str:
 
 def _prepare(config: Config, args: Namespace, distance: Tolerance) -> tuple[Any, str | None]:
     """Edit the config; return the data set, and the folder of the predictions where they are written."""
+    run_config.set_split(config, args.split)
     run_config.set_data_root(config, args.data_root)
     run_config.check_data_root(config, ('test_dataloader',))
     if args.scales is not None or args.flip:
@@ -65,10 +74,14 @@ def _prepare(config: Config, args: Namespace, distance: Tolerance) -> tuple[Any,
     labelled = has_labels(dataset)
     if args.report is not None and not labelled:
         raise DataError(f'--report {args.report}: the test data have no labels to compare with; give --out instead')
+    if args.sweep and not labelled:
+        raise DataError('--sweep: the images have no labels, without which no threshold is better than another')
     out = args.out or (None if labelled else str(Path(config.work_dir) / 'predictions'))
     run_config.set_evaluators(config, has_labels=labelled, out=out)
     if args.report is not None:
         run_config.count_for_report(config, tolerance=distance.pixels)
+    if args.sweep or (args.report is not None and _can_be_swept(config, dataset)):
+        run_config.add_sweep(config)
     if args.show_dir is not None:
         run_config.add_pictures(config, args.show_dir)
     return dataset, out
@@ -78,7 +91,36 @@ def _measured(runner: Runner, distance: Tolerance) -> Measured:
     """Return what the metric of the report has counted; in the first process only."""
     metrics = [metric for metric in runner.test_evaluator.metrics if isinstance(metric, ConfusionMetric)]
     counted = next(metric for metric in metrics if metric.boundary_tolerance is not None)
-    return Measured(counted.images, counted.classes, distance, counted.ignore_index)
+    return Measured(counted.images, counted.classes, distance, counted.ignore_index, find_sweep(runner.test_evaluator))
+
+
+def _use_threshold(runner: Runner, args: Namespace, *, meta: dict[str, Any], dataset: Any) -> float | None:
+    """Predict by the threshold of the command line or the checkpoint, and return it."""
+    if args.threshold is None and 'threshold' not in meta:
+        return None
+    classes = class_set(dataset.metainfo)
+    threshold = use_threshold(
+        runner.model,
+        args.threshold,
+        classes=classes.names,
+        of_interest=classes.of_interest,
+        meta=meta,
+        source=args.checkpoint,
+    )
+    return None if threshold is None else threshold.value
+
+
+def _can_be_swept(config: Config, dataset: Any) -> bool:
+    return len(dataset.metainfo.get('classes') or ()) == 2 and run_config.keeps_probabilities(config)
+
+
+def _draw_sweep(runner: Runner, folder: Path) -> str:
+    """Draw the sweep of thresholds, if there was one, and return what to say of it."""
+    sweep = find_sweep(runner.test_evaluator)
+    if sweep is None:
+        return ''
+    draw_sweep(folder, as_json(sweep))
+    return f'  thresholds: {folder / "threshold_curves.png"}'
 
 
 def has_labels(dataset: Any) -> bool:

@@ -13,6 +13,9 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--eval', nargs='+', default=['mIoU'], metavar='NAME', help='figures to repeat below the table')
     line.add_argument('--data-root', metavar='DIR', help='folder of the data set, for every loader of the config')
     line.add_argument('--work-dir', metavar='DIR', help='folder for logs (default: work_dirs/CONFIG)')
+    line.add_argument('--split', choices=('test', 'val'), default='test', help='list of images (default: %(default)s)')
+    line.add_argument('--threshold', metavar='T', help="class of interest where p >= T; 'argmax': ignore a stored one")
+    line.add_argument('--sweep', action='store_true', help='also measure every threshold, for models of two classes')
     line.add_argument('--out', metavar='DIR', help='write label maps, palette PNG under the name of the image')
     line.add_argument('--show-dir', metavar='DIR', help='write pictures: image, reference, prediction')
     line.add_argument('--report', metavar='DIR', help='write every figure, a table of the images and the matrix to DIR')
@@ -24,10 +27,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--scales', metavar='S,S,...', help='average predictions at these multiples of the test size')
     line.add_argument('--flip', action='store_true', help='average with predictions of the mirrored image')
     line.add_argument(
-        '--launcher',
-        choices=('none', 'pytorch', 'slurm'),
-        default='none',
-        help='what started several processes of this command: pytorch for torchrun, slurm for srun',
+        '--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='what started several processes'
     )
     line.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override'

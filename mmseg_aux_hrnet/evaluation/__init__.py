@@ -5,12 +5,14 @@ from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
 from mmseg_aux_hrnet.evaluation.prediction_writer import PredictionWriter
 from mmseg_aux_hrnet.evaluation.rates import ClassRates, OverallRates, class_rates, overall_rates, rates_by_key
 from mmseg_aux_hrnet.evaluation.table import render, rich_table
+from mmseg_aux_hrnet.evaluation.threshold_metric import ThresholdMetric
 
 __all__ = (
     'ClassRates',
     'ConfusionMetric',
     'OverallRates',
     'PredictionWriter',
+    'ThresholdMetric',
     'class_rates',
     'confusion_counts',
     'overall_rates',

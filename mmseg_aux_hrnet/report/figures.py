@@ -15,6 +15,7 @@ from mmseg_aux_hrnet.evaluation.boundary import BoundaryRates, boundary_rates
 from mmseg_aux_hrnet.evaluation.class_set import ClassSet
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult, summed_boundary, summed_counts
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates, rates_by_key
+from mmseg_aux_hrnet.evaluation.threshold_curves import ThresholdSweep, as_json
 from mmseg_aux_hrnet.evaluation.tolerance import Tolerance
 
 FORMAT = 'mmseg_aux_hrnet report 1'
@@ -46,16 +47,18 @@ class Measured:
         classes: the classes that they are about.
         tolerance: how near contours had to be; None where contours were not counted.
         ignore_index: label value of the pixels that did not count.
+        sweep: what a threshold on the probability of one of two classes does; None where it was not measured.
     """
 
     images: Sequence[ImageResult]
     classes: ClassSet
     tolerance: Tolerance | None
     ignore_index: int
+    sweep: ThresholdSweep | None = None
 
 
 def report_figures(measured: Measured) -> dict[str, Any]:
-    """Return all parts of ``metrics.json`` but ``run`` and ``threshold_sweep``; nan where undefined."""
+    """Return all parts of ``metrics.json`` but ``run``; nan where undefined."""
     names = measured.classes.names
     counts = summed_counts(measured.images, num_classes=len(names))
     return {
@@ -67,6 +70,7 @@ def report_figures(measured: Measured) -> dict[str, Any]:
         'rules': [*RULES, f'Pixels with the label {measured.ignore_index} are ignored, whatever is predicted there.'],
         'confusion_matrix': counts.tolist(),
         'images': _image_rows(measured),
+        'threshold_sweep': None if measured.sweep is None else as_json(measured.sweep),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.report.figures import FORMAT
-from mmseg_aux_hrnet.visualization import draw_confusion_matrix
+from mmseg_aux_hrnet.visualization import draw_confusion_matrix, draw_sweep
 from mmseg_aux_hrnet.whole_files import whole_folder
 
 METRICS_FILE = 'metrics.json'
@@ -56,7 +56,7 @@ def report_folder(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def write_figures(folder: Path, metrics: Mapping[str, Any]) -> None:
-    """Write ``metrics.json``, ``per_image.csv``, and the confusion matrix as CSV and PNG.
+    """Write ``metrics.json``, ``per_image.csv``, the confusion matrix as CSV and PNG, and pictures of a sweep.
 
     Args:
         folder: an existing folder.
@@ -72,6 +72,8 @@ def write_figures(folder: Path, metrics: Mapping[str, Any]) -> None:
     rows = [[name, *counts] for name, counts in zip(names, matrix, strict=True)]
     _write_csv(folder / 'confusion_matrix.csv', [header, *rows])
     draw_confusion_matrix(folder / 'confusion_matrix.png', matrix, names)
+    if plain['threshold_sweep'] is not None:
+        draw_sweep(folder, plain['threshold_sweep'])
 
 
 def without_nan(value: Any) -> Any:

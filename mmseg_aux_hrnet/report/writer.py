@@ -19,7 +19,6 @@ def report_metrics(measured: Measured, sources: Sources) -> dict[str, Any]:
         'format': FORMAT,
         'run': run_record(sources, images=len(measured.images)),
         **report_figures(measured),
-        'threshold_sweep': None,
     }
 
 
