@@ -230,7 +230,7 @@ def describe_test_dataset(config: Config) -> dict[str, Any]:
         ConfigError: the data set cannot be set up without its files, or renumbers its classes.
     """
     init_default_scope(config.get('default_scope') or 'mmseg')
-    described = next(datasets(config.test_dataloader.dataset))
+    described = next(datasets_of(config.test_dataloader.dataset))
     try:
         dataset = DATASETS.build({**described, 'data_root': None, 'pipeline': [], 'lazy_init': True})
     except (AssertionError, OSError) as error:
@@ -249,7 +249,7 @@ def dataset_meta(config: Config) -> dict[str, Any]:
     init_default_scope(config.get('default_scope') or 'mmseg')
     if config.train_dataloader is None:
         return {}
-    settings = next(datasets(config.train_dataloader.dataset))
+    settings = next(datasets_of(config.train_dataloader.dataset))
     kind = DATASETS.get(settings.type)
     if kind is None:
         raise ConfigError(f'data set type {settings.type} is not registered: add its module to custom_imports')

@@ -112,7 +112,7 @@ def _build(config: Config) -> Any:
 
 
 def _class_count(model: Any) -> int:
-    head = model.decode_head
+    head: Any = model.decode_head
     head = head[-1] if isinstance(head, nn.ModuleList) else head
     return 2 if head.out_channels == 1 else int(head.out_channels)
 
