@@ -12,7 +12,7 @@ PACKAGE = ROOT / 'mmseg_aux_hrnet'
 TABLE = {
     'command': ('errors', 'mmengine torch'),
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
-    'comparison': ('errors evaluation whole_files', 'matplotlib numpy rich'),
+    'comparison': ('errors evaluation report whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
     'conversion': ('errors models run_config version weights', 'mmengine mmseg numpy torch'),
     'datasets': ('errors registry splits', 'PIL mmcv mmseg numpy'),
