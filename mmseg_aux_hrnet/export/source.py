@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import DATASETS, MODELS
 
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
 from mmseg_aux_hrnet.export.decision import Threshold, requested_threshold, stored_threshold, threshold_of_head
 from mmseg_aux_hrnet.export.provenance import best_score, config_sha256, file_sha256
 from mmseg_aux_hrnet.weights import load_model_weights, read_checkpoint
@@ -93,7 +93,12 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
 
 def _build(config: Config) -> Any:
     init_default_scope(config.get('default_scope') or 'mmseg')
-    model = MODELS.build(config.model)
+    try:
+        model = MODELS.build(config.model)
+    except AuxHRNetError:
+        raise
+    except Exception as error:  # a registered class can fail in any way
+        raise ConfigError(f'the model of this config cannot be built: {one_line(error)}') from error
     if not hasattr(model, 'encode_decode') or not hasattr(model, 'decode_head'):
         raise ConfigError(f'{type(model).__name__} of this config is no EncoderDecoder: only those can be exported')
     _check_preprocessor(model.data_preprocessor)
@@ -109,7 +114,7 @@ def _check_preprocessor(preprocessor: Any) -> None:
     bands = len(getattr(preprocessor, 'mean', ()))
     if bands != 3:
         raise ConfigError(
-            f'data_preprocessor of this config normalises {bands} bands: an export needs mean and std of red, green '
+            f'data_preprocessor of this config normalises {bands} band(s): an export needs mean and std of red, green '
             'and blue'
         )
     if (preprocessor.test_cfg or {}).get('size') is not None:
