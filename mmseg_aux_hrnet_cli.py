@@ -38,6 +38,11 @@ def complexity() -> int:
     return _run('tools/complexity.py')
 
 
+def migrate_config() -> int:
+    """Run tools/migrate_config.py."""
+    return _run('tools/migrate_config.py')
+
+
 def demo_data() -> int:
     """Run tools/make_demo_data.py."""
     return _run('tools/make_demo_data.py')

@@ -47,6 +47,7 @@ def train(args: argparse.Namespace) -> str:
         run_config.set_resume(config, checkpoint)
     run_config.set_on_bad_sample(config, args.on_bad_sample)
     run_config.set_early_stop(config, args.early_stop)
+    run_config.check_precision(config)
     runner = Runner.from_cfg(config)
     if checkpoint is not None:
         check_resumable(runner.model, checkpoint)
@@ -57,7 +58,8 @@ def train(args: argparse.Namespace) -> str:
     if args.resume is not None and checkpoint is None:
         print(f'nothing to resume in {work_dir}: starting afresh')
     engine.train(runner)
-    return f'checkpoints, log and training_curve.png: {work_dir}'
+    curve = ' and training_curve.png' if (work_dir / 'training_curve.png').is_file() else ''  # drawn by CurveHook
+    return f'checkpoints, log{curve}: {work_dir}'
 
 
 def main(argv: list[str] | None = None) -> int:
