@@ -12,7 +12,7 @@ from mmseg_aux_hrnet.errors import ExportError
 from mmseg_aux_hrnet.export.decision import Threshold
 from mmseg_aux_hrnet.export.graph import CLASSES, PROBABILITIES, Form, brief
 from mmseg_aux_hrnet.export.onnx_file import Run
-from mmseg_aux_hrnet.models.segmentors.probability_tta import class_probabilities
+from mmseg_aux_hrnet.probability import class_probabilities
 
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2
 LEAST_SPAN = 0.01
@@ -179,10 +179,11 @@ def _largest_difference(got: NDArray[Any], wanted: Probabilities, *, batch: Batc
 
 def _margin(probabilities: Probabilities, threshold: Threshold | None) -> NDArray[np.float32]:
     """Return how far each pixel is from another class, (N, H, W)."""
-    if threshold is not None:
-        return np.abs(probabilities[:, threshold.class_index] - np.float32(threshold.value))
-    ordered = np.sort(probabilities, axis=1)
-    margin: NDArray[np.float32] = ordered[:, -1] - ordered[:, -2]
+    if threshold is None:
+        ordered = np.sort(probabilities, axis=1)
+        margin: NDArray[np.float32] = ordered[:, -1] - ordered[:, -2]
+    else:
+        margin = np.abs(probabilities[:, threshold.class_index] - np.float32(threshold.value))
     return margin
 
 

@@ -1,5 +1,6 @@
 """Draws what thresholds on a probability do, and how far the probability can be believed."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def draw_threshold_curves(path: str | Path, sweep: Mapping[str, Any]) -> None:
     draw_over_threshold(left, sweep)
     draw_precision_recall(right, sweep)
     figure.suptitle(f'{sweep["class"]} where its probability is at least the threshold', parse_math=False)
-    figure.savefig(path, dpi=110, format='png')
+    _save(figure, path)
 
 
 def draw_reliability(path: str | Path, sweep: Mapping[str, Any]) -> None:
@@ -54,7 +55,7 @@ def draw_reliability(path: str | Path, sweep: Mapping[str, Any]) -> None:
     """
     figure = Figure(figsize=(5.6, 7), layout='constrained')
     draw_calibration(*figure.subplots(2, 1, sharex=True, height_ratios=(3, 1)), sweep=sweep)
-    figure.savefig(path, dpi=110, format='png')
+    _save(figure, path)
 
 
 def draw_calibration(top: Axes, bottom: Axes, *, sweep: Mapping[str, Any]) -> None:
@@ -75,6 +76,12 @@ def draw_calibration(top: Axes, bottom: Axes, *, sweep: Mapping[str, Any]) -> No
     bottom.set_xlabel(f'probability of {sweep["class"]}', parse_math=False)
     for axes in (top, bottom):
         axes.grid(alpha=0.3)
+
+
+def _save(figure: Figure, path: str | Path) -> None:
+    part = Path(f'{path}.part')
+    figure.savefig(part, dpi=110, format='png')
+    os.replace(part, path)
 
 
 def draw_over_threshold(axes: Axes, sweep: Mapping[str, Any]) -> None:
