@@ -77,7 +77,7 @@ def test_table_is_plain_json():
 def test_tiles_without_an_image_are_said():
     metrics, tiles = report_of(2)
     tiles[1] = tiles[1]._replace(image=None)
-    assert 'whole images. 1 of them without their image' in gallery.gallery_note(metrics, tiles)
+    assert 'whole images. The image of 1 is not known' in gallery.gallery_note(metrics, tiles)
     (group,) = gallery.groups(metrics, tiles)
-    assert [tile['image'] is None for tile in group['tiles']] == [False, True]
+    assert {tile['index']: tile['image'] is None for tile in group['tiles']} == {0: False, 1: True}
     assert [len(tile['maps']) for tile in group['tiles']] == [3, 3]
