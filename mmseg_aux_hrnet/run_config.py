@@ -297,7 +297,8 @@ def add_sweep(config: Config) -> None:
 
 
 def count_for_report(config: Config, *, tolerance: float) -> None:
-    """Have contours counted too, ``tolerance`` in pixels, by the config's own ConfusionMetric where it has one."""
+    """Keep tiles, and count contours too, ``tolerance`` in pixels, by the config's ConfusionMetric where it has one."""
+    config.test_evaluator.append(ConfigDict(type='TileKeeper'))
     for evaluator in config.test_evaluator:
         if getattr(evaluator.type, '__name__', evaluator.type).split('.')[-1] == 'ConfusionMetric':
             evaluator.boundary_tolerance = tolerance

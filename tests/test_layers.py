@@ -47,7 +47,7 @@ TABLE = {
     'stack': ('errors', 'mmengine'),
     'threshold': ('errors', ''),
     'testing': ('errors evaluation launch models report run_config threshold visualization weights', 'mmengine rich'),
-    'threshold_store': ('errors threshold weights whole_files', 'torch'),
+    'threshold_store': ('errors threshold weights', ''),
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),
     'whole_files': ('', ''),

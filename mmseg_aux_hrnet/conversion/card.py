@@ -46,7 +46,7 @@ def model_card(
     blocks = [
         f'# {file}',
         _network(content['state_dict']),
-        f'SHA-256 `{sha256}`. Licence of the weights: {statements.licence or NOT_STATED}.',
+        f'- SHA-256 `{sha256}`\n- Licence of the weights: {statements.licence or NOT_STATED}',
         '## Classes',
         _table(('index', 'class', 'R, G, B'), _classes(meta['dataset_meta'])),
         '## Data',

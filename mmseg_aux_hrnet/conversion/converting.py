@@ -133,7 +133,7 @@ def to_mmseg(held: Held, *, config: Config, allowed: Exceptions) -> Conversion:
     notes: dict[str, list[str]] = {}
     if held.kind == 'official':
         weights = from_official(weights)
-        notes['folded'] = ['last_layer.0.bias into the running mean of decode_head.convs.0.bn, exactly']
+        notes['folded'] = ['last_layer.0.bias into the running mean of decode_head.convs.0.bn']
         notes['computes otherwise'] = differences_to_official(model)
     kept = without(weights, AUXILIARY) if allowed.drop_auxiliary else weights
     kept = {key: value for key, value in kept.items() if not allowed.starts_anew(key)}

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,9 @@ def read_checkpoint(path: str | Path, *, trust: bool = False) -> dict[str, Any]:
         return _read_safetensors(path)
     allow_own_checkpoints()  # again: mmengine's fork takes off the list what it had put on it too
     try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of forms that torch would not write itself: they are read, or refused
+            content = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         if not trust:
             raise CheckpointError(

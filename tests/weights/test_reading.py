@@ -135,7 +135,6 @@ class Calls:
     ids=lambda call: call.call[0].__qualname__,
 )
 @pytest.mark.parametrize('place', ['top', 'state', 'protocol 4', 'plain pickle'])
-@pytest.mark.filterwarnings('ignore:Detected pickle protocol')
 def test_hostile_files_run_nothing(tmp_path, monkeypatch, call, place):
     monkeypatch.chdir(tmp_path)
     content = {'top': call, 'state': {'state_dict': {'w': call}}}.get(place, {'w': call})
