@@ -75,12 +75,12 @@ def count_pixels(maps: Sequence[Path], *, classes: Sequence[str], on_map: OnMap)
         DataError: no pixel of any map has a class.
         LabelError: a map cannot be read, or all look like masks of 0 and 255.
     """
-    refuse_masks_as_index([str(path) for path in maps], _rule(classes))
     counts = np.zeros((len(maps), len(classes)), np.int64)
     for index, path in enumerate(maps):
         values = np.bincount(read_map(path, classes=classes).ravel(), minlength=OUTSIDE + 1)
         counts[index] = values[: len(classes)]
         on_map(index + 1)
+    refuse_masks_as_index([str(path) for path in maps], _rule(classes))
     if not counts.any():
         raise DataError(f'{maps[0]} and the other maps hold no pixel of a class, only {OUTSIDE}: nothing has an area')
     return counts
