@@ -146,7 +146,7 @@ def _command(site: Path, name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    'name', ['train', 'test', 'split', 'complexity', 'demo-data', 'compare', 'draw-sample', 'estimate-area']
+    'name', ['train', 'test', 'evaluate', 'split', 'complexity', 'demo-data', 'compare', 'draw-sample', 'estimate-area']
 )
 def test_commands_answer(site, tmp_path, monkeypatch, name):
     monkeypatch.setenv('PYTHONPATH', str(site))
