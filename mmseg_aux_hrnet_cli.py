@@ -33,6 +33,16 @@ def evaluate() -> int:
     return _run('tools/evaluate.py')
 
 
+def convert_checkpoint() -> int:
+    """Run tools/convert_checkpoint.py."""
+    return _run('tools/convert_checkpoint.py')
+
+
+def publish_checkpoint() -> int:
+    """Run tools/publish_checkpoint.py."""
+    return _run('tools/publish_checkpoint.py')
+
+
 def split() -> int:
     """Run split.py."""
     return _run('split.py')
@@ -41,6 +51,16 @@ def split() -> int:
 def complexity() -> int:
     """Run tools/complexity.py."""
     return _run('tools/complexity.py')
+
+
+def check_dataset() -> int:
+    """Run tools/check_dataset.py."""
+    return _run('tools/check_dataset.py')
+
+
+def migrate_config() -> int:
+    """Run tools/migrate_config.py."""
+    return _run('tools/migrate_config.py')
 
 
 def demo_data() -> int:
@@ -66,3 +86,8 @@ def estimate_area() -> int:
 def set_threshold() -> int:
     """Run tools/set_threshold.py."""
     return _run('tools/set_threshold.py')
+
+
+def export() -> int:
+    """Run tools/export.py."""
+    return _run('tools/export.py')

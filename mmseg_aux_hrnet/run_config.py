@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.foreign_config import adapt
 from mmseg_aux_hrnet.shipped import config as shipped_config
 
 SCALE_RANGE = (0.05, 20.0)
@@ -39,6 +41,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
     if 'model' not in config or 'train_dataloader' not in config:
         raise ConfigError(f'config {path} has no model or no data: give a leaf, one of configs/hrnet/*.py')
+    adapt(config)
     for loader in DATALOADERS:
         if config.get(loader) is not None and config[loader].get('num_workers', 0) == 0:
             config[loader].persistent_workers = False  # torch refuses to keep workers that are not there
@@ -84,17 +87,17 @@ def set_data_root(config: Config, data_root: str | None) -> None:
         return
     for loader in DATALOADERS:
         if config.get(loader) is not None:
-            for dataset in _datasets(config[loader].dataset):
+            for dataset in datasets_of(config[loader].dataset):
                 dataset.data_root = data_root
 
 
-def _datasets(dataset: Any) -> Iterator[Any]:
+def datasets_of(dataset: Any) -> Iterator[Any]:
     """Yield the data sets that read files, through wrappers such as ``ConcatDataset``."""
     if 'datasets' in dataset:
         for part in dataset.datasets:
-            yield from _datasets(part)
+            yield from datasets_of(part)
     elif 'dataset' in dataset:
-        yield from _datasets(dataset.dataset)
+        yield from datasets_of(dataset.dataset)
     else:
         yield dataset
 
@@ -107,7 +110,7 @@ def check_data_root(config: Config, loaders: Sequence[str] = DATALOADERS) -> Non
     """
     for loader in loaders:
         if config.get(loader) is not None:
-            for dataset in _datasets(config[loader].dataset):
+            for dataset in datasets_of(config[loader].dataset):
                 _check_places(dataset)
 
 
@@ -151,6 +154,19 @@ def set_teacher(config: Config, source: str | None) -> None:
     if not Path(source).exists():
         raise ConfigError(f'--teacher {source} does not exist: give the checkpoint or the work dir of the teacher')
     config.model.teacher_checkpoint = source
+
+
+def check_precision(config: Config) -> None:
+    """Raise where training in half precision has no device for it; mmengine would end in a traceback.
+
+    Raises:
+        ConfigError: says what to change.
+    """
+    if config.optim_wrapper.type == 'AmpOptimWrapper' and get_device() in ('cpu', 'mps'):
+        raise ConfigError(
+            'AmpOptimWrapper trains in half precision, which needs a GPU: on this device, set optim_wrapper.type of the '
+            'config to OptimWrapper and remove its loss_scale'
+        )
 
 
 def set_resume(config: Config, checkpoint: Path) -> None:
@@ -230,7 +246,7 @@ def describe_test_dataset(config: Config) -> dict[str, Any]:
         ConfigError: the data set cannot be set up without its files, or renumbers its classes.
     """
     init_default_scope(config.get('default_scope') or 'mmseg')
-    described = next(_datasets(config.test_dataloader.dataset))
+    described = next(datasets_of(config.test_dataloader.dataset))
     try:
         dataset = DATASETS.build({**described, 'data_root': None, 'pipeline': [], 'lazy_init': True})
     except (AssertionError, OSError) as error:
@@ -238,6 +254,22 @@ def describe_test_dataset(config: Config) -> dict[str, Any]:
     if dataset.label_map is not None or dataset.reduce_zero_label:
         raise ConfigError(f'{described.type} renumbers the classes of its labels while loading: give --classes')
     return {**dataset.metainfo, 'label_format': getattr(dataset, 'label_format', 'index')}
+
+
+def dataset_meta(config: Config) -> dict[str, Any]:
+    """Return what the training data set says of its classes, ``classes`` and ``palette`` among it; may be empty.
+
+    Raises:
+        ConfigError: there is no such type of data set.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    if config.train_dataloader is None:
+        return {}
+    settings = next(datasets_of(config.train_dataloader.dataset))
+    kind = DATASETS.get(settings.type)
+    if kind is None:
+        raise ConfigError(f'data set type {settings.type} is not registered: add its module to custom_imports')
+    return {**getattr(kind, 'METAINFO', {}), **(settings.get('metainfo') or {})}
 
 
 def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None:
@@ -281,7 +313,8 @@ def add_sweep(config: Config) -> None:
 
 
 def count_for_report(config: Config, *, tolerance: float) -> None:
-    """Have contours counted too, ``tolerance`` in pixels, by the config's own ConfusionMetric where it has one."""
+    """Keep tiles, and count contours too, ``tolerance`` in pixels, by the config's ConfusionMetric where it has one."""
+    config.test_evaluator.append(ConfigDict(type='TileKeeper'))
     for evaluator in config.test_evaluator:
         if getattr(evaluator.type, '__name__', evaluator.type).split('.')[-1] == 'ConfusionMetric':
             evaluator.boundary_tolerance = tolerance
@@ -316,7 +349,7 @@ def set_test_time_augmentation(config: Config, *, scales: Sequence[float], flip:
 
     A scale multiplies the size that the test pipeline resizes to, or the image's own size where it does not resize.
     """
-    for dataset in _datasets(config.test_dataloader.dataset):
+    for dataset in datasets_of(config.test_dataloader.dataset):
         dataset.pipeline = _augmented(dataset.pipeline, scales=scales, flip=flip)
     config.model = ConfigDict(config.get('tta_model') or {'type': 'ProbabilityTTAModel'}, module=config.model)
 

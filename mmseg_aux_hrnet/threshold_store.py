@@ -1,18 +1,15 @@
 """Stores a threshold in a checkpoint, so that it is used wherever the checkpoint is."""
 
-import io
 import json
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
-from mmseg_aux_hrnet.errors import CheckpointError, DataError
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, DataError
 from mmseg_aux_hrnet.threshold import Threshold, parse_value
 from mmseg_aux_hrnet.weights import read_checkpoint
-from mmseg_aux_hrnet.whole_files import write_whole
+from mmseg_aux_hrnet.weights.writing import check_target, checkpoint_bytes, write_file
 
 METRICS_FILE = 'metrics.json'
 
@@ -54,7 +51,7 @@ def best_of_report(path: Path, *, figure: str) -> ChosenThreshold:
             raise DataError(f'{path}: {figure} is undefined at every threshold, so none is best')
         threshold = Threshold(str(sweep['class']), parse_value(best['threshold']))
         return ChosenThreshold(threshold, float(best['value']), run.get('data_list'), run.get('checkpoint_sha256'))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ConfigError) as error:
         raise DataError(f'{path} is not whole ({type(error).__name__} {error}): write the report again') from error
 
 
@@ -74,10 +71,12 @@ def store_threshold(source: Path, target: Path, threshold: Threshold, *, overwri
     """Write a copy of a checkpoint that holds a threshold, in ``meta['threshold']``; all else stays.
 
     Raises:
-        CheckpointError: the source is no checkpoint of two classes with this one among them, or the target exists or
-            cannot be written.
+        CheckpointError: the source is no checkpoint of two classes with this one among them, or the target exists, is
+            of another format, or cannot be written.
     """
-    _check_target(source, target, overwrite=overwrite)
+    check_target(target, source=source, overwrite=overwrite)
+    if target.suffix != source.suffix:
+        raise CheckpointError(f'{target} is of another format than {source}: let it end in {source.suffix}')
     content = read_checkpoint(source)
     meta = content.get('meta')
     meta = meta if isinstance(meta, dict) else {}
@@ -90,14 +89,8 @@ def store_threshold(source: Path, target: Path, threshold: Threshold, *, overwri
             'needs two, and this one among them'
         )
     held = {'class': threshold.class_name, 'value': threshold.value}
-    buffer = io.BytesIO()
-    torch.save({**content, 'meta': {**meta, 'threshold': held}}, buffer)
-    try:
-        write_whole(target, buffer.getvalue())
-    except OSError as error:
-        raise CheckpointError(
-            f'{target} cannot be written ({error.strerror or error}): nothing is left there'
-        ) from error
+    content = {**content, 'meta': {**meta, 'threshold': held}}
+    write_file(target, checkpoint_bytes(content, suffix=target.suffix))
 
 
 def check_same_model(chosen: ChosenThreshold, source: Path) -> None:
@@ -116,12 +109,3 @@ def check_same_model(chosen: ChosenThreshold, source: Path) -> None:
         raise CheckpointError(
             f'{source} is not the checkpoint of the report: use that one, or say which with --threshold and --class'
         )
-
-
-def _check_target(source: Path, target: Path, *, overwrite: bool) -> None:
-    if target.is_dir():
-        raise CheckpointError(f'{target} is a folder: give the name of the file to write')
-    if target.exists() and target.samefile(source):
-        raise CheckpointError(f'{target} is the file to read: write to another one')
-    if target.exists() and not overwrite:
-        raise CheckpointError(f'{target} exists: choose another name, or replace it with --overwrite')

@@ -15,6 +15,19 @@ def write_whole(path: str | Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written, such as on a full disk; ``path`` is as before and the part is removed.
     """
+    with whole_file(path, content):
+        pass
+
+
+@contextmanager
+def whole_file(path: str | Path, content: bytes) -> Iterator[Path]:
+    """Yield the file beside ``path`` that ``content`` was written to, and rename it when the block has ended well.
+
+    So the block can check what was written before anybody sees it.
+
+    Raises:
+        OSError: it cannot be written; ``path`` is as before and the part is removed, as after any failure of the block.
+    """
     part = Path(f'{path}{PART}')
     part.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -22,8 +35,9 @@ def write_whole(path: str | Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # the content before the name: a power cut must not leave an empty whole file
+        yield part
         os.replace(part, path)
-    except OSError:
+    except BaseException:
         part.unlink(missing_ok=True)
         raise
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 from tests_support import write_green_root
+from tool_support import run_here
 
 from mmseg_aux_hrnet.models import HRNetV2
 from mmseg_aux_hrnet.weights import read_checkpoint
@@ -23,18 +24,7 @@ from mmseg_aux_hrnet.weights import read_checkpoint
 pytestmark = pytest.mark.stack
 REPO = Path(__file__).resolve().parents[1]
 CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
-TOOLS = (
-    'tools/train.py',
-    'tools/test.py',
-    'tools/evaluate.py',
-    'tools/complexity.py',
-    'tools/make_demo_data.py',
-    'tools/dist_run.py',
-    'tools/compare.py',
-    'tools/draw_sample.py',
-    'tools/estimate_area.py',
-    'split.py',
-)
+TOOLS = (*sorted(path.relative_to(REPO).as_posix() for path in (REPO / 'tools').glob('*.py')), 'split.py')
 SMALL = [
     'train_cfg.max_iters=20',
     'train_cfg.val_interval=10',
@@ -203,6 +193,20 @@ def test_a_report_beside_another_metric(trained, tmp_path):
     assert result.returncode == 0, result.stderr[-3000:]
     overall = json.loads((tmp_path / 'r' / 'metrics.json').read_text())['overall']
     assert float(result.stdout.strip().splitlines()[-1].split()[1]) == pytest.approx(overall['miou'], abs=0.0051)
+
+
+@pytest.mark.parametrize('form', ['published', 'safetensors'])
+def test_published_and_converted_checkpoints_measure_the_same(trained, tested, tmp_path, form):
+    root, work_dir, _ = trained
+    if form == 'published':
+        assert run_here('publish_checkpoint', work_dir, tmp_path) == 0
+        (path,) = tmp_path.glob('*.pth')
+    else:
+        path = tmp_path / 'best.safetensors'
+        assert run_here('convert_checkpoint', work_dir, path, '--config', CONFIG) == 0
+    result = run('tools/test.py', CONFIG, path, '--data-root', root, '--work-dir', tmp_path / 'w')
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.stdout.strip().splitlines()[-1] == tested[1].strip().splitlines()[-1].split('  ')[0]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mmseg_aux_hrnet.comparison.groups import Group
 from mmseg_aux_hrnet.evaluation.bootstrap import Difference, intervals, method, paired_difference
-from mmseg_aux_hrnet.evaluation.confusion import class_rates, overall_rates
+from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
 
 COLUMNS = ('Precision', 'Recall', 'IoU', 'F1score', 'OA')  # of the table of the aux-HRNet paper, Land 2022, 11(6), 905
 LEVEL = 95
