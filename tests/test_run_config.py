@@ -165,7 +165,7 @@ def test_evaluators(has_labels, out, types):
 def test_the_metric_of_the_config_counts_for_the_report(name):
     config = Config(dict(test_evaluator=[dict(type='PredictionWriter'), dict(type=name)]))
     run_config.count_for_report(config, tolerance=2.0)
-    assert len(config.test_evaluator) == 2
+    assert [evaluator.type for evaluator in config.test_evaluator] == ['PredictionWriter', name, 'TileKeeper']
     assert config.test_evaluator[1].boundary_tolerance == 2.0
 
 
@@ -173,7 +173,7 @@ def test_another_metric_gets_one_beside_it_that_counts_for_the_report():
     config = Config(dict(test_evaluator=[dict(type='IoUMetric')]))
     run_config.count_for_report(config, tolerance=2.0)
     ours = {'type': 'ConfusionMetric', 'boundary_tolerance': 2.0, 'prefix': 'report'}
-    assert config.test_evaluator == [{'type': 'IoUMetric'}, ours]
+    assert config.test_evaluator == [{'type': 'IoUMetric'}, {'type': 'TileKeeper'}, ours]
 
 
 def dataset_config(**dataset):
