@@ -60,6 +60,14 @@ def figures(work_dir):
     return {name: value for name, value in json.loads(newest.read_text()).items() if 'time' not in name}
 
 
+def reported(folder):
+    """Return the report of a test, without what says where and when it was."""
+    metrics = json.loads((folder / 'report' / 'metrics.json').read_text(encoding='utf-8'))
+    for key in ('command', 'date', 'work_dir'):
+        del metrics['run'][key]
+    return metrics
+
+
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
     """A data set whose 7 images do not divide by 2, and the run of two processes on it."""
@@ -79,7 +87,7 @@ def tested_alone(trained, tmp_path_factory):
     """The same checkpoint, tested by one process."""
     root, work_dir, _ = trained
     alone = tmp_path_factory.mktemp('alone')
-    outputs = ['--work-dir', alone, '--out', alone / 'out', '--show-dir', alone / 'show']
+    outputs = ['--work-dir', alone, '--out', alone / 'out', '--show-dir', alone / 'show', '--report', alone / 'report']
     arguments = [CONFIG, work_dir / 'iter_6.pth', '--data-root', root, *outputs, '--cfg-options', *SMALL]
     assert tool('test').main(list(map(str, arguments))) == 0
     return alone
@@ -107,9 +115,11 @@ def test_uneven_shares_give_the_figures_and_files_of_one_process(trained, tested
     root, work_dir, _ = trained
     result = start(
         REPO / 'tools/dist_test.sh', CONFIG, work_dir / 'iter_6.pth', 2, '--data-root', root, '--work-dir', tmp_path,
-        '--out', tmp_path / 'out', '--show-dir', tmp_path / 'show', '--cfg-options', *SMALL,
+        '--out', tmp_path / 'out', '--show-dir', tmp_path / 'show', '--report', tmp_path / 'report',
+        '--cfg-options', *SMALL,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
+    assert reported(tmp_path) == reported(tested_alone)
     assert figures(tmp_path) == figures(tested_alone)
     assert '43,008 pixels of 7 image(s)' in result.stdout  # 7 x 64 x 96
     names = [f'test_{i}.png' for i in range(7)]
