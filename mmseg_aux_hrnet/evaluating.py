@@ -18,6 +18,7 @@ from mmseg_aux_hrnet.evaluation.table import rich_table
 from mmseg_aux_hrnet.evaluation.tolerance import tolerance
 from mmseg_aux_hrnet.report.figures import Measured
 from mmseg_aux_hrnet.report.folder import check_report_folder
+from mmseg_aux_hrnet.report.page import TrainingLog, shown_images, small_tile
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.report.writer import report_metrics, write_report
@@ -51,7 +52,12 @@ def run_evaluation(args: Namespace) -> str:
     Console().print(_rates_table(measured), summary_table(metrics), sep='\n')
     if args.report is None:
         return f'{len(images):,} images compared'
-    write_report(args.report, metrics, overwrite=args.overwrite)
+    tiles = {
+        index: small_tile(metrics['images'][index]['name'], None, **map_folders.read_pair(pairs[index], comparison))
+        for index in shown_images(metrics)
+    }
+    log = TrainingLog(None, [], 'written predictions come without one')
+    write_report(args.report, metrics, overwrite=args.overwrite, tiles=tiles, log=log)
     return f'{len(images):,} images compared  report: {args.report}'
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule
 from mmseg_aux_hrnet.datasets.tiles import read_label, refuse_masks_as_index
 from mmseg_aux_hrnet.errors import DataError
@@ -60,6 +63,19 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
     return [_compare(prediction, label, comparison) for prediction, label in pairs]
 
 
+def read_pair(pair: Pair, comparison: Comparison) -> dict[str, NDArray[np.uint8]]:
+    """Return ``prediction`` and ``label`` as class indices, uint8 (H, W).
+
+    Raises:
+        LabelError: a file cannot be read by its rule; names the file.
+    """
+    prediction, label = pair
+    return {
+        'prediction': read_label(prediction, comparison.prediction_rule),
+        'label': read_label(label, comparison.label_rule),
+    }
+
+
 def refuse_masks(pairs: Iterable[Pair], comparison: Comparison) -> None:
     """Raise where files that are read as class indices look like masks of 0 and 255.
 
@@ -74,7 +90,8 @@ def refuse_masks(pairs: Iterable[Pair], comparison: Comparison) -> None:
 
 def _compare(prediction: Path, label: Path, comparison: Comparison) -> ImageResult:
     rule = comparison.label_rule
-    predicted, reference = read_label(prediction, comparison.prediction_rule), read_label(label, rule)
+    maps = read_pair((prediction, label), comparison)
+    predicted, reference = maps['prediction'], maps['label']
     pair = MapPair(predicted, reference, image=str(prediction), label_path=str(label))
     if predicted.shape != reference.shape:
         raise DataError(

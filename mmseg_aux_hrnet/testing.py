@@ -16,10 +16,12 @@ from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
 from mmseg_aux_hrnet.evaluation.headline import check_headlines, headline
 from mmseg_aux_hrnet.evaluation.threshold_curves import as_json
 from mmseg_aux_hrnet.evaluation.threshold_metric import find_sweep
+from mmseg_aux_hrnet.evaluation.tile_keeper import find_kept
 from mmseg_aux_hrnet.evaluation.tolerance import Tolerance, tolerance
 from mmseg_aux_hrnet.models import use_threshold
 from mmseg_aux_hrnet.report.figures import Measured
 from mmseg_aux_hrnet.report.folder import check_report_folder
+from mmseg_aux_hrnet.report.page import kept_tiles, read_training_log
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.report.writer import report_metrics, write_report
@@ -58,7 +60,9 @@ def run_test(args: Namespace) -> str:
         sources |= {'lists': list_files(dataset), 'device': str(next(runner.model.parameters()).device)}
         metrics = report_metrics(_measured(runner, distance), Sources(**sources))
         Console().print(summary_table(metrics))
-        write_report(args.report, metrics, overwrite=args.overwrite)
+        tiles = kept_tiles(find_kept(runner.test_evaluator), metrics)
+        log = read_training_log(sources['checkpoint'].parent, class_of_interest=metrics['class_of_interest'])
+        write_report(args.report, metrics, overwrite=args.overwrite, tiles=tiles, log=log)
     return f'{closing_line}  report: {args.report}'
 
 

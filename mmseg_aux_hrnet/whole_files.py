@@ -51,19 +51,19 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made or renamed; ``path`` is as before.
     """
-    path = Path(path)
-    part, old = Path(f'{path}{PART}'), Path(f'{path}.old')
-    shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
+    target = Path(path).resolve()  # behind a link, so that the link stays one
+    part, old = (target.with_name(f'.{target.name}.{os.getpid()}{suffix}') for suffix in (PART, '.old'))
+    shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
         yield part
-        if path.exists():
-            os.replace(path, old)
+        if target.exists():
+            os.replace(target, old)
         try:
-            os.replace(part, path)
+            os.replace(part, target)
         except OSError:
             if old.exists():
-                os.replace(old, path)
+                os.replace(old, target)
             raise
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)

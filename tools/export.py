@@ -51,8 +51,8 @@ def export(args: argparse.Namespace) -> str:
     given = {name: getattr(args, name) for name in (*names, 'overwrite')}
     settings = ExportSettings(for_deepness=args.target == 'deepness', **given)
     config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
+    checkpoint = best_checkpoint(args.checkpoint)
     with Console(stderr=True).status('exporting') as status:
-        checkpoint = best_checkpoint(args.checkpoint)
         exported = export_model(config, checkpoint, args.out, settings=settings, on_step=status.update)
     return closing_line(exported)
 

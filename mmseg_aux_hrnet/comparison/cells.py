@@ -66,7 +66,7 @@ def sources(groups: Sequence[Group]) -> Cells:
         (
             group.name,
             str(run.folder),
-            run.config,
+            run.config or UNDEFINED,
             run.checkpoint or UNDEFINED,
             run.checkpoint_sha256[:12] or UNDEFINED,
             'none' if run.threshold is None else f'{run.threshold:g}',

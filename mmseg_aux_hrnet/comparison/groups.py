@@ -28,7 +28,7 @@ def read_groups(arguments: Sequence[str]) -> list[Group]:
 
     Args:
         arguments: ``NAME=DIR,DIR,...`` for the runs of one method, or ``DIR``, which joins all such runs of one config
-            under its name.
+            under its name; runs without a config go by their folder.
 
     Raises:
         ConfigError: a name is used twice or empty, a folder is given twice, or there are fewer than two runs.
@@ -46,9 +46,9 @@ def read_groups(arguments: Sequence[str]) -> list[Group]:
                 raise ConfigError(f'{part} is given twice: name each report once')
             folders.add(place)
             run = read_run(part)
-            key = Path(run.config).stem if name is None else name
+            key = _own_name(run) if name is None else name
             if name is None and key in explicit:
-                raise ConfigError(f'{part} is of the config {key}, which is the name of a group already: name it too')
+                raise ConfigError(f'{part} goes by {key}, which is the name of a group already: name it too')
             named.setdefault(key, []).append(run)
         if name is not None:
             explicit.add(name)
@@ -91,6 +91,10 @@ def class_of_interest(groups: Sequence[Group], name: str | None) -> str:
     if chosen not in first.classes:
         raise ConfigError(f'--class {chosen} is no class of the reports: choose from {", ".join(first.classes)}')
     return chosen
+
+
+def _own_name(run: Run) -> str:
+    return Path(run.config).stem or run.folder.resolve().name
 
 
 def _split(argument: str) -> tuple[str | None, list[str]]:

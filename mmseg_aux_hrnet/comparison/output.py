@@ -1,7 +1,5 @@
 """Writes a comparison into a folder: Markdown, LaTeX and the picture, all of them or none."""
 
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from mmseg_aux_hrnet.comparison.groups import Group
 from mmseg_aux_hrnet.comparison.markup import latex, markdown
 from mmseg_aux_hrnet.comparison.picture import draw
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.whole_files import PART
+from mmseg_aux_hrnet.whole_files import whole_folder
 
 
 def check_out(folder: str | Path) -> None:
@@ -39,15 +37,9 @@ def write(folder: str | Path, comparison: Comparison, groups: Sequence[Group]) -
         'comparison.tex': latex(tables, said).encode('utf-8'),
         'comparison.png': draw(comparison),
     }
-    part = folder.with_name(f'{folder.name}.{os.getpid()}{PART}')
     try:
-        part.mkdir(parents=True)
-        for name, content in files.items():
-            (part / name).write_bytes(content)
-        if folder.exists():
-            folder.rmdir()  # it is empty; on Windows a folder is not renamed onto another
-        part.rename(folder)
+        with whole_folder(folder) as part:
+            for name, content in files.items():
+                (part / name).write_bytes(content)
     except OSError as error:
         raise DataError(f'{folder} cannot be written ({error.strerror}): choose a folder that is writable') from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mmseg_aux_hrnet.errors import DataError
-
-FORMAT = 'mmseg_aux_hrnet report 1'
-FILE = 'metrics.json'
+from mmseg_aux_hrnet.report.figures import FORMAT
+from mmseg_aux_hrnet.report.folder import METRICS_FILE
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Run:
 
     Attributes:
         folder: the report folder.
-        config: name of the config.
+        config: name of the config, empty where the report is of predictions without one.
         checkpoint: name of the checkpoint, empty where the report is of predictions without one.
         checkpoint_sha256: its hash, empty where there is none.
         threshold: foreground probability from which a pixel counts as foreground; None for the largest score.
@@ -54,18 +53,19 @@ def read_run(folder: str | Path) -> Run:
     try:
         return _run(folder, content)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        reason = f'{type(error).__name__}: {error}'
         raise DataError(
-            f'{folder / FILE} is damaged or was edited ({type(error).__name__}: {error}): write the report again'
+            f'{folder / METRICS_FILE} is damaged or was edited ({reason}): write the report again'
         ) from error
 
 
 def _content(folder: Path) -> Any:
-    path = folder / FILE
-    way = 'tools/test.py CONFIG CHECKPOINT --report DIR writes one'
+    path = folder / METRICS_FILE
+    way = 'tools/test.py and tools/evaluate.py write one by --report DIR'
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except FileNotFoundError as error:
-        what = f'holds no {FILE}' if folder.is_dir() else 'is no folder'
+        what = f'holds no {METRICS_FILE}' if folder.is_dir() else 'is no folder'
         raise DataError(f'{folder} {what}, so it is no report: {way}') from error
     except OSError as error:
         raise DataError(f'{path} cannot be read ({error.strerror}): {way}') from error
@@ -91,7 +91,7 @@ def _run(folder: Path, content: Mapping[str, Any]) -> Run:
         raise ValueError(f'the class of interest {of_interest!r} is no class')
     return Run(
         folder=folder,
-        config=_text(content['run']['config']),
+        config=_text(content['run'].get('config') or ''),
         checkpoint=_text(content['run'].get('checkpoint') or ''),
         checkpoint_sha256=_text(content['run'].get('checkpoint_sha256') or ''),
         threshold=None if threshold is None else float(threshold),

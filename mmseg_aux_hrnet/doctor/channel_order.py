@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 NEAREST = 5  # tiles that a tile is compared with
 FEWEST = 20  # tiles to compare with, below which nothing is said
-DOUBTFUL = 1.5  # times nearer to the others when red and blue are exchanged
+DOUBTFUL = 1.3  # times nearer to the others when red and blue are exchanged
 ANTISYMMETRIC = 3  # of the figures change their sign when red and blue are exchanged; the others stay
 
 Floats = NDArray[np.float64]

@@ -15,7 +15,7 @@ from mmseg_aux_hrnet.doctor.sources import Source, refusals
 from mmseg_aux_hrnet.doctor.summary import Summary, summarise
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 
-READING_FAULTS = {'list', 'folder', 'ambiguous', 'image-missing', 'label-missing', 'label', 'masks'}
+EXPLAINING = {'list', 'folder', 'ambiguous', 'image-missing', 'label-missing', 'label', 'label-mix', 'masks'}
 
 
 class Checkup(NamedTuple):
@@ -121,7 +121,7 @@ def _examine_all(pairs: Sequence[Pair], *, workers: int, on_tile: Callable[[int,
 
 def _refused(sources: Sequence[Source], findings: Sequence[Finding]) -> Iterator[Finding]:
     """Yield what training says when it builds the data sets, where no finding explains it."""
-    explained = {finding.split for finding in findings if finding.key in READING_FAULTS and finding.level == 'fault'}
+    explained = {finding.split for finding in findings if finding.key in EXPLAINING and finding.level == 'fault'}
     for source, reason in refusals(sources):
         if source.split not in explained:
             yield Finding('fault', 'refused', source.split, f'training refuses: {reason}')

@@ -12,7 +12,7 @@ from PIL import Image
 from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_rgb
 from mmseg_aux_hrnet.doctor.channel_order import colour_figures
 from mmseg_aux_hrnet.doctor.duplicates import grey_thumbnail
-from mmseg_aux_hrnet.doctor.gather import Pair
+from mmseg_aux_hrnet.doctor.gather import Pair, relative
 from mmseg_aux_hrnet.doctor.labels import Decoded, LabelForm, formats_that_read, label_form, read_by_first
 from mmseg_aux_hrnet.doctor.nodata import nodata_mask
 from mmseg_aux_hrnet.errors import ImageError, LabelError
@@ -102,7 +102,7 @@ def examine(pair: Pair) -> Tile:
     try:
         image, mask = _examine_image(pair.image)
     except ImageError as error:
-        image_error = str(error)
+        image_error = _named(error, pair.image, pair)
     if pair.label is None:
         return Tile(pair, image, image_error=image_error)
     form = label_form(pair.label)
@@ -110,8 +110,13 @@ def examine(pair: Pair) -> Tile:
         label = _examine_label(pair, read_by_first(pair.label, pair.source.rules), mask)
     except LabelError as error:
         readable_as = formats_that_read(pair.label, pair.source.rules[0])
-        return Tile(pair, image, None, form, image_error, str(error), readable_as)
+        return Tile(pair, image, None, form, image_error, _named(error, pair.label, pair), readable_as)
     return Tile(pair, image, label, form, image_error)
+
+
+def _named(error: Exception, path: Path, pair: Pair) -> str:
+    """Return the message of an error with the file's name below the data root."""
+    return str(error).replace(str(path), relative(path, pair.source.root))
 
 
 def _examine_image(path: Path) -> tuple[ImageFacts, NDArray[np.bool_]]:

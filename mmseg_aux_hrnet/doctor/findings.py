@@ -39,6 +39,11 @@ def count_levels(findings: Iterable[Finding]) -> dict[Level, int]:
     return {level: levels.count(level) for level in LEVELS}
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural by an s unless it is 1."""
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
+
+
 def first_of(files: Iterable[str], *, limit: int = 3) -> str:
     """Return the first names of a list and how many more there are."""
     names = list(files)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
-from mmseg_aux_hrnet.doctor.findings import Finding
+from mmseg_aux_hrnet.doctor.findings import Finding, counted
 from mmseg_aux_hrnet.doctor.sources import Source
 from mmseg_aux_hrnet.errors import DataError, SplitError
 from mmseg_aux_hrnet.splits import (
@@ -111,6 +111,8 @@ def _gather_stems(source: Source, entries: Sequence[SplitEntry], findings: list[
     image_dir, label_dir = Path(prefix.get('img_path') or source.root), prefix.get('seg_map_path')
     images = _index(image_dir, IMAGE_SUFFIXES, source, findings)
     labels = _index(Path(label_dir), LABEL_SUFFIXES, source, findings) if label_dir else {}
+    if any(finding.key == 'folder' for finding in findings):
+        return Gathered([], findings)  # each file would be missing
     if not source.listed:
         entries = [SplitEntry(stem, None, 0) for stem in images]
     findings += _ambiguous(source, entries, images, image_dir)
@@ -146,7 +148,7 @@ def _ambiguous(source: Source, entries: Iterable[SplitEntry], index: Index, fold
     double = [f'{_line(e)} ({" and ".join(index[e.image])})' for e in entries if len(index.get(e.image, ())) > 1]
     if not double:
         return []
-    what = f'{len(double)} stems in {folder} stand for several files'
+    what = f'{counted(len(double), "stem")} of several files in {folder}'
     return [Finding('fault', 'ambiguous', source.split, what, 'keep one file of each stem', tuple(double))]
 
 
@@ -159,13 +161,18 @@ def _missing(source: Source, images: list[str], labels: list[str], *, lossy: boo
     if images:
         advice = 'add the images, or write the list anew with python split.py DATA_ROOT --force'
         yield Finding(
-            'fault', 'image-missing', source.split, f'{len(images)} listed images are missing', advice, tuple(images)
+            'fault',
+            'image-missing',
+            source.split,
+            f'{counted(len(images), "listed image")} missing',
+            advice,
+            tuple(images),
         )
     if labels:
         advice = 'labels as JPEG are not read, for it changes classes: make PNG files from the originals'
         advice = advice if lossy else 'add the labels, or take the images out of the list'
         yield Finding(
-            'fault', 'label-missing', source.split, f'{len(labels)} labels are missing', advice, tuple(labels)
+            'fault', 'label-missing', source.split, f'{counted(len(labels), "label")} missing', advice, tuple(labels)
         )
 
 
@@ -207,12 +214,12 @@ def unlisted(pairs: Sequence[Pair]) -> Iterator[Finding]:
     left = sorted(str(path.as_posix()) for path in image_files if path not in images and path not in all_labels)
     if left:
         advice = 'training does not see them; python split.py DATA_ROOT --force lists all of a tree'
-        yield Finding('note', 'unlisted', '', f'{len(left)} images are in no list', advice, tuple(left))
+        yield Finding('note', 'unlisted', '', f'{counted(len(left), "image")} in no list', advice, tuple(left))
     stems = {cut_suffix(path.name, IMAGE_SUFFIXES) for path in (*image_files, *images)}
     orphans = [path for path in label_files if path not in labels and path not in images]
     lost = sorted(path.as_posix() for path in orphans if cut_suffix(path.name, LABEL_SUFFIXES) not in stems)
     if lost:
-        what = f'{len(lost)} labels have no image of their name'
+        what = f'{counted(len(lost), "label")} without an image of that name'
         yield Finding('doubt', 'label-alone', '', what, 'add the images, or remove the labels', tuple(lost))
 
 

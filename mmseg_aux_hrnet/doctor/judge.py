@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from mmseg_aux_hrnet.doctor.examine import Tile
-from mmseg_aux_hrnet.doctor.findings import Finding, Level
+from mmseg_aux_hrnet.doctor.findings import Finding, Level, counted, first_of
 from mmseg_aux_hrnet.doctor.summary import Summary
 
 RARE = 0.005  # of the labelled training pixels
@@ -23,14 +23,14 @@ def judge_split(split: str, tiles: Sequence[Tile]) -> Iterator[Finding]:
 def _images(split: str, tiles: Sequence[Tile]) -> Iterator[Finding]:
     bad = [tile.image_error for tile in tiles if tile.image_error]
     if bad:
-        yield Finding('fault', 'image', split, f'{len(bad)} images cannot be read', 'replace them', tuple(bad))
+        yield Finding('fault', 'image', split, f'{counted(len(bad), "image")} not readable', 'replace them', tuple(bad))
     turned = [tile.pair.name for tile in tiles if tile.image and tile.image.turned]
     if turned:
-        what = f'{len(turned)} images say that they are to be shown turned (EXIF), which training does not do'
+        what = f'{counted(len(turned), "image")} to be shown turned (EXIF), which training does not do'
         yield Finding('doubt', 'turned', split, what, 'look whether the labels fit the stored pixels', tuple(turned))
     grey = [tile.pair.name for tile in tiles if tile.image and tile.image.grey]
     if grey:
-        yield Finding('note', 'grey', split, f'{len(grey)} images are grey', '', tuple(grey))
+        yield Finding('note', 'grey', split, f'{counted(len(grey), "image")} without colour', '', tuple(grey))
     modes = Counter(tile.image.mode for tile in tiles if tile.image)
     if len(modes) > 1:
         listed = ', '.join(f'{count} {mode}' for mode, count in modes.most_common())
@@ -38,15 +38,13 @@ def _images(split: str, tiles: Sequence[Tile]) -> Iterator[Finding]:
 
 
 def _labels(split: str, tiles: Sequence[Tile]) -> Iterator[Finding]:
-    by_way: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    refused: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for tile in tiles:
         if tile.label_error:
-            by_way[tile.readable_as].append(tile.label_error)
-    for formats, errors in by_way.items():
-        advice = _format_advice(split, formats[0]) if len(formats) == 1 else 'correct or replace them'
-        if len(formats) > 1:
-            advice = f'say which of label_format {" or ".join(map(repr, formats))} they are, with --label-format'
-        yield Finding('fault', 'label', split, f'{len(errors)} labels cannot be read', advice, tuple(errors))
+            refused[_cause(tile), tile.readable_as].append(f'{tile.label_error}{_values(tile)}')
+    for (cause, formats), errors in refused.items():
+        what = f'{counted(len(errors), "label")} {cause}'
+        yield Finding('fault', 'label', split, what, _label_advice(tiles, formats), tuple(errors))
     formats_used = Counter(tile.label.label_format for tile in tiles if tile.label)
     if len(formats_used) > 1:
         listed = ', '.join(f'{count} {name}' for name, count in formats_used.most_common())
@@ -57,8 +55,35 @@ def _labels(split: str, tiles: Sequence[Tile]) -> Iterator[Finding]:
     if sizes:
         advice = 'cut both to the same ground'
         yield Finding(
-            'fault', 'size', split, f'{len(sizes)} labels are of another size than their image', advice, tuple(sizes)
+            'fault',
+            'size',
+            split,
+            f'{counted(len(sizes), "label")} of another size than the image',
+            advice,
+            tuple(sizes),
         )
+
+
+def _cause(tile: Tile) -> str:
+    if tile.form is None:
+        return 'not readable'
+    return 'of another form than declared' if tile.readable_as else 'not of the declared classes'
+
+
+def _values(tile: Tile) -> str:
+    """Return what a label holds where no format reads it."""
+    return '' if tile.form is None or tile.readable_as else f' (it holds {first_of(tile.form.values)})'
+
+
+def _label_advice(tiles: Sequence[Tile], formats: Sequence[str]) -> str:
+    if len(formats) == 1 and any(tile.label for tile in tiles):
+        declared = tiles[0].pair.source.rules[0].label_format
+        return f'labels are of several forms: --label-format {declared} {formats[0]} --fix OUT writes them in one'
+    if len(formats) == 1:
+        return _format_advice(tiles[0].pair.split, formats[0])
+    if formats:
+        return f'say which of {" or ".join(formats)} they are, with --label-format'
+    return 'correct or replace them'
 
 
 def _format_advice(split: str, label_format: str) -> str:
@@ -84,7 +109,7 @@ def _masks(split: str, tiles: Sequence[Tile]) -> Iterator[Finding]:
     ]
     if not masks or tiles[0].pair.source.dataset.ignore_index != 255:
         return
-    what = f'{len(masks)} labels hold only 0 and 255, and 255 is ignored'
+    what = f'{counted(len(masks), "label")} of only 0 and 255, and 255 is ignored'
     if not any(foreground):
         advice = f'masks of 0 and 255: {_format_advice(split, "binary")}'
         yield Finding('fault', 'masks', split, f'{what}: there is no foreground at all', advice, tuple(masks))
@@ -100,7 +125,7 @@ def _nodata(split: str, tiles: Sequence[Tile]) -> Iterator[Finding]:
     empty = [tile.pair.name for tile, image in images if image.nodata == image.size[0] * image.size[1]]
     if empty:
         yield Finding(
-            'doubt', 'empty', split, f'{len(empty)} images hold no data at all', 'leave them out', tuple(empty)
+            'doubt', 'empty', split, f'{counted(len(empty), "image")} without any data', 'leave them out', tuple(empty)
         )
     classed = [
         f'{tile.pair.name} ({tile.label.nodata_classed} pixels)'
@@ -108,7 +133,9 @@ def _nodata(split: str, tiles: Sequence[Tile]) -> Iterator[Finding]:
         if tile.label and tile.label.nodata_classed > NODATA_SEEN * image.size[0] * image.size[1]
     ]
     if classed:
-        what = f'{len(classed)} labels give a class to pixels without data (black, white or transparent edges)'
+        what = (
+            f'{counted(len(classed), "label")} with a class on pixels without data (black, white or transparent edges)'
+        )
         yield Finding('doubt', 'nodata-class', split, what, 'set them to 255, which is ignored', tuple(classed))
 
 
@@ -117,12 +144,13 @@ def judge_classes(summaries: Sequence[Summary], classes: Sequence[str]) -> Itera
     for summary in summaries:
         split, total = summary.split, sum(summary.pixels)
         if not summary.labels:
-            yield Finding('note', 'no-labels', split, f'no labels, so no figures for {split}')
+            if not summary.lacking:
+                yield Finding('note', 'no-labels', split, f'no labels, so no figures for {split}')
             continue
         if summary.without_foreground:
             names = summary.without_foreground
             level: Level = 'doubt' if len(names) == summary.labels else 'note'
-            what = f'{len(names)} of {summary.labels} labels hold no foreground'
+            what = f'{len(names)} of {summary.labels} labels without foreground'
             yield Finding(level, 'no-foreground', split, what, '', names)
         for name, pixels in zip(classes, summary.pixels, strict=True):
             if not pixels:

@@ -12,6 +12,7 @@ from matplotlib.transforms import Bbox
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import Tile
 from mmseg_aux_hrnet.doctor.findings import Finding
+from mmseg_aux_hrnet.doctor.gather import relative
 from mmseg_aux_hrnet.doctor.screen import finding_text, form_lines, rows, training_summary, verdict
 from mmseg_aux_hrnet.doctor.summary import config_snippets
 from mmseg_aux_hrnet.doctor.thumbnails import picture
@@ -20,7 +21,7 @@ SIZE = (8.27, 11.69)  # inches, A4
 DPI = 150
 EXAMPLES = 6  # pictures in a row
 LEFT, ROW, LINE = 0.06, 0.0185, 0.0116  # margin, row of the table, line of text; of the page
-LINE_WIDTH = 118  # characters
+LINE_WIDTH = 138  # characters
 MOST_CLASSES = 10  # bars; the JSON file holds all
 LEVEL_COLOURS = {'plain': '#333333', 'fault': '#B2182B', 'doubt': '#A65E00', 'note': '#2166AC'}
 # Okabe and Ito's palette: apart for all common kinds of colour blindness.
@@ -61,15 +62,17 @@ def _draw_table(axes: Axes, checkup: Checkup) -> None:
 
 def _draw_shares(axes: Axes, checkup: Checkup) -> None:
     classes = checkup.classes[:MOST_CLASSES]
-    height = 0.8 / len(checkup.summaries)
-    for index, summary in enumerate(checkup.summaries):
+    labelled = [summary for summary in checkup.summaries if sum(summary.pixels)]
+    height = 0.8 / max(len(labelled), 1)
+    for index, summary in enumerate(labelled):
         shares = 100 * np.nan_to_num(summary.shares[: len(classes)])
         places = np.arange(len(classes)) + index * height
         axes.barh(places, shares, height, color=SPLIT_COLOURS[summary.split], label=summary.split)
     axes.set_yticks(np.arange(len(classes)) + 0.4 - height / 2, classes)
     axes.invert_yaxis()
     _finish(axes, title='class shares', label='% of labelled pixels')
-    axes.legend(fontsize=7, frameon=False)
+    if labelled:
+        axes.legend(fontsize=7, frameon=False)
 
 
 def _draw_foreground(axes: Axes, checkup: Checkup) -> None:
@@ -117,23 +120,27 @@ def _examples(checkup: Checkup) -> Iterator[tuple[str, Tile]]:
 
 
 def _suspects(checkup: Checkup) -> Iterator[tuple[str, Tile]]:
-    """Yield the first tiles of faults and doubts, at most two of each finding so that several kinds are seen."""
+    """Yield tiles of faults and doubts: those of the first file of each finding, then those of the second."""
     shown = set()
-    for finding in checkup.findings:
-        if finding.level == 'note':
-            continue
-        for text in finding.files[:1] if ' ~ ' in ''.join(finding.files[:1]) else finding.files[:2]:
+    for place in range(2):
+        for finding in checkup.findings:
+            text = '' if finding.level == 'note' else ''.join(finding.files[place : place + 1])
             for tile in _named(text, checkup.tiles):
                 if id(tile) not in shown:
                     shown.add(id(tile))
-                    yield finding.key, tile
+                    yield f'{finding.level}: {finding.key}', tile
 
 
 def _named(text: str, tiles: Sequence[Tile]) -> list[Tile]:
-    """Return the tiles whose files a text of a finding names."""
-    words = {*text.replace(':', ' ').split(), *text.split(), text}
-    paths = ((tile, {tile.pair.name, str(tile.pair.image), str(tile.pair.label)}) for tile in tiles)
-    return [tile for tile, names in paths if names & words or any(text.startswith(f'{name}') for name in names)][:2]
+    """Return the tiles, two at most, whose image or label a text of a finding names."""
+    found = []
+    for tile in tiles if text else ():
+        pair = tile.pair
+        words = f' {text.replace(f"{pair.split}:{pair.name}", pair.name).replace(": ", " ")} '
+        names = [pair.name, *([relative(pair.label, pair.source.root)] if pair.label else [])]
+        if any(f' {name} ' in words for name in names):
+            found.append(tile)
+    return found[:2]
 
 
 def _draw_row(figure: Figure, captioned: Sequence[tuple[str, Tile]], *, top: float, head: str) -> float:
@@ -180,6 +187,6 @@ def _write_lines(figure: Figure, lines: Sequence[tuple[str, str]], *, top: float
 
 
 def _lines(finding: Finding) -> list[tuple[str, str]]:
-    text = f'{finding.level.upper()}  {finding_text(finding)}'
-    wrapped = textwrap.wrap(text, LINE_WIDTH, subsequent_indent='        ', max_lines=3, placeholder=' ...')
+    text = f'{finding.level.upper()}  {finding_text(finding, limit=1)}'
+    wrapped = textwrap.wrap(text, LINE_WIDTH, subsequent_indent='        ', max_lines=2, placeholder=' ...')
     return [(line, finding.level) for line in wrapped]

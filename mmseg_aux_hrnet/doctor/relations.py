@@ -7,7 +7,7 @@ import numpy as np
 from mmseg_aux_hrnet.doctor.channel_order import DOUBTFUL, exchange_scores
 from mmseg_aux_hrnet.doctor.duplicates import exact_groups, near_pairs
 from mmseg_aux_hrnet.doctor.examine import ImageFacts, Tile
-from mmseg_aux_hrnet.doctor.findings import Finding
+from mmseg_aux_hrnet.doctor.findings import Finding, counted
 
 Read = list[tuple[Tile, ImageFacts]]
 
@@ -37,12 +37,14 @@ def _exact(read: Read) -> Iterator[Finding]:
             contradicting.append(names)
     if across:
         advice = 'keep each in one split: figures on seen images are too good; --fix OUT does'
-        yield Finding('fault', 'leak', '', f'{len(across)} images are in several splits', advice, tuple(across))
+        yield Finding('fault', 'leak', '', f'{counted(len(across), "image")} in several splits', advice, tuple(across))
     if contradicting:
-        what = f'{len(contradicting)} images are there several times with different labels'
+        what = f'{counted(len(contradicting), "image")} several times with different labels'
         yield Finding('doubt', 'contradiction', '', what, 'keep the right label', tuple(contradicting))
     if within:
-        yield Finding('note', 'twice', '', f'{len(within)} images are several times in one split', '', tuple(within))
+        yield Finding(
+            'note', 'twice', '', f'{counted(len(within), "image")} several times in one split', '', tuple(within)
+        )
 
 
 def _near(read: Read) -> Iterator[Finding]:
@@ -61,13 +63,18 @@ def _near(read: Read) -> Iterator[Finding]:
             'doubt',
             'near-leak',
             '',
-            f'{len(across)} pairs of images in two splits look the same',
+            f'{counted(len(across), "pair")} of images in two splits showing the same',
             advice,
             tuple(across),
         )
     if within:
         yield Finding(
-            'note', 'near-twice', '', f'{len(within)} pairs of images in one split look the same', '', tuple(within)
+            'note',
+            'near-twice',
+            '',
+            f'{counted(len(within), "pair")} of images in one split showing the same',
+            '',
+            tuple(within),
         )
 
 
@@ -90,5 +97,5 @@ def _channel_order(read: Read) -> Iterator[Finding]:
         scores = exchange_scores(figures, reference, same=split == base)
         names = [tile.pair.name for (tile, _), score in zip(colours[split], scores, strict=True) if score > DOUBTFUL]
         if names:
-            what = f'{len(names)} images look as if red and blue were exchanged, beside those of {base}'
+            what = f'{counted(len(names), "image")} as if red and blue were exchanged, beside those of {base}'
             yield Finding('doubt', 'channel-order', split, what, 'look at them', tuple(names))

@@ -21,7 +21,8 @@ STYLES = {'fault': 'bold red', 'doubt': 'bold yellow', 'note': 'bold cyan'}
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on the error output while work is done; yield what is to be called with tiles done and all tiles."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -30,7 +31,7 @@ def show(checkup: Checkup, console: Console) -> None:
     """Print the table of the splits, the findings and the lines for a config."""
     console.print(_table(checkup))
     for line in form_lines(checkup):
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print()
     for finding in checkup.findings:
         head = Text(f'{finding.level.upper():5} ', style=STYLES[finding.level])
@@ -47,10 +48,10 @@ def training_summary(checkup: Checkup) -> Summary | None:
     return next((summary for summary in checkup.summaries if summary.split in ('train', 'all')), None)
 
 
-def finding_text(finding: Finding) -> str:
-    """Return a finding without its level: where, what, the first files, what to do."""
+def finding_text(finding: Finding, *, limit: int = 3) -> str:
+    """Return a finding without its level: where, what, the first ``limit`` files, what to do."""
     where = f'{finding.split}: ' if finding.split else ''
-    files = f': {first_of(finding.files)}' if finding.files else ''
+    files = f': {first_of(finding.files, limit=limit)}' if finding.files else ''
     advice = f' -> {finding.advice}' if finding.advice else ''
     return f'{where}{finding.what}{files}{advice}'
 

@@ -112,7 +112,7 @@ def folder_sources(root: Path, *, kind: str, label_formats: Sequence[str] = ()) 
     splits = [split for split in SPLITS if split in divided or split in lists] or [UNDIVIDED]
     sources = []
     for split in splits:
-        below = f'/{split}' if split in divided else ''
+        below = f'/{split}' if divided else ''
         prefix = {'img_path': f'{layout.images}{below}', 'seg_map_path': f'{layout.labels}{below}'}
         listed = split in lists
         ann_file = lists.get(split, f'{layout.lists}/{split}.{layout.form}')

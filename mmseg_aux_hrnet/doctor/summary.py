@@ -24,6 +24,7 @@ class Summary(NamedTuple):
         split: its name.
         images: number of images.
         labels: number of labels that can be read.
+        lacking: number of images whose label is missing or cannot be read.
         sizes: number of images of each (height, width), the most frequent first.
         forms: number of label files of each kind, such as ``palette``.
         values: number of label files that hold each value or colour.
@@ -40,6 +41,7 @@ class Summary(NamedTuple):
     split: str
     images: int
     labels: int
+    lacking: int
     sizes: dict[tuple[int, int], int]
     forms: dict[str, int]
     values: dict[str, int]
@@ -72,6 +74,7 @@ def summarise(split: str, tiles: Sequence[Tile], *, num_classes: int) -> Summary
         split=split,
         images=len(tiles),
         labels=len(labels),
+        lacking=sum(tile.pair.labelled and tile.label is None for tile in tiles),
         sizes=dict(Counter(image.size for image in images).most_common()),
         forms=dict(Counter(form.kind for form in forms).most_common()),
         values=dict(sorted(Counter(value for form in forms for value in form.values).items())),

@@ -6,6 +6,7 @@ from mmseg_aux_hrnet.evaluation.prediction_writer import PredictionWriter
 from mmseg_aux_hrnet.evaluation.rates import ClassRates, OverallRates, class_rates, overall_rates, rates_by_key
 from mmseg_aux_hrnet.evaluation.table import render, rich_table
 from mmseg_aux_hrnet.evaluation.threshold_metric import ThresholdMetric
+from mmseg_aux_hrnet.evaluation.tile_keeper import TileKeeper
 
 __all__ = (
     'ClassRates',
@@ -13,6 +14,7 @@ __all__ = (
     'OverallRates',
     'PredictionWriter',
     'ThresholdMetric',
+    'TileKeeper',
     'class_rates',
     'confusion_counts',
     'overall_rates',

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.config import Config
+from mmseg.models.utils import Upsample
 
-from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, ExportError, ResourceError
+from mmseg_aux_hrnet.errors import ConfigError, ExportError, ResourceError
 from mmseg_aux_hrnet.export import onnx_file, pt2_file
-from mmseg_aux_hrnet.export.graph import CLASSES, PROBABILITIES, ExportGraph, Form, trace
+from mmseg_aux_hrnet.export.graph import CLASSES, PROBABILITIES, ExportGraph, Form, brief, trace
 from mmseg_aux_hrnet.export.metadata import Tiling, metadata, tiling
+from mmseg_aux_hrnet.export.onnx_file import Run
 from mmseg_aux_hrnet.export.provenance import report_metrics
 from mmseg_aux_hrnet.export.source import Source, load_source
 from mmseg_aux_hrnet.export.verify import Agreement, verify
@@ -152,9 +154,8 @@ def write_verified(
     """
     try:
         with whole_file(out, content) as part:
-            run = onnx_file.load(part) if out.suffix == ONNX else pt2_file.load(part, form=form)
             return verify(
-                run,
+                loaded(part, onnx=out.suffix == ONNX, form=form),
                 model=source.model,
                 form=form,
                 threshold=source.threshold,
@@ -162,15 +163,30 @@ def write_verified(
             )
     except OSError as error:
         raise ResourceError(
-            f'{out} could not be written ({error.strerror}); nothing is left of it: make room'
+            f'{out} could not be written ({error.strerror}); nothing is left of it: make room there'
         ) from error
-    except AuxHRNetError as error:
-        hint = (
-            ''
-            if form.fixed_size
-            else (
-                "; mmseg's own HRNet does so at sizes that are no multiples of 32: train with HRNetV2, or export "
-                'with --fixed-size and such a --tile-size'
-            )
+    except ExportError as error:
+        raise ExportError(f'{out} was not written: {error}{_advice(source, form)}') from error
+
+
+def loaded(path: Path, *, onnx: bool, form: Form) -> Run:
+    """Return a function that runs an exported file.
+
+    Raises:
+        ExportError: its runtime does not take it.
+    """
+    try:
+        return onnx_file.load(path) if onnx else pt2_file.load(path, form=form)
+    except Exception as error:  # whatever a runtime raises
+        raise ExportError(f'the file cannot be loaded: {brief(error)}') from error
+
+
+def _advice(source: Source, form: Form) -> str:
+    if form.fixed_size is not None:
+        return ''
+    if any(isinstance(module, Upsample) for module in source.model.modules()):
+        return (
+            '; parts of this network enlarge by a fixed factor, as the HRNet of mmseg does: use HRNetV2 with '
+            "fuse_upsampling='official', or --fixed-size with a --tile-size that is a multiple of 32"
         )
-        raise ExportError(f'{out} was not written: {error}{hint}') from error
+    return '; --fixed-size with --tile-size PIXELS exports it for one size'

@@ -64,8 +64,8 @@ def metadata(
         'bands': ['red', 'green', 'blue'],
         'input': _input(form),
         'outputs': _outputs(source, form),
-        'mean': source.model.data_preprocessor.mean.flatten().tolist(),
-        'std': source.model.data_preprocessor.std.flatten().tolist(),
+        'mean': _rounded(source.model.data_preprocessor.mean),
+        'std': _rounded(source.model.data_preprocessor.std),
         'gsd': tiles.gsd,
         'threshold': None
         if source.threshold is None
@@ -102,6 +102,10 @@ def deepness_keys(source: Source, *, tiles: Tiling) -> dict[str, Any]:
         'seg_small_segment': 0,
     }
     return keys if tiles.gsd is None else {**keys, 'resolution': round(100 * tiles.gsd, 6)}
+
+
+def _rounded(values: torch.Tensor) -> list[float]:
+    return [round(value, 4) for value in values.flatten().tolist()]  # float32 has no more digits of 0..255
 
 
 def _input(form: Form) -> dict[str, Any]:

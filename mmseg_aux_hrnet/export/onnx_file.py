@@ -98,7 +98,7 @@ def load(path: Path) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors; it warns of every constant that it folds
+    options.log_severity_level = 4  # what is wrong comes as an exception
     session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=['CPUExecutionProvider'])
     names = [output.name for output in session.get_outputs()]
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
+from mmseg.models import SegDataPreProcessor
 from mmseg.registry import DATASETS, MODELS
-from torch import nn
 
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
 from mmseg_aux_hrnet.export.decision import Threshold, requested_threshold, stored_threshold, threshold_of_head
 from mmseg_aux_hrnet.export.provenance import best_score, config_sha256, file_sha256
 from mmseg_aux_hrnet.weights import load_model_weights, read_checkpoint
@@ -75,7 +74,7 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
     for part in ('auxiliary_head', 'distillation'):  # they take part in training only
         if getattr(model, part, None) is not None:
             setattr(model, part, None)
-    model.test_cfg = ConfigDict(mode='whole')
+    model.test_cfg = ConfigDict({**(model.test_cfg or {}), 'mode': 'whole'})
     return Source(
         model=model,
         class_names=names,
@@ -94,27 +93,40 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
 
 def _build(config: Config) -> Any:
     init_default_scope(config.get('default_scope') or 'mmseg')
-    model = MODELS.build(config.model)
+    try:
+        model = MODELS.build(config.model)
+    except AuxHRNetError:
+        raise
+    except Exception as error:  # a registered class can fail in any way
+        raise ConfigError(f'the model of this config cannot be built: {one_line(error)}') from error
     if not hasattr(model, 'encode_decode') or not hasattr(model, 'decode_head'):
         raise ConfigError(f'{type(model).__name__} of this config is no EncoderDecoder: only those can be exported')
-    preprocessor = model.data_preprocessor
-    channels = len(getattr(preprocessor, 'mean', torch.empty(0)))
-    if channels != 3:
-        raise ConfigError(
-            f'data_preprocessor of this config normalises {channels} bands: an export needs mean and std of red, '
-            'green and blue'
-        )
-    if (preprocessor.test_cfg or {}).get('size') is not None:
-        raise ConfigError(
-            'data_preprocessor.test_cfg of this config pads to one size: export it without, with --fixed-size'
-        )
+    _check_preprocessor(model.data_preprocessor)
     return revert_sync_batchnorm(model).eval()
 
 
+def _check_preprocessor(preprocessor: Any) -> None:
+    if not isinstance(preprocessor, SegDataPreProcessor):
+        raise ConfigError(
+            f'data_preprocessor of this config is a {type(preprocessor).__name__}: only the normalisation of '
+            'SegDataPreProcessor can be exported'
+        )
+    bands = len(getattr(preprocessor, 'mean', ()))
+    if bands != 3:
+        raise ConfigError(
+            f'data_preprocessor of this config normalises {bands} band(s): an export needs mean and std of red, green '
+            'and blue'
+        )
+    if (preprocessor.test_cfg or {}).get('size') is not None:
+        raise ConfigError(
+            'data_preprocessor.test_cfg of this config pads to one size, which the file cannot: take it out with '
+            '--cfg-options model.data_preprocessor.test_cfg=None, and give --fixed-size'
+        )
+
+
 def _class_count(model: Any) -> int:
-    head: Any = model.decode_head
-    head = head[-1] if isinstance(head, nn.ModuleList) else head
-    return 2 if head.out_channels == 1 else int(head.out_channels)
+    channels = int(model.out_channels)
+    return 2 if channels == 1 else channels
 
 
 def _dataset_meta(config: Config, meta: dict[str, Any]) -> dict[str, Any]:

@@ -19,10 +19,8 @@ def closing_line(exported: Exported) -> str:
             f'probabilities cover a range of {agreement.span:.2g} (images of {compared})'
         )
     if agreement.differing is not None:
-        lines.append(
-            f'class maps differ in {agreement.differing} of {agreement.pixels} pixels, where the difference to the '
-            f'next class is below {agreement.allowed:.1e} (images of {compared})'
-        )
+        differing = f'differ in {agreement.differing}, undecided ones,' if agreement.differing else 'are equal in all'
+        lines.append(f'class maps {differing} of {agreement.pixels} pixels (images of {compared})')
     if source.threshold is not None:
         name = source.class_names[source.threshold.class_index]
         lines.append(f'threshold: {name} from a probability of {source.threshold.value:g}')

@@ -179,11 +179,11 @@ def _largest_difference(got: NDArray[Any], wanted: Probabilities, *, batch: Batc
 
 def _margin(probabilities: Probabilities, threshold: Threshold | None) -> NDArray[np.float32]:
     """Return how far each pixel is from another class, (N, H, W)."""
-    if threshold is not None:
-        margin: NDArray[np.float32] = np.abs(probabilities[:, threshold.class_index] - np.float32(threshold.value))
-    else:
+    if threshold is None:
         ordered = np.sort(probabilities, axis=1)
-        margin = ordered[:, -1] - ordered[:, -2]
+        margin: NDArray[np.float32] = ordered[:, -1] - ordered[:, -2]
+    else:
+        margin = np.abs(probabilities[:, threshold.class_index] - np.float32(threshold.value))
     return margin
 
 

@@ -26,7 +26,8 @@ INTERVAL_METHOD = (
 )
 RULES = (
     'All rates are taken from the pixel counts of all images together; none is a mean over images.',
-    'Rates are percent, 0 to 100; kappa and MCC are -1 to 1. An undefined number is null here and empty in CSV files.',
+    'Rates are percent, 0 to 100; kappa and MCC are -1 to 1. An undefined number is null in metrics.json, and empty in '
+    'CSV files.',
     'Precision is undefined for a class that is never predicted, recall for one without reference pixels.',
     'IoU and F1 (the same as Dice) are 0 for a class that is there but never predicted, and undefined for an absent '
     'class: one with neither reference nor predicted pixels.',

@@ -40,8 +40,8 @@ def draw_threshold_curves(path: str | Path, sweep: Mapping[str, Any]) -> None:
     """
     figure = Figure(figsize=(11, 4.6), layout='constrained')
     left, right = figure.subplots(1, 2)
-    _draw_figures(left, sweep)
-    _draw_precision_recall(right, sweep)
+    draw_over_threshold(left, sweep)
+    draw_precision_recall(right, sweep)
     figure.suptitle(f'{sweep["class"]} where its probability is at least the threshold', parse_math=False)
     _save(figure, path)
 
@@ -53,9 +53,14 @@ def draw_reliability(path: str | Path, sweep: Mapping[str, Any]) -> None:
         path: the file to write.
         sweep: as in :func:`draw_sweep`.
     """
-    bins = sweep['reliability']
     figure = Figure(figsize=(5.6, 7), layout='constrained')
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    draw_calibration(*figure.subplots(2, 1, sharex=True, height_ratios=(3, 1)), sweep=sweep)
+    _save(figure, path)
+
+
+def draw_calibration(top: Axes, bottom: Axes, *, sweep: Mapping[str, Any]) -> None:
+    """Draw the observed share of the class over its mean probability, and the pixels of every bin below."""
+    bins = sweep['reliability']
     filled = [part for part in bins if part['pixels']]
     top.plot([0, 1], [0, 1], color='#999999', linestyle=':', label='calibrated')
     points = [part['confidence'] for part in filled], [part['observed'] for part in filled]
@@ -71,7 +76,6 @@ def draw_reliability(path: str | Path, sweep: Mapping[str, Any]) -> None:
     bottom.set_xlabel(f'probability of {sweep["class"]}', parse_math=False)
     for axes in (top, bottom):
         axes.grid(alpha=0.3)
-    _save(figure, path)
 
 
 def _save(figure: Figure, path: str | Path) -> None:
@@ -80,7 +84,8 @@ def _save(figure: Figure, path: str | Path) -> None:
     os.replace(part, path)
 
 
-def _draw_figures(axes: Axes, sweep: Mapping[str, Any]) -> None:
+def draw_over_threshold(axes: Axes, sweep: Mapping[str, Any]) -> None:
+    """Draw the figures over the threshold, the best IoU marked."""
     for key, (name, colour, style) in CURVES.items():
         values = _numbers(sweep[key]) * (100 if key == 'kappa' else 1)
         axes.plot(sweep['thresholds'], values, color=colour, linestyle=style, label=name, linewidth=1.4)
@@ -94,7 +99,8 @@ def _draw_figures(axes: Axes, sweep: Mapping[str, Any]) -> None:
     axes.legend(loc='lower center', edgecolor='none', framealpha=1, ncols=3)
 
 
-def _draw_precision_recall(axes: Axes, sweep: Mapping[str, Any]) -> None:
+def draw_precision_recall(axes: Axes, sweep: Mapping[str, Any]) -> None:
+    """Draw precision over recall, threshold 0.5 and the one of the best IoU marked."""
     recall, precision = _numbers(sweep['recall']), _numbers(sweep['precision'])
     axes.plot(recall, precision, color=INK, linewidth=1.4)
     half = len(recall) // 2

@@ -35,6 +35,14 @@ def test_named_runs(four):
     }
 
 
+def test_runs_without_a_config_go_by_their_folder(tmp_path, four):
+    counts = image_counts(8, quality=0.8, seed=1, runs_seed=9)
+    metrics = metrics_of(counts)
+    metrics['run']['config'] = None
+    write_report(tmp_path / 'others', metrics)
+    assert names(read_groups([four[0], str(tmp_path / 'others')])) == {'plain': ['r0'], 'others': ['others']}
+
+
 def test_counts_of_a_method_are_stacked(four):
     group = read_groups(four)[0]
     assert group.counts.shape == (2, 8, 2, 2)

@@ -17,7 +17,7 @@ def test_report_is_read_in_the_order_of_the_names(tmp_path):
     assert np.array_equal(run.counts[2], counts[10])
     assert run.counts.dtype == np.int64
     assert (run.config, run.threshold, run.classes, run.class_of_interest) == (
-        'aux.py',
+        'configs/aux.py',
         0.4,
         ('background', 'green'),
         'green',
@@ -26,13 +26,13 @@ def test_report_is_read_in_the_order_of_the_names(tmp_path):
 
 def test_report_of_predictions_without_a_checkpoint(tmp_path):
     metrics = metrics_of(image_counts(3, quality=0.8, seed=1))
-    del metrics['run']['checkpoint'], metrics['run']['checkpoint_sha256']
+    metrics['run'] |= {'config': None, 'checkpoint': None, 'checkpoint_sha256': None}
     run = read_run(write_report(tmp_path / 'r', metrics))
-    assert (run.checkpoint, run.checkpoint_sha256) == ('', '')
+    assert (run.config, run.checkpoint, run.checkpoint_sha256) == ('', '', '')
 
 
 def test_folder_without_a_report(tmp_path):
-    with pytest.raises(DataError, match='holds no metrics.json, so it is no report: tools/test.py'):
+    with pytest.raises(DataError, match='holds no metrics.json, so it is no report: tools/test.py and'):
         read_run(tmp_path)
     with pytest.raises(DataError, match='gone is no folder'):
         read_run(tmp_path / 'gone')
