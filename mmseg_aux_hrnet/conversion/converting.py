@@ -177,7 +177,7 @@ def to_official_form(held: Held, *, allowed: Exceptions) -> Conversion:
     weights = widened(from_official(held.weights) if held.kind == 'official' else held.weights)
     arch = _arch(held, {key.removeprefix(BACKBONE): value for key, value in weights.items()})
     kept = without(weights, AUXILIARY) if allowed.drop_auxiliary else weights
-    rows = kept[ROWS].shape[0] if ROWS in kept and kept[ROWS].dim() else 0
+    rows = kept[ROWS].shape[0] if ROWS in kept and kept[ROWS].dim() else 1
     expected = {BACKBONE + key: value for key, value in backbone_weights(arch).items()}
     expected |= {f'decode_head.{key}': value for key, value in head_weights(arch, rows=rows).items()}
     whole = with_counters(kept, expected)
