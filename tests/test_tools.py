@@ -22,16 +22,7 @@ from mmseg_aux_hrnet.weights import read_checkpoint
 pytestmark = pytest.mark.stack
 REPO = Path(__file__).resolve().parents[1]
 CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
-TOOLS = (
-    'tools/train.py',
-    'tools/test.py',
-    'tools/complexity.py',
-    'tools/convert_checkpoint.py',
-    'tools/publish_checkpoint.py',
-    'tools/make_demo_data.py',
-    'tools/dist_run.py',
-    'split.py',
-)
+TOOLS = (*sorted(path.relative_to(REPO).as_posix() for path in (REPO / 'tools').glob('*.py')), 'split.py')
 SMALL = [
     'train_cfg.max_iters=20',
     'train_cfg.val_interval=10',
@@ -94,9 +85,10 @@ def trained(tmp_path_factory):
 def test_training_leaves_checkpoints_a_curve_and_a_table(trained):
     _, work_dir, output = trained
     names = {path.name for path in work_dir.iterdir()}
-    assert {'iter_10.pth', 'iter_20.pth', 'training_curve.png', 'last_checkpoint'} <= names
+    assert {'iter_10.pth', 'iter_20.pth', 'training_curve.png', 'validation_samples.png', 'last_checkpoint'} <= names
     assert any(name.startswith('best_IoU.green_iter_') for name in names)
     assert '| green *' in output
+    assert 'the best checkpoint is chosen by IoU.green, greater is better' in output
     assert 'IoU.green' in output
 
 
