@@ -19,6 +19,7 @@ from mmseg_aux_hrnet.conversion.official import BACKBONE, from_official, to_offi
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS
 from mmseg_aux_hrnet.run_config import dataset_meta
+from mmseg_aux_hrnet.threshold import stored_threshold
 from mmseg_aux_hrnet.version import __version__
 from mmseg_aux_hrnet.weights.fitting import without
 
@@ -147,6 +148,11 @@ def to_mmseg(held: Held, *, config: Config, allowed: Exceptions) -> Conversion:
         return Conversion(title, whole, {}, taken, faults, notes)
     classes, whose = _classes(held, config=config, model=model, allowed=allowed)
     meta = {**_origin(held, allowed.named()), 'dataset_meta': classes.meta(), 'cfg': config.pretty_text}
+    threshold = stored_threshold(held.meta, source=held.source)
+    if threshold is not None and threshold.class_name in classes.names and not allowed.reset_classifier:
+        meta['threshold'] = {'class': threshold.class_name, 'value': threshold.value}
+    elif threshold is not None:
+        notes['left out'].append(f'threshold of {threshold.class_name}')
     return Conversion(title, whole, meta, taken, faults, notes, f'{", ".join(classes.names)} ({whose})')
 
 

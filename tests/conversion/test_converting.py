@@ -161,12 +161,13 @@ def test_auxiliary_heads_need_a_word_in_both_directions(tmp_path, official, caps
     assert len(read_checkpoint(tmp_path / 'there.pth')) == 435
 
 
-def older(tmp_path, names=('background', 'green')):
+def older(tmp_path, names=('background', 'green'), **more):
     """Write a checkpoint as MMSegmentation 0.x leaves it."""
     torch.manual_seed(0)
     model = init_model(str(AUX), device='cpu')
     palette = np.array([[0, 0, 0], [128, 0, 0]])
     meta = {'CLASSES': list(names), 'PALETTE': palette, 'mmseg_version': '0.18.0', 'config': 'model = 1', 'iter': 80000}
+    meta |= more
     content = {'meta': meta, 'state_dict': model.state_dict(), 'optimizer': {'state': {}, 'param_groups': []}}
     torch.save(content, tmp_path / 'older.pth')
     return tmp_path / 'older.pth', model.state_dict()
@@ -190,6 +191,17 @@ def test_other_class_names_need_a_choice(tmp_path, capsys, choice, names):
     assert 'the file names rest, trees' in refused(capsys, path, tmp_path / 'new.pth', '--config', AUX)
     assert convert(path, tmp_path / 'new.pth', '--config', AUX, '--classes', choice) == 0
     assert read_checkpoint(tmp_path / 'new.pth')['meta']['dataset_meta']['classes'] == names
+
+
+@pytest.mark.parametrize(
+    ('options', 'kept'),
+    [([], True), (['--classes', 'file'], True), (['--classes', 'config'], True), (['--reset-classifier'], False)],
+)
+def test_a_stored_threshold_stays_with_its_class(tmp_path, capsys, options, kept):
+    path, _ = older(tmp_path, threshold={'class': 'green', 'value': 0.42})
+    assert convert(path, tmp_path / 'new.pth', '--config', AUX, *options) == 0
+    assert ('threshold' in read_checkpoint(tmp_path / 'new.pth')['meta']) == kept
+    assert ('threshold of green' in capsys.readouterr().out) != kept
 
 
 def test_safetensors_there_and_back(tmp_path, city):
