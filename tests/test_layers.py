@@ -14,7 +14,7 @@ TABLE = {
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
     'comparison': ('errors evaluation report whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
-    'conversion': ('errors models run_config version weights', 'mmengine mmseg numpy torch'),
+    'conversion': ('errors models run_config threshold version weights', 'mmengine mmseg numpy torch'),
     'datasets': ('errors portable_paths registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
     'doctor': (
