@@ -58,6 +58,11 @@ def check_dataset() -> int:
     return _run('tools/check_dataset.py')
 
 
+def migrate_config() -> int:
+    """Run tools/migrate_config.py."""
+    return _run('tools/migrate_config.py')
+
+
 def demo_data() -> int:
     """Run tools/make_demo_data.py."""
     return _run('tools/make_demo_data.py')

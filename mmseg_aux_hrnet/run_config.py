@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.foreign_config import adapt
 from mmseg_aux_hrnet.shipped import config as shipped_config
 
 SCALE_RANGE = (0.05, 20.0)
@@ -39,6 +41,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
     if 'model' not in config or 'train_dataloader' not in config:
         raise ConfigError(f'config {path} has no model or no data: give a leaf, one of configs/hrnet/*.py')
+    adapt(config)
     for loader in DATALOADERS:
         if config.get(loader) is not None and config[loader].get('num_workers', 0) == 0:
             config[loader].persistent_workers = False  # torch refuses to keep workers that are not there
@@ -151,6 +154,19 @@ def set_teacher(config: Config, source: str | None) -> None:
     if not Path(source).exists():
         raise ConfigError(f'--teacher {source} does not exist: give the checkpoint or the work dir of the teacher')
     config.model.teacher_checkpoint = source
+
+
+def check_precision(config: Config) -> None:
+    """Raise where training in half precision has no device for it; mmengine would end in a traceback.
+
+    Raises:
+        ConfigError: says what to change.
+    """
+    if config.optim_wrapper.type == 'AmpOptimWrapper' and get_device() in ('cpu', 'mps'):
+        raise ConfigError(
+            'AmpOptimWrapper trains in half precision, which needs a GPU: on this device, set optim_wrapper.type of '
+            'the config to OptimWrapper and remove its loss_scale'
+        )
 
 
 def set_resume(config: Config, checkpoint: Path) -> None:

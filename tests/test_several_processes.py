@@ -91,7 +91,7 @@ def test_two_processes_leave_one_set_of_files_and_lines(trained):
     assert (work_dir / 'training_curve.png').is_file()
     assert (work_dir / 'validation_samples.png').is_file()
     assert result.stdout.count('Saving checkpoint at 6 iterations') == 1
-    assert result.stdout.count('checkpoints, log, training_curve.png and validation_samples.png:') == 1
+    assert result.stdout.count('checkpoints, log, training_curve.png, validation_samples.png:') == 1
     assert errors(result.stderr) == []
 
 

@@ -50,6 +50,7 @@ def train(args: argparse.Namespace) -> str:
     run_config.set_early_stop(config, args.early_stop)
     if args.tensorboard:
         run_config.set_tensorboard(config)
+    run_config.check_precision(config)
     runner = Runner.from_cfg(config)
     if checkpoint is not None:
         check_resumable(runner.model, checkpoint)
@@ -60,7 +61,8 @@ def train(args: argparse.Namespace) -> str:
     if args.resume is not None and checkpoint is None:
         print(f'nothing to resume in {work_dir}: starting afresh')
     engine.train(runner)
-    return f'checkpoints, log, training_curve.png and validation_samples.png: {work_dir}'
+    pictures = (name for name in ('training_curve.png', 'validation_samples.png') if (work_dir / name).is_file())
+    return f'{", ".join(("checkpoints", "log", *pictures))}: {work_dir}'
 
 
 def main(argv: list[str] | None = None) -> int:

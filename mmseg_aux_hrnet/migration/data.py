@@ -5,6 +5,7 @@ from typing import Any
 from mmseg_aux_hrnet.migration.data_set import migrate_data_set
 from mmseg_aux_hrnet.migration.pipelines import Pipeline, migrate_training
 from mmseg_aux_hrnet.migration.report import Report, Section
+from mmseg_aux_hrnet.migration.transforms import Step
 
 FOLDERS = ('img_dir', 'ann_dir', 'split')
 
@@ -16,6 +17,7 @@ class DataPart:
         old: a data set of 0.x, or a list of them.
         place: its name in the old config.
         training: whether it trains, else it tests.
+        seen: pipelines of 1.x by their text; equal ones become one object, which a config file writes once.
         report: gets the notes.
 
     Attributes:
@@ -26,8 +28,9 @@ class DataPart:
         ConfigError: see :func:`~mmseg_aux_hrnet.migration.data_set.migrate_data_set`.
     """
 
-    def __init__(self, old: Any, *, place: str, training: bool, report: Report) -> None:
+    def __init__(self, old: Any, *, place: str, training: bool, seen: dict[str, list[Step]], report: Report) -> None:
         self.training = training
+        self.seen = seen
         self.report = report
         self.pipelines: list[Pipeline] = []
         self.dataset = self._migrated(old, place=place)
@@ -64,8 +67,13 @@ class DataPart:
         pipeline = section.take('pipeline')
         if pipeline is None:
             return {}
-        self.pipelines.append(migrate_training(pipeline, place=f'{section.place}.pipeline', report=self.report))
-        return {'pipeline': self.pipelines[-1].steps}
+        new = migrate_training(pipeline, place=f'{section.place}.pipeline', report=self.report)
+        return {'pipeline': self._noted(new)}
+
+    def _noted(self, pipeline: Pipeline) -> list[Step]:
+        steps = self.seen.setdefault(repr(pipeline.steps), pipeline.steps)
+        self.pipelines.append(pipeline._replace(steps=steps))
+        return steps
 
     def _of_folders(self, section: Section) -> dict[str, Any]:
         """Return the data set of one folder, or where folders or lists are several, of all of them."""
@@ -78,6 +86,5 @@ class DataPart:
             dataset, pipeline = migrate_data_set(
                 {**shared, **own}, place=section.place, training=self.training, report=self.report
             )
-            self.pipelines.append(pipeline)
-            parts.append(dataset)
+            parts.append({**dataset, 'pipeline': self._noted(pipeline)})
         return parts[0] if count == 1 else {'type': 'ConcatDataset', 'datasets': parts}

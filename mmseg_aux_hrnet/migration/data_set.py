@@ -9,10 +9,11 @@ from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.migration.pipelines import Pipeline, migrate_testing, migrate_training
 from mmseg_aux_hrnet.migration.registered import find, foreign_arguments
 from mmseg_aux_hrnet.migration.report import Report, Section, shown
-from mmseg_aux_hrnet.migration.transforms import LABELS, backend_args
+from mmseg_aux_hrnet.migration.transforms import LABELS, backend_args, migrate_step
 from mmseg_aux_hrnet.portable_paths import portable
 
 PLAIN = 'BaseSegDataset'
+ENDINGS = {'img_suffix': '.jpg', 'seg_map_suffix': '.png'}  # of PLAIN
 
 
 def migrate_data_set(
@@ -33,11 +34,15 @@ def migrate_data_set(
     new = _of_classes(section)
     new |= _places(section)
     section.take('test_mode')
-    section.take_given('gt_seg_map_loader_cfg')
     old_steps = section.take('pipeline') or []
-    pipeline = _pipeline(old_steps, new, place=f'{place}.pipeline', training=training, report=report)
-    reduces = any(step.get('reduce_zero_label') for step in old_steps)
-    if section.take('reduce_zero_label') or reduces:
+    load_labels = {**LABELS, **(section.take('gt_seg_map_loader_cfg') or {})}  # which 0.x measured by
+    if training:
+        pipeline = migrate_training(old_steps, place=f'{place}.pipeline', report=report)
+    else:
+        has_labels = 'seg_map_path' in new['data_prefix'] or 'label_format' in new
+        labels = migrate_step(load_labels, place=place, report=report) if has_labels else None
+        pipeline = migrate_testing(old_steps, place=f'{place}.pipeline', labels=labels, report=report)
+    if section.take('reduce_zero_label') or any(step.get('reduce_zero_label') for step in (*old_steps, load_labels)):
         new['reduce_zero_label'] = True
     extra = section.rest()
     for key in foreign_arguments(_class(new['type']), extra):
@@ -67,7 +72,8 @@ def _of_classes(section: Section) -> dict[str, Any]:
             section.report.chose(f'{section.place}.label_format', "'index': 0.x took values of label files as they are")
             return {'type': name, **_given(metainfo), 'label_format': 'index'}
         metainfo = {**cls.METAINFO, **metainfo}
-        section.report.chose(section.place, f'{PLAIN}, as 0.x without a list: {name} reads one, which split.py writes')
+        why = f'as 0.x without a list: {name} reads one, which split.py writes'
+        section.report.chose(section.place, f'{PLAIN}, {why}{_endings(section)}')
     elif cls is not None:
         return {'type': name, **_given(metainfo)}
     elif 'classes' not in metainfo:
@@ -76,8 +82,15 @@ def _of_classes(section: Section) -> dict[str, Any]:
             "classes=('background', ...) and palette=[[0, 0, 0], ...] to it, or import the class by custom_imports"
         )
     elif name != 'CustomDataset':
-        section.report.chose(section.place, f'{PLAIN} with its classes: {name} is not registered in 1.x')
+        why = f'{name} is not registered in 1.x'
+        section.report.chose(section.place, f'{PLAIN} with its classes, {why}{_endings(section)}')
     return {'type': PLAIN, **_given(metainfo)}
+
+
+def _endings(section: Section) -> str:
+    """Return what to say of the endings of file names, which a class of 0.x may have had of its own."""
+    unsaid = [f'{key} {end}' for key, end in ENDINGS.items() if not section.has(key)]
+    return f'; not in the config and so taken: {" and ".join(unsaid)}' if unsaid else ''
 
 
 def _given(metainfo: dict[str, Any]) -> dict[str, Any]:
@@ -96,10 +109,3 @@ def _places(section: Section) -> dict[str, Any]:
         new['ann_file'] = portable(split)
     new |= section.take_given('img_suffix', 'seg_map_suffix', 'ignore_index')
     return {**new, **backend_args(section.take('file_client_args'))}
-
-
-def _pipeline(old: list[Any], dataset: dict[str, Any], *, place: str, training: bool, report: Report) -> Pipeline:
-    if training:
-        return migrate_training(old, place=place, report=report)
-    has_labels = 'seg_map_path' in dataset['data_prefix'] or 'label_format' in dataset
-    return migrate_testing(old, place=place, labels=dict(LABELS) if has_labels else None, report=report)

@@ -7,7 +7,7 @@ from mmseg_aux_hrnet.migration.data import DataPart
 from mmseg_aux_hrnet.migration.preprocessor import migrate_preprocessor
 from mmseg_aux_hrnet.migration.report import Report, Section
 from mmseg_aux_hrnet.migration.schedule import Length
-from mmseg_aux_hrnet.migration.transforms import PACK
+from mmseg_aux_hrnet.migration.transforms import PACK, Step
 
 PARTS = ('train', 'val', 'test')
 SETTINGS = {'samples_per_gpu': 'batch_size', 'workers_per_gpu': 'num_workers'}
@@ -44,8 +44,9 @@ class Data:
 def _parts(section: Section, *, report: Report) -> dict[str, DataPart]:
     """Return the parts by name; validation stands in for tests, and tests for validation."""
     given = {name: section.take(name) for name in PARTS}
+    seen: dict[str, list[Step]] = {}
     parts = {
-        name: DataPart(old, place=f'data.{name}', training=name == 'train', report=report)
+        name: DataPart(old, place=f'data.{name}', training=name == 'train', seen=seen, report=report)
         for name, old in given.items()
         if old is not None
     }

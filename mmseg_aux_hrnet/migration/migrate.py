@@ -12,6 +12,8 @@ from mmseg_aux_hrnet.migration.schedule import migrate_length, migrate_schedule
 
 # What configs build other values from; those are where they were used.
 HELPERS = ('dataset_type', 'img_norm_cfg', 'train_pipeline', 'val_pipeline', 'test_pipeline', 'norm_cfg')
+# What mmengine's runner reads though no config of 0.x says it.
+RUNNER_SETTINGS = ('auto_scale_lr', 'compile', 'data_preprocessor', 'experiment_name', 'launcher', 'model_wrapper_cfg')
 MODEL_SETTINGS = ('train_cfg', 'test_cfg')  # beside the model in early versions of 0.x
 
 
@@ -51,7 +53,7 @@ def _variables(top: Section, *, taken: dict[str, Any]) -> dict[str, Any]:
         top.take(key)
     kept = {}
     for key, value in top.rest().items():
-        if key in taken:
+        if key in (*taken, *RUNNER_SETTINGS):
             top.report.dropped(key, f'{shown(value)}: it means something else in 1.x')
         else:
             top.report.kept(key, shown(value))
