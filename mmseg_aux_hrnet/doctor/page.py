@@ -11,7 +11,7 @@ from matplotlib.transforms import Bbox
 
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import Tile
-from mmseg_aux_hrnet.doctor.findings import Finding
+from mmseg_aux_hrnet.doctor.findings import Finding, printable
 from mmseg_aux_hrnet.doctor.gather import relative
 from mmseg_aux_hrnet.doctor.screen import finding_text, form_lines, rows, training_summary, verdict
 from mmseg_aux_hrnet.doctor.summary import config_snippets
@@ -32,7 +32,9 @@ CHANNEL_COLOURS = ('#D55E00', '#009E73', '#0072B2')
 def draw_page(checkup: Checkup, *, title: str) -> bytes:
     """Return the page as a PNG file."""
     figure = Figure(figsize=SIZE, dpi=DPI)
-    figure.text(LEFT, 0.965, f'Data set check: {title}', fontsize=13, weight='bold', va='top', parse_math=False)
+    figure.text(
+        LEFT, 0.965, f'Data set check: {printable(title)}', fontsize=13, weight='bold', va='top', parse_math=False
+    )
     figure.text(LEFT, 0.943, verdict(checkup), fontsize=9, va='top')
     bottom = 0.92 - ROW * (len(checkup.summaries) + 1)
     _draw_table(figure.add_axes((LEFT, bottom, 0.88, 0.925 - bottom)), checkup)
