@@ -279,7 +279,7 @@ def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None
         given = config.test_evaluator
         evaluators += given if isinstance(given, (list, tuple)) else [given]
     if out is not None:
-        evaluators.append({'type': 'PredictionWriter', 'output_dir': out})
+        evaluators.append(ConfigDict(type='PredictionWriter', output_dir=out))
     config.test_evaluator = evaluators
 
 
@@ -309,7 +309,7 @@ def add_sweep(config: Config) -> None:
     if not keeps_probabilities(config):
         raise ConfigError(f'--sweep with {config.model.type}: only ProbabilityTTAModel keeps the mean probabilities')
     if not any(str(evaluator.type).endswith('ThresholdMetric') for evaluator in config.test_evaluator):
-        config.test_evaluator.append({'type': 'ThresholdMetric'})
+        config.test_evaluator.append(ConfigDict(type='ThresholdMetric'))
 
 
 def count_for_report(config: Config, *, tolerance: float) -> None:
@@ -320,7 +320,7 @@ def count_for_report(config: Config, *, tolerance: float) -> None:
             evaluator.boundary_tolerance = tolerance
             return
     # The prefix keeps its keys apart from those of the config's metric.
-    config.test_evaluator.append({'type': 'ConfusionMetric', 'boundary_tolerance': tolerance, 'prefix': 'report'})
+    config.test_evaluator.append(ConfigDict(type='ConfusionMetric', boundary_tolerance=tolerance, prefix='report'))
 
 
 def add_pictures(config: Config, folder: str) -> None:

@@ -41,7 +41,10 @@ TABLE = {
     'probability': ('errors', 'torch'),
     'quiet': ('', ''),
     'registry': ('', 'mmengine mmseg'),
-    'report': ('errors evaluation version visualization whole_files', 'numpy rich'),
+    'report': (
+        'datasets errors evaluation version visualization whole_files',
+        'PIL jinja2 markupsafe matplotlib numpy rich',
+    ),
     'run_config': ('errors foreign_config shipped', 'mmengine mmseg'),
     'sampling': ('datasets errors evaluation', 'numpy rich'),
     'shipped': ('errors', ''),
