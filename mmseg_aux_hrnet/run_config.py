@@ -4,14 +4,17 @@ import argparse
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.foreign_config import adapt
 from mmseg_aux_hrnet.shipped import config as shipped_config
 
 SCALE_RANGE = (0.05, 20.0)
@@ -38,6 +41,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
     if 'model' not in config or 'train_dataloader' not in config:
         raise ConfigError(f'config {path} has no model or no data: give a leaf, one of configs/hrnet/*.py')
+    adapt(config)
     for loader in DATALOADERS:
         if config.get(loader) is not None and config[loader].get('num_workers', 0) == 0:
             config[loader].persistent_workers = False  # torch refuses to keep workers that are not there
@@ -83,17 +87,17 @@ def set_data_root(config: Config, data_root: str | None) -> None:
         return
     for loader in DATALOADERS:
         if config.get(loader) is not None:
-            for dataset in _datasets(config[loader].dataset):
+            for dataset in datasets_of(config[loader].dataset):
                 dataset.data_root = data_root
 
 
-def _datasets(dataset: Any) -> Iterator[Any]:
+def datasets_of(dataset: Any) -> Iterator[Any]:
     """Yield the data sets that read files, through wrappers such as ``ConcatDataset``."""
     if 'datasets' in dataset:
         for part in dataset.datasets:
-            yield from _datasets(part)
+            yield from datasets_of(part)
     elif 'dataset' in dataset:
-        yield from _datasets(dataset.dataset)
+        yield from datasets_of(dataset.dataset)
     else:
         yield dataset
 
@@ -106,7 +110,7 @@ def check_data_root(config: Config, loaders: Sequence[str] = DATALOADERS) -> Non
     """
     for loader in loaders:
         if config.get(loader) is not None:
-            for dataset in _datasets(config[loader].dataset):
+            for dataset in datasets_of(config[loader].dataset):
                 _check_places(dataset)
 
 
@@ -150,6 +154,19 @@ def set_teacher(config: Config, source: str | None) -> None:
     if not Path(source).exists():
         raise ConfigError(f'--teacher {source} does not exist: give the checkpoint or the work dir of the teacher')
     config.model.teacher_checkpoint = source
+
+
+def check_precision(config: Config) -> None:
+    """Raise where training in half precision has no device for it; mmengine would end in a traceback.
+
+    Raises:
+        ConfigError: says what to change.
+    """
+    if config.optim_wrapper.type == 'AmpOptimWrapper' and get_device() in ('cpu', 'mps'):
+        raise ConfigError(
+            'AmpOptimWrapper trains in half precision, which needs a GPU: on this device, set optim_wrapper.type of '
+            'the config to OptimWrapper and remove its loss_scale'
+        )
 
 
 def set_resume(config: Config, checkpoint: Path) -> None:
@@ -198,6 +215,20 @@ def set_early_stop(config: Config, patience: int | None) -> None:
     config.custom_hooks = [*config.get('custom_hooks', []), {**hook, 'strict': True}]
 
 
+def set_tensorboard(config: Config) -> None:
+    """Write the figures of training and validation for TensorBoard too, into ``vis_data`` of the work dir.
+
+    Raises:
+        ConfigError: the package tensorboard is not installed.
+    """
+    if find_spec('tensorboard') is None:
+        raise ConfigError('--tensorboard needs the extra tensorboard: pip install "mmseg-aux-hrnet[tensorboard]"')
+    visualizer = config.setdefault('visualizer', ConfigDict(type='Visualizer', vis_backends=[]))
+    backends = list(visualizer.get('vis_backends') or [])
+    if not any(backend.type.endswith('TensorboardVisBackend') for backend in backends):
+        visualizer.vis_backends = [*backends, ConfigDict(type='TensorboardVisBackend')]
+
+
 def build_test_dataset(config: Config) -> Any:
     """Return the test data set, which tells whether there are labels and which errors there will be.
 
@@ -206,6 +237,39 @@ def build_test_dataset(config: Config) -> Any:
     """
     init_default_scope(config.get('default_scope') or 'mmseg')
     return DATASETS.build(config.test_dataloader.dataset)
+
+
+def describe_test_dataset(config: Config) -> dict[str, Any]:
+    """Return the metainfo of the test data set and its ``label_format``, without looking for its files.
+
+    Raises:
+        ConfigError: the data set cannot be set up without its files, or renumbers its classes.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    described = next(datasets_of(config.test_dataloader.dataset))
+    try:
+        dataset = DATASETS.build({**described, 'data_root': None, 'pipeline': [], 'lazy_init': True})
+    except (AssertionError, OSError) as error:
+        raise ConfigError(f'{described.type} needs its files to say what its classes are: give --classes') from error
+    if dataset.label_map is not None or dataset.reduce_zero_label:
+        raise ConfigError(f'{described.type} renumbers the classes of its labels while loading: give --classes')
+    return {**dataset.metainfo, 'label_format': getattr(dataset, 'label_format', 'index')}
+
+
+def dataset_meta(config: Config) -> dict[str, Any]:
+    """Return what the training data set says of its classes, ``classes`` and ``palette`` among it; may be empty.
+
+    Raises:
+        ConfigError: there is no such type of data set.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    if config.train_dataloader is None:
+        return {}
+    settings = next(datasets_of(config.train_dataloader.dataset))
+    kind = DATASETS.get(settings.type)
+    if kind is None:
+        raise ConfigError(f'data set type {settings.type} is not registered: add its module to custom_imports')
+    return {**getattr(kind, 'METAINFO', {}), **(settings.get('metainfo') or {})}
 
 
 def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None:
@@ -217,6 +281,46 @@ def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None
     if out is not None:
         evaluators.append({'type': 'PredictionWriter', 'output_dir': out})
     config.test_evaluator = evaluators
+
+
+def set_split(config: Config, split: str) -> None:
+    """Test on the images of ``split``, test or val.
+
+    Raises:
+        ConfigError: the config has no validation images.
+    """
+    if split == 'val':
+        if config.get('val_dataloader') is None:
+            raise ConfigError('--split val: this config has no val_dataloader; set one, or test on the test images')
+        config.test_dataloader = config.val_dataloader
+
+
+def keeps_probabilities(config: Config) -> bool:
+    """Return whether the samples that the model predicts carry what a threshold can be on."""
+    return 'module' not in config.model or str(config.model.type).endswith('ProbabilityTTAModel')
+
+
+def add_sweep(config: Config) -> None:
+    """Measure every threshold on the probability of one of two classes too.
+
+    Raises:
+        ConfigError: predictions are averaged in a way that keeps no probabilities.
+    """
+    if not keeps_probabilities(config):
+        raise ConfigError(f'--sweep with {config.model.type}: only ProbabilityTTAModel keeps the mean probabilities')
+    if not any(str(evaluator.type).endswith('ThresholdMetric') for evaluator in config.test_evaluator):
+        config.test_evaluator.append({'type': 'ThresholdMetric'})
+
+
+def count_for_report(config: Config, *, tolerance: float) -> None:
+    """Keep tiles, and count contours too, ``tolerance`` in pixels, by the config's ConfusionMetric where it has one."""
+    config.test_evaluator.append(ConfigDict(type='TileKeeper'))
+    for evaluator in config.test_evaluator:
+        if getattr(evaluator.type, '__name__', evaluator.type).split('.')[-1] == 'ConfusionMetric':
+            evaluator.boundary_tolerance = tolerance
+            return
+    # The prefix keeps its keys apart from those of the config's metric.
+    config.test_evaluator.append({'type': 'ConfusionMetric', 'boundary_tolerance': tolerance, 'prefix': 'report'})
 
 
 def add_pictures(config: Config, folder: str) -> None:
@@ -245,7 +349,7 @@ def set_test_time_augmentation(config: Config, *, scales: Sequence[float], flip:
 
     A scale multiplies the size that the test pipeline resizes to, or the image's own size where it does not resize.
     """
-    for dataset in _datasets(config.test_dataloader.dataset):
+    for dataset in datasets_of(config.test_dataloader.dataset):
         dataset.pipeline = _augmented(dataset.pipeline, scales=scales, flip=flip)
     config.model = ConfigDict(config.get('tta_model') or {'type': 'ProbabilityTTAModel'}, module=config.model)
 

@@ -1,6 +1,7 @@
-"""Writes files that are whole or not there: beside under another name, then renamed."""
+"""Writes files and folders that are whole or not there: beside under another name, then renamed."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,3 +40,32 @@ def whole_file(path: str | Path, content: bytes) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes ``path`` when the block ends, and vanishes when it raises.
+
+    A folder that is at ``path`` by then is replaced as a whole: whoever calls checks before that it may be.
+
+    Raises:
+        OSError: it cannot be made or renamed; ``path`` is as before.
+    """
+    target = Path(path).resolve()  # behind a link, so that the link stays one
+    part, old = (target.with_name(f'.{target.name}.{os.getpid()}{suffix}') for suffix in (PART, '.old'))
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if target.exists():
+            os.replace(target, old)
+        try:
+            os.replace(part, target)
+        except OSError:
+            if old.exists():
+                os.replace(old, target)
+            raise
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

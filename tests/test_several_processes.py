@@ -89,8 +89,9 @@ def test_two_processes_leave_one_set_of_files_and_lines(trained):
     _, work_dir, result = trained
     assert sorted(path.name for path in work_dir.glob('*.pth')) == ['best_IoU.green_iter_6.pth', 'iter_6.pth']
     assert (work_dir / 'training_curve.png').is_file()
+    assert (work_dir / 'validation_samples.png').is_file()
     assert result.stdout.count('Saving checkpoint at 6 iterations') == 1
-    assert result.stdout.count('checkpoints, log and training_curve.png:') == 1
+    assert result.stdout.count('checkpoints, log, training_curve.png, validation_samples.png:') == 1
     assert errors(result.stderr) == []
 
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from tests_support import write_green_root
+from tool_support import run_here
 
 from mmseg_aux_hrnet.models import HRNetV2
 from mmseg_aux_hrnet.weights import read_checkpoint
@@ -21,15 +22,7 @@ from mmseg_aux_hrnet.weights import read_checkpoint
 pytestmark = pytest.mark.stack
 REPO = Path(__file__).resolve().parents[1]
 CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
-TOOLS = (
-    'tools/train.py',
-    'tools/test.py',
-    'tools/complexity.py',
-    'tools/make_demo_data.py',
-    'tools/dist_run.py',
-    'tools/export.py',
-    'split.py',
-)
+TOOLS = (*sorted(path.relative_to(REPO).as_posix() for path in (REPO / 'tools').glob('*.py')), 'split.py')
 SMALL = [
     'train_cfg.max_iters=20',
     'train_cfg.val_interval=10',
@@ -92,9 +85,10 @@ def trained(tmp_path_factory):
 def test_training_leaves_checkpoints_a_curve_and_a_table(trained):
     _, work_dir, output = trained
     names = {path.name for path in work_dir.iterdir()}
-    assert {'iter_10.pth', 'iter_20.pth', 'training_curve.png', 'last_checkpoint'} <= names
+    assert {'iter_10.pth', 'iter_20.pth', 'training_curve.png', 'validation_samples.png', 'last_checkpoint'} <= names
     assert any(name.startswith('best_IoU.green_iter_') for name in names)
     assert '| green *' in output
+    assert 'the best checkpoint is chosen by IoU.green, greater is better' in output
     assert 'IoU.green' in output
 
 
@@ -160,6 +154,20 @@ def test_testing_prints_the_table_and_writes_maps_and_pictures(tested):
     label_map = Image.open(out / 'maps' / 'test_0.png')
     assert (label_map.mode, label_map.size, label_map.getpalette()[:6]) == ('P', (96, 64), [0, 0, 0, 128, 0, 0])
     assert sorted(p.name for p in (out / 'pictures').iterdir()) == ['test_0.png', 'test_1.png']
+
+
+@pytest.mark.parametrize('form', ['published', 'safetensors'])
+def test_published_and_converted_checkpoints_measure_the_same(trained, tested, tmp_path, form):
+    root, work_dir, _ = trained
+    if form == 'published':
+        assert run_here('publish_checkpoint', work_dir, tmp_path) == 0
+        (path,) = tmp_path.glob('*.pth')
+    else:
+        path = tmp_path / 'best.safetensors'
+        assert run_here('convert_checkpoint', work_dir, path, '--config', CONFIG) == 0
+    result = run('tools/test.py', CONFIG, path, '--data-root', root, '--work-dir', tmp_path / 'w')
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.stdout.strip().splitlines()[-1] == tested[1].strip().splitlines()[-1].split('  ')[0]
 
 
 @pytest.mark.parametrize(

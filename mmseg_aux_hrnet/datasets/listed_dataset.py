@@ -9,6 +9,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, label_rule
 from mmseg_aux_hrnet.datasets.tiles import refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
+from mmseg_aux_hrnet.portable_paths import portable
 from mmseg_aux_hrnet.splits import IMAGE_SUFFIXES, LABEL_SUFFIXES, SplitEntry, index_by_stem, read_split
 
 LISTED_FAULTS = 3
@@ -26,12 +27,16 @@ class ListedDataset(BaseSegDataset):
     ``LoadLabel``, so that the data set's label rule holds in every config and mmseg's inference functions, which look
     for the stock names, keep working.
 
+    The paths may be written with the separators of Windows, on any system.
+
     Args:
         ann_file: the split list, relative to ``data_root``.
         data_root: folder of the data set.
         data_prefix: folders of a ``.txt`` list relative to ``data_root``: ``img_path``, and ``seg_map_path`` where
             there are labels.
         label_format: how label files are decoded, see :class:`~mmseg_aux_hrnet.datasets.label_rules.LabelRule`.
+        img_suffix: what follows the stem of a ``.txt`` list in the name of an image; where None, any known ending.
+        seg_map_suffix: the same for labels, such as ``_label.png``.
         pipeline: transforms, as in mmseg.
         **kwargs: as in mmseg's ``BaseSegDataset``, without ``reduce_zero_label``.
 
@@ -49,18 +54,22 @@ class ListedDataset(BaseSegDataset):
         label_format: LabelFormat,
         data_root: str | None = None,
         data_prefix: dict[str, str | None] | None = None,
+        img_suffix: str | None = None,
+        seg_map_suffix: str | None = None,
         pipeline: Sequence[Any] = (),
         **kwargs: Any,
     ) -> None:
         if kwargs.get('reduce_zero_label'):
             raise ConfigError('reduce_zero_label would ignore class 0: leave it out, class 0 is the background here')
+        data_root = None if data_root is None else portable(data_root)
         if data_root is not None and not Path(data_root).is_dir():
             raise DataError(f'data root {data_root} is no folder: set it with --data-root DIR, see data/README.md')
         self.label_format = label_format
+        self._suffixes = {'img_path': img_suffix, 'seg_map_path': seg_map_suffix}
         # An empty prefix says that there is none; mmseg would join it to the data root.
-        prefix = {name: folder for name, folder in (data_prefix or {}).items() if folder}
+        prefix = {name: portable(folder) for name, folder in (data_prefix or {}).items() if folder}
         super().__init__(
-            ann_file=ann_file,
+            ann_file=portable(ann_file),
             data_root=data_root,
             data_prefix=prefix,
             pipeline=strict_pipeline(pipeline),
@@ -113,16 +122,22 @@ class ListedDataset(BaseSegDataset):
 
     def _stem_paths(self, entries: list[SplitEntry]) -> list[tuple[str, str | None]]:
         """Find files by stem below the prefix folders."""
-        images = self._find(entries, self.data_prefix.get('img_path'), IMAGE_SUFFIXES)
+        images = self._find(entries, 'img_path', IMAGE_SUFFIXES)
         if not self.data_prefix.get('seg_map_path'):
             return [(image, None) for image in images]
-        labels = self._find(entries, self.data_prefix['seg_map_path'], LABEL_SUFFIXES)
+        labels = self._find(entries, 'seg_map_path', LABEL_SUFFIXES)
         return list(zip(images, labels, strict=True))
 
-    def _find(self, entries: list[SplitEntry], folder: str | None, suffixes: tuple[str, ...]) -> list[str]:
-        root = Path(folder or self.data_root or '')
+    def _find(self, entries: list[SplitEntry], prefix: str, suffixes: tuple[str, ...]) -> list[str]:
+        root = Path(self.data_prefix.get(prefix) or self.data_root or '')
         if not root.is_dir():
             raise DataError(f'{root} is no folder: {self.ann_file} looks there for its files; check --data-root')
+        suffix = self._suffixes[prefix]
+        if suffix is not None:
+            names = [f'{entry.image}{suffix}' for entry in entries]
+            missing = [f'line {e.line}: {n}' for e, n in zip(entries, names, strict=True) if not (root / n).is_file()]
+            self._raise_faults(missing, f'missing files in {root}:')
+            return [str(root / name) for name in names]
         index = index_by_stem(root, suffixes)
         missing = [f'line {e.line}: {e.image}{_hint(e.image)}' for e in entries if e.image not in index]
         self._raise_faults(missing, f'no {"/".join(s[1:] for s in suffixes)} in {root} for')

@@ -12,7 +12,7 @@ from mmseg_aux_hrnet.errors import ExportError
 from mmseg_aux_hrnet.export.decision import Threshold
 from mmseg_aux_hrnet.export.graph import CLASSES, PROBABILITIES, Form, brief
 from mmseg_aux_hrnet.export.onnx_file import Run
-from mmseg_aux_hrnet.models.segmentors.probability_tta import class_probabilities
+from mmseg_aux_hrnet.probability import class_probabilities
 
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2
 LEAST_SPAN = 0.01

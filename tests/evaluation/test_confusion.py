@@ -14,7 +14,8 @@ from sklearn.metrics import (
 )
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
-from mmseg_aux_hrnet.evaluation.confusion import class_rates, confusion_counts, overall_rates
+from mmseg_aux_hrnet.evaluation.confusion import confusion_counts
+from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
 
 
 def u8(rows):

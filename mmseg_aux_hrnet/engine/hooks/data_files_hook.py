@@ -41,6 +41,8 @@ def check_files(dataset: Any) -> None:
     Raises:
         DataError: see :class:`DataFilesHook`.
     """
+    while hasattr(dataset, 'dataset'):
+        dataset = dataset.dataset  # what repeats or mixes the images of a data set has no other files
     samples = (dataset.get_data_info(index) for index in range(len(dataset)))
     paths = [sample[key] for sample in samples for key in FILE_KEYS if key in sample]
     missing = [path for path in paths if not Path(path).is_file()]

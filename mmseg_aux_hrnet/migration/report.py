@@ -1,0 +1,112 @@
+"""What a migration has to tell: what it chose instead, what it left out, and what it kept without a reader."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal['chosen', 'dropped', 'kept']
+TITLES: dict[Kind, str] = {
+    'chosen': 'Chosen instead',
+    'dropped': 'Not carried over',
+    'kept': 'Kept as it is, though nothing in 1.x reads it',
+}
+LONGEST_VALUE = 60  # characters of a value in a note
+
+
+class Note(NamedTuple):
+    """One line of the report: where in the old config, and what about it."""
+
+    kind: Kind
+    place: str
+    text: str
+
+
+class Report:
+    """Notes in the order in which they were made, each once."""
+
+    def __init__(self) -> None:
+        self.notes: list[Note] = []
+
+    def _add(self, kind: Kind, place: str, text: str) -> None:
+        note = Note(kind, place, text)
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def chose(self, place: str, text: str) -> None:
+        """Note that the new config does something else than the old one said."""
+        self._add('chosen', place, text)
+
+    def dropped(self, place: str, text: str) -> None:
+        """Note that a setting has no part in the new config."""
+        self._add('dropped', place, text)
+
+    def kept(self, place: str, text: str) -> None:
+        """Note that a setting went over unread."""
+        self._add('kept', place, text)
+
+    def lines(self) -> list[str]:
+        """Return the notes under their titles, one line for each text."""
+        lines = []
+        for kind, title in TITLES.items():
+            places: dict[str, list[str]] = {}
+            for note in self.notes:
+                if note.kind == kind:
+                    places.setdefault(note.text, []).append(note.place)
+            lines += [f'{title}:'] if places else []
+            lines += [f'- {", ".join(of_text)}: {text}' for text, of_text in places.items()]
+        return lines
+
+
+class Section:
+    """A part of an old config, from which settings are taken one by one, so that none is lost in silence.
+
+    Args:
+        settings: the part; it is not changed.
+        place: its name in the old config.
+        report: gets a note of what nobody took.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], *, place: str, report: Report) -> None:
+        self._left = dict(settings)
+        self.place = place
+        self.report = report
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._left
+
+    def has(self, key: str) -> bool:
+        """Tell whether a setting is there and neither None nor empty."""
+        return bool(self._left.get(key))
+
+    def take(self, key: str, default: Any = None) -> Any:
+        """Return a setting that the caller sees to."""
+        return self._left.pop(key, default)
+
+    def take_given(self, *keys: str) -> dict[str, Any]:
+        """Return those of ``keys`` that are set and not None, under their old names."""
+        taken = {key: self.take(key) for key in keys}
+        return {key: value for key, value in taken.items() if value is not None}
+
+    def drop(self, *keys: str, why: str) -> None:
+        """Leave settings out, with a note where they are set."""
+        for key in keys:
+            if key in self._left:
+                self.report.dropped(self.where(key), f'{shown(self._left.pop(key))}: {why}')
+
+    def rest(self) -> dict[str, Any]:
+        """Return all that is left; it goes over under its old names."""
+        rest, self._left = self._left, {}
+        return rest
+
+    def close(self) -> None:
+        """Note what is left as not carried over."""
+        self.drop(*list(self._left), why='unknown here')
+
+    def where(self, key: str) -> str:
+        """Return the full name of a setting."""
+        return f'{self.place}.{key}' if self.place else key
+
+
+def shown(value: Any) -> str:
+    """Return a value for a note, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f'{text[:LONGEST_VALUE]}…'

@@ -1,0 +1,37 @@
+"""Turn a config of MMSegmentation 0.x into one of 1.x: python tools/migrate_config.py OLD.py NEW.py."""
+
+import argparse
+import sys
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(description='Turn a config of MMSegmentation 0.x into one of 1.x that builds.')
+    line.add_argument('old', help='the config of 0.x; its _base_ files are read too. It is run, as every config is')
+    line.add_argument('new', help='the file to write, .py')
+    line.add_argument('--overwrite', action='store_true', help='write NEW even if it exists')
+    return line
+
+
+def migrate(args: argparse.Namespace) -> str:
+    """Migrate as the command line says, print the notes and return the closing line."""
+    from mmseg_aux_hrnet.migration import migrate_file
+
+    report = migrate_file(args.old, args.new, overwrite=args.overwrite)
+    print('\n'.join(report.lines()))
+    return f'{args.new}: builds; train it with: python tools/train.py {args.new}'
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(migrate, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
