@@ -137,8 +137,9 @@ def _dataset_meta(config: Config, meta: dict[str, Any]) -> dict[str, Any]:
     if meta.get('CLASSES'):  # mmseg 0.x
         return {'classes': meta['CLASSES'], 'palette': meta.get('PALETTE')}
     dataset = (config.get('test_dataloader') or config.train_dataloader).dataset
-    own = getattr(DATASETS.get(dataset.type), 'METAINFO', {})
-    return {**own, **dataset.get('metainfo', {})}
+    kind = dataset.get('type')
+    own = getattr(DATASETS.get(kind) if isinstance(kind, str) else kind, 'METAINFO', {})
+    return {**own, **(dataset.get('metainfo') or {})}
 
 
 def _class_names(dataset_meta: dict[str, Any], *, count: int) -> tuple[str, ...]:

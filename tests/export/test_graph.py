@@ -112,10 +112,18 @@ def test_a_traced_graph_takes_every_batch_and_size(source):
         assert torch.equal(program(image)[0], graph(image)[0])
 
 
+class BakedSize(torch.nn.Module):
+    """Takes the size as a number, as a loop over windows does."""
+
+    def forward(self, image):
+        return image[:, :, : int(image.shape[2]), : int(image.shape[3])]
+
+
 def test_a_network_that_fixes_the_size_is_refused(source):
     model = source().model
-    model.backbone.conv = torch.nn.Sequential(
-        torch.nn.Flatten(2), torch.nn.Unflatten(2, (96, 160)), model.backbone.conv
-    )
+    model.backbone.conv = torch.nn.Sequential(BakedSize(), model.backbone.conv)
     with pytest.raises(ExportError, match='cannot be exported: .*--fixed-size'):
         trace(ExportGraph(model, threshold=None, form=FREE, fuse=False))
+    form = FREE._replace(fixed_size=(64, 64))
+    program = trace(ExportGraph(model, threshold=None, form=form, fuse=False)).module()
+    assert program(torch.zeros(3, 3, 64, 64, dtype=torch.uint8))[1].shape == (3, 64, 64)
