@@ -147,7 +147,19 @@ def to_mmseg(held: Held, *, config: Config, allowed: Exceptions) -> Conversion:
         return Conversion(title, whole, {}, taken, faults, notes)
     classes, whose = _classes(held, config=config, model=model, allowed=allowed)
     meta = {**_origin(held, allowed.named()), 'dataset_meta': classes.meta(), 'cfg': config.pretty_text}
+    if (
+        'threshold' in held.meta
+    ):  # it is on what one channel tells: another classifier or other names have no use for it
+        if not allowed.reset_classifier and classes.names == _own_classes(held):
+            meta['threshold'] = plain(held.meta['threshold'])
+        else:
+            notes['left out'].append('meta.threshold')
     return Conversion(title, whole, meta, taken, faults, notes, f'{", ".join(classes.names)} ({whose})')
+
+
+def _own_classes(held: Held) -> tuple[str, ...]:
+    theirs = classes_in(held.meta.get('dataset_meta') or held.meta)
+    return () if theirs is None else theirs.names
 
 
 def _classes(held: Held, *, config: Config, model: Any, allowed: Exceptions) -> tuple[Classes, str]:

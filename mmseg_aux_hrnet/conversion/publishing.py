@@ -25,6 +25,7 @@ KEPT = (
     'experiment_name',
     'time',
     'cfg',
+    'threshold',
     'mmengine_version',
     'mmseg_version',
     'mmseg_aux_hrnet_version',
