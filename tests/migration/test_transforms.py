@@ -18,9 +18,7 @@ def step(**settings):
         ),
         (
             dict(img_scale=[(8, 4), [16, 8], (32, 16)], multiscale_mode='value', keep_ratio=False),
-            dict(
-                type='RandomChoiceResize', scales=[(8, 4), (16, 8), (32, 16)], resize_type='Resize', keep_ratio=False
-            ),
+            dict(type='RandomChoiceResize', scales=[(8, 4), (16, 8), (32, 16)], resize_type='Resize', keep_ratio=False),
         ),
         (
             dict(img_scale=[(8, 4), (16, 8)], multiscale_mode='range'),
