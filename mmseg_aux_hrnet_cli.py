@@ -28,6 +28,21 @@ def test() -> int:
     return _run('tools/test.py')
 
 
+def evaluate() -> int:
+    """Run tools/evaluate.py."""
+    return _run('tools/evaluate.py')
+
+
+def convert_checkpoint() -> int:
+    """Run tools/convert_checkpoint.py."""
+    return _run('tools/convert_checkpoint.py')
+
+
+def publish_checkpoint() -> int:
+    """Run tools/publish_checkpoint.py."""
+    return _run('tools/publish_checkpoint.py')
+
+
 def split() -> int:
     """Run split.py."""
     return _run('split.py')
@@ -38,6 +53,11 @@ def complexity() -> int:
     return _run('tools/complexity.py')
 
 
+def check_dataset() -> int:
+    """Run tools/check_dataset.py."""
+    return _run('tools/check_dataset.py')
+
+
 def migrate_config() -> int:
     """Run tools/migrate_config.py."""
     return _run('tools/migrate_config.py')
@@ -46,3 +66,28 @@ def migrate_config() -> int:
 def demo_data() -> int:
     """Run tools/make_demo_data.py."""
     return _run('tools/make_demo_data.py')
+
+
+def compare() -> int:
+    """Run tools/compare.py."""
+    return _run('tools/compare.py')
+
+
+def draw_sample() -> int:
+    """Run tools/draw_sample.py."""
+    return _run('tools/draw_sample.py')
+
+
+def estimate_area() -> int:
+    """Run tools/estimate_area.py."""
+    return _run('tools/estimate_area.py')
+
+
+def set_threshold() -> int:
+    """Run tools/set_threshold.py."""
+    return _run('tools/set_threshold.py')
+
+
+def export() -> int:
+    """Run tools/export.py."""
+    return _run('tools/export.py')

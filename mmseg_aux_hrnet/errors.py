@@ -36,6 +36,10 @@ class CheckpointError(AuxHRNetError, RuntimeError):
     """A checkpoint cannot be loaded safely and completely."""
 
 
+class ExportError(AuxHRNetError, RuntimeError):
+    """A model cannot be exported, or the exported file would not give its results."""
+
+
 class LaunchError(AuxHRNetError, RuntimeError):
     """Several processes cannot start together."""
 

@@ -4,6 +4,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -86,17 +87,17 @@ def set_data_root(config: Config, data_root: str | None) -> None:
         return
     for loader in DATALOADERS:
         if config.get(loader) is not None:
-            for dataset in _datasets(config[loader].dataset):
+            for dataset in datasets_of(config[loader].dataset):
                 dataset.data_root = data_root
 
 
-def _datasets(dataset: Any) -> Iterator[Any]:
+def datasets_of(dataset: Any) -> Iterator[Any]:
     """Yield the data sets that read files, through wrappers such as ``ConcatDataset``."""
     if 'datasets' in dataset:
         for part in dataset.datasets:
-            yield from _datasets(part)
+            yield from datasets_of(part)
     elif 'dataset' in dataset:
-        yield from _datasets(dataset.dataset)
+        yield from datasets_of(dataset.dataset)
     else:
         yield dataset
 
@@ -109,7 +110,7 @@ def check_data_root(config: Config, loaders: Sequence[str] = DATALOADERS) -> Non
     """
     for loader in loaders:
         if config.get(loader) is not None:
-            for dataset in _datasets(config[loader].dataset):
+            for dataset in datasets_of(config[loader].dataset):
                 _check_places(dataset)
 
 
@@ -214,6 +215,20 @@ def set_early_stop(config: Config, patience: int | None) -> None:
     config.custom_hooks = [*config.get('custom_hooks', []), {**hook, 'strict': True}]
 
 
+def set_tensorboard(config: Config) -> None:
+    """Write the figures of training and validation for TensorBoard too, into ``vis_data`` of the work dir.
+
+    Raises:
+        ConfigError: the package tensorboard is not installed.
+    """
+    if find_spec('tensorboard') is None:
+        raise ConfigError('--tensorboard needs the extra tensorboard: pip install "mmseg-aux-hrnet[tensorboard]"')
+    visualizer = config.setdefault('visualizer', ConfigDict(type='Visualizer', vis_backends=[]))
+    backends = list(visualizer.get('vis_backends') or [])
+    if not any(backend.type.endswith('TensorboardVisBackend') for backend in backends):
+        visualizer.vis_backends = [*backends, ConfigDict(type='TensorboardVisBackend')]
+
+
 def build_test_dataset(config: Config) -> Any:
     """Return the test data set, which tells whether there are labels and which errors there will be.
 
@@ -224,6 +239,40 @@ def build_test_dataset(config: Config) -> Any:
     return DATASETS.build(config.test_dataloader.dataset)
 
 
+def describe_test_dataset(config: Config) -> dict[str, Any]:
+    """Return the metainfo of the test data set and its ``label_format``, without looking for its files.
+
+    Raises:
+        ConfigError: the data set cannot be set up without its files, or renumbers its classes.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    described = next(datasets_of(config.test_dataloader.dataset))
+    try:
+        dataset = DATASETS.build({**described, 'data_root': None, 'pipeline': [], 'lazy_init': True})
+    except (AssertionError, OSError) as error:
+        raise ConfigError(f'{described.type} needs its files to say what its classes are: give --classes') from error
+    if dataset.label_map is not None or dataset.reduce_zero_label:
+        raise ConfigError(f'{described.type} renumbers the classes of its labels while loading: give --classes')
+    return {**dataset.metainfo, 'label_format': getattr(dataset, 'label_format', 'index')}
+
+
+def dataset_meta(config: Config) -> dict[str, Any]:
+    """Return what the training data set says of its classes, ``classes`` and ``palette`` among it; may be empty.
+
+    Raises:
+        ConfigError: there is no such type of data set.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    settings = (config.train_dataloader or {}).get('dataset')
+    settings = next(datasets_of(settings)) if settings else {}
+    if 'type' not in settings:
+        return {}
+    kind = DATASETS.get(settings['type'])
+    if kind is None:
+        raise ConfigError(f'data set type {settings["type"]} is not registered: add its module to custom_imports')
+    return {**getattr(kind, 'METAINFO', {}), **(settings.get('metainfo') or {})}
+
+
 def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None:
     """Measure where there are labels; write predictions to ``out`` where asked for, always where there are none."""
     evaluators: list[Any] = []
@@ -231,8 +280,48 @@ def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None
         given = config.test_evaluator
         evaluators += given if isinstance(given, (list, tuple)) else [given]
     if out is not None:
-        evaluators.append({'type': 'PredictionWriter', 'output_dir': out})
+        evaluators.append(ConfigDict(type='PredictionWriter', output_dir=out))
     config.test_evaluator = evaluators
+
+
+def set_split(config: Config, split: str) -> None:
+    """Test on the images of ``split``, test or val.
+
+    Raises:
+        ConfigError: the config has no validation images.
+    """
+    if split == 'val':
+        if config.get('val_dataloader') is None:
+            raise ConfigError('--split val: this config has no val_dataloader; set one, or test on the test images')
+        config.test_dataloader = config.val_dataloader
+
+
+def keeps_probabilities(config: Config) -> bool:
+    """Return whether the samples that the model predicts carry what a threshold can be on."""
+    return 'module' not in config.model or str(config.model.type).endswith('ProbabilityTTAModel')
+
+
+def add_sweep(config: Config) -> None:
+    """Measure every threshold on the probability of one of two classes too.
+
+    Raises:
+        ConfigError: predictions are averaged in a way that keeps no probabilities.
+    """
+    if not keeps_probabilities(config):
+        raise ConfigError(f'--sweep with {config.model.type}: only ProbabilityTTAModel keeps the mean probabilities')
+    if not any(str(evaluator.type).endswith('ThresholdMetric') for evaluator in config.test_evaluator):
+        config.test_evaluator.append(ConfigDict(type='ThresholdMetric'))
+
+
+def count_for_report(config: Config, *, tolerance: float) -> None:
+    """Keep tiles, and count contours too, ``tolerance`` in pixels, by the config's ConfusionMetric where it has one."""
+    config.test_evaluator.append(ConfigDict(type='TileKeeper'))
+    for evaluator in config.test_evaluator:
+        if getattr(evaluator.type, '__name__', evaluator.type).split('.')[-1] == 'ConfusionMetric':
+            evaluator.boundary_tolerance = tolerance
+            return
+    # The prefix keeps its keys apart from those of the config's metric.
+    config.test_evaluator.append(ConfigDict(type='ConfusionMetric', boundary_tolerance=tolerance, prefix='report'))
 
 
 def add_pictures(config: Config, folder: str) -> None:
@@ -261,7 +350,7 @@ def set_test_time_augmentation(config: Config, *, scales: Sequence[float], flip:
 
     A scale multiplies the size that the test pipeline resizes to, or the image's own size where it does not resize.
     """
-    for dataset in _datasets(config.test_dataloader.dataset):
+    for dataset in datasets_of(config.test_dataloader.dataset):
         dataset.pipeline = _augmented(dataset.pipeline, scales=scales, flip=flip)
     config.model = ConfigDict(config.get('tta_model') or {'type': 'ProbabilityTTAModel'}, module=config.model)
 

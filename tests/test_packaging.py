@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 FAMILIES = ('hrnet', 'baselines')
 LEAVES = {family: sorted(path.stem for path in (ROOT / 'configs' / family).glob('*.py')) for family in FAMILIES}
 SOURCES = ('pyproject.toml', 'setup.py', 'MANIFEST.in', 'README.md', 'LICENSE', 'CITATION.cff', 'constraints.txt')
+COMMANDS = re.findall(
+    r'^mmseg-aux-hrnet-([\w-]+) =', (ROOT / 'pyproject.toml').read_text(encoding='utf-8'), re.MULTILINE
+)
 FOLDERS = ('configs', 'tools', 'splits', 'mmseg_aux_hrnet')
 
 
@@ -145,7 +148,7 @@ def _command(site: Path, name: str) -> str:
     return str(file)
 
 
-@pytest.mark.parametrize('name', ['train', 'test', 'split', 'complexity', 'demo-data'])
+@pytest.mark.parametrize('name', COMMANDS)
 def test_commands_answer(site, tmp_path, monkeypatch, name):
     monkeypatch.setenv('PYTHONPATH', str(site))
     text = _run(_command(site, name), '--help', cwd=tmp_path)

@@ -111,7 +111,9 @@ def loader(sampler, workers, test_mode=False, dataset=None):
     )  # fmt: skip
 
 
-def config(work_dir, *, epochs=False, workers=0, end=None, length=12, dataset=None, custom=(), on_bad='stop'):
+def config(
+    work_dir, *, epochs=False, workers=0, end=None, length=12, dataset=None, custom=(), on_bad='stop', visualizer=None
+):
     """Return the config of a run of ``length`` iterations, or of 4 epochs of 3."""
     loop = (
         dict(type='EpochBasedTrainLoop', max_epochs=4) if epochs else dict(type='IterBasedTrainLoop', max_iters=length)
@@ -137,7 +139,7 @@ def config(work_dir, *, epochs=False, workers=0, end=None, length=12, dataset=No
             dict(type='PolyLR', eta_min=1e-3, power=0.9, by_epoch=False, begin=0, end=length),
         ],
         default_hooks=hooks, custom_hooks=[dict(type='EMAHook'), *custom, *ends], randomness=dict(seed=3),
-        log_level='ERROR', default_scope='mmseg',
+        log_level='ERROR', default_scope='mmseg', visualizer=visualizer,
     )  # fmt: skip
 
 

@@ -13,15 +13,21 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--eval', nargs='+', default=['mIoU'], metavar='NAME', help='figures to repeat below the table')
     line.add_argument('--data-root', metavar='DIR', help='folder of the data set, for every loader of the config')
     line.add_argument('--work-dir', metavar='DIR', help='folder for logs (default: work_dirs/CONFIG)')
+    line.add_argument('--split', choices=('test', 'val'), default='test', help='list of images (default: %(default)s)')
+    line.add_argument('--threshold', metavar='T', help="class of interest where p >= T; 'argmax': ignore a stored one")
+    line.add_argument('--sweep', action='store_true', help='also measure every threshold, for models of two classes')
     line.add_argument('--out', metavar='DIR', help='write label maps, palette PNG under the name of the image')
     line.add_argument('--show-dir', metavar='DIR', help='write pictures: image, reference, prediction')
+    line.add_argument('--report', metavar='DIR', help='write every figure, a table of the images and the matrix to DIR')
+    line.add_argument('--overwrite', action='store_true', help='replace the report that is in DIR')
+    line.add_argument(
+        '--tolerance', default='2', metavar='D', help='of contours: pixels (default: 2), or metres as 0.5m'
+    )
+    line.add_argument('--gsd', type=float, metavar='METRES', help='what a pixel of the labels covers on the ground')
     line.add_argument('--scales', metavar='S,S,...', help='average predictions at these multiples of the test size')
     line.add_argument('--flip', action='store_true', help='average with predictions of the mirrored image')
     line.add_argument(
-        '--launcher',
-        choices=('none', 'pytorch', 'slurm'),
-        default='none',
-        help='what started several processes of this command: pytorch for torchrun, slurm for srun',
+        '--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='what started several processes'
     )
     line.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override'
@@ -29,43 +35,16 @@ def parser() -> argparse.ArgumentParser:
     return line
 
 
-def test(args: argparse.Namespace) -> str:
-    """Test as the command line says and return the closing line."""
-    from mmengine.runner import Runner
-
-    from mmseg_aux_hrnet import launch, run_config
-    from mmseg_aux_hrnet.evaluation.headline import check_headlines, headline
-    from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
-
-    check_headlines(args.eval)
-    config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
-    launch.join_processes(config, args.launcher)
-    work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
-    run_config.set_data_root(config, args.data_root)
-    run_config.check_data_root(config, ('test_dataloader',))
-    if args.scales is not None or args.flip:
-        scales = run_config.parse_scales(args.scales or '1.0')
-        run_config.set_test_time_augmentation(config, scales=scales, flip=args.flip)
-    has_labels = getattr(run_config.build_test_dataset(config), 'has_labels', True)
-    out = args.out or (None if has_labels else str(work_dir / 'predictions'))
-    run_config.set_evaluators(config, has_labels=has_labels, out=out)
-    if args.show_dir is not None:
-        run_config.add_pictures(config, args.show_dir)
-    runner = Runner.from_cfg(config)
-    load_model_weights(runner.model, best_checkpoint(args.checkpoint))
-    figures = runner.test()
-    return headline(figures, args.eval) if has_labels else f'no labels, so no figures; predictions: {out}'
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
         from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.testing import run_test
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2
-    return run_tool(test, args)
+    return run_tool(run_test, args)
 
 
 if __name__ == '__main__':

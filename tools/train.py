@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         '--on-bad-sample', choices=('stop', 'skip'), help='at a damaged file: stop (default), or leave it out and count'
     )
+    add('--tensorboard', action='store_true', help='write the figures for TensorBoard too')
     add('--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='what started several processes')
     add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override')
     return line
@@ -47,6 +48,8 @@ def train(args: argparse.Namespace) -> str:
         run_config.set_resume(config, checkpoint)
     run_config.set_on_bad_sample(config, args.on_bad_sample)
     run_config.set_early_stop(config, args.early_stop)
+    if args.tensorboard:
+        run_config.set_tensorboard(config)
     run_config.check_precision(config)
     runner = Runner.from_cfg(config)
     if checkpoint is not None:
@@ -58,8 +61,8 @@ def train(args: argparse.Namespace) -> str:
     if args.resume is not None and checkpoint is None:
         print(f'nothing to resume in {work_dir}: starting afresh')
     engine.train(runner)
-    curve = ' and training_curve.png' if (work_dir / 'training_curve.png').is_file() else ''  # drawn by CurveHook
-    return f'checkpoints, log{curve}: {work_dir}'
+    pictures = (name for name in ('training_curve.png', 'validation_samples.png') if (work_dir / name).is_file())
+    return f'{", ".join(("checkpoints", "log", *pictures))}: {work_dir}'
 
 
 def main(argv: list[str] | None = None) -> int:

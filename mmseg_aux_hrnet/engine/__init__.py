@@ -2,6 +2,7 @@
 
 from mmseg_aux_hrnet.engine.hooks import (
     ClassCountHook,
+    ContactSheetHook,
     CurveHook,
     DataFilesHook,
     EarlyStopHook,
@@ -9,6 +10,7 @@ from mmseg_aux_hrnet.engine.hooks import (
     FiniteHook,
     InterruptHook,
     OverlayHook,
+    ProgressHook,
     SharedStatisticsHook,
     SkippedSampleHook,
     WholeCheckpointHook,
@@ -18,6 +20,7 @@ from mmseg_aux_hrnet.engine.training import train
 
 __all__ = (
     'ClassCountHook',
+    'ContactSheetHook',
     'CurveHook',
     'DataFilesHook',
     'EarlyStopHook',
@@ -27,6 +30,7 @@ __all__ = (
     'FiniteHook',
     'InterruptHook',
     'OverlayHook',
+    'ProgressHook',
     'SharedStatisticsHook',
     'SkippedSampleHook',
     'WholeCheckpointHook',

@@ -4,6 +4,8 @@ import errno
 import re
 from typing import Any
 
+from mmengine.hooks import CheckpointHook
+
 from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.errors import AuxHRNetError, ResourceError
 
@@ -17,6 +19,9 @@ def train(runner: Any) -> None:
         AuxHRNetError: anything else that is known to go wrong.
     """
     interrupts = [hook for hook in runner.hooks if isinstance(hook, InterruptHook)]
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook):
+            runner.logger.info(best_rule(hook))
     try:
         runner.train()
     except AuxHRNetError:
@@ -34,6 +39,16 @@ def train(runner: Any) -> None:
             hook.release()
         for loop in (runner._train_loop, runner._val_loop):
             end_workers(getattr(loop, 'dataloader', None))
+
+
+def best_rule(hook: CheckpointHook) -> str:
+    """Say by which figure of validation the best checkpoint is chosen."""
+    if not hook.save_best:
+        return 'no best checkpoint is kept: name a figure with --cfg-options default_hooks.checkpoint.save_best=mIoU'
+    if hook.key_indicators == ['auto']:
+        return 'the best checkpoint is chosen by the first figure that validation gives (save_best is auto)'
+    figures = (f'{key}, {rule} is better' for key, rule in zip(hook.key_indicators, hook.rules, strict=True))
+    return f'the best checkpoint is chosen by {"; by ".join(figures)}'
 
 
 def end_workers(dataloader: Any) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mmseg_aux_hrnet.evaluation.confusion import ClassRates, OverallRates
+from mmseg_aux_hrnet.evaluation.rates import ClassRates, OverallRates
 
 
 def rich_table(
@@ -68,16 +68,17 @@ def _cells(name: str, rates: ClassRates, *, marked: bool, pixels: int) -> list[T
 
 
 def _summary(overall: OverallRates) -> str:
-    kappa = '-' if math.isnan(overall.kappa) else f'{overall.kappa:.4f}'
     means = {'OA': overall.oa, 'mIoU': overall.miou, 'mAcc': overall.macc, 'mDice': overall.mdice}
-    return '   '.join([*(f'{name} {_number(value)}' for name, value in means.items()), f'kappa {kappa}'])
+    means['FWIoU'] = overall.fwiou
+    coefficients = f'kappa {_number(overall.kappa, digits=4)}   MCC {_number(overall.mcc, digits=4)}'
+    return '   '.join(f'{name} {_number(value)}' for name, value in means.items()) + f'\n{coefficients}'
 
 
 def _notes(classes: Mapping[str, ClassRates], class_of_interest: str | None) -> str:
     absent = [name for name, rates in classes.items() if rates.absent]
     never_predicted = [name for name, rates in classes.items() if rates.support and not rates.predicted]
     no_reference = [name for name, rates in classes.items() if rates.predicted and not rates.support]
-    legend = ["percent, kappa -1 to 1; '-' is undefined; absent: in no label and no prediction"]
+    legend = ["percent, kappa and MCC -1 to 1; '-' is undefined; absent: in no label and no prediction"]
     if class_of_interest is not None:
         legend.append(f'*: the class of interest, {class_of_interest}')
     return '\n'.join(
@@ -94,5 +95,5 @@ def _listed(names: list[str]) -> str:
     return ', '.join(names) or 'none'
 
 
-def _number(value: float) -> str:
-    return '-' if math.isnan(value) else f'{value:.2f}'
+def _number(value: float, *, digits: int = 2) -> str:
+    return '-' if math.isnan(value) else f'{value:.{digits}f}'

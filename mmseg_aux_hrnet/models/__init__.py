@@ -11,7 +11,12 @@ from mmseg_aux_hrnet.models.losses import (
     PixelwiseDistillationLoss,
     ReferenceDiceLoss,
 )
-from mmseg_aux_hrnet.models.segmentors import DistilledEncoderDecoder, ProbabilityTTAModel
+from mmseg_aux_hrnet.models.segmentors import (
+    DistilledEncoderDecoder,
+    ProbabilityTTAModel,
+    decide_by_threshold,
+    use_threshold,
+)
 from mmseg_aux_hrnet.models.wrappers import CPUDataParallel
 
 __all__ = (
@@ -27,4 +32,6 @@ __all__ = (
     'PixelwiseDistillationLoss',
     'ProbabilityTTAModel',
     'ReferenceDiceLoss',
+    'decide_by_threshold',
+    'use_threshold',
 )

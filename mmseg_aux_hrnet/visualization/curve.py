@@ -34,8 +34,8 @@ def draw_curves(path: str | Path, *, loss: Curve, figures: list[Curve], title: s
     """Write a PNG with the loss above and the validation figures, in percent, below."""
     figure = Figure(figsize=(8, 6), layout='constrained')
     top, bottom = figure.subplots(2, 1, sharex=True)
-    _draw_loss(top, loss)
-    _draw_figures(bottom, figures)
+    draw_loss(top, loss)
+    draw_figures(bottom, figures)
     figure.suptitle(title)
     path = Path(path)
     part = path.with_name(f'{path.stem}.part{path.suffix}')
@@ -43,7 +43,8 @@ def draw_curves(path: str | Path, *, loss: Curve, figures: list[Curve], title: s
     os.replace(part, path)
 
 
-def _draw_loss(axes: Axes, loss: Curve) -> None:
+def draw_loss(axes: Axes, loss: Curve) -> None:
+    """Draw the training loss and its running mean."""
     values = np.array(loss.values, np.float64)
     axes.plot(loss.iterations, values, color=LOSS_COLOUR, alpha=0.25, linewidth=0.8)
     if len(values):
@@ -54,7 +55,8 @@ def _draw_loss(axes: Axes, loss: Curve) -> None:
     axes.grid(alpha=0.3)
 
 
-def _draw_figures(axes: Axes, figures: list[Curve]) -> None:
+def draw_figures(axes: Axes, figures: list[Curve]) -> None:
+    """Draw the validation figures, in percent."""
     for curve, colour in zip(figures, FIGURE_COLOURS, strict=False):
         axes.plot(curve.iterations, curve.values, color=colour, marker='o', markersize=3, label=curve.name)
     axes.set_xlabel('iteration')

@@ -63,8 +63,8 @@ def test_keys_and_values_by_hand():
     subject.process({}, [sample([[0, 0], [0, 1]], [[0, 0], [0, 1]])])
     result = subject.evaluate(size=2)
     # counts [[4, 0], [1, 2]] of 7 pixels
-    assert list(result)[:5] == ['OA', 'mIoU', 'mAcc', 'mDice', 'kappa']
-    assert list(result)[9:] == ['IoU.green', 'Precision.green', 'Recall.green', 'F1.green']
+    assert list(result)[:8] == ['OA', 'mIoU', 'mAcc', 'mDice', 'FWIoU', 'kappa', 'MCC', 'balanced accuracy']
+    assert list(result)[12:] == ['IoU.green', 'Precision.green', 'Recall.green', 'F1.green']
     assert result['OA'] == pytest.approx(600 / 7)
     assert result['kappa'] == pytest.approx((6 * 7 - 26) / (49 - 26))
     assert [result[f'{key}.background'] for key in ('IoU', 'Precision', 'Recall', 'F1')] == pytest.approx(

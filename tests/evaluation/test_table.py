@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mmseg_aux_hrnet.evaluation.confusion import class_rates, overall_rates
+from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
 from mmseg_aux_hrnet.evaluation.table import render, rich_table
 
 NAMES = ('background', 'green', 'wa[b]ter', 'roof', 'car')
@@ -39,8 +39,9 @@ def test_rows(row, expected):
 
 def test_lines_below():
     assert lines()[8:] == [
-        'OA 67.36   mIoU 23.36   mAcc 42.24   mDice 30.70   kappa 0.2897',
-        "percent, kappa -1 to 1; '-' is undefined; absent: in no label and no prediction",
+        'OA 67.36   mIoU 23.36   mAcc 42.24   mDice 30.70   FWIoU 48.70',
+        'kappa 0.2897   MCC 0.3375',
+        "percent, kappa and MCC -1 to 1; '-' is undefined; absent: in no label and no prediction",
         '*: the class of interest, green',
         'mean over 4 of 5 classes; absent: wa[b]ter',
         'never predicted (IoU and F1 are 0 and count): roof',
@@ -55,7 +56,7 @@ def test_without_class_of_interest_nothing_is_marked():
 def test_nothing_counted():
     text = lines(counts=np.zeros((2, 2), dtype=np.int64), names=('background', 'green'), interest=None)
     assert cells(text[3]) == ['green (absent)', '-', '-', '-', '-', '0', '-']
-    assert text[5] == 'OA -   mIoU -   mAcc -   mDice -   kappa -'
+    assert text[5:7] == ['OA -   mIoU -   mAcc -   mDice -   FWIoU -', 'kappa -   MCC -']
     assert 'mean over 0 of 2 classes; absent: background, green' in text
 
 

@@ -1,6 +1,8 @@
 import sys
+from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from mmseg_aux_hrnet.migration.evaluation import Validation
 from mmseg_aux_hrnet.migration.report import Report, Section
@@ -34,6 +36,13 @@ def test_checkpoints(length):
     assert got['default_hooks']['logger']['log_metric_by_epoch'] == length.by_epoch
     assert {'type': 'CurveHook', 'figures': ('IoU.green', 'mIoU', 'OA')} in got['custom_hooks']
     assert not report.notes
+
+
+def test_what_runs_around_training_is_what_our_own_configs_have():
+    schedule = Path(__file__).parents[2] / 'configs/_base_/schedules/schedule_80k.py'
+    own = Config.fromfile(schedule).default_hooks
+    got = hooks()[0]['default_hooks']
+    assert {key: hook['type'] for key, hook in got.items()} == {key: hook.type for key, hook in own.items()}
 
 
 def test_checkpoints_that_are_said_otherwise():

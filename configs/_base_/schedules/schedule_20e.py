@@ -19,4 +19,6 @@ default_hooks = dict(
     interrupt=dict(type='InterruptHook'),
     exact_resume=dict(type='ExactResumeHook'),
     finite=dict(type='FiniteHook'),
+    progress=dict(type='ProgressHook'),
+    contact_sheet=dict(type='ContactSheetHook'),
 )

@@ -1,6 +1,7 @@
 """Hooks: one lifecycle reason each."""
 
 from mmseg_aux_hrnet.engine.hooks.class_count_hook import ClassCountHook
+from mmseg_aux_hrnet.engine.hooks.contact_sheet_hook import ContactSheetHook
 from mmseg_aux_hrnet.engine.hooks.curve_hook import CurveHook
 from mmseg_aux_hrnet.engine.hooks.data_files_hook import DataFilesHook
 from mmseg_aux_hrnet.engine.hooks.early_stop_hook import EarlyStopHook
@@ -8,12 +9,14 @@ from mmseg_aux_hrnet.engine.hooks.exact_resume_hook import ExactResumeHook
 from mmseg_aux_hrnet.engine.hooks.finite_hook import FiniteHook
 from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.engine.hooks.overlay_hook import OverlayHook
+from mmseg_aux_hrnet.engine.hooks.progress_hook import ProgressHook
 from mmseg_aux_hrnet.engine.hooks.shared_statistics_hook import SharedStatisticsHook
 from mmseg_aux_hrnet.engine.hooks.skipped_sample_hook import SkippedSampleHook
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = (
     'ClassCountHook',
+    'ContactSheetHook',
     'CurveHook',
     'DataFilesHook',
     'EarlyStopHook',
@@ -21,6 +24,7 @@ __all__ = (
     'FiniteHook',
     'InterruptHook',
     'OverlayHook',
+    'ProgressHook',
     'SharedStatisticsHook',
     'SkippedSampleHook',
     'WholeCheckpointHook',

@@ -1,7 +1,7 @@
 """Averages the predictions of several scales and flips."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,17 +11,9 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.probability import class_probabilities
 
 ONE_CHANNEL_THRESHOLD = 0.5
-
-
-def class_probabilities(scores: Tensor) -> Tensor:
-    """Return probabilities, float (C, H, W), of what mmseg's segmentors leave in ``seg_logits``.
-
-    That is logits for C > 1, but for C = 1 already the foreground probability: a second sigmoid, as in mmseg's
-    ``SegTTAModel``, would lift every pixel above one half.
-    """
-    return scores if scores.shape[0] == 1 else scores.softmax(dim=0)
 
 
 @MODELS.register_module()
@@ -29,7 +21,7 @@ class ProbabilityTTAModel(BaseTTAModel):
     """Test-time augmentation by the mean of class probabilities, right for one-channel heads too.
 
     The merged sample carries the mean probabilities, float (C, H, W), as ``seg_logits`` and the class map, integer
-    (1, H, W), as ``pred_sem_seg``.
+    (1, H, W), as ``pred_sem_seg``. ``decision`` makes the classes of the probabilities where it is set.
 
     Args:
         module: the segmentor, or its config.
@@ -49,6 +41,7 @@ class ProbabilityTTAModel(BaseTTAModel):
                 f'swap_seg_labels={list(swap_seg_labels)} names a class twice: give each class one partner'
             )
         self.swap_seg_labels = swap_seg_labels
+        self.decision: Callable[[PixelData], Tensor] | None = None
 
     def merge_preds(self, data_samples_list: list[list[Any]]) -> list[Any]:
         """Merge the augmented predictions of each image.
@@ -62,12 +55,13 @@ class ProbabilityTTAModel(BaseTTAModel):
         return [self._merge(samples) for samples in data_samples_list]
 
     def _merge(self, samples: list[Any]) -> Any:
-        total = torch.zeros_like(samples[0].seg_logits.data)
+        total = torch.zeros_like(samples[0].seg_logits.data, dtype=torch.float32)
         for sample in samples:
             total += self._unswapped(class_probabilities(sample.seg_logits.data), flip=sample.metainfo.get('flip'))
-        mean = total / len(samples)
+        mean = PixelData(metainfo={'probabilities': True}, data=total / len(samples))
+        decide = self.decision or self._decide
         merged = samples[0]
-        merged.set_data({'seg_logits': PixelData(data=mean), 'pred_sem_seg': PixelData(data=self._decide(mean))})
+        merged.set_data({'seg_logits': mean, 'pred_sem_seg': PixelData(data=decide(mean))})
         return merged
 
     def _unswapped(self, probabilities: Tensor, *, flip: bool | None) -> Tensor:
@@ -79,7 +73,8 @@ class ProbabilityTTAModel(BaseTTAModel):
             order[left], order[right] = right, left
         return probabilities[order]
 
-    def _decide(self, probabilities: Tensor) -> Tensor:
+    def _decide(self, mean: PixelData) -> Tensor:
+        probabilities: Tensor = mean.data
         if probabilities.shape[0] > 1:
             return probabilities.argmax(dim=0, keepdim=True)
         threshold = self.module.decode_head.threshold

@@ -1,0 +1,1 @@
+"""Evaluation reports of several runs, side by side."""

@@ -1,0 +1,1 @@
+"""Conversion between the forms in which people hold trained weights, and publishing."""

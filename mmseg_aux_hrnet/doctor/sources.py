@@ -1,0 +1,198 @@
+"""The data sets that are to be examined: those of a config's loaders, or those of a folder of a known layout."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.datasets.label_rules import LabelRule, label_rule
+from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
+from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, DataError
+from mmseg_aux_hrnet.run_config import datasets_of, load_config, parse_options, set_data_root
+from mmseg_aux_hrnet.split_layouts import Layout, find_layout
+from mmseg_aux_hrnet.splits import SPLITS
+
+LOADERS = {'train': 'train_dataloader', 'val': 'val_dataloader', 'test': 'test_dataloader'}
+IGNORED = 255  # in what is counted, whatever value a data set ignores
+UNDIVIDED = 'all'  # the split of a folder that is not divided yet
+KINDS = {'singlegreen': 'SingleGreenDataset', 'urbanisation': 'UrbanisationDataset'}
+
+
+class Source(NamedTuple):
+    """One data set of one split.
+
+    Attributes:
+        split: ``train``, ``val``, ``test``, or ``all`` for a folder that is not divided.
+        dataset: the data set as mmseg has it, without its files.
+        settings: its settings, from which training builds it.
+        rules: how its labels are read; the first rule that reads a label counts.
+        class_of: class of every value that the rules give, uint8 (256,); 255 where it is none or ignored.
+        listed: whether its list is there; without it, all files of its folders belong to it.
+    """
+
+    split: str
+    dataset: Any
+    settings: dict[str, Any]
+    rules: tuple[LabelRule, ...]
+    class_of: NDArray[np.uint8]
+    listed: bool
+
+    @property
+    def root(self) -> Path:
+        """Folder of the data set."""
+        return Path(self.dataset.data_root or '')
+
+
+def find_sources(
+    source: str,
+    *,
+    kind: str | None,
+    data_root: str | None = None,
+    label_formats: Sequence[str] = (),
+    options: Sequence[str] = (),
+) -> list[Source]:
+    """Return the data sets that a command line names.
+
+    Args:
+        source: a config; where ``kind`` is given, the folder of a data set.
+        kind: layout of the folder.
+        data_root: replaces the data root of a config.
+        label_formats: replace those of the data sets.
+        options: ``KEY=VALUE`` settings of a config.
+
+    Raises:
+        ConfigError: the config cannot be read, names no data, or the options do not go together.
+        DataError: a data root does not exist, or the folder is not of that kind.
+    """
+    if kind is not None:
+        if data_root is not None or options:
+            raise ConfigError('--data-root and --cfg-options change a config: with --kind, give the folder only')
+        return folder_sources(Path(source), kind=kind, label_formats=label_formats)
+    if Path(source).is_dir():
+        raise ConfigError(f'{source} is a folder: say its layout, with --kind {" or ".join(KINDS)}, or give a config')
+    config = load_config(source, parse_options(options))
+    set_data_root(config, data_root)
+    sources = config_sources(config, label_formats=label_formats)
+    if not sources:
+        raise ConfigError(f'config {source} has no data set in {", ".join(LOADERS.values())}: give a leaf config')
+    return sources
+
+
+def config_sources(config: Config, *, label_formats: Sequence[str] = ()) -> list[Source]:
+    """Return the data sets of the loaders of a config.
+
+    Raises:
+        ConfigError: a data set cannot be built.
+        DataError: a data root does not exist.
+    """
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    return [
+        build_source(dict(settings), split=split, label_formats=label_formats)
+        for split, loader in LOADERS.items()
+        if config.get(loader) is not None
+        for settings in datasets_of(config[loader].dataset)
+    ]
+
+
+def folder_sources(root: Path, *, kind: str, label_formats: Sequence[str] = ()) -> list[Source]:
+    """Return the data sets of a folder: by its lists where it has any, else by its folders.
+
+    Raises:
+        SplitError: the folder is not of that kind.
+        ConfigError: a label format does not suit the data set.
+    """
+    init_default_scope('mmseg')
+    layout = find_layout(root, kind=kind)
+    divided = [split for split in SPLITS if (root / layout.images / split).is_dir()]
+    lists = {split: name for split in SPLITS if (name := _list_name(root, layout, split))}
+    splits = [split for split in SPLITS if split in divided or split in lists] or [UNDIVIDED]
+    sources = []
+    for split in splits:
+        below = f'/{split}' if divided else ''
+        prefix = {'img_path': f'{layout.images}{below}', 'seg_map_path': f'{layout.labels}{below}'}
+        listed = split in lists
+        ann_file = lists.get(split, f'{layout.lists}/{split}.{layout.form}')
+        settings: dict[str, Any] = {'type': KINDS[kind], 'data_root': str(root), 'ann_file': ann_file}
+        if not listed or not ann_file.endswith('.lst'):
+            settings['data_prefix'] = prefix
+        sources.append(build_source(settings, split=split, label_formats=label_formats, listed=listed))
+    return sources
+
+
+def _list_name(root: Path, layout: Layout, split: str) -> str | None:
+    """Return the list of a split relative to the data root, in the form of the layout where it is there in both."""
+    forms = sorted(('txt', 'lst'), key=lambda form: form != layout.form)
+    names = [f'{layout.lists}/{split}.{form}' for form in forms]
+    return next((name for name in names if (root / name).is_file()), None)
+
+
+def build_source(
+    settings: dict[str, Any], *, split: str, label_formats: Sequence[str] = (), listed: bool = True
+) -> Source:
+    """Build a data set without looking for its files.
+
+    Raises:
+        ConfigError: it cannot be built.
+        DataError: its data root does not exist.
+    """
+    settings = {**settings, 'pipeline': []}
+    root = settings.get('data_root')
+    if root is not None and not Path(root).is_dir():
+        raise DataError(f'data root {root} is no folder: set it with --data-root DIR, see data/README.md')
+    try:
+        dataset = DATASETS.build({**settings, 'lazy_init': True})
+        if label_formats and isinstance(dataset, ListedDataset):
+            settings['label_format'] = dataset.label_format = label_rule(
+                label_formats[0], dataset.metainfo['palette']
+            ).label_format
+        rules = _rules(dataset, label_formats)
+    except AuxHRNetError:
+        raise
+    except Exception as error:  # a data set of any package can fail in any way
+        kind = settings.get('type')
+        raise ConfigError(f'data set {kind} of {split} cannot be built: {type(error).__name__}: {error}') from error
+    return Source(split, dataset, settings, rules, _class_table(dataset, rules[0]), listed)
+
+
+def _rules(dataset: Any, label_formats: Sequence[str]) -> tuple[LabelRule, ...]:
+    """Return how labels are read; mmseg's own data sets take the values of one channel as they are."""
+    if isinstance(dataset, ListedDataset):
+        rule = dataset.label_rule
+        formats: Sequence[str] = label_formats or (rule.label_format,)
+        return tuple(label_rule(name, rule.palette, ignore_index=rule.ignore_index) for name in formats)
+    if label_formats:
+        raise ConfigError(f'--label-format is for the data sets of this package; {type(dataset).__name__} has its own')
+    classes = dataset.METAINFO.get('classes') or dataset.metainfo.get('classes')
+    if not classes:
+        raise ConfigError(f'data set {type(dataset).__name__} names no classes: set metainfo=dict(classes=(...))')
+    values = len(classes) + int(dataset.reduce_zero_label)
+    return (label_rule('index', [(value, value, value) for value in range(values)], ignore_index=dataset.ignore_index),)
+
+
+def _class_table(dataset: Any, rule: LabelRule) -> NDArray[np.uint8]:
+    """Return the class of every value, as mmseg's loader renumbers them."""
+    table = np.full(256, IGNORED, np.uint8)
+    table[: rule.num_classes] = np.arange(rule.num_classes)
+    if dataset.reduce_zero_label:
+        table[1 : rule.num_classes] -= 1
+        table[0] = IGNORED
+    if dataset.label_map is not None:  # after the step above, as in mmseg's loader
+        table = np.array([dataset.label_map.get(int(value), value) for value in table], np.uint8)
+    table[rule.ignore_index] = IGNORED
+    return table
+
+
+def refusals(sources: Sequence[Source]) -> Iterator[tuple[Source, str]]:
+    """Build the data sets as training does, and yield those that it would refuse, with the reason."""
+    for source in sources:
+        if not source.listed:
+            continue
+        try:
+            DATASETS.build(source.settings)
+        except Exception as error:  # a data set of any package can fail in any way
+            yield source, f'{type(error).__name__}: {error}'

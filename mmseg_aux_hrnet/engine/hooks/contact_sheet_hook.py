@@ -1,0 +1,105 @@
+"""Keeps a sheet of sample predictions in the work dir."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.hooks import Hook
+from mmseg.registry import HOOKS
+from PIL import Image
+
+from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.evaluation import class_rates, confusion_counts, overall_rates
+from mmseg_aux_hrnet.evaluation.index_map import index_map
+from mmseg_aux_hrnet.visualization import Tile, contact_sheet, shrink
+from mmseg_aux_hrnet.whole_files import write_whole
+
+SHEET = 'validation_samples.png'
+
+
+@HOOKS.register_module()
+class ContactSheetHook(Hook):
+    """Draw the same validation images with their predictions to ``validation_samples.png`` at every validation.
+
+    They are spread evenly over the list of validation images. Each process keeps its share of them, as small as it is
+    drawn.
+
+    Args:
+        samples: how many images.
+        ignore_index: label of the pixels that do not count.
+
+    Raises:
+        ConfigError: ``samples`` is below 1.
+    """
+
+    priority = 'LOW'
+
+    def __init__(self, samples: int = 8, ignore_index: int = 255) -> None:
+        if samples < 1:
+            raise ConfigError(f'ContactSheetHook with samples={samples}: give a number of images from 1 up')
+        self.samples, self.ignore_index = samples, ignore_index
+        self._order: dict[str, int] = {}
+        self._tiles: dict[int, Tile] = {}
+
+    def before_val_epoch(self, runner: Any) -> None:
+        """Choose the images."""
+        dataset = runner.val_dataloader.dataset
+        chosen = np.unique(np.linspace(0, len(dataset) - 1, min(self.samples, len(dataset))).round().astype(int))
+        self._order = {dataset.get_data_info(int(index))['img_path']: place for place, index in enumerate(chosen)}
+        self._tiles = {}
+
+    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Keep those of a batch that were chosen."""
+        for sample in outputs or ():
+            place = self._order.get(sample.metainfo.get('img_path'))
+            if place is not None:
+                classes = runner.val_dataloader.dataset.metainfo['classes']
+                self._tiles[place] = self._tile(sample, classes=classes)
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Draw the sheet."""
+        shares = all_gather_object(self._tiles)
+        tiles = dict(sorted(item for share in shares for item in share.items()))
+        self._tiles = {}
+        if not tiles or not is_main_process():
+            return
+        meta = runner.val_dataloader.dataset.metainfo
+        sheet = contact_sheet(
+            list(tiles.values()),
+            title=_title(runner, metrics or {}),
+            classes=meta['classes'],
+            palette=meta['palette'],
+            ignore_index=self.ignore_index,
+        )
+        content = BytesIO()
+        Image.fromarray(sheet).save(content, 'PNG')
+        write_whole(Path(runner.work_dir) / SHEET, content.getvalue())
+
+    def _tile(self, sample: Any, *, classes: tuple[str, ...]) -> Tile:
+        with Image.open(sample.img_path) as source:
+            image = np.asarray(source.convert('RGB'))
+        prediction = index_map(sample.pred_sem_seg.data, name='prediction').astype(np.uint8)
+        label = None
+        note = Path(sample.img_path).name
+        if 'gt_sem_seg' in sample:
+            label = index_map(sample.gt_sem_seg.data, name='label').astype(np.uint8)
+            counts = confusion_counts(prediction, label, num_classes=len(classes), ignore_index=self.ignore_index)
+            note = f'{note}   {_iou(counts, classes)}'
+        return shrink(image, prediction, label, note=note)
+
+
+def _title(runner: Any, metrics: dict[str, float]) -> str:
+    classes = runner.val_dataloader.dataset.metainfo['classes']
+    key = f'IoU.{classes[1]}' if len(classes) == 2 else 'mIoU'
+    figure = f': {key} {metrics[key]:.1f}' if key in metrics else ''
+    return f'{runner.experiment_name}, iteration {runner.iter}{figure}'
+
+
+def _iou(counts: Any, classes: tuple[str, ...]) -> str:
+    """Say the IoU of the foreground of two classes, of more the mean."""
+    if len(classes) == 2:
+        value = class_rates(counts)[1].iou
+        return f'IoU.{classes[1]} ' + ('-: none, none predicted' if np.isnan(value) else f'{value:.1f}')
+    return f'mIoU {overall_rates(counts).miou:.1f}'

@@ -1,0 +1,128 @@
+"""How well outlines are met: boundary F1 and boundary IoU, from integer counts that add up over images.
+
+A class pixel belongs to the contour of its class where one of its four neighbours is a valid pixel of another class.
+The edge of the image and the edge of ignored pixels are no contour: there a tile was cut or a label left open, and both
+maps would agree on it for free. (The public code of Cheng et al. counts the edge of the image.)
+
+Both figures are taken from the sums over all images, as the other rates are, not averaged over images.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.evaluation.confusion import IndexMap
+
+# Of one class: predicted contour, of it near the reference; reference contour, of it near the prediction;
+# intersection and union of the boundary regions.
+BoundaryCounts = npt.NDArray[np.int64]
+COLUMNS = 6
+Flags = npt.NDArray[np.bool_]
+Mask = npt.NDArray[np.uint8]
+LARGEST_TOLERANCE = 1000  # pixels: the float32 distances tell neighbouring ones apart
+LARGEST_DISC = 20  # pixels
+CROSS: Mask = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+
+
+@dataclass(frozen=True)
+class BoundaryRates:
+    """The boundary figures of one class, percent; nan where the class has no contour in either map.
+
+    Attributes:
+        f1: harmonic mean of the share of the predicted contour that lies within the tolerance of the reference
+            contour, and the share of the reference contour that lies within it of the predicted one (Csurka et al.
+            2013, "What is a good evaluation measure for semantic segmentation?", doi 10.5244/C.27.32).
+        iou: IoU of the class pixels within the tolerance of their contour (Cheng et al. 2021, "Boundary IoU",
+            arXiv 2103.16562).
+    """
+
+    f1: float
+    iou: float
+
+
+def boundary_counts(
+    prediction: IndexMap, label: IndexMap, *, num_classes: int, tolerance: float, ignore_index: int = 255
+) -> BoundaryCounts:
+    """Count the contour pixels of every class that are near enough, and the pixels of the boundary regions.
+
+    "Near" is a Euclidean distance of at most the tolerance. A boundary region is as in Cheng et al.'s code: the class
+    pixels that vanish when the class is eroded by a square of one pixel as often as the tolerance has whole pixels.
+
+    Args:
+        prediction: class of every pixel, integer (H, W); what it says of ignored pixels is not looked at.
+        label: reference class of every pixel, integer (H, W), values 0..C-1 or the ignored index.
+        num_classes: C.
+        tolerance: pixels, 1 to 1000.
+        ignore_index: label value of the pixels that do not count.
+
+    Returns:
+        Counts, int64 (C, 6), to be added up over images and given to :func:`boundary_rates`.
+
+    Raises:
+        ConfigError: the tolerance is outside its range.
+    """
+    if not 1 <= tolerance <= LARGEST_TOLERANCE:
+        raise ConfigError(f'boundary tolerance of {tolerance} pixels: give 1, the next pixel, to {LARGEST_TOLERANCE}')
+    valid = label != ignore_index
+    counts = np.zeros((num_classes, COLUMNS), np.int64)
+    for index in range(num_classes):
+        reference, predicted = valid & (label == index), valid & (prediction == index)
+        if reference.any() or predicted.any():
+            counts[index] = _class_counts(predicted, reference, valid, tolerance=tolerance)
+    return counts
+
+
+def boundary_rates(counts: BoundaryCounts) -> tuple[BoundaryRates, ...]:
+    """Return the boundary figures of every class from counts, int64 (C, 6); a contour in one map only gives 0."""
+    rates = []
+    for predicted, predicted_near, reference, reference_near, shared, region in counts.tolist():
+        precision, recall = _share(predicted_near, predicted), _share(reference_near, reference)
+        if not predicted or not reference:
+            f1 = 0.0 if predicted or reference else math.nan
+        else:
+            f1 = 2 * precision * recall / (precision + recall) if predicted_near or reference_near else 0.0
+        rates.append(BoundaryRates(f1=f1, iou=_share(shared, region)))
+    return tuple(rates)
+
+
+def _class_counts(predicted: Flags, reference: Flags, valid: Flags, *, tolerance: float) -> list[int]:
+    square = np.ones((2 * int(tolerance) + 1,) * 2, np.uint8)
+    maps = [mask.view(np.uint8) for mask in (predicted, reference)]
+    others = [(valid & ~mask).view(np.uint8) for mask in (predicted, reference)]
+    contours = [mask & _dilated(other, CROSS) for mask, other in zip(maps, others, strict=True)]
+    regions = [mask & _dilated(other, square) for mask, other in zip(maps, others, strict=True)]
+    near = [_around(contour, tolerance) for contour in contours]
+    counted = (
+        contours[0], contours[0] & near[1], contours[1], contours[1] & near[0],
+        regions[0] & regions[1], regions[0] | regions[1],
+    )  # fmt: skip
+    return [int(np.count_nonzero(mask)) for mask in counted]
+
+
+def _around(contour: Mask, radius: float) -> Mask:
+    """Return 1 where a contour pixel is at most ``radius`` away, by whichever way is faster."""
+    if radius <= LARGEST_DISC:
+        return _dilated(contour, _disc(radius))
+    if not contour.any():
+        return contour
+    distance = cv2.distanceTransform(1 - contour, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance <= np.float32(radius), np.uint8)
+
+
+def _dilated(mask: Mask, shape: Mask) -> Mask:
+    return np.asarray(cv2.dilate(mask, shape), np.uint8)
+
+
+def _disc(radius: float) -> Mask:
+    """Return the pixels at most ``radius`` from the middle one."""
+    reach = int(radius)
+    rows, columns = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    return np.asarray(rows**2 + columns**2 <= radius**2, np.uint8)
+
+
+def _share(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else math.nan

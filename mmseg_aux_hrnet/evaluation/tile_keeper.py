@@ -1,0 +1,108 @@
+"""Keeps small label maps of every image while testing, so that a report can show those that turn out to matter."""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmengine.evaluator import BaseMetric, Evaluator
+from mmseg.registry import METRICS
+from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.evaluation.index_map import index_map
+
+ClassMap = NDArray[np.uint8]
+
+MOST_SIDE = 512  # pixels of the longer side of a map that is kept
+
+
+class PackedMap(NamedTuple):
+    """A class map, uint8 (height, width), packed to a few kilobytes."""
+
+    height: int
+    width: int
+    data: bytes
+
+    @classmethod
+    def of(cls, classes: NDArray[np.integer[Any]]) -> 'PackedMap':
+        """Pack a map of classes 0..255, (H, W), shrunk to ``MOST_SIDE``."""
+        small = shrink_map(classes.astype(np.uint8), MOST_SIDE)
+        return cls(small.shape[0], small.shape[1], zlib.compress(small.tobytes(), 1))
+
+    def unpack(self) -> ClassMap:
+        """Return the map, uint8 (height, width)."""
+        return np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(self.height, self.width)
+
+
+class KeptMaps(NamedTuple):
+    """Reference and prediction of one image."""
+
+    label: PackedMap
+    prediction: PackedMap
+
+
+@METRICS.register_module()
+class TileKeeper(BaseMetric):
+    """Keep label and prediction of every image, shrunk and packed; measure nothing.
+
+    A report shows the worst, the median and the best images, and which those are is known only at the end. So the maps
+    of all are kept, a few kilobytes each; the images themselves are read again, only those that are shown.
+
+    Args:
+        collect_device: how results of several processes are gathered: ``gpu`` sends them, between CPUs too; ``cpu``
+            writes files below the current directory, which all machines must share.
+
+    Attributes:
+        kept: after the test, the maps by the path of the image, in the first process; empty before.
+    """
+
+    default_prefix = ''  # None would log a warning that means nothing to a user
+
+    def __init__(self, *, collect_device: str = 'gpu') -> None:
+        super().__init__(collect_device=collect_device)
+        self.kept: dict[str, KeptMaps] = {}
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
+        """Keep the maps of a batch.
+
+        Args:
+            data_batch: not used.
+            data_samples: one dict per image, with ``img_path``, and ``pred_sem_seg['data']`` and
+                ``gt_sem_seg['data']``, both tensors (1, H, W) or (H, W) of class indices 0..255.
+        """
+        for sample in data_samples:
+            label = PackedMap.of(index_map(sample['gt_sem_seg']['data'], name='label'))
+            prediction = PackedMap.of(index_map(sample['pred_sem_seg']['data'], name='prediction'))
+            # As plain tuples: mmengine turns named ones into them on the way to compute_metrics.
+            self.results.append((str(sample.get('img_path')), tuple(label), tuple(prediction)))
+
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
+        """Take over what all processes kept; there is nothing to measure.
+
+        Args:
+            results: path, label and prediction of every image.
+        """
+        self.kept = {path: KeptMaps(PackedMap(*label), PackedMap(*map_)) for path, label, map_ in results}
+        return {}
+
+
+def find_kept(evaluator: Evaluator) -> dict[str, KeptMaps]:
+    """Return what a finished evaluation kept, by the path of the image; in the first process only."""
+    return next((metric.kept for metric in evaluator.metrics if isinstance(metric, TileKeeper)), {})
+
+
+def shrink_map(classes: ClassMap, side: int) -> ClassMap:
+    """Return the map, uint8 (H, W), with its longer side at most ``side`` pixels: of each cell the centre's class."""
+    height, width = shrunk_size(classes.shape, side)
+    rows = (2 * np.arange(height) + 1) * classes.shape[0] // (2 * height)
+    columns = (2 * np.arange(width) + 1) * classes.shape[1] // (2 * width)
+    return classes[np.ix_(rows, columns)]
+
+
+def shrunk_size(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """Return (height, width) of something whose longer side is brought down to ``side`` pixels, where it is longer."""
+    height, width = shape[:2]
+    longer = max(height, width)
+    if longer <= side:
+        return height, width
+    return max(1, round(height * side / longer)), max(1, round(width * side / longer))

@@ -1,0 +1,156 @@
+"""The network of an exported file: from an RGB image to probabilities and class map of the same size."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from mmcv.cnn.utils import fuse_conv_bn
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.nn import functional
+
+from mmseg_aux_hrnet.errors import ExportError, one_line
+from mmseg_aux_hrnet.export.decision import Threshold
+from mmseg_aux_hrnet.models.losses.functional import two_class_logits
+
+INPUT, PROBABILITIES, CLASSES = 'image', 'probabilities', 'classes'
+EXAMPLE = (2, 3, 96, 160)  # a batch of one would be taken for a constant
+LONGEST_REASON = 200  # characters
+
+
+class Form(NamedTuple):
+    """What goes into an exported file and what comes out.
+
+    Attributes:
+        unit_range: input is float32 in 0..1, else uint8.
+        outputs: of ``probabilities`` and ``classes``.
+        foreground_only: of two classes, only class 1 is in ``probabilities``.
+        half: the network computes in float16.
+        fixed_size: (height, width) that the file takes; None for any.
+    """
+
+    unit_range: bool
+    outputs: tuple[str, ...]
+    foreground_only: bool
+    half: bool
+    fixed_size: tuple[int, int] | None
+
+
+class ExportGraph(nn.Module):
+    """Normalises, predicts and decides; everything that a file needs and nothing that it does not.
+
+    Args:
+        model: an ``EncoderDecoder`` without auxiliary decoders, which is copied.
+        threshold: how the class map follows; None for the most probable class.
+        form: what goes in and out.
+        fuse: fold batch norms into the convolutions before them.
+    """
+
+    def __init__(self, model: Any, *, threshold: Threshold | None, form: Form, fuse: bool) -> None:
+        super().__init__()
+        preprocessor = model.data_preprocessor
+        self.threshold = threshold
+        self.form = form
+        # Images are loaded as BGR, so a preprocessor that does not swap leaves the network to see BGR.
+        self.swap = not getattr(preprocessor, '_channel_conversion', False)
+        self.divisor = int((preprocessor.test_cfg or {}).get('size_divisor') or 1)
+        self.pad_value = float(preprocessor.pad_val)
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer('mean', preprocessor.mean.clone()[None])
+        self.register_buffer('std', preprocessor.std.clone()[None])
+        segmentor = copy.deepcopy(model)
+        segmentor.data_preprocessor = None
+        if fuse:
+            segmentor = fuse_conv_bn(segmentor)
+        self.segmentor = segmentor.half() if form.half else segmentor
+        self.eval().requires_grad_(False)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs of the form.
+
+        Args:
+            image: RGB, (N, 3, H, W), uint8 or float32 in 0..1 as the form says.
+
+        Returns:
+            ``probabilities``, float32 (N, classes, H, W), or (N, 1, H, W) for the foreground only, and ``classes``,
+            uint8 (N, H, W).
+        """
+        logits = two_class_logits(self._logits(self._normalised(image)).float())
+        probabilities = logits.softmax(dim=1)
+        outputs = {
+            PROBABILITIES: probabilities[:, 1:] if self.form.foreground_only else probabilities,
+            CLASSES: self._decide(logits, probabilities),
+        }
+        return tuple(outputs[name] for name in self.form.outputs)
+
+    def _normalised(self, image: Tensor) -> Tensor:
+        values = image.float()
+        if self.form.unit_range:
+            values = values * 255
+        if self.swap:
+            values = values.flip(1)
+        return (values - self.mean) / self.std
+
+    def _logits(self, image: Tensor) -> Tensor:
+        height, width = image.shape[2:]
+        if self.divisor > 1:
+            margins = (0, -width % self.divisor, 0, -height % self.divisor)
+            image = functional.pad(image, margins, value=self.pad_value)
+        if self.form.half:
+            image = image.half()
+        logits: Tensor = self.segmentor.encode_decode(image, [{'img_shape': image.shape[2:]}])
+        return logits[..., :height, :width] if self.divisor > 1 else logits
+
+    def _decide(self, logits: Tensor, probabilities: Tensor) -> Tensor:
+        if self.threshold is None:
+            return logits.argmax(dim=1).to(torch.uint8)
+        class_index, value = self.threshold
+        reached = probabilities[:, class_index] >= value
+        return (reached if class_index == 1 else ~reached).to(torch.uint8)
+
+
+@contextmanager
+def quiet_tracing() -> Iterator[None]:
+    """Drop what torch warns of and logs about packages and shapes while it exports."""
+    logger = logging.getLogger('torch.onnx')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def trace(graph: ExportGraph) -> ExportedProgram:
+    """Return the graph as a program that takes any batch and, unless its form is of a fixed size, any image size.
+
+    Raises:
+        ExportError: the network does something that depends on the size in another way than by arithmetic.
+    """
+    form = graph.form
+    batch, channels, *size = EXAMPLE
+    shape = (batch, channels, *(form.fixed_size or size))
+    image = torch.zeros(shape) if form.unit_range else torch.zeros(shape, dtype=torch.uint8)
+    free = {0: Dim.DYNAMIC} if form.fixed_size else {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+    try:
+        with torch.no_grad(), quiet_tracing():
+            program = torch.export.export(graph, (image,), dynamic_shapes={'image': free})
+    except Exception as error:  # whatever the network runs into while it is traced
+        hint = '' if form.fixed_size else '; --fixed-size with --tile-size PIXELS exports it for one size'
+        raise ExportError(f'this network cannot be exported: {brief(error)}{hint}') from error
+    for node in program.graph.nodes:
+        node.meta.pop('stack_trace', None)  # names files of this machine
+    return program
+
+
+def brief(error: BaseException) -> str:
+    """Return the beginning of a message."""
+    text = one_line(error) or type(error).__name__
+    return text if len(text) <= LONGEST_REASON else f'{text[:LONGEST_REASON]}...'

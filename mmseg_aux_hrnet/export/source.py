@@ -1,0 +1,193 @@
+"""What an export starts from: a segmentor with its weights, and what is known about it."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.model.utils import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmseg.models import SegDataPreProcessor
+from mmseg.registry import DATASETS, MODELS
+
+from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
+from mmseg_aux_hrnet.export.decision import Threshold, requested_threshold, stored_threshold, threshold_of_head
+from mmseg_aux_hrnet.export.provenance import best_score, config_sha256, file_sha256
+from mmseg_aux_hrnet.weights import load_model_weights, read_checkpoint
+
+DEFAULT_TILE = 512  # pixels
+DEFAULT_OVERLAP = 25  # percent
+
+
+@dataclass(frozen=True)
+class Source:
+    """A segmentor in evaluation mode on the CPU, without auxiliary decoders, and what is known about it.
+
+    Attributes:
+        model: predicts whole images, whatever the config's ``test_cfg`` says.
+        class_names: one for each class.
+        palette: one (red, green, blue) for each class, 0..255; None where unknown.
+        threshold: how the class map follows from the probabilities; None for the most probable class.
+        gsd: metres per pixel of the training images; None where unknown.
+        tile: (height, width) in pixels that the model was trained or is tested on.
+        overlap: of the tiles of the config's sliding window, percent of the tile; a default where it has none.
+        metrics: figures that the checkpoint holds about itself.
+        config_name: file name of the config.
+        config_sha256: of the merged config.
+        checkpoint_name: file name of the checkpoint.
+        checkpoint_sha256: of the file.
+    """
+
+    model: Any
+    class_names: tuple[str, ...]
+    palette: list[list[int]] | None
+    threshold: Threshold | None
+    gsd: float | None
+    tile: tuple[int, int]
+    overlap: int
+    metrics: dict[str, Any] | None
+    config_name: str
+    config_sha256: str
+    checkpoint_name: str
+    checkpoint_sha256: str
+
+
+def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> Source:
+    """Build the config's segmentor and fill it from ``checkpoint``, exactly.
+
+    Args:
+        config: a merged config.
+        checkpoint: a ``.pth`` file.
+        threshold: a number for class 1, ``argmax``, or None for what the checkpoint or the head says.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, does not fit, or contradicts itself.
+        ConfigError: the config lacks what an export needs.
+    """
+    model = _build(config)
+    meta = load_model_weights(model, checkpoint)
+    dataset_meta = _dataset_meta(config, meta)
+    names = _class_names(dataset_meta, count=_class_count(model))
+    decision = _threshold(model, meta, names, request=threshold)
+    tile, overlap = _tile(config, model)
+    for part in ('auxiliary_head', 'distillation'):  # they take part in training only
+        if getattr(model, part, None) is not None:
+            setattr(model, part, None)
+    model.test_cfg = ConfigDict({**(model.test_cfg or {}), 'mode': 'whole'})
+    return Source(
+        model=model,
+        class_names=names,
+        palette=_palette(dataset_meta, count=len(names)),
+        threshold=decision,
+        gsd=_gsd(dataset_meta.get('gsd') or config.get('gsd')),
+        tile=tile,
+        overlap=overlap,
+        metrics=best_score(read_checkpoint(checkpoint), name=checkpoint.name),
+        config_name=Path(config.filename or 'config').name,
+        config_sha256=config_sha256(config),
+        checkpoint_name=checkpoint.name,
+        checkpoint_sha256=file_sha256(checkpoint),
+    )
+
+
+def _build(config: Config) -> Any:
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    try:
+        model = MODELS.build(config.model)
+    except AuxHRNetError:
+        raise
+    except Exception as error:  # a registered class can fail in any way
+        raise ConfigError(f'the model of this config cannot be built: {one_line(error)}') from error
+    if not hasattr(model, 'encode_decode') or not hasattr(model, 'decode_head'):
+        raise ConfigError(f'{type(model).__name__} of this config is no EncoderDecoder: only those can be exported')
+    _check_preprocessor(model.data_preprocessor)
+    return revert_sync_batchnorm(model).eval()
+
+
+def _check_preprocessor(preprocessor: Any) -> None:
+    if not isinstance(preprocessor, SegDataPreProcessor):
+        raise ConfigError(
+            f'data_preprocessor of this config is a {type(preprocessor).__name__}: only the normalisation of '
+            'SegDataPreProcessor can be exported'
+        )
+    bands = len(getattr(preprocessor, 'mean', ()))
+    if bands != 3:
+        raise ConfigError(
+            f'data_preprocessor of this config normalises {bands} band(s): an export needs mean and std of red, green '
+            'and blue'
+        )
+    if (preprocessor.test_cfg or {}).get('size') is not None:
+        raise ConfigError(
+            'data_preprocessor.test_cfg of this config pads to one size, which the file cannot: take it out with '
+            '--cfg-options model.data_preprocessor.test_cfg=None, and give --fixed-size'
+        )
+
+
+def _class_count(model: Any) -> int:
+    channels = int(model.out_channels)
+    return 2 if channels == 1 else channels
+
+
+def _dataset_meta(config: Config, meta: dict[str, Any]) -> dict[str, Any]:
+    """Return what the checkpoint says about its data, else what the config does."""
+    stored = meta.get('dataset_meta')
+    if isinstance(stored, dict) and stored.get('classes'):
+        return stored
+    if meta.get('CLASSES'):  # mmseg 0.x
+        return {'classes': meta['CLASSES'], 'palette': meta.get('PALETTE')}
+    dataset = (config.get('test_dataloader') or config.train_dataloader).dataset
+    kind = dataset.get('type')
+    own = getattr(DATASETS.get(kind) if isinstance(kind, str) else kind, 'METAINFO', {})
+    return {**own, **(dataset.get('metainfo') or {})}
+
+
+def _class_names(dataset_meta: dict[str, Any], *, count: int) -> tuple[str, ...]:
+    names = tuple(str(name) for name in dataset_meta.get('classes') or ())
+    if len(names) != count:
+        raise ConfigError(
+            f'the model tells {count} classes, but checkpoint and data set of the config name {len(names)} '
+            f'({", ".join(names) or "none"}): set test_dataloader.dataset.metainfo.classes'
+        )
+    return names
+
+
+def _palette(dataset_meta: dict[str, Any], *, count: int) -> list[list[int]] | None:
+    palette = dataset_meta.get('palette')
+    if palette is None or len(palette) != count:
+        return None
+    return [[int(value) for value in colour] for colour in palette]
+
+
+def _threshold(model: Any, meta: dict[str, Any], names: tuple[str, ...], *, request: str | None) -> Threshold | None:
+    if request is not None:
+        return requested_threshold(request, names)
+    stored = stored_threshold(meta, names)
+    if stored is None and getattr(model.decode_head, 'out_channels', 0) == 1:
+        return threshold_of_head(model.decode_head.threshold)
+    return stored
+
+
+def _gsd(value: Any) -> float | None:
+    """Check a ground sampling distance, in metres per pixel.
+
+    Raises:
+        ConfigError: it is no positive number.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ConfigError(f'gsd is {value!r}: give the ground sampling distance in metres per pixel, such as 0.25')
+    return float(value)
+
+
+def _tile(config: Config, model: Any) -> tuple[tuple[int, int], int]:
+    """Return the tile, (height, width) in pixels, and the overlap in percent that the config suggests."""
+    sliding = config.model.get('test_cfg') or {}
+    if sliding.get('mode') == 'slide':
+        (height, width), (step, _) = sliding['crop_size'], sliding['stride']
+        return (int(height), int(width)), round(100 * (1 - step / height)) or DEFAULT_OVERLAP
+    size = getattr(model.data_preprocessor, 'size', None)
+    if size is None:
+        return (DEFAULT_TILE, DEFAULT_TILE), DEFAULT_OVERLAP
+    return (int(size[0]), int(size[1])), DEFAULT_OVERLAP

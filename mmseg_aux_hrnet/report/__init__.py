@@ -1,0 +1,1 @@
+"""The report of a test: its figures, its files, and where they come from."""

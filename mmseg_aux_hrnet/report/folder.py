@@ -1,0 +1,111 @@
+"""The folder of a report: whole or not there, never laid over anything else."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.report.figures import FORMAT
+from mmseg_aux_hrnet.visualization import draw_confusion_matrix, draw_sweep
+from mmseg_aux_hrnet.whole_files import whole_folder
+
+METRICS_FILE = 'metrics.json'
+PER_IMAGE = ('precision', 'recall', 'iou', 'f1')
+HEADINGS = {'precision': 'Precision', 'recall': 'Recall', 'iou': 'IoU', 'f1': 'F1'}
+
+
+def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
+    """Raise unless a report may be written to ``path``: call it before the work, not after.
+
+    Raises:
+        DataError: there is a file, or a folder with something in it; with ``overwrite``, one that is no report.
+    """
+    path = Path(path)
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise DataError(f'report folder {path} is a file: choose another --report')
+    if not any(path.iterdir()):
+        return
+    if not overwrite:
+        raise DataError(f'report folder {path} exists and is not empty: choose another --report, or add --overwrite')
+    if not _is_report(path):
+        raise DataError(f'report folder {path} holds no report, so --overwrite leaves it: choose another --report')
+
+
+@contextmanager
+def report_folder(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a folder to write the report's files to; it is at ``path`` when the block ends, and gone where it raises.
+
+    Raises:
+        DataError: there is something else, see :func:`check_report_folder`, or it cannot be written.
+    """
+    check_report_folder(path, overwrite=overwrite)
+    try:
+        with whole_folder(path) as folder:
+            yield folder
+    except OSError as error:
+        raise DataError(
+            f'report folder {path} cannot be written ({error.strerror or error}): choose another --report'
+        ) from error
+
+
+def write_figures(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Write ``metrics.json``, ``per_image.csv``, the confusion matrix as CSV and PNG, and pictures of a sweep.
+
+    Args:
+        folder: an existing folder.
+        metrics: the content of ``metrics.json``; nan where undefined.
+    """
+    plain = without_nan(metrics)
+    text = json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=1)
+    (folder / METRICS_FILE).write_text(text + '\n', encoding='utf-8')
+    names = [row['name'] for row in plain['classes']]
+    _write_csv(folder / 'per_image.csv', _image_table(plain['images'], names))
+    matrix = plain['confusion_matrix']
+    header = ['reference \\ prediction', *names]
+    rows = [[name, *counts] for name, counts in zip(names, matrix, strict=True)]
+    _write_csv(folder / 'confusion_matrix.csv', [header, *rows])
+    draw_confusion_matrix(folder / 'confusion_matrix.png', matrix, names)
+    if plain['threshold_sweep'] is not None:
+        draw_sweep(folder, plain['threshold_sweep'])
+
+
+def without_nan(value: Any) -> Any:
+    """Return ``value`` with None for every number that is not finite, in nested lists and dictionaries too."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _image_table(images: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:
+    header = ['name', 'image', 'label', 'pixels', 'OA', 'mIoU']
+    header += [f'{HEADINGS[key]}.{name}' for name in names for key in PER_IMAGE]
+    rows = [
+        [
+            *(image[key] for key in ('name', 'image', 'label', 'pixels', 'oa', 'miou')),
+            *(image[key][name] for name in names for key in PER_IMAGE),
+        ]
+        for image in images
+    ]
+    return [header, *rows]
+
+
+def _write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    text = io.StringIO(newline='')
+    csv.writer(text).writerows(rows)  # None becomes an empty cell
+    path.write_bytes(text.getvalue().encode('utf-8'))
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        return bool(json.loads((path / METRICS_FILE).read_text(encoding='utf-8'))['format'] == FORMAT)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False

@@ -1,0 +1,63 @@
+"""Chooses which images of a test a report shows: the worst, the median, the best, and an even sample of the rest."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+Group = Literal['worst', 'median', 'best', 'others']
+
+MOST_TILES = 200
+IN_A_GROUP = 12  # of the worst, median and best each; a third of the images where there are fewer than 36
+
+
+class Choice(NamedTuple):
+    """An image that is shown.
+
+    Attributes:
+        place: of the image in the metrics' list of images.
+        group: why it is shown.
+    """
+
+    place: int
+    group: Group
+
+
+def tile_scores(metrics: Mapping[str, Any]) -> list[float | None]:
+    """Return what images are ranked by, percent: IoU of the class of interest, without one mIoU; None if undefined."""
+    name = metrics['class_of_interest']
+    scores = (image['miou'] if name is None else image['iou'][name] for image in metrics['images'])
+    return [None if score is None or math.isnan(score) else score for score in scores]
+
+
+def choose_images(scores: Sequence[float | None], *, most: int = MOST_TILES) -> list[Choice]:
+    """Return the images to show, group by group; worst ones first, then from the median, the best and the rest.
+
+    Equal scores keep the order of the images, so the choice is always the same one. Images without a score are in the
+    rest, which is spread evenly: over the ranks, then over those without a score.
+
+    Args:
+        scores: one value an image, higher is better; None where there is none.
+        most: how many images to show at most, 3 or more.
+    """
+    ranked = sorted((i for i, score in enumerate(scores) if score is not None), key=lambda i: (scores[i], i))
+    count = min(IN_A_GROUP, len(ranked) // 3, most // 3)
+    middle = (len(ranked) - count) // 2
+    best = len(ranked) - count
+    chosen = [Choice(i, 'worst') for i in ranked[:count]]
+    chosen += [Choice(i, 'median') for i in ranked[middle : middle + count]]
+    chosen += [Choice(i, 'best') for i in reversed(ranked[best:])]
+    rest = ranked[count:middle] + ranked[middle + count : best]
+    rest += [i for i, score in enumerate(scores) if score is None]
+    return chosen + [Choice(i, 'others') for i in _spread(rest, most - len(chosen))]
+
+
+def _spread(items: Sequence[int], count: int) -> list[int]:
+    """Return ``count`` items at even distances, all where there are no more."""
+    if len(items) <= count:
+        return list(items)
+    return [items[(2 * k + 1) * len(items) // (2 * count)] for k in range(count)]
+
+
+def shown_images(metrics: Mapping[str, Any]) -> list[int]:
+    """Return the places, in the metrics' list of images, of those that are shown."""
+    return [choice.place for choice in choose_images(tile_scores(metrics))]

@@ -1,0 +1,63 @@
+"""Where a prediction is wrong, as one small class map with colours that everybody can tell apart."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+ClassMap = NDArray[np.uint8]
+
+
+class ErrorKind(NamedTuple):
+    """One value of an error map.
+
+    Attributes:
+        value: in the map.
+        name: for the legend.
+        colour: red, green, blue. Okabe and Ito's blue, yellow, vermilion and black (Color Universal Design, 2008), and
+            a grey. A test measures how far apart they are in simulated colour blindness.
+    """
+
+    value: int
+    name: str
+    colour: tuple[int, int, int]
+
+
+RIGHT = 0  # right, and not the class of interest: the image stays bare
+HIT = ErrorKind(1, 'correct (TP)', (0, 114, 178))
+FALSE = ErrorKind(2, 'false alarm (FP)', (240, 228, 66))
+MISSED = ErrorKind(3, 'missed (FN)', (213, 94, 0))
+CONFUSED = ErrorKind(4, 'wrong between other classes', (0, 0, 0))
+NOT_COUNTED = ErrorKind(5, 'ignored, not counted', (150, 150, 150))
+WRONG = ErrorKind(3, 'wrong', (213, 94, 0))
+
+
+def error_kinds(num_classes: int, class_of_interest: int | None) -> tuple[ErrorKind, ...]:
+    """Return the kinds that :func:`error_map` can hold, for the legend and the colours."""
+    if class_of_interest is None:
+        return (WRONG, NOT_COUNTED)
+    return (HIT, FALSE, MISSED, *((CONFUSED,) if num_classes > 2 else ()), NOT_COUNTED)
+
+
+def error_map(prediction: ClassMap, label: ClassMap, *, num_classes: int, class_of_interest: int | None) -> ClassMap:
+    """Return the kind of every pixel, uint8 (H, W).
+
+    Args:
+        prediction: predicted classes, uint8 (H, W).
+        label: reference classes, uint8 (H, W); values above the classes are not counted.
+        num_classes: count of the classes.
+        class_of_interest: index of the class whose hits, false alarms and misses are told apart; where None, right and
+            wrong pixels are.
+    """
+    counted = label < num_classes
+    wrong = (prediction != label) & counted
+    kinds = np.full(label.shape, RIGHT, np.uint8)
+    if class_of_interest is None:
+        kinds[wrong] = WRONG.value
+    else:
+        kinds[wrong] = CONFUSED.value
+        kinds[(prediction == class_of_interest) & ~wrong & counted] = HIT.value
+        kinds[(prediction == class_of_interest) & wrong] = FALSE.value
+        kinds[(label == class_of_interest) & wrong] = MISSED.value
+    kinds[~counted] = NOT_COUNTED.value
+    return kinds

@@ -1,0 +1,117 @@
+"""Tiles of a report: shrunk to a bounded size, encoded within a budget of bytes."""
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE, shrink_map, shrunk_size
+
+RGB = NDArray[np.uint8]
+ClassMap = NDArray[np.uint8]
+Colour = Sequence[int]
+
+LEAST_SIDE = 16
+QUALITY = 80  # of WebP
+
+
+class Tile(NamedTuple):
+    """What a report shows of one image.
+
+    Attributes:
+        name: of the image.
+        image: RGB, uint8 (H, W, 3); None where the file cannot be shown.
+        label: reference classes, uint8 (h, w); values above the classes are not counted.
+        prediction: predicted classes, uint8 (h, w).
+    """
+
+    name: str
+    image: RGB | None
+    label: ClassMap
+    prediction: ClassMap
+
+
+def small_tile(name: str, image: RGB | None, *, label: ClassMap, prediction: ClassMap) -> Tile:
+    """Return a tile no larger than any that is shown; arguments as in :class:`Tile`."""
+    picture = None if image is None else shrink_image(image, MOST_SIDE)
+    return Tile(name, picture, shrink_map(label, MOST_SIDE), shrink_map(prediction, MOST_SIDE))
+
+
+class EncodedTile(NamedTuple):
+    """A tile as data addresses for the ``src`` of pictures, and the size that they are shown at, in pixels."""
+
+    image: str | None
+    maps: tuple[str, ...]
+    height: int
+    width: int
+
+
+def shrink_image(image: RGB, side: int) -> RGB:
+    """Return the image, uint8 (H, W, 3), with its longer side at most ``side`` pixels: of each cell the mean."""
+    height, width = shrunk_size(image.shape, side)
+    if (height, width) == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
+
+
+def encode_tile(
+    image: RGB | None, maps: Sequence[ClassMap], *, colours: Sequence[Mapping[int, Colour]], budget: int
+) -> EncodedTile:
+    """Encode the largest version of a tile that fits: the image as WebP, class maps as palette PNG.
+
+    Args:
+        image: RGB, uint8 (H, W, 3), or None.
+        maps: class maps, uint8 (h, w), all of one size.
+        colours: for every map the colour of its values; a value without a colour is transparent.
+        budget: bytes, base64 included. The smallest version is returned even where it is larger.
+    """
+    side = MOST_SIDE
+    while True:
+        encoded = _encode(image, maps, colours=colours, side=side)
+        size = sum(map(len, (encoded.image or '', *encoded.maps)))
+        if size <= budget or side <= LEAST_SIDE:
+            return encoded
+        # Bytes go with the area; a little less, so that the next try mostly fits.
+        longer = max(encoded.height, encoded.width, *maps[0].shape)
+        side = max(LEAST_SIDE, min(side, longer) * math.isqrt(8100 * budget // size) // 100)
+
+
+def _encode(
+    image: RGB | None, maps: Sequence[ClassMap], *, colours: Sequence[Mapping[int, Colour]], side: int
+) -> EncodedTile:
+    pictures = tuple(_png(shrink_map(part, side), colour) for part, colour in zip(maps, colours, strict=True))
+    height, width = shrunk_size(maps[0].shape if image is None else image.shape, side)
+    return EncodedTile(None if image is None else _webp(shrink_image(image, side)), pictures, height, width)
+
+
+def _webp(image: RGB) -> str:
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, 'WEBP', quality=QUALITY, method=2)
+    return _address('image/webp', data.getvalue())
+
+
+def _png(classes: ClassMap, colours: Mapping[int, Colour]) -> str:
+    """Return a palette PNG with only the values that occur, so that few classes take few bits a pixel."""
+    values = np.flatnonzero(np.bincount(classes.ravel(), minlength=256))
+    places = np.zeros(256, np.uint8)
+    places[values] = np.arange(values.size)
+    picture = Image.fromarray(places[classes])
+    picture.putpalette([part for value in values.tolist() for part in colours.get(value, (0, 0, 0))])
+    opacities = bytes(255 * (value in colours) for value in values.tolist())
+    data = io.BytesIO()
+    picture.save(data, 'PNG', bits=_bits(values.size), compress_level=6, transparency=opacities)
+    return _address('image/png', data.getvalue())
+
+
+def _bits(values: int) -> int:
+    """Return the fewest bits a pixel that PNG has for a count of values."""
+    return next(bits for bits in (1, 2, 4, 8) if values <= 1 << bits)
+
+
+def _address(kind: str, data: bytes) -> str:
+    return f'data:{kind};base64,{base64.b64encode(data).decode("ascii")}'

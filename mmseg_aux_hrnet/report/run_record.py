@@ -1,0 +1,85 @@
+"""Where figures come from: versions, hashes, command and date of a run."""
+
+import hashlib
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.version import __version__
+
+MODULES = {'torch': 'torch', 'mmengine': 'mmengine', 'mmsegmentation': 'mmseg', 'mmcv': 'mmcv', 'numpy': 'numpy'}
+CHUNK = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a run was made from; None for what it did without.
+
+    Attributes:
+        config: name of the config.
+        config_text: the whole config as text: the file, its bases, and what the command line overrode.
+        checkpoint: the weights.
+        lists: the lists that name the images.
+        work_dir: folder of the logs.
+        device: what computed the predictions.
+        threshold: probability from which on the second class was predicted; None for the larger of two.
+    """
+
+    config: str | None = None
+    config_text: str | None = None
+    checkpoint: Path | None = None
+    lists: Sequence[Path] = ()
+    work_dir: Path | None = None
+    device: str | None = None
+    threshold: float | None = None
+
+
+def run_record(sources: Sources, *, images: int) -> dict[str, Any]:
+    """Return the part ``run`` of ``metrics.json``, with the command line of this process and the present time."""
+    lists = [path for path in sources.lists if path.is_file()]
+    return {
+        'command': list(sys.argv),
+        'date': datetime.now().astimezone().isoformat(timespec='seconds'),
+        'config': sources.config,
+        'config_sha256': None if sources.config_text is None else _digest(sources.config_text.encode()),
+        'checkpoint': None if sources.checkpoint is None else str(sources.checkpoint),
+        'checkpoint_sha256': None if sources.checkpoint is None else file_digest([sources.checkpoint]),
+        'data_list': ' + '.join(map(str, lists)) or None,
+        'data_list_sha256': file_digest(lists) if lists else None,
+        'images': images,
+        'threshold': sources.threshold,
+        'work_dir': None if sources.work_dir is None else str(sources.work_dir),
+        'versions': {
+            'mmseg_aux_hrnet': __version__,
+            **{name: str(import_module(module).__version__) for name, module in MODULES.items()},
+            'python': platform.python_version(),
+        },
+        'device': sources.device,
+    }
+
+
+def file_digest(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of a file, or of several after one another, as 64 hexadecimal digits.
+
+    Raises:
+        DataError: one cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            with path.open('rb') as file:
+                while chunk := file.read(CHUNK):
+                    digest.update(chunk)
+        except OSError as error:
+            raise DataError(f'{path} cannot be read ({error.strerror}): its hash belongs in the report') from error
+    return digest.hexdigest()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,118 @@
+"""Draws a stratified random sample of pixels from class maps: the strata are the classes of the maps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.evaluation.area_estimate import FEWEST_POINTS
+from mmseg_aux_hrnet.sampling.class_maps import read_map
+
+SMALL_STRATUM = 50  # points that each class should have for its user's accuracy, Olofsson et al. 2014, section 5.1
+
+
+class Point(NamedTuple):
+    """A pixel of the sample: its map file, its place counted from 0 at the top left, its class on the map."""
+
+    map_file: Path
+    row: int
+    column: int
+    map_class: str
+
+
+def allocate(pixels: Sequence[int], *, points: int) -> list[int]:
+    """Return how many points each class gets.
+
+    Every class that is on the map gets the smaller of 50 and an equal share, then the rest goes by area. No class gets
+    more points than it has pixels.
+
+    Args:
+        pixels: pixels of every class on all maps.
+        points: size of the sample.
+
+    Raises:
+        ConfigError: too few points for two in every class, or more than pixels.
+        DataError: a class has a single pixel.
+    """
+    present = [count for count in pixels if count]
+    if points < FEWEST_POINTS * len(present) or points > sum(present):
+        raise ConfigError(
+            f'a sample of {points} points of {len(present)} classes on {sum(present)} pixels: take at least '
+            f'{FEWEST_POINTS} points for each class, better {SMALL_STRATUM}, and at most as many as there are pixels'
+        )
+    if min(present) < FEWEST_POINTS:
+        raise DataError('a class has a single pixel on the map, of which no error can be told: merge it with another')
+    least = min(SMALL_STRATUM, points // len(present))
+    given = [min(count, least) for count in pixels]
+    while (rest := points - sum(given)) > 0:
+        room = [count - taken for count, taken in zip(pixels, given, strict=True)]
+        shares = _largest_remainder([count if free else 0 for count, free in zip(pixels, room, strict=True)], rest)
+        given = [taken + min(share, free) for taken, share, free in zip(given, shares, room, strict=True)]
+    return given
+
+
+def draw_points(
+    maps: Sequence[Path], counts: NDArray[np.int64], *, classes: Sequence[str], points: int, seed: int
+) -> list[Point]:
+    """Return points drawn without replacement, each pixel of a class with the same chance, in the order of the maps.
+
+    Args:
+        maps: the map files.
+        counts: pixels of every class on every map, int64 (maps, C).
+        classes: names of the C classes.
+        points: size of the sample.
+        seed: the same seed and maps give the same points.
+
+    Raises:
+        ConfigError: the seed is negative; and see :func:`allocate`.
+        DataError: see :func:`allocate`.
+        LabelError: a map has changed since it was counted.
+    """
+    if seed < 0:
+        raise ConfigError(f'--seed {seed}: seeds are whole numbers from 0 on')
+    generator = np.random.default_rng(seed)
+    sizes = allocate(counts.sum(axis=0).tolist(), points=points)
+    ranks = [
+        np.sort(generator.choice(int(total), size, replace=False)) if size else np.zeros(0, np.int64)
+        for total, size in zip(counts.sum(axis=0), sizes, strict=True)
+    ]
+    ends = counts.cumsum(axis=0)
+    sample = []
+    for index, path in enumerate(maps):
+        own = [_within(rank, end=int(ends[index, c]), size=int(counts[index, c])) for c, rank in enumerate(ranks)]
+        if any(len(rank) for rank in own):
+            sample += _locate(path, own, counts[index], classes=classes)
+    return sample
+
+
+def _largest_remainder(weights: Sequence[int], total: int) -> list[int]:
+    """Divide ``total`` into integers in proportion to ``weights``, which are not all zero."""
+    whole = sum(weights)
+    shares = [total * weight // whole for weight in weights]
+    order = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i))
+    for index in order[: total - sum(shares)]:
+        shares[index] += 1
+    return shares
+
+
+def _within(ranks: NDArray[np.int64], *, end: int, size: int) -> NDArray[np.int64]:
+    """Return which pixels of a class on one map are drawn, counted on that map; ``ranks`` count over all maps."""
+    start = end - size
+    return ranks[np.searchsorted(ranks, start) : np.searchsorted(ranks, end)] - start
+
+
+def _locate(
+    path: Path, ranks: Sequence[NDArray[np.int64]], counts: NDArray[np.int64], *, classes: Sequence[str]
+) -> list[Point]:
+    pixels = read_map(path, classes=classes)
+    found = []
+    for index, (name, rank) in enumerate(zip(classes, ranks, strict=True)):
+        places = np.flatnonzero(pixels == index)
+        if len(places) != counts[index]:
+            raise DataError(f'{path} has changed while it was sampled: run again when it is complete')
+        rows, columns = np.unravel_index(places[rank], pixels.shape)
+        found += [Point(path, int(row), int(column), name) for row, column in zip(rows, columns, strict=True)]
+    return sorted(found)

@@ -1,0 +1,124 @@
+"""Draws what thresholds on a probability do, and how far the probability can be believed."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+CURVES = {
+    'precision': ('Precision', '#0072B2', '--'),
+    'recall': ('Recall', '#D55E00', '--'),
+    'iou': ('IoU', '#009E73', '-'),
+    'f1': ('F1', '#CC79A7', '-'),
+    'kappa': ('kappa x 100', '#56B4E9', '-'),
+}
+INK = '#222222'
+
+
+def draw_sweep(folder: Path, sweep: Mapping[str, Any]) -> None:
+    """Write ``threshold_curves.png`` and ``reliability.png``.
+
+    Args:
+        folder: an existing folder.
+        sweep: ``threshold_sweep`` of a report, None where undefined.
+    """
+    draw_threshold_curves(folder / 'threshold_curves.png', sweep)
+    draw_reliability(folder / 'reliability.png', sweep)
+
+
+def draw_threshold_curves(path: str | Path, sweep: Mapping[str, Any]) -> None:
+    """Write a PNG: figures over the threshold with the best IoU marked, and precision over recall beside them.
+
+    Args:
+        path: the file to write.
+        sweep: as in :func:`draw_sweep`.
+    """
+    figure = Figure(figsize=(11, 4.6), layout='constrained')
+    left, right = figure.subplots(1, 2)
+    draw_over_threshold(left, sweep)
+    draw_precision_recall(right, sweep)
+    figure.suptitle(f'{sweep["class"]} where its probability is at least the threshold', parse_math=False)
+    _save(figure, path)
+
+
+def draw_reliability(path: str | Path, sweep: Mapping[str, Any]) -> None:
+    """Write a PNG: the observed share of the class over its mean probability, bin by bin, and the pixels below.
+
+    Args:
+        path: the file to write.
+        sweep: as in :func:`draw_sweep`.
+    """
+    figure = Figure(figsize=(5.6, 7), layout='constrained')
+    draw_calibration(*figure.subplots(2, 1, sharex=True, height_ratios=(3, 1)), sweep=sweep)
+    _save(figure, path)
+
+
+def draw_calibration(top: Axes, bottom: Axes, *, sweep: Mapping[str, Any]) -> None:
+    """Draw the observed share of the class over its mean probability, and the pixels of every bin below."""
+    bins = sweep['reliability']
+    filled = [part for part in bins if part['pixels']]
+    top.plot([0, 1], [0, 1], color='#999999', linestyle=':', label='calibrated')
+    points = [part['confidence'] for part in filled], [part['observed'] for part in filled]
+    top.plot(*points, color=CURVES['precision'][1], marker='o', markersize=4, label='observed')
+    top.set(xlim=(0, 1), ylim=(0, 1))
+    top.set_ylabel(f'share of pixels that are {sweep["class"]}', parse_math=False)
+    top.set_title(f'expected calibration error {_written(sweep["ece"])}', fontsize=10)
+    top.legend(loc='upper left', frameon=False)
+    low, width = [part['low'] for part in bins], [part['high'] - part['low'] for part in bins]
+    bottom.bar(low, [part['pixels'] for part in bins], width=width, align='edge', color='#9ab8cc', edgecolor='white')
+    bottom.set_yscale('symlog')
+    bottom.set_ylabel('pixels')
+    bottom.set_xlabel(f'probability of {sweep["class"]}', parse_math=False)
+    for axes in (top, bottom):
+        axes.grid(alpha=0.3)
+
+
+def _save(figure: Figure, path: str | Path) -> None:
+    part = Path(f'{path}.part')
+    figure.savefig(part, dpi=110, format='png')
+    os.replace(part, path)
+
+
+def draw_over_threshold(axes: Axes, sweep: Mapping[str, Any]) -> None:
+    """Draw the figures over the threshold, the best IoU marked."""
+    for key, (name, colour, style) in CURVES.items():
+        values = _numbers(sweep[key]) * (100 if key == 'kappa' else 1)
+        axes.plot(sweep['thresholds'], values, color=colour, linestyle=style, label=name, linewidth=1.4)
+    best = sweep['best']['iou']
+    if best is not None:
+        axes.axvline(best['threshold'], color=INK, linewidth=0.8)
+        axes.set_title(f'best IoU {best["value"]:.2f} at {best["threshold"]:.3f}', fontsize=10)
+    worst = min((value for value in sweep['kappa'] if value is not None), default=0)
+    axes.set(xlim=(0, 1), ylim=(min(0, 100 * worst), 100), xlabel='threshold', ylabel='%')
+    axes.grid(alpha=0.3)
+    axes.legend(loc='lower center', edgecolor='none', framealpha=1, ncols=3)
+
+
+def draw_precision_recall(axes: Axes, sweep: Mapping[str, Any]) -> None:
+    """Draw precision over recall, threshold 0.5 and the one of the best IoU marked."""
+    recall, precision = _numbers(sweep['recall']), _numbers(sweep['precision'])
+    axes.plot(recall, precision, color=INK, linewidth=1.4)
+    half = len(recall) // 2
+    axes.plot(recall[half], precision[half], color=INK, marker='o', linestyle='none', label='threshold 0.5')
+    best = sweep['best']['iou']
+    if best is not None:
+        at = sweep['thresholds'].index(best['threshold'])
+        label = f'best IoU, threshold {best["threshold"]:.3f}'
+        axes.plot(recall[at], precision[at], color=CURVES['iou'][1], marker='D', linestyle='none', label=label)
+    axes.set(xlim=(0, 101), ylim=(0, 101), xlabel='Recall, %', ylabel='Precision, %')
+    axes.set_title(f'average precision {_written(sweep["average_precision"])}', fontsize=10)
+    axes.grid(alpha=0.3)
+    axes.legend(loc='lower left', frameon=False)
+
+
+def _numbers(values: list[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def _written(value: float | None) -> str:
+    return 'undefined' if value is None else f'{value:.4f}'

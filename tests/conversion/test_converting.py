@@ -1,0 +1,384 @@
+"""Whole conversions, by the command that users type."""
+
+import copy
+import errno
+import os
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.apis import init_model
+from official_network import OfficialNetwork, save_official
+from tool_support import REPO, run_here
+
+from mmseg_aux_hrnet import whole_files
+from mmseg_aux_hrnet.models import HRNetV2
+from mmseg_aux_hrnet.weights import load_backbone_weights, read_checkpoint
+
+pytestmark = pytest.mark.stack
+CONFIGS = REPO / 'configs/hrnet'
+CITY = CONFIGS / 'fcn_hr18s-v1_512x1024_484e_cityscapes.py'
+CITY_V2 = CONFIGS / 'fcn_hr18s-v2_512x1024_484e_cityscapes.py'
+GREEN = CONFIGS / 'fcn_hr18s-v1_256x256_1500it_singlegreen.py'
+AUX = CONFIGS / 'fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py'
+
+
+def convert(*args):
+    return run_here('convert_checkpoint', *args)
+
+
+def refused(capsys, *args):
+    """Run the converter and return the one line by which it refuses."""
+    assert convert(*args) == 2
+    lines = capsys.readouterr().err.splitlines()
+    errors = [line for line in lines if line.startswith('error: ')]
+    assert len(errors) == 1
+    assert 'Traceback' not in '\n'.join(lines)
+    return errors[0]
+
+
+def logits(model, x):
+    with torch.no_grad():
+        double = copy.deepcopy(model).double().eval()
+        return double(x.double(), **({} if isinstance(model, OfficialNetwork) else {'mode': 'tensor'}))
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.fixture(scope='module')
+def network():
+    return OfficialNetwork()
+
+
+@pytest.fixture
+def official(tmp_path, network):
+    return save_official(tmp_path / 'official.pth', network)
+
+
+@pytest.fixture
+def city(tmp_path, official):
+    assert convert(official, tmp_path / 'city.pth', '--config', CITY) == 0
+    return tmp_path / 'city.pth'
+
+
+def test_official_weights_compute_the_same_through_our_config(network, city):
+    model = init_model(str(CITY), str(city), device='cpu')
+    for size in ((64, 96), (50, 70)):
+        x = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1))
+        theirs, ours = logits(network, x), logits(model, x)
+        # the bias is folded into a running mean in float32, and so rounded once
+        assert (ours - theirs).abs().max() <= 1e-6 * theirs.std()
+
+
+def test_the_result_says_what_it_is(city):
+    meta = read_checkpoint(city)['meta']
+    assert meta['dataset_meta']['classes'][:2] == ('road', 'sidewalk')
+    assert meta['dataset_meta']['palette'][1] == [244, 35, 232]
+    assert meta['converted_from']['form'] == 'official HRNet code'
+    model = init_model(Config.fromstring(meta['cfg'], '.py'), str(city), device='cpu')
+    assert (len(model.dataset_meta['classes']), model.decode_head.num_classes) == (19, 19)
+
+
+def test_the_same_file_gives_the_same_bytes(tmp_path, official, city):
+    convert(official, tmp_path / 'again.pth', '--config', CITY)
+    assert (tmp_path / 'again.pth').read_bytes() == city.read_bytes()
+
+
+def test_the_report_counts_every_key(tmp_path, official, capsys):
+    convert(official, tmp_path / 'city.pth', '--config', CITY)
+    printed = ' '.join(capsys.readouterr().out.split())
+    assert 'official HRNet code to MMSegmentation 1.x matched 434 missing 0 unexpected 0 other shape 0' in printed
+    assert 'left out 1 loss.criterion.weight classes road, sidewalk' in printed
+
+
+def test_to_official_and_back_gives_the_same_bits(tmp_path, city):
+    there, back = tmp_path / 'there.pth', tmp_path / 'back.pth'
+    assert convert(city, there, '--to', 'official') == 0
+    assert all(key.startswith('model.') for key in read_checkpoint(there))
+    assert convert(there, back, '--config', CITY) == 0
+    assert same(read_checkpoint(back)['state_dict'], read_checkpoint(city)['state_dict'])
+
+
+def test_to_official_computes_the_same(tmp_path, network, city):
+    convert(city, tmp_path / 'there.pth', '--to', 'official')
+    loaded = {key[len('model.') :]: value for key, value in read_checkpoint(tmp_path / 'there.pth').items()}
+    again = OfficialNetwork(seed=1)
+    names = {key.removeprefix('body.'): key for key in again.state_dict()}
+    again.load_state_dict({names[key]: value for key, value in loaded.items()})
+    x = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    expected = logits(network, x)
+    assert (logits(again, x) - expected).abs().max() <= 1e-6 * expected.std()
+
+
+@pytest.mark.parametrize(('arch', 'config'), [('w18_small_v1', CITY), ('w18_small_v2', CITY_V2)])
+def test_weights_of_the_official_network_give_its_stored_logits(shared, tmp_path, arch, config):
+    stem = shared / 'parity' / f'official_{arch}_cityscapes'
+    assert convert(stem.with_suffix('.pth'), tmp_path / 'a.pth', '--config', config) == 0
+    stored = np.load(stem.with_suffix('.npz'))
+    model = init_model(str(config), str(tmp_path / 'a.pth'), device='cpu')
+    image, reference = torch.from_numpy(stored['input']), stored['logits'].astype(np.float64)
+    with torch.no_grad():
+        single = model(image, mode='tensor').numpy()
+    exact = logits(model, image).numpy()
+    for what, difference in (('double', exact - reference), ('single', single - reference)):
+        rates = (np.sqrt(np.square(difference).mean()) / reference.std(), np.abs(difference).max() / reference.std())
+        print(f'{arch}, {what} precision to stored logits: {rates[0]:.1e} of their deviation, largest {rates[1]:.1e}')
+    # Each is the rounding of one pass in single precision: that of the stored logits, and ours.
+    for difference, largest in ((exact - reference, 1e-5), (single - exact, 2e-5)):
+        assert np.sqrt(np.square(difference).mean()) <= 1e-5 * reference.std()
+        assert np.abs(difference).max() <= largest * np.abs(reference).max()
+
+
+def test_fine_tuning_two_classes_from_nineteen(tmp_path, official, city, capsys):
+    line = refused(capsys, official, tmp_path / 'two.pth', '--config', GREEN)
+    assert line.endswith('name the exceptions if you mean them: --reset-classifier')
+    assert convert(official, tmp_path / 'two.pth', '--config', GREEN, '--reset-classifier') == 0
+    printed = ' '.join(capsys.readouterr().out.split())
+    assert 'drawn anew 2 decode_head.conv_seg.weight decode_head.conv_seg.bias' in printed
+    assert 'classes background, green (of the config)' in printed
+    content, before = read_checkpoint(tmp_path / 'two.pth'), read_checkpoint(city)['state_dict']
+    new = {key: content['state_dict'].pop(key) for key in ('decode_head.conv_seg.weight', 'decode_head.conv_seg.bias')}
+    assert tuple(new['decode_head.conv_seg.weight'].shape) == (2, 240, 1, 1)
+    assert 0.008 < new['decode_head.conv_seg.weight'].std() < 0.012  # as mmseg draws it: normal, 0.01
+    assert not new['decode_head.conv_seg.bias'].any()
+    assert same(content['state_dict'], {key: value for key, value in before.items() if key not in new})
+    assert content['meta']['converted_from']['options'] == ['--reset-classifier']
+
+
+def test_auxiliary_heads_need_a_word_in_both_directions(tmp_path, official, capsys):
+    line = refused(capsys, official, tmp_path / 'aux.pth', '--config', AUX)
+    assert line.endswith('if you mean them: --reset-auxiliary --reset-classifier')
+    assert convert(official, tmp_path / 'aux.pth', '--config', AUX, '--reset-auxiliary', '--reset-classifier') == 0
+    line = refused(capsys, tmp_path / 'aux.pth', tmp_path / 'plain.pth', '--config', GREEN)
+    assert line.endswith('if you mean them: --drop-auxiliary')
+    assert convert(tmp_path / 'aux.pth', tmp_path / 'plain.pth', '--config', GREEN, '--drop-auxiliary') == 0
+    assert '--drop-auxiliary' in refused(capsys, tmp_path / 'aux.pth', tmp_path / 'there.pth', '--to', 'official')
+    assert convert(tmp_path / 'aux.pth', tmp_path / 'there.pth', '--to', 'official', '--drop-auxiliary') == 0
+    assert len(read_checkpoint(tmp_path / 'there.pth')) == 435
+
+
+def older(tmp_path, names=('background', 'green'), **more):
+    """Write a checkpoint as MMSegmentation 0.x leaves it."""
+    torch.manual_seed(0)
+    model = init_model(str(AUX), device='cpu')
+    palette = np.array([[0, 0, 0], [128, 0, 0]])
+    meta = {'CLASSES': list(names), 'PALETTE': palette, 'mmseg_version': '0.18.0', 'config': 'model = 1', 'iter': 80000}
+    meta |= more
+    content = {'meta': meta, 'state_dict': model.state_dict(), 'optimizer': {'state': {}, 'param_groups': []}}
+    torch.save(content, tmp_path / 'older.pth')
+    return tmp_path / 'older.pth', model.state_dict()
+
+
+def test_a_checkpoint_of_0x_becomes_one_of_1x(tmp_path, capsys):
+    path, weights = older(tmp_path)
+    assert 'w18_small_v1, 2 outputs, 2 auxiliary heads' in refused(capsys, path, tmp_path / 'new.pth')
+    assert convert(path, tmp_path / 'new.pth', '--config', AUX) == 0
+    content = read_checkpoint(tmp_path / 'new.pth')
+    assert same(content['state_dict'], dict(weights))
+    assert (list(content), content['meta']['iter']) == (['meta', 'state_dict'], 80000)
+    assert content['meta']['dataset_meta']['classes'] == ('background', 'green')
+    model = init_model(str(AUX), str(tmp_path / 'new.pth'), device='cpu')
+    assert model.dataset_meta['palette'] == [[0, 0, 0], [128, 0, 0]]
+
+
+@pytest.mark.parametrize(('choice', 'names'), [('file', ('rest', 'trees')), ('config', ('background', 'green'))])
+def test_other_class_names_need_a_choice(tmp_path, capsys, choice, names):
+    path, _ = older(tmp_path, names=('rest', 'trees'))
+    assert 'the file names rest, trees' in refused(capsys, path, tmp_path / 'new.pth', '--config', AUX)
+    assert convert(path, tmp_path / 'new.pth', '--config', AUX, '--classes', choice) == 0
+    assert read_checkpoint(tmp_path / 'new.pth')['meta']['dataset_meta']['classes'] == names
+
+
+@pytest.mark.parametrize(
+    ('options', 'kept'),
+    [([], True), (['--classes', 'file'], True), (['--classes', 'config'], True), (['--reset-classifier'], False)],
+)
+def test_a_stored_threshold_stays_with_its_class(tmp_path, capsys, options, kept):
+    path, _ = older(tmp_path, threshold={'class': 'green', 'value': 0.42})
+    assert convert(path, tmp_path / 'new.pth', '--config', AUX, *options) == 0
+    assert ('threshold' in read_checkpoint(tmp_path / 'new.pth')['meta']) == kept
+    assert ('threshold of green' in capsys.readouterr().out) != kept
+
+
+def test_safetensors_there_and_back(tmp_path, city):
+    middle, back = tmp_path / 'a.safetensors', tmp_path / 'back.pth'
+    assert convert(city, middle, '--config', CITY) == 0
+    assert convert(middle, back, '--config', CITY) == 0
+    assert same(read_checkpoint(back)['state_dict'], read_checkpoint(city)['state_dict'])
+    assert read_checkpoint(middle)['meta']['dataset_meta'] == read_checkpoint(city)['meta']['dataset_meta']
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
+@pytest.mark.parametrize('wrapped', [False, True])
+def test_imagenet_files_become_files_for_pretrained(tmp_path, suffix, wrapped):
+    weights = HRNetV2('w18_small_v1').state_dict()
+    head = {'incre_modules.0.0.conv1.weight': torch.ones(1), 'classifier.bias': torch.ones(1000)}
+    content = {**weights, **head}
+    torch.save({'state_dict': content} if wrapped else content, tmp_path / 'imagenet.pth')
+    out = tmp_path / f'start{suffix}'
+    assert convert(tmp_path / 'imagenet.pth', out) == 0
+    assert same(read_checkpoint(out)['state_dict'], dict(weights))
+    for path in (tmp_path / 'imagenet.pth', out):
+        net = HRNetV2('w18_small_v1', init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+        net.init_weights()
+        assert same(dict(net.state_dict()), dict(weights))
+    load_backbone_weights(HRNetV2('w18_small_v1'), out)
+
+
+def changed(official, **changes):
+    """Replace weights of an official file, or take those out that are None."""
+    content = {**torch.load(official), **{key.replace('__', '.'): value for key, value in changes.items()}}
+    torch.save({key: value for key, value in content.items() if value is not None}, official)
+
+
+def test_counters_of_batch_norm_may_be_missing(tmp_path, official):
+    counters = {key: None for key in torch.load(official) if key.endswith('num_batches_tracked')}
+    changed(official, **counters)
+    assert convert(official, tmp_path / 'a.pth', '--config', CITY) == 0
+    state = read_checkpoint(tmp_path / 'a.pth')['state_dict']
+    assert state['backbone.bn1.num_batches_tracked'].item() == 0
+    assert sum(key.endswith('num_batches_tracked') for key in state) == len(counters)
+
+
+def test_synchronised_batch_norm_has_the_same_weights(tmp_path, official, city):
+    text = f'_base_ = {CITY.as_posix()!r}\nnorm = dict(type="SyncBN")\n'
+    text += 'model = dict(backbone=dict(norm_cfg=norm), decode_head=dict(norm_cfg=norm))\n'
+    (tmp_path / 'sync.py').write_text(text, encoding='utf-8')
+    assert convert(official, tmp_path / 'sync.pth', '--config', tmp_path / 'sync.py') == 0
+    assert same(read_checkpoint(tmp_path / 'sync.pth')['state_dict'], read_checkpoint(city)['state_dict'])
+
+
+def test_half_precision_becomes_single(tmp_path, network, official):
+    half = {
+        key: value.half() if value.is_floating_point() else value for key, value in network.weights('model.').items()
+    }
+    torch.save(half, official)
+    assert convert(official, tmp_path / 'a.pth', '--config', CITY) == 0
+    state = read_checkpoint(tmp_path / 'a.pth')['state_dict']
+    assert torch.equal(state['backbone.conv1.weight'], half['model.conv1.weight'].float())
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        ({'model__conv1__weight': None}, 'missing 1 backbone.conv1.weight'),
+        ({'model__stage5__w': torch.ones(1)}, 'unexpected 1 backbone.stage5.w'),
+        (
+            {'model__conv1__weight': torch.ones(64, 4, 3, 3)},
+            'other shape 1 backbone.conv1.weight (64, 4, 3, 3) instead',
+        ),
+        ({'model__bn1__weight': torch.full((64,), float('nan'))}, 'not finite 1 backbone.bn1.weight'),
+        ({'model__bn1__weight': torch.ones(64).double()}, 'other type 1 backbone.bn1.weight torch.float64'),
+        ({'model__last_layer__3__weight': None}, 'missing 1 decode_head.conv_seg.weight'),
+    ],
+)
+def test_what_does_not_match_is_named_and_nothing_is_written(tmp_path, official, capsys, change, said):
+    if 'model__conv1__weight' in change and change['model__conv1__weight'] is None:
+        change = {**change, 'model__conv1__weight_': torch.ones(1)}  # the form is still known
+        said = 'missing 1 backbone.conv1.weight unexpected 1 backbone.conv1.weight_'
+    changed(official, **change)
+    assert convert(official, tmp_path / 'a.pth', '--config', CITY) == 2
+    printed = capsys.readouterr()
+    assert said in ' '.join(printed.out.split())
+    assert 'does not match, nothing is written' in printed.err
+    assert not (tmp_path / 'a.pth').exists()
+
+
+@pytest.mark.parametrize(
+    ('args', 'message'),
+    [
+        (['official.pth', 'a.pth'], r'w18_small_v1, 19 outputs, 0 auxiliary heads'),
+        (['official.pth', 'a.pth', '--config', CITY_V2], 'the file, of the same architecture'),
+        (['official.pth', 'a.pth', '--config', 'nowhere.py'], 'config nowhere.py is not a file'),
+        (['official.pth', 'a.pth', '--config', REPO / 'configs/_base_/default_runtime.py'], 'no model or no data'),
+        (['official.pth', 'a.bin', '--config', CITY], 'names no format'),
+        (['official.pth', 'there.pth', '--config', CITY], 'there.pth exists'),
+        (['official.pth', 'official.pth', '--config', CITY, '--overwrite'], 'the file to read'),
+        (['official.pth', 'there.pth/a.pth', '--config', CITY], 'cannot be written'),
+        (['official.pth', 'a.pth', '--to', 'official', '--reset-classifier'], 'leave those options out'),
+        (['nowhere.pth', 'a.pth'], 'nowhere.pth is not a file'),
+        (['.', 'a.pth'], 'holds no checkpoint'),
+        (['text.pth', 'a.pth'], 'text.pth is'),
+        (['cut.pth', 'a.pth'], 'cut.pth is no readable checkpoint'),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, official, capsys, monkeypatch, args, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'there.pth').write_bytes(b'old')
+    (tmp_path / 'text.pth').write_text('no checkpoint')
+    (tmp_path / 'cut.pth').write_bytes(official.read_bytes()[:-1000])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert message in refused(capsys, *args)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'message'),
+    [
+        ('last_layer.0.bias', torch.ones(3, 3), 'same architecture'),
+        ('last_layer.3.weight', torch.tensor(1.0), '--reset-classifier'),
+        ('layer1.0.conv1.weight', torch.tensor(1.0), 'same architecture'),
+        ('bn1.weight', torch.ones(64).to_sparse(), 'model.bn1.weight is sparse or quantised'),
+        ('bn1.weight', torch.ones(64).to(torch.float8_e4m3fn), 'same architecture'),
+        ('bn1.weight', torch.ones(0), 'same architecture'),
+    ],
+    ids=str,
+)
+def test_odd_tensors_are_refused(tmp_path, official, capsys, name, value, message):
+    changed(official, **{f'model.{name}': value})
+    assert message in refused(capsys, official, tmp_path / 'a.pth', '--config', CITY)
+    line = refused(capsys, official, tmp_path / 'a.pth', '--to', 'official')
+    assert not (tmp_path / 'a.pth').exists()
+    assert '--reset' not in line
+
+
+def test_imagenet_files_become_no_network(tmp_path, capsys):
+    torch.save(HRNetV2('w18_small_v1').state_dict(), tmp_path / 'start.pth')
+    for args in (['--to', 'official'], ['--reset-classifier']):
+        assert 'holds a backbone only' in refused(capsys, tmp_path / 'start.pth', tmp_path / 'a.pth', *args)
+    assert 'same architecture' in refused(capsys, tmp_path / 'start.pth', tmp_path / 'a.pth', '--config', CITY_V2)
+
+
+def test_a_config_whose_model_and_data_disagree_is_refused(tmp_path, official, capsys):
+    text = f'_base_ = {CITY.as_posix()!r}\nmodel = dict(decode_head=dict(num_classes=18, out_channels=18))\n'
+    (tmp_path / 'odd.py').write_text(text, encoding='utf-8')
+    line = refused(capsys, official, tmp_path / 'a.pth', '--config', tmp_path / 'odd.py', '--reset-classifier')
+    assert 'its model tells 18 classes, its data 19' in line
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path, official, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / 'old.pth').write_bytes(b'old')
+    monkeypatch.setattr(whole_files.os, 'fsync', full)
+    assert 'No space left' in refused(capsys, official, tmp_path / 'old.pth', '--config', CITY, '--overwrite')
+    assert (tmp_path / 'old.pth').read_bytes() == b'old'
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['official.pth', 'old.pth']
+
+
+class RunsCode:
+    """A pickle that makes a folder when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_distrusted_file_is_converted_once_and_clean_afterwards(tmp_path, network, capsys):
+    content = {'state_dict': network.weights('model.'), 'note': RunsCode(tmp_path / 'made')}
+    torch.save(content, tmp_path / 'odd.pth')
+    line = refused(capsys, tmp_path / 'odd.pth', tmp_path / 'a.pth', '--config', CITY)
+    assert 'odd.pth is refused' in line
+    assert '--trust' in line
+    assert not (tmp_path / 'made').exists()
+    assert convert(tmp_path / 'odd.pth', tmp_path / 'a.pth', '--config', CITY, '--trust') == 0
+    shutil.rmtree(tmp_path / 'made')
+    assert len(read_checkpoint(tmp_path / 'a.pth')['state_dict']) == 434
+    assert not (tmp_path / 'made').exists()

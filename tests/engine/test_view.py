@@ -1,0 +1,38 @@
+"""What a run shows of itself: the figure that chooses the best checkpoint, and TensorBoard's files."""
+
+import re
+
+import pytest
+from mmengine.hooks import CheckpointHook
+from tiny_run import quick_start, run  # noqa: F401
+
+from mmseg_aux_hrnet.engine.training import best_rule
+
+
+@pytest.mark.parametrize(
+    ('settings', 'said'),
+    [
+        (dict(save_best='IoU.green', rule='greater'), 'chosen by IoU.green, greater is better'),
+        (dict(save_best='loss'), 'chosen by loss, less is better'),
+        (dict(save_best=['mIoU', 'OA'], rule='greater'), 'mIoU, greater is better; by OA, greater is better'),
+        (dict(save_best='auto'), 'the first figure that validation gives'),
+        (dict(), 'no best checkpoint is kept: name a figure with .*save_best=mIoU'),
+    ],
+)
+def test_the_figure_of_the_best_checkpoint_is_named(settings, said):
+    assert re.search(said, best_rule(CheckpointHook(interval=1, **settings)))
+
+
+def test_tensorboard_gets_the_figures_of_training_and_validation(tmp_path):
+    events = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    backends = [dict(type='TensorboardVisBackend')]
+    run(
+        tmp_path,
+        epochs=True,
+        visualizer=dict(type='SegLocalVisualizer', vis_backends=backends, name='tensorboard_test'),
+    )
+    [folder] = tmp_path.glob('*/vis_data')
+    read = events.EventAccumulator(str(folder))
+    read.Reload()
+    assert {'loss', 'score'} <= set(read.Tags()['scalars'])
+    assert [event.step for event in read.Scalars('score')] == [1, 2, 3, 4]

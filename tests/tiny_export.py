@@ -1,0 +1,94 @@
+"""A segmentor of a few weights that exports in a second, its config and its checkpoint."""
+
+import contextlib
+import importlib.util
+import io
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.models.utils import Upsample
+from mmseg.registry import MODELS
+from torch import nn
+
+from mmseg_aux_hrnet.export.graph import CLASSES, PROBABILITIES, Form
+
+CLASS_NAMES, PALETTE = ('background', 'green', 'water'), [[0, 0, 0], [128, 0, 0], [0, 0, 128]]
+REPO = Path(__file__).resolve().parents[1]
+FREE = Form(unit_range=False, outputs=(PROBABILITIES, CLASSES), foreground_only=False, half=False, fixed_size=None)
+
+
+@MODELS.register_module()
+class StemBackbone(nn.Module):
+    """One convolution of stride 2 with batch norm; ``enlarge`` adds what mmseg's HRNet does, an upsampling by 2."""
+
+    def __init__(self, enlarge=False):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, stride=2, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(4)
+        self.enlarge = Upsample(scale_factor=2, mode='bilinear', align_corners=False) if enlarge else nn.Identity()
+
+    def forward(self, image):
+        fine = self.bn(self.conv(image)).relu()
+        coarse = nn.functional.avg_pool2d(fine, 2, ceil_mode=True)
+        size = fine.shape[2:]
+        return [fine + nn.functional.interpolate(self.enlarge(coarse), size=size, mode='bilinear')]
+
+
+def tiny_model(classes=2, *, out_channels=None, enlarge=False, preprocessor=(), test_cfg=None, **head):
+    """Return the model part of a config, with an auxiliary decoder."""
+    decoder = dict(
+        type='FCNHead', in_channels=4, in_index=0, channels=4, num_convs=1, kernel_size=1, concat_input=False,
+        num_classes=classes, out_channels=out_channels or classes, norm_cfg=dict(type='BN'),
+        loss_decode=dict(type='MaskedCrossEntropyLoss'), **head,
+    )  # fmt: skip
+    scale = dict(mean=[120.0, 110.0, 100.0], std=[60.0, 55.0, 50.0], bgr_to_rgb=True, size=(64, 96))
+    return dict(
+        type='EncoderDecoder', data_preprocessor=dict(type='SegDataPreProcessor', **{**scale, **dict(preprocessor)}),
+        backbone=dict(type='StemBackbone', enlarge=enlarge), decode_head=decoder,
+        auxiliary_head=dict(decoder, channels=8), train_cfg=None, test_cfg=test_cfg or dict(mode='whole'),
+    )  # fmt: skip
+
+
+def tiny_config(**settings):
+    """Return a config of it; its data set is never built."""
+    data = dict(dataset=dict(type='SingleGreenDataset'))
+    return Config(dict(model=tiny_model(**settings), train_dataloader=data, test_dataloader=data))
+
+
+def tiny_checkpoint(config, path: Path, *, seed=0, **meta) -> Path:
+    """Write random weights, with statistics and a classifier that make every part of the network count."""
+    init_default_scope('mmseg')
+    torch.manual_seed(seed)
+    model = MODELS.build(config.model)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.running_mean, std=0.2)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.weight, std=0.7)
+    classes = max(2, model.out_channels)
+    known = dict(classes=CLASS_NAMES[:classes], palette=PALETTE[:classes])
+    torch.save(dict(state_dict=model.state_dict(), meta=dict(dataset_meta=known, **meta)), path)
+    return path
+
+
+def run_tool(*args):
+    """Run tools/export.py in this process and return its exit code, what it printed and what it complained of."""
+    spec = importlib.util.spec_from_file_location('export_tool', REPO / 'tools/export.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = tool.main([*map(str, args)])
+    return code, out.getvalue(), err.getvalue()
+
+
+def written(folder: Path, *, name='tiny', meta=None, **settings):
+    """Write a config and a checkpoint of it, and return both paths as arguments of the tool."""
+    config = tiny_config(**settings)
+    path = folder / f'{name}.py'
+    config.dump(path)
+    return str(path), str(tiny_checkpoint(config, folder / f'{name}.pth', **(meta or {})))

@@ -1,0 +1,59 @@
+"""No other place of the package loads what could run code."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+READER = ROOT / 'mmseg_aux_hrnet/weights/reading.py'
+SOURCES = [
+    path
+    for path in (*(ROOT / 'mmseg_aux_hrnet').rglob('*.py'), *(ROOT / 'tools').glob('*.py'), ROOT / 'split.py')
+    if '.mim' not in path.parts
+]
+MODULES = {'pickle', 'cPickle', 'dill', 'joblib', 'cloudpickle', 'marshal', 'shelve'}
+NAMES = {
+    'safe_open', 'load_file', 'load_checkpoint', '_load_checkpoint', '_load_checkpoint_with_prefix', 'CheckpointLoader',
+    'load_state_dict_from_url', 'load_url', 'load_from_http', 'Unpickler', 'read_pickle',
+}  # fmt: skip
+OWNERS = {'torch', 'np', 'numpy', 'jit', 'hub', 'serialization'}  # whose ``load`` takes pickles
+
+
+def loaders(source: str) -> list[str]:
+    """Return what a module names that loads pickles or weights."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.split('.')[0] in MODULES]
+        elif isinstance(node, ast.ImportFrom):
+            found += [node.module] if (node.module or '').split('.')[0] in MODULES else []
+            found += [alias.name for alias in node.names if alias.name in NAMES]
+            taken = (node.module or '').split('.')[-1] in OWNERS
+            found += [alias.name for alias in node.names if alias.name == 'load' and taken]
+        elif isinstance(node, ast.Attribute):
+            owner = node.value.id if isinstance(node.value, ast.Name) else getattr(node.value, 'attr', '')
+            found += [node.attr] if node.attr in NAMES or (node.attr == 'load' and owner in OWNERS) else []
+    return found
+
+
+@pytest.mark.parametrize('path', SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_reader_loads(path):
+    assert bool(loaders(path.read_text(encoding='utf-8'))) == (path == READER)
+
+
+@pytest.mark.parametrize(
+    'source',
+    [
+        'import torch\ntorch.load(path)',
+        'import torch\ntorch.jit.load(path)',
+        'from torch import load',
+        'import pickle',
+        'from mmengine.runner.checkpoint import CheckpointLoader',
+        'runner.load_checkpoint(path)',
+        'from safetensors.torch import load_file',
+        'np.load(path, allow_pickle=True)',
+    ],
+)
+def test_a_second_reader_is_seen(source):
+    assert loaders(source)

@@ -1,0 +1,65 @@
+"""Set evaluation reports side by side: python tools/compare.py REPORT_DIR REPORT_DIR ... --out DIR."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Compare runs by the reports that tools/test.py --report wrote: Precision, Recall, IoU, F1score '
+        'and OA of one class, seeds as mean and deviation, and the difference of each method to the first with a '
+        'paired-bootstrap interval over images. Writes comparison.md, comparison.tex and comparison.png.'
+    )
+    line.add_argument(
+        'reports',
+        nargs='+',
+        metavar='[NAME=]DIR[,DIR...]',
+        help='report folders; those of one NAME, or else of one config, are seeds of one method; the first method is '
+        'the one that the others are compared with',
+    )
+    line.add_argument('--out', type=Path, metavar='DIR', help='folder to write; without it, only the screen')
+    line.add_argument('--class', dest='class_name', metavar='NAME', help="default: the reports' class of interest")
+    line.add_argument('--resamples', type=int, default=1000, help='of the bootstrap (default: %(default)s)')
+    line.add_argument('--seed', type=int, default=0, help='of the bootstrap (default: %(default)s)')
+    return line
+
+
+def compare_reports(args: argparse.Namespace) -> str:
+    """Compare as the command line says, print the tables and return the closing line."""
+    from rich.console import Console
+
+    from mmseg_aux_hrnet.comparison.comparison import compare
+    from mmseg_aux_hrnet.comparison.groups import class_of_interest, read_groups
+    from mmseg_aux_hrnet.comparison.output import check_out, write
+    from mmseg_aux_hrnet.comparison.screen import show
+
+    if args.out is not None:
+        check_out(args.out)
+    groups = read_groups(args.reports)
+    class_name = class_of_interest(groups, args.class_name)
+    with Console(stderr=True).status('Drawing images again and again'):
+        comparison = compare(groups, class_name=class_name, resamples=args.resamples, seed=args.seed)
+    show(comparison, console=Console())
+    runs = sum(len(group.runs) for group in groups)
+    closing = f'{runs} reports of {len(groups)} method(s)'
+    if args.out is None:
+        return closing
+    write(args.out, comparison, groups)
+    return f'{closing}; written to {args.out}'
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(compare_reports, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

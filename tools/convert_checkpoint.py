@@ -1,0 +1,67 @@
+"""Convert trained weights between their forms: python tools/convert_checkpoint.py IN OUT --config CONFIG."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Convert weights of the official HRNet code, of ImageNet, of MMSegmentation 0.x or 1.x. The '
+        'form of the file is recognised. Every weight must find its place, unless an option names the exception.',
+        epilog='See docs/weights.md.',
+    )
+    add = line.add_argument
+    add('source', type=Path, metavar='IN', help='a checkpoint, or a work dir: its best checkpoint, else its last')
+    add('target', type=Path, metavar='OUT', help='file to write, .pth or .safetensors')
+    add('--config', help='config of MMSegmentation 1.x that the result is for')
+    add('--to', choices=('mmseg', 'official'), default='mmseg', help='form of the result (default: %(default)s)')
+    add('--reset-classifier', action='store_true', help='start the layers that depend on the number of classes anew')
+    auxiliary = line.add_mutually_exclusive_group()
+    auxiliary.add_argument('--reset-auxiliary', action='store_true', help="start the config's auxiliary heads anew")
+    auxiliary.add_argument('--drop-auxiliary', action='store_true', help='leave out the auxiliary heads of the file')
+    add('--classes', choices=('file', 'config'), help='whose class names and colours count where they differ')
+    add('--trust', action='store_true', help='run code that the file wants to run; it can do anything that you can')
+    add('--overwrite', action='store_true', help='replace OUT')
+    return line
+
+
+def convert(args: argparse.Namespace) -> str:
+    """Convert as the command line says and return the closing line."""
+    from mmseg_aux_hrnet.conversion.converting import Exceptions
+    from mmseg_aux_hrnet.conversion.converting import convert as converted
+    from mmseg_aux_hrnet.conversion.forms import recognise
+    from mmseg_aux_hrnet.conversion.reporting import report, way_out
+    from mmseg_aux_hrnet.errors import CheckpointError
+    from mmseg_aux_hrnet.run_config import load_config
+    from mmseg_aux_hrnet.weights import best_checkpoint, read_checkpoint
+    from mmseg_aux_hrnet.weights.writing import check_target, checkpoint_bytes, write_file
+
+    source = best_checkpoint(args.source)
+    check_target(args.target, source=source, overwrite=args.overwrite)
+    config = None if args.config is None else load_config(args.config)
+    held = recognise(read_checkpoint(source, trust=args.trust), source=source)
+    allowed = Exceptions(args.reset_classifier, args.reset_auxiliary, args.drop_auxiliary, args.classes)
+    result = converted(held, config=config, target=args.to, allowed=allowed)
+    print(f'{source}: {report(result)}')
+    if any(result.faults.values()):
+        raise CheckpointError(f'{source} does not match, nothing is written: {way_out(result, target=args.to)}')
+    content = result.weights if args.to == 'official' else {'meta': result.meta, 'state_dict': result.weights}
+    write_file(args.target, checkpoint_bytes(content, suffix=args.target.suffix))
+    return f'written: {args.target}'
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(convert, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

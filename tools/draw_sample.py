@@ -1,0 +1,61 @@
+"""Draw reference pixels from class maps: python tools/draw_sample.py MAPS --classes background,green --out FILE."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Draw a stratified random sample of pixels from class maps, for an interpreter to give each its '
+        'true class; tools/estimate_area.py turns the filled-in table into areas with standard errors.'
+    )
+    line.add_argument('maps', type=Path, help='a map of class indices, or a folder of them (tools/test.py --out)')
+    line.add_argument('--classes', required=True, metavar='NAME,NAME', help='names of the indices 0, 1, ...')
+    line.add_argument('--points', type=int, default=300, help='size of the sample (default: %(default)s)')
+    line.add_argument('--seed', type=int, default=0, help='another seed draws other pixels (default: %(default)s)')
+    line.add_argument('--out', type=Path, required=True, metavar='FILE', help='the CSV to write')
+    return line
+
+
+def draw(args: argparse.Namespace) -> str:
+    """Draw as the command line says and return the closing line."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mmseg_aux_hrnet.errors import ConfigError, DataError
+    from mmseg_aux_hrnet.sampling.class_maps import count_pixels, find_maps, parse_classes
+    from mmseg_aux_hrnet.sampling.drawing import draw_points
+    from mmseg_aux_hrnet.sampling.tables import sample_text
+    from mmseg_aux_hrnet.whole_files import write_whole
+
+    classes, maps = parse_classes(args.classes), find_maps(args.maps)
+    if args.out.exists():
+        raise ConfigError(f'{args.out} exists and may hold interpreted points: name another file, or remove it')
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task('Counting pixels', total=len(maps))
+        counts = count_pixels(maps, classes=classes, on_map=lambda done: progress.update(task, completed=done))
+    points = draw_points(maps, counts, classes=classes, points=args.points, seed=args.seed)
+    try:
+        write_whole(args.out, sample_text(points).encode('utf-8'))
+    except OSError as error:
+        raise DataError(f'{args.out} cannot be written ({error.strerror}): choose a folder that is writable') from error
+    drawn = ', '.join(f'{sum(point.map_class == name for point in points)} {name}' for name in classes)
+    return f'{args.out}: {drawn}; write the true class of each into the column reference'
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(draw, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Estimate areas with standard errors: python tools/estimate_area.py SAMPLE.csv AREAS."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Estimate the area and the accuracy of every class of a map, with standard errors, from a '
+        'stratified random sample of reference pixels (Olofsson et al. 2014).'
+    )
+    line.add_argument('sample', type=Path, help='CSV with the columns map and reference, such as of draw_sample.py')
+    line.add_argument(
+        'areas',
+        type=Path,
+        help='mapped areas, as CSV with the columns class and the unit (such as ha), as JSON {"unit": ..., "areas": '
+        '{class: area}}, or the map or folder of maps to count them on',
+    )
+    line.add_argument('--classes', metavar='NAME,NAME', help='for maps: names of the indices 0, 1, ...')
+    line.add_argument('--gsd', type=float, metavar='METRES', help='for maps: side of a pixel; gives hectares')
+    line.add_argument('--json', type=Path, metavar='FILE', help='write the estimates here as well')
+    return line
+
+
+def estimate(args: argparse.Namespace) -> str:
+    """Estimate as the command line says, print the table and return the closing line."""
+    import json
+
+    import numpy as np
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mmseg_aux_hrnet.errors import ConfigError, DataError
+    from mmseg_aux_hrnet.evaluation.area_estimate import estimate_areas
+    from mmseg_aux_hrnet.sampling.area_report import area_json, area_tables
+    from mmseg_aux_hrnet.sampling.areas import mapped_areas
+    from mmseg_aux_hrnet.sampling.tables import read_sample
+    from mmseg_aux_hrnet.whole_files import write_whole
+
+    if args.json is not None and args.json.exists():
+        raise ConfigError(f'{args.json} exists: name another file for the estimates, or remove it')
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task('Counting pixels', total=None)
+        areas, unit = mapped_areas(
+            args.areas,
+            classes=args.classes,
+            gsd=args.gsd,
+            on_map=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    names = tuple(areas)
+    counts = read_sample(args.sample, classes=names)
+    result = estimate_areas(counts, mapped=np.array(list(areas.values())), names=names)
+    Console().print(*area_tables(result, unit=unit))
+    closing = f'{counts.sum()} points of {args.sample}, areas of {args.areas}'
+    if args.json is None:
+        return closing
+    try:
+        write_whole(args.json, json.dumps(area_json(result, unit=unit), indent=2, allow_nan=False).encode('utf-8'))
+    except OSError as error:
+        raise DataError(f'{args.json} cannot be written ({error.strerror}): choose a writable folder') from error
+    return f'{closing}; written to {args.json}'
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(estimate, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

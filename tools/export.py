@@ -1,0 +1,72 @@
+"""Export a checkpoint: python tools/export.py CONFIG CHECKPOINT OUT.onnx."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Write a trained model as one file for other programs, ONNX or .pt2 of torch.export: an RGB image '
+        'in, probabilities and class map of its size out. The file is compared with PyTorch before it gets its name.'
+    )
+    add = line.add_argument
+    add('config', help='the config that the checkpoint was trained with')
+    add('checkpoint', type=Path, help='a .pth file, or a work dir: its best checkpoint, else its last')
+    add('out', type=Path, help='file to write, .onnx or .pt2')
+    add('--for', dest='target', choices=('any', 'deepness'), default='any', help='deepness: for that plugin of QGIS')
+    add('--classes-only', action='store_true', help='give the class map and no probabilities')
+    add(
+        '--threshold', metavar='T', help="least probability of class 1, or 'argmax' (default: what the checkpoint says)"
+    )
+    add('--fp16', action='store_true', help='compute in float16: half the size, differences up to 0.02')
+    add('--fuse', action=argparse.BooleanOptionalAction, default=True, help='fold batch norm into convolutions')
+    add('--fixed-size', action='store_true', help='take images of the tile size only')
+    add(
+        '--tile-size', type=int, metavar='PIXELS', help='side of the tiles to cut images into (default: as in training)'
+    )
+    add('--tile-overlap', type=int, metavar='PERCENT', help='overlap of the tiles (default: 25, or that of the config)')
+    add(
+        '--gsd',
+        type=float,
+        metavar='METRES',
+        help='ground sampling distance, metres per pixel, where the config has none',
+    )
+    add('--metrics', type=Path, metavar='JSON', help="metrics.json of the checkpoint's evaluation report, to be noted")
+    add('--overwrite', action='store_true', help='replace OUT where it exists')
+    add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override')
+    return line
+
+
+def export(args: argparse.Namespace) -> str:
+    """Export as the command line says and return the closing line."""
+    from rich.console import Console
+
+    from mmseg_aux_hrnet import run_config
+    from mmseg_aux_hrnet.export import ExportSettings, closing_line, export_model
+    from mmseg_aux_hrnet.weights import best_checkpoint
+
+    names = ('classes_only', 'fp16', 'fuse', 'fixed_size', 'tile_size', 'tile_overlap', 'gsd', 'threshold', 'metrics')
+    given = {name: getattr(args, name) for name in (*names, 'overwrite')}
+    settings = ExportSettings(for_deepness=args.target == 'deepness', **given)
+    config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
+    checkpoint = best_checkpoint(args.checkpoint)
+    with Console(stderr=True).status('exporting') as status:
+        exported = export_model(config, checkpoint, args.out, settings=settings, on_step=status.update)
+    return closing_line(exported)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(export, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Publish a checkpoint: python tools/publish_checkpoint.py WORK_DIR OUT_DIR."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Write the weights of a checkpoint without optimizer and log to OUT_DIR/NAME-HASH.pth, where HASH '
+        'is the beginning of its SHA-256, and a model card beside it.',
+        epilog='See docs/weights.md.',
+    )
+    add = line.add_argument
+    add('source', type=Path, metavar='CHECKPOINT', help='a file, or a work dir: its best checkpoint, else its last')
+    add('folder', type=Path, metavar='OUT_DIR', help='folder to write to')
+    add('--name', help='name of the file (default: that of the run)')
+    add('--metrics', type=Path, metavar='JSON', help='metrics.json of tools/test.py --report on this checkpoint')
+    add('--data', metavar='TEXT', help='what it was trained on, for the card')
+    add('--licence', metavar='TEXT', help='licence of the weights, for the card')
+    add('--safetensors', action='store_true', help='write .safetensors instead of .pth')
+    add('--overwrite', action='store_true', help='replace files of the same names')
+    return line
+
+
+def publish(args: argparse.Namespace) -> str:
+    """Publish as the command line says and return the closing line."""
+    from mmseg_aux_hrnet.conversion.card import Statements
+    from mmseg_aux_hrnet.conversion.publishing import publish as published
+    from mmseg_aux_hrnet.weights import best_checkpoint
+
+    source = best_checkpoint(args.source)
+    file, card = published(
+        source,
+        args.folder,
+        name=args.name,
+        suffix='.safetensors' if args.safetensors else '.pth',
+        metrics=args.metrics,
+        statements=Statements(args.data, args.licence),
+        overwrite=args.overwrite,
+    )
+    sizes = [path.stat().st_size / 1e6 for path in (source, file)]
+    return f'{source} ({sizes[0]:.1f} MB) -> {file} ({sizes[1]:.1f} MB)\n{card}'
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(publish, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Store a threshold in a checkpoint: python tools/set_threshold.py CHECKPOINT OUT --from REPORT --best iou."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Copy a checkpoint of two classes with a threshold in it. From there on a pixel is of the class '
+        'where its probability is at least the threshold.',
+    )
+    line.add_argument('checkpoint', type=Path, help='a .pth file, or a work dir: its best checkpoint, else its last')
+    line.add_argument('out', type=Path, help='the .pth file to write')
+    source = line.add_mutually_exclusive_group(required=True)
+    source.add_argument('--threshold', metavar='T', help='above 0 and below 1; needs --class')
+    source.add_argument(
+        '--from', dest='report', type=Path, metavar='REPORT', help='take the best threshold of a report'
+    )
+    line.add_argument('--class', dest='class_name', metavar='NAME', help='whose probability the threshold is on')
+    line.add_argument('--best', choices=('iou', 'f1', 'kappa'), help='best by which figure (default with --from: iou)')
+    line.add_argument('--overwrite', action='store_true', help='replace OUT')
+    return line
+
+
+def store(args: argparse.Namespace) -> str:
+    """Store the threshold as the command line says and return the closing line."""
+    from mmseg_aux_hrnet.errors import ConfigError
+    from mmseg_aux_hrnet.threshold import Threshold, parse_value
+    from mmseg_aux_hrnet.threshold_store import best_of_report, check_same_model, store_threshold
+    from mmseg_aux_hrnet.weights import best_checkpoint
+
+    if (args.threshold is None) != (args.class_name is None):
+        raise ConfigError('--threshold and --class go together; --from REPORT says both itself')
+    if args.report is None and args.best is not None:
+        raise ConfigError('--best goes with --from REPORT, which says what is best')
+    checkpoint = best_checkpoint(args.checkpoint)
+    if args.report is None:
+        threshold, origin = Threshold(args.class_name, parse_value(args.threshold)), ''
+    else:
+        figure = args.best or 'iou'
+        chosen = best_of_report(args.report, figure=figure)
+        check_same_model(chosen, checkpoint)
+        threshold, origin = chosen.threshold, f' (best {figure}, {chosen.value:.4f}, on {chosen.data_list})'
+    store_threshold(checkpoint, args.out, threshold, overwrite=args.overwrite)
+    return f'{args.out}: {checkpoint} with {threshold.class_name} from probability {threshold.value} up{origin}'
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(store, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
