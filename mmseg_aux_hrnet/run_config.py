@@ -164,8 +164,8 @@ def check_precision(config: Config) -> None:
     """
     if config.optim_wrapper.type == 'AmpOptimWrapper' and get_device() in ('cpu', 'mps'):
         raise ConfigError(
-            'AmpOptimWrapper trains in half precision, which needs a GPU: on this device, set optim_wrapper.type of '
-            'the config to OptimWrapper and remove its loss_scale'
+            'AmpOptimWrapper trains in half precision, which needs a GPU: without one, set optim_wrapper.type of the '
+            'config to OptimWrapper and remove its loss_scale'
         )
 
 
