@@ -164,8 +164,8 @@ def check_precision(config: Config) -> None:
     """
     if config.optim_wrapper.type == 'AmpOptimWrapper' and get_device() in ('cpu', 'mps'):
         raise ConfigError(
-            'AmpOptimWrapper trains in half precision, which needs a GPU: on this device, set optim_wrapper.type of '
-            'the config to OptimWrapper and remove its loss_scale'
+            'AmpOptimWrapper trains in half precision, which needs a GPU: without one, set optim_wrapper.type of the '
+            'config to OptimWrapper and remove its loss_scale'
         )
 
 
@@ -263,12 +263,13 @@ def dataset_meta(config: Config) -> dict[str, Any]:
         ConfigError: there is no such type of data set.
     """
     init_default_scope(config.get('default_scope') or 'mmseg')
-    if config.train_dataloader is None:
+    settings = (config.train_dataloader or {}).get('dataset')
+    settings = next(datasets_of(settings)) if settings else {}
+    if 'type' not in settings:
         return {}
-    settings = next(datasets_of(config.train_dataloader.dataset))
-    kind = DATASETS.get(settings.type)
+    kind = DATASETS.get(settings['type'])
     if kind is None:
-        raise ConfigError(f'data set type {settings.type} is not registered: add its module to custom_imports')
+        raise ConfigError(f'data set type {settings["type"]} is not registered: add its module to custom_imports')
     return {**getattr(kind, 'METAINFO', {}), **(settings.get('metainfo') or {})}
 
 
@@ -279,7 +280,7 @@ def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None
         given = config.test_evaluator
         evaluators += given if isinstance(given, (list, tuple)) else [given]
     if out is not None:
-        evaluators.append({'type': 'PredictionWriter', 'output_dir': out})
+        evaluators.append(ConfigDict(type='PredictionWriter', output_dir=out))
     config.test_evaluator = evaluators
 
 
@@ -309,7 +310,7 @@ def add_sweep(config: Config) -> None:
     if not keeps_probabilities(config):
         raise ConfigError(f'--sweep with {config.model.type}: only ProbabilityTTAModel keeps the mean probabilities')
     if not any(str(evaluator.type).endswith('ThresholdMetric') for evaluator in config.test_evaluator):
-        config.test_evaluator.append({'type': 'ThresholdMetric'})
+        config.test_evaluator.append(ConfigDict(type='ThresholdMetric'))
 
 
 def count_for_report(config: Config, *, tolerance: float) -> None:
@@ -320,7 +321,7 @@ def count_for_report(config: Config, *, tolerance: float) -> None:
             evaluator.boundary_tolerance = tolerance
             return
     # The prefix keeps its keys apart from those of the config's metric.
-    config.test_evaluator.append({'type': 'ConfusionMetric', 'boundary_tolerance': tolerance, 'prefix': 'report'})
+    config.test_evaluator.append(ConfigDict(type='ConfusionMetric', boundary_tolerance=tolerance, prefix='report'))
 
 
 def add_pictures(config: Config, folder: str) -> None:

@@ -47,7 +47,7 @@ def draw_maps(index, *, classes, size):
     return image.astype(np.uint8), label, prediction
 
 
-def report_of(number, *, classes=GREEN, size=(48, 64), names=None, sweep=True):
+def report_of(number, *, classes=GREEN, size=(48, 64), names=None, sweep=False):
     """Return the content of metrics.json for drawn images, and their tiles."""
     maps = [draw_maps(index, classes=classes, size=size) for index in range(number)]
     names = names or [f'images/tile_{index}.png' for index in range(number)]
@@ -56,7 +56,7 @@ def report_of(number, *, classes=GREEN, size=(48, 64), names=None, sweep=True):
         count_image(MapPair(prediction, label, name, f'{name}.label'), **rule)
         for (_, label, prediction), name in zip(maps, names, strict=True)
     ]
-    swept = _sweep(maps) if sweep and len(classes.names) == 2 else None
+    swept = _sweep(maps, classes.of_interest) if sweep else None
     measured = Measured(images, classes, Tolerance(pixels=2.0), 255, swept)
     metrics = without_nan({'format': FORMAT, 'run': run_of(number), **report_figures(measured)})
     tiles = {
@@ -66,11 +66,11 @@ def report_of(number, *, classes=GREEN, size=(48, 64), names=None, sweep=True):
     return metrics, tiles
 
 
-def _sweep(maps):
+def _sweep(maps, class_name):
     """Return a sweep of probabilities that are near the predictions, but not all on their side."""
     counts = no_counts()
     for index, (_, label, prediction) in enumerate(maps):
         sure = np.random.default_rng(index).uniform(0.4, 1, label.shape)
         probability = np.where(prediction == 1, sure, 1 - sure).astype(np.float32)
         counts = counts.plus(threshold_counts(probability, label, class_index=1))
-    return threshold_sweep(counts, class_name='green')
+    return threshold_sweep(counts, class_name=class_name)

@@ -14,7 +14,7 @@ TABLE = {
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
     'comparison': ('errors evaluation report whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
-    'conversion': ('errors models run_config version weights', 'mmengine mmseg numpy torch'),
+    'conversion': ('errors models run_config threshold version weights', 'mmengine mmseg numpy torch'),
     'datasets': ('errors portable_paths registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
     'doctor': (
@@ -41,7 +41,10 @@ TABLE = {
     'probability': ('errors', 'torch'),
     'quiet': ('', ''),
     'registry': ('', 'mmengine mmseg'),
-    'report': ('errors evaluation version visualization whole_files', 'numpy rich'),
+    'report': (
+        'datasets errors evaluation version visualization whole_files',
+        'PIL jinja2 markupsafe matplotlib numpy rich',
+    ),
     'run_config': ('errors foreign_config shipped', 'mmengine mmseg'),
     'sampling': ('datasets errors evaluation', 'numpy rich'),
     'shipped': ('errors', ''),

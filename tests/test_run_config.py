@@ -3,6 +3,7 @@ from mmengine.config import Config
 
 from mmseg_aux_hrnet import run_config
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.evaluation import ConfusionMetric
 
 
 def test_options_are_read_as_mmengine_reads_them():
@@ -158,6 +159,47 @@ def test_evaluators(has_labels, out, types):
     config = Config(dict(test_evaluator=dict(type='ConfusionMetric')))
     run_config.set_evaluators(config, has_labels=has_labels, out=out)
     assert [evaluator.type for evaluator in config.test_evaluator] == types
+
+
+@pytest.mark.parametrize('name', ['ConfusionMetric', 'mmseg.ConfusionMetric', ConfusionMetric])
+def test_the_metric_of_the_config_counts_for_the_report(name):
+    config = Config(dict(test_evaluator=[dict(type='PredictionWriter'), dict(type=name)]))
+    run_config.count_for_report(config, tolerance=2.0)
+    assert [evaluator.type for evaluator in config.test_evaluator] == ['PredictionWriter', name, 'TileKeeper']
+    assert config.test_evaluator[1].boundary_tolerance == 2.0
+
+
+def test_another_metric_gets_one_beside_it_that_counts_for_the_report():
+    config = Config(dict(test_evaluator=[dict(type='IoUMetric')]))
+    run_config.count_for_report(config, tolerance=2.0)
+    ours = {'type': 'ConfusionMetric', 'boundary_tolerance': 2.0, 'prefix': 'report'}
+    assert config.test_evaluator == [{'type': 'IoUMetric'}, {'type': 'TileKeeper'}, ours]
+
+
+def dataset_config(**dataset):
+    return Config(dict(test_dataloader=dict(dataset=dataset), default_scope='mmseg'))
+
+
+def test_a_data_set_is_described_without_its_files():
+    listed = dict(type='SingleGreenDataset', ann_file='x.txt', data_root='nowhere', data_prefix=dict(img_path='i'))
+    for config in (dataset_config(**listed), dataset_config(type='ConcatDataset', datasets=[listed])):
+        described = run_config.describe_test_dataset(config)
+        assert described['classes'] == ('background', 'green')
+        assert (described['label_format'], described['class_of_interest']) == ('palette', 'green')
+    assert run_config.describe_test_dataset(dataset_config(type='CityscapesDataset'))['label_format'] == 'index'
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'message'),
+    [
+        (dict(type='PascalContextDataset59', ann_file=''), 'PascalContextDataset59 needs its files'),
+        (dict(type='ADE20KDataset'), 'ADE20KDataset renumbers the classes of its labels'),
+        (dict(type='CityscapesDataset', metainfo=dict(classes=('car', 'road'))), 'CityscapesDataset renumbers'),
+    ],
+)
+def test_a_data_set_whose_files_do_not_say_what_is_counted(dataset, message):
+    with pytest.raises(ConfigError, match=rf'{message}.*: give --classes'):
+        run_config.describe_test_dataset(dataset_config(**dataset))
 
 
 def test_scales():

@@ -56,8 +56,16 @@ def errors(stderr):
 
 def figures(work_dir):
     """Return the figures of the newest test, without the times it took."""
-    newest = max(work_dir.glob('*/*.json'))
+    newest = max(work_dir.glob('[0-9]*/*.json'))  # folders named by the time
     return {name: value for name, value in json.loads(newest.read_text()).items() if 'time' not in name}
+
+
+def reported(folder):
+    """Return the report of a test, without what says where and when it was."""
+    metrics = json.loads((folder / 'report' / 'metrics.json').read_text(encoding='utf-8'))
+    for key in ('command', 'date', 'work_dir'):
+        del metrics['run'][key]
+    return metrics
 
 
 @pytest.fixture(scope='module')
@@ -79,8 +87,8 @@ def tested_alone(trained, tmp_path_factory):
     """The same checkpoint, tested by one process."""
     root, work_dir, _ = trained
     alone = tmp_path_factory.mktemp('alone')
-    outputs = ['--work-dir', alone, '--out', alone / 'out', '--show-dir', alone / 'show']
-    arguments = [CONFIG, work_dir / 'iter_6.pth', '--data-root', root, *outputs, '--cfg-options', *SMALL]
+    outputs = ['--work-dir', alone, '--out', alone / 'out', '--show-dir', alone / 'show', '--report', alone / 'report']
+    arguments = [CONFIG, work_dir / 'iter_6.pth', '--data-root', root, *outputs, '--sweep', '--cfg-options', *SMALL]
     assert tool('test').main(list(map(str, arguments))) == 0
     return alone
 
@@ -99,7 +107,8 @@ def test_validation_by_two_processes_measures_the_checkpoint(trained, tested_alo
     _, work_dir, _ = trained
     lines = next(work_dir.glob('*/vis_data/scalars.json')).read_text().splitlines()
     validation = json.loads(lines[-1])
-    alone = figures(tested_alone)  # val and test hold the same 7 tiles
+    # val and test hold the same 7 tiles
+    alone = {name: value for name, value in figures(tested_alone).items() if name not in ('AP.green', 'ECE.green')}
     assert {name: validation[name] for name in alone} == alone
 
 
@@ -107,10 +116,14 @@ def test_uneven_shares_give_the_figures_and_files_of_one_process(trained, tested
     root, work_dir, _ = trained
     result = start(
         REPO / 'tools/dist_test.sh', CONFIG, work_dir / 'iter_6.pth', 2, '--data-root', root, '--work-dir', tmp_path,
-        '--out', tmp_path / 'out', '--show-dir', tmp_path / 'show', '--cfg-options', *SMALL,
+        '--out', tmp_path / 'out', '--show-dir', tmp_path / 'show', '--report', tmp_path / 'report',
+        '--sweep', '--cfg-options', *SMALL,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
+    assert reported(tmp_path) == reported(tested_alone)
     assert figures(tmp_path) == figures(tested_alone)
+    curves = [(folder / 'threshold_curves.png').read_bytes() for folder in (tmp_path, tested_alone)]
+    assert curves[0] == curves[1]
     assert '43,008 pixels of 7 image(s)' in result.stdout  # 7 x 64 x 96
     names = [f'test_{i}.png' for i in range(7)]
     for folder in ('out', 'show'):

@@ -1,8 +1,10 @@
 """The reference commands, run as a user runs them, on a data set of eight small tiles."""
 
 import contextlib
+import hashlib
 import importlib.util
 import io
+import json
 import os
 import signal
 import subprocess
@@ -140,7 +142,7 @@ def tested(trained, tmp_path_factory):
     out = tmp_path_factory.mktemp('tested')
     result = run(
         'tools/test.py', CONFIG, work_dir, '--eval', 'mIoU', 'mDice', 'mFscore', '--data-root', root,
-        '--work-dir', out / 'w', '--out', out / 'maps', '--show-dir', out / 'pictures',
+        '--work-dir', out / 'w', '--out', out / 'maps', '--show-dir', out / 'pictures', '--report', out / 'report',
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
     return out, result.stdout
@@ -154,6 +156,43 @@ def test_testing_prints_the_table_and_writes_maps_and_pictures(tested):
     label_map = Image.open(out / 'maps' / 'test_0.png')
     assert (label_map.mode, label_map.size, label_map.getpalette()[:6]) == ('P', (96, 64), [0, 0, 0, 128, 0, 0])
     assert sorted(p.name for p in (out / 'pictures').iterdir()) == ['test_0.png', 'test_1.png']
+
+
+def test_the_report_holds_what_was_printed_and_what_it_was_made_from(trained, tested):
+    root, work_dir, _ = trained
+    out, printed = tested
+    metrics = json.loads((out / 'report' / 'metrics.json').read_text(encoding='utf-8'))
+    assert f'mIoU {metrics["overall"]["miou"]:.4f}' in printed.strip().splitlines()[-1]
+    assert [image['name'] for image in metrics['images']] == ['test_0', 'test_1']
+    assert np.sum([image['counts'] for image in metrics['images']], axis=0).tolist() == metrics['confusion_matrix']
+    assert metrics['overall']['pixels'] == 2 * 64 * 96
+    assert metrics['boundary']['tolerance_pixels'] == 2
+    run = metrics['run']
+    assert run['data_list_sha256'] == hashlib.sha256((root / 'splits/test.txt').read_bytes()).hexdigest()
+    assert run['checkpoint_sha256'] == hashlib.sha256(Path(run['checkpoint']).read_bytes()).hexdigest()
+    assert Path(run['checkpoint']).parent == work_dir
+    assert (run['device'], run['images'], run['work_dir']) == ('cpu', 2, str(out / 'w'))
+
+
+def test_the_maps_that_testing_wrote_evaluate_to_its_report(trained, tested, tmp_path):
+    root, _, _ = trained
+    folders = (tested[0] / 'maps', root / 'labeldata/test')
+    result = run('tools/evaluate.py', *folders, '--config', CONFIG, '--report', tmp_path / 'r', options=[])
+    assert result.returncode == 0, result.stderr[-3000:]
+    by_maps, by_test = (json.loads((f / 'metrics.json').read_text()) for f in (tmp_path / 'r', tested[0] / 'report'))
+    for part in ('classes', 'overall', 'intervals', 'boundary', 'confusion_matrix', 'class_of_interest'):
+        assert by_maps[part] == by_test[part]
+
+
+def test_a_report_beside_another_metric(trained, tmp_path):
+    root, work_dir, _ = trained
+    result = run(
+        'tools/test.py', CONFIG, work_dir, '--data-root', root, '--work-dir', tmp_path / 'w',
+        '--report', tmp_path / 'r', options=[*SMALL, 'test_evaluator.type=IoUMetric'],
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    overall = json.loads((tmp_path / 'r' / 'metrics.json').read_text())['overall']
+    assert float(result.stdout.strip().splitlines()[-1].split()[1]) == pytest.approx(overall['miou'], abs=0.0051)
 
 
 @pytest.mark.parametrize('form', ['published', 'safetensors'])
@@ -264,12 +303,26 @@ def test_a_fault_in_a_worker_process_is_one_line(tmp_path):
         (['--eval', 'mIuO'], '--eval mIuO is unknown: use mIoU'),
         (['--scales', '0'], '--scales 0: give numbers from 0.05'),
         (['--data-root', 'nowhere'], 'data root nowhere is no folder'),
+        (['--report', str(REPO / 'tools')], 'exists and is not empty: choose another --report'),
+        (['--report', str(REPO / 'tools'), '--overwrite'], 'holds no report, so --overwrite leaves it'),
+        (['--tolerance', '1m'], '--tolerance 1m is in metres: say with --gsd'),
     ],
 )
 def test_test_refuses(trained, tmp_path, args, message):
     root, work_dir, _ = trained
     defaults = ['--data-root', root, '--work-dir', tmp_path]
     assert message in refusal('tools/test.py', CONFIG, work_dir, *defaults, *args)
+
+
+def test_a_report_needs_labels(trained, tmp_path):
+    root, work_dir, _ = trained
+    (root / 'splits/unlabelled.lst').write_text('rawdata/test/test_1.png\n')
+    line = refusal(
+        'tools/test.py', CONFIG, work_dir, '--data-root', root, '--work-dir', tmp_path / 'w',
+        '--report', tmp_path / 'r', options=[*SMALL, 'test_dataloader.dataset.ann_file=splits/unlabelled.lst'],
+    )  # fmt: skip
+    assert 'the test data have no labels to compare with' in line
+    assert not (tmp_path / 'r').exists()
 
 
 def test_test_refuses_a_checkpoint_of_another_architecture(trained, tmp_path):

@@ -80,6 +80,8 @@ def _notes(result: AreaEstimate) -> list[str]:
         notes.append(
             f'standard error 0: the sample shows no mistake, which is not that there is none: {", ".join(sure)}'
         )
+    if any(row.area.interval[0] < 0 for row in result.classes):
+        notes.append('an interval that begins below 0 has too few points to say more than that there may be none')
     return notes
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule
 from mmseg_aux_hrnet.datasets.tiles import read_label, refuse_masks_as_index
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
 
 SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')
 OUTSIDE = 255  # pixels that belong to no class and to no area
@@ -40,6 +40,8 @@ def find_maps(path: str | Path) -> list[Path]:
     path = Path(path)
     if path.is_file():
         return [path]
+    if not path.is_dir():
+        raise DataError(f'{path} does not exist: give a class map or a folder of them')
     maps = sorted(file for file in path.rglob('*') if file.suffix.lower() in SUFFIXES and file.is_file())
     if not maps:
         raise DataError(
@@ -55,7 +57,10 @@ def read_map(path: Path, *, classes: Sequence[str]) -> NDArray[np.uint8]:
     Raises:
         LabelError: the file is missing, damaged, no 8-bit index map, or has another value.
     """
-    return read_label(path, _rule(classes))
+    try:
+        return read_label(path, _rule(classes))
+    except LabelError as error:
+        raise LabelError(f'{error}; maps must hold class indices here, and --classes a name for each') from error
 
 
 def count_pixels(maps: Sequence[Path], *, classes: Sequence[str], on_map: OnMap) -> NDArray[np.int64]:
@@ -70,12 +75,12 @@ def count_pixels(maps: Sequence[Path], *, classes: Sequence[str], on_map: OnMap)
         DataError: no pixel of any map has a class.
         LabelError: a map cannot be read, or all look like masks of 0 and 255.
     """
-    refuse_masks_as_index([str(path) for path in maps], _rule(classes))
     counts = np.zeros((len(maps), len(classes)), np.int64)
     for index, path in enumerate(maps):
         values = np.bincount(read_map(path, classes=classes).ravel(), minlength=OUTSIDE + 1)
         counts[index] = values[: len(classes)]
         on_map(index + 1)
+    refuse_masks_as_index([str(path) for path in maps], _rule(classes))
     if not counts.any():
         raise DataError(f'{maps[0]} and the other maps hold no pixel of a class, only {OUTSIDE}: nothing has an area')
     return counts

@@ -1,33 +1,15 @@
-"""Counts by hand and against scikit-learn; rates against scikit-learn, closed forms and published rows."""
-
-import math
+"""Counts by hand, against scikit-learn and torchmetrics, and at the sizes where other ways of counting go wrong."""
 
 import numpy as np
 import pytest
-from sklearn.metrics import (
-    accuracy_score,
-    balanced_accuracy_score,
-    cohen_kappa_score,
-    confusion_matrix,
-    jaccard_score,
-    precision_recall_fscore_support,
-)
+import torch
+from evaluation_support import random_maps, u8
+from sklearn.metrics import confusion_matrix
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
+from mmseg_aux_hrnet.evaluation import confusion
 from mmseg_aux_hrnet.evaluation.confusion import confusion_counts
-from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
-
-
-def u8(rows):
-    return np.array(rows, dtype=np.uint8)
-
-
-def random_maps(seed, *, num_classes, dtype=np.uint8):
-    rng = np.random.default_rng(seed)
-    label = rng.integers(0, num_classes, (33, 47), dtype=dtype)
-    prediction = np.where(rng.random(label.shape) < 0.6, label, rng.integers(0, num_classes, label.shape, dtype=dtype))
-    label[rng.random(label.shape) < 0.1] = 255
-    return prediction, label
 
 
 def test_counts_by_hand():
@@ -102,111 +84,50 @@ def test_class_numbers_that_cannot_be_counted(num_classes, ignore_index):
         confusion_counts(u8([[0]]), u8([[0]]), num_classes=num_classes, ignore_index=ignore_index)
 
 
-@pytest.mark.parametrize('num_classes', [2, 5])
-@pytest.mark.parametrize('seed', range(3))
-def test_class_rates_equal_scikit_learn(seed, num_classes):
-    prediction, label = random_maps(seed, num_classes=num_classes)
-    reference, predicted = label[label != 255], prediction[label != 255]
-    rates = class_rates(confusion_counts(prediction, label, num_classes=num_classes))
-    precision, recall, f1, support = precision_recall_fscore_support(reference, predicted)
-    assert [r.precision for r in rates] == pytest.approx(100 * precision)
-    assert [r.recall for r in rates] == pytest.approx(100 * recall)
-    assert [r.f1 for r in rates] == pytest.approx(100 * f1)
-    assert [r.iou for r in rates] == pytest.approx(100 * jaccard_score(reference, predicted, average=None))
-    assert [r.support for r in rates] == support.tolist()
-    assert [r.predicted for r in rates] == np.bincount(predicted, minlength=num_classes).tolist()
-
-
-@pytest.mark.parametrize('num_classes', [2, 5])
-@pytest.mark.parametrize('seed', range(3))
-def test_overall_rates_equal_scikit_learn(seed, num_classes):
-    prediction, label = random_maps(seed, num_classes=num_classes)
-    reference, predicted = label[label != 255], prediction[label != 255]
-    overall = overall_rates(confusion_counts(prediction, label, num_classes=num_classes))
-    assert overall.oa == pytest.approx(100 * accuracy_score(reference, predicted))
-    assert overall.macc == pytest.approx(100 * balanced_accuracy_score(reference, predicted))
-    assert overall.miou == pytest.approx(100 * jaccard_score(reference, predicted, average='macro'))
-    assert overall.mdice == pytest.approx(
-        100 * precision_recall_fscore_support(reference, predicted, average='macro')[2]
+@pytest.mark.parametrize('dtype', [np.uint8, np.int16, np.int32, np.int64, '>i4', np.uint64])
+@pytest.mark.parametrize('num_classes', [2, 3, 4, 19])
+def test_counts_equal_torchmetrics(num_classes, dtype):
+    prediction, label = random_maps(num_classes, num_classes=num_classes)
+    expected = multiclass_confusion_matrix(
+        torch.from_numpy(prediction), torch.from_numpy(label), num_classes, ignore_index=255
     )
-    assert overall.kappa == pytest.approx(cohen_kappa_score(reference, predicted))
-    assert overall.pixels == reference.size
+    counts = confusion_counts(prediction.astype(dtype), label.astype(dtype), num_classes=num_classes)
+    assert counts.tolist() == expected.tolist()
 
 
-def test_f1_and_iou_follow_from_precision_and_recall():
-    for rates in class_rates(confusion_counts(*random_maps(5, num_classes=4), num_classes=4)):
-        p, r = rates.precision / 100, rates.recall / 100
-        assert rates.f1 / 100 == pytest.approx(2 * p * r / (p + r), rel=1e-12)
-        assert rates.iou / 100 == pytest.approx(rates.f1 / (200 - rates.f1), rel=1e-12)
+@pytest.mark.parametrize('num_classes', [2, 4])
+@pytest.mark.parametrize('length', [1, 7, 46 * 33, 47 * 33, 47 * 33 + 1])
+def test_maps_of_several_chunks(monkeypatch, num_classes, length):
+    prediction, label = random_maps(1, num_classes=num_classes)
+    whole = confusion_counts(prediction, label, num_classes=num_classes)
+    monkeypatch.setattr(confusion, 'CHUNK', length)
+    monkeypatch.setattr(confusion, 'LONG_CHUNK', length)
+    assert confusion_counts(prediction, label, num_classes=num_classes).tolist() == whole.tolist()
+    label[-1, -1] = 100
+    with pytest.raises(LabelError, match=r'label value 100 at \(row, column\) \(32, 46\)'):
+        confusion_counts(prediction, label, num_classes=num_classes)
 
 
-def test_published_row():
-    """The reference's best row for green: precision 83.01 and recall 85.69 give F1 84.33 and IoU 72.91."""
-    hits = 10_000_000
-    missed, wrong = round(hits * (1 / 0.8569 - 1)), round(hits * (1 / 0.8301 - 1))
-    green = class_rates(np.array([[30_000_000, wrong], [missed, hits]]))[1]
-    assert green.precision == pytest.approx(83.01, abs=1e-4)
-    assert green.recall == pytest.approx(85.69, abs=1e-4)
-    assert green.f1 == pytest.approx(84.33, abs=0.01)
-    assert green.iou == pytest.approx(72.91, abs=0.01)
+@pytest.mark.parametrize('num_classes', [1, 2, 3])
+def test_masks_and_codes_count_alike(num_classes):
+    prediction, label = (values.ravel() for values in random_maps(2, num_classes=num_classes))
+    prediction[label == 255] = 255
+    rule = dict(num_classes=num_classes, ignore_index=255)
+    counts, known = confusion._count_by_masks(prediction, label, **rule)
+    coded, known_too = confusion._count_by_codes(prediction, label, **rule)
+    assert counts.tolist() == coded.tolist()
+    assert known == known_too == label.size
 
 
-def test_never_predicted_class_counts_as_zero():
-    counts = np.array([[80, 0], [20, 0]])
-    green, overall = class_rates(counts)[1], overall_rates(counts)
-    assert math.isnan(green.precision)
-    assert (green.recall, green.iou, green.f1, green.absent) == (0.0, 0.0, 0.0, False)
-    assert overall.miou == pytest.approx(40.0)
-    assert overall.mdice == pytest.approx(100 * 160 / 180 / 2)
-    assert overall.macc == 50.0
-    assert overall.kappa == 0.0
+@pytest.mark.parametrize('num_classes', [2, 4])
+@pytest.mark.parametrize('value', [-1, -250, 256, 2**40 + 1])
+def test_prediction_that_a_byte_would_wrap(num_classes, value):
+    prediction = np.array([[0, 1], [value, 1]])
+    with pytest.raises(LabelError, match=rf'prediction value {value} at \(row, column\) \(1, 0\)'):
+        confusion_counts(prediction, np.zeros_like(prediction), num_classes=num_classes)
 
 
-def test_class_without_reference_pixels_is_no_part_of_macc():
-    counts = np.array([[60, 20], [0, 0]])
-    green, overall = class_rates(counts)[1], overall_rates(counts)
-    assert math.isnan(green.recall)
-    assert (green.precision, green.iou, green.f1, green.absent) == (0.0, 0.0, 0.0, False)
-    assert overall.macc == 75.0
-    assert overall.miou == 37.5
-
-
-def test_absent_class_is_in_no_mean():
-    counts = np.array([[60, 20, 0], [10, 10, 0], [0, 0, 0]])
-    absent, overall = class_rates(counts)[2], overall_rates(counts)
-    assert absent.absent
-    assert all(math.isnan(value) for value in (absent.precision, absent.recall, absent.iou, absent.f1))
-    assert overall == overall_rates(counts[:2, :2])
-
-
-def test_one_pixel_has_no_kappa():
-    overall = overall_rates(confusion_counts(u8([[1]]), u8([[1]]), num_classes=2))
-    assert (overall.oa, overall.miou, overall.macc, overall.mdice, overall.pixels) == (100.0, 100.0, 100.0, 100.0, 1)
-    assert math.isnan(overall.kappa)
-
-
-def test_kappa_of_total_disagreement():
-    assert overall_rates(np.array([[0, 5], [5, 0]])).kappa == -1.0
-
-
-def test_all_ignored_is_undefined():
-    counts = confusion_counts(u8([[0, 1]]), u8([[255, 255]]), num_classes=2)
-    overall = overall_rates(counts)
-    assert all(rates.absent for rates in class_rates(counts))
-    assert all(math.isnan(v) for v in (overall.oa, overall.miou, overall.macc, overall.mdice, overall.kappa))
-    assert overall.pixels == 0
-
-
-def test_products_beyond_64_bits_stay_exact():
-    """10^10 pixels squared do not fit 64 bits; kappa of a 2:1 diagonal with 1 % swapped is 1 - 0.01 / (1 - pe)."""
-    n = 10**10
-    counts = np.array([[2 * n - n // 100, n // 100], [n // 100, n - n // 100]], dtype=np.int64)
-    assert overall_rates(counts).kappa == pytest.approx(1 - (2 / 300) / (4 / 9), rel=1e-14)
-
-
-def test_rates_are_plain_numbers():
-    counts = confusion_counts(*random_maps(1, num_classes=2), num_classes=2)
-    green, overall = class_rates(counts)[1], overall_rates(counts)
-    assert {type(v) for v in (green.precision, green.recall, green.iou, green.f1)} == {float}
-    assert {type(v) for v in (green.support, green.predicted, overall.pixels)} == {int}
-    assert {type(v) for v in (overall.oa, overall.miou, overall.macc, overall.mdice, overall.kappa)} == {float}
+@pytest.mark.parametrize('num_classes', [2, 4])
+def test_nothing_to_count(num_classes):
+    assert not confusion_counts(u8([[]]), u8([[]]), num_classes=num_classes).any()
+    assert not confusion_counts(u8([[0]]), u8([[255]]), num_classes=num_classes).any()

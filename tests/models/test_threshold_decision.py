@@ -17,6 +17,7 @@ from mmseg_aux_hrnet.models import ProbabilityTTAModel, decide_by_threshold, use
 from mmseg_aux_hrnet.probability import two_class_probability
 from mmseg_aux_hrnet.threshold import Threshold
 
+pytestmark = pytest.mark.stack
 REPO = Path(__file__).resolve().parents[2]
 PLAIN = Config.fromfile(REPO / 'configs/hrnet/fcn_hr18s-v1_256x512_80k_singlegreen.py').model
 DISTILLED = Config.fromfile(REPO / 'configs/hrnet/fcn_hr18s-v1_256x512_80k_singlegreen-distill-hr48.py').model

@@ -119,13 +119,15 @@ def test_masks_of_0_and_255_are_refused(tmp_path):
 
 def test_map_with_another_class_is_refused(tmp_path):
     write_label_png(tmp_path / 'm.png', np.array([[0, 1], [2, 1]], np.uint8), PALETTE)
-    with pytest.raises(LabelError, match=r'm.png: value 2 at \(row, column\) \(1, 0\)'):
+    with pytest.raises(LabelError, match=r'm.png: value 2 at \(row, column\) \(1, 0\).*maps must hold class indices'):
         counted(tmp_path)
 
 
 def test_folder_without_maps_is_refused(tmp_path):
     with pytest.raises(DataError, match='holds no class map'):
         find_maps(tmp_path)
+    with pytest.raises(DataError, match='gone does not exist'):
+        find_maps(tmp_path / 'gone')
 
 
 @pytest.mark.parametrize('text', ['green', '', 'a,,b', 'a,a', ','.join(map(str, range(256)))])

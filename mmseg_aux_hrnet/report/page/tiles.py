@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,8 +16,8 @@ RGB = NDArray[np.uint8]
 ClassMap = NDArray[np.uint8]
 Colour = Sequence[int]
 
-SIDES = (MOST_SIDE, 448, 384, 320, 256, 192, 128, 96, 64, 32, 16)  # tried in turn until a tile fits its share
-QUALITIES = (85, 70)  # of WebP, tried at every size
+LEAST_SIDE = 16
+QUALITY = 80  # of WebP
 
 
 class Tile(NamedTuple):
@@ -69,37 +70,47 @@ def encode_tile(
         colours: for every map the colour of its values; a value without a colour is transparent.
         budget: bytes, base64 included. The smallest version is returned even where it is larger.
     """
-    encoded = None
-    for side in SIDES:
-        if encoded is not None and side >= max(encoded.height, encoded.width):
-            continue  # the last try was of this size already
-        pictures = tuple(_png(shrink_map(part, side), colour) for part, colour in zip(maps, colours, strict=True))
-        height, width = shrunk_size(maps[0].shape if image is None else image.shape, side)
-        for quality in QUALITIES:
-            encoded = EncodedTile(_webp(image, side, quality), pictures, height, width)
-            if sum(map(len, (encoded.image or '', *pictures))) <= budget:
-                return encoded
-    assert encoded is not None
-    return encoded
+    side = MOST_SIDE
+    while True:
+        encoded = _encode(image, maps, colours=colours, side=side)
+        size = sum(map(len, (encoded.image or '', *encoded.maps)))
+        if size <= budget or side <= LEAST_SIDE:
+            return encoded
+        # Bytes go with the area; a little less, so that the next try mostly fits.
+        longer = max(encoded.height, encoded.width, *maps[0].shape)
+        side = max(LEAST_SIDE, min(side, longer) * math.isqrt(8100 * budget // size) // 100)
 
 
-def _webp(image: RGB | None, side: int, quality: int) -> str | None:
-    if image is None:
-        return None
+def _encode(
+    image: RGB | None, maps: Sequence[ClassMap], *, colours: Sequence[Mapping[int, Colour]], side: int
+) -> EncodedTile:
+    pictures = tuple(_png(shrink_map(part, side), colour) for part, colour in zip(maps, colours, strict=True))
+    height, width = shrunk_size(maps[0].shape if image is None else image.shape, side)
+    return EncodedTile(None if image is None else _webp(shrink_image(image, side)), pictures, height, width)
+
+
+def _webp(image: RGB) -> str:
     data = io.BytesIO()
-    Image.fromarray(shrink_image(image, side)).save(data, 'WEBP', quality=quality, method=2)
+    Image.fromarray(image).save(data, 'WEBP', quality=QUALITY, method=2)
     return _address('image/webp', data.getvalue())
 
 
 def _png(classes: ClassMap, colours: Mapping[int, Colour]) -> str:
     """Return a palette PNG with only the values that occur, so that few classes take few bits a pixel."""
-    values, indices = np.unique(classes, return_inverse=True)
-    picture = Image.fromarray(indices.reshape(classes.shape).astype(np.uint8))
+    values = np.flatnonzero(np.bincount(classes.ravel(), minlength=256))
+    places = np.zeros(256, np.uint8)
+    places[values] = np.arange(values.size)
+    picture = Image.fromarray(places[classes])
     picture.putpalette([part for value in values.tolist() for part in colours.get(value, (0, 0, 0))])
-    data = io.BytesIO()
     opacities = bytes(255 * (value in colours) for value in values.tolist())
-    picture.save(data, 'PNG', optimize=True, transparency=opacities)
+    data = io.BytesIO()
+    picture.save(data, 'PNG', bits=_bits(values.size), compress_level=6, transparency=opacities)
     return _address('image/png', data.getvalue())
+
+
+def _bits(values: int) -> int:
+    """Return the fewest bits a pixel that PNG has for a count of values."""
+    return next(bits for bits in (1, 2, 4, 8) if values <= 1 << bits)
 
 
 def _address(kind: str, data: bytes) -> str:

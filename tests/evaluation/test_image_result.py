@@ -1,0 +1,33 @@
+"""What is counted of one image, and the sums."""
+
+import numpy as np
+from evaluation_support import u8
+
+from mmseg_aux_hrnet.evaluation.image_result import MapPair, count_image, summed_boundary, summed_counts
+
+PAIR = MapPair(u8([[0, 1, 1], [0, 0, 1]]), u8([[0, 1, 255], [1, 0, 1]]), 'img/a.png', 'ann/a.png')
+
+
+def count(pair=PAIR, tolerance=None):
+    return count_image(pair, num_classes=2, ignore_index=255, tolerance=tolerance)
+
+
+def test_pixels_are_counted_and_contours_only_where_asked_for():
+    plain, outlined = count(), count(tolerance=1)
+    assert plain.counts.tolist() == outlined.counts.tolist() == [[2, 0], [1, 2]]
+    assert plain.boundary is None
+    assert outlined.boundary.shape == (2, 6)
+    assert (plain.image, plain.label, plain.source) == ('img/a.png', 'ann/a.png', 'ann/a.png')
+    assert count(PAIR._replace(label_path=None)).source == 'img/a.png'
+
+
+def test_sums():
+    images = [count(tolerance=1), count(tolerance=1)]
+    assert summed_counts(images, num_classes=2).tolist() == [[4, 0], [2, 4]]
+    assert np.array_equal(summed_boundary(images), 2 * images[0].boundary)
+    assert summed_counts([], num_classes=3).tolist() == np.zeros((3, 3)).tolist()
+
+
+def test_contours_of_some_images_only_are_no_sum():
+    assert summed_boundary([count(tolerance=1), count()]) is None
+    assert summed_boundary([]) is None
