@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def _label(axes: Axes, names: Sequence[str]) -> None:
     upright = len(names) > ROOMY_CLASSES or max(map(len, names)) > 16
     size = None if len(names) <= NUMBERED_CLASSES else 7
     fonts = ['DejaVu Sans', *(name for name in MORE_LETTERS if name in get_font_names())]
-    style = {'fontsize': size, 'fontfamily': fonts, 'parse_math': False}
+    style: dict[str, Any] = {'fontsize': size, 'fontfamily': fonts, 'parse_math': False}
     axes.set_xticks(ticks, names, rotation=90 if upright else 0, **style)
     axes.set_yticks(ticks, names, **style)
     axes.set_xlabel('prediction')
