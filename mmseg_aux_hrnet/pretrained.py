@@ -6,7 +6,7 @@ from mmengine.model import is_model_wrapper
 
 from mmseg_aux_hrnet.errors import CheckpointError
 from mmseg_aux_hrnet.models import HRNetV2
-from mmseg_aux_hrnet.weights import mismatches, read_checkpoint, state_dict_of, weights_file
+from mmseg_aux_hrnet.weights import check_mmengine_reads, mismatches, read_checkpoint, state_dict_of, weights_file
 
 
 def prepare_pretrained(model: Any) -> None:
@@ -26,6 +26,7 @@ def prepare_pretrained(model: Any) -> None:
     if isinstance(backbone, HRNetV2) or not isinstance(init_cfg, dict) or init_cfg.get('type') != 'Pretrained':
         return
     path = weights_file(init_cfg['checkpoint'])
+    check_mmengine_reads(path)
     weights = state_dict_of(read_checkpoint(path), source=path)
     prefix = next((prefix for prefix in ('model.', 'backbone.') if any(key.startswith(prefix) for key in weights)), '')
     own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}

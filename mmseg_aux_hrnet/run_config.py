@@ -164,8 +164,8 @@ def check_precision(config: Config) -> None:
     """
     if config.optim_wrapper.type == 'AmpOptimWrapper' and get_device() in ('cpu', 'mps'):
         raise ConfigError(
-            'AmpOptimWrapper trains in half precision, which needs a GPU: on this device, set optim_wrapper.type of '
-            'the config to OptimWrapper and remove its loss_scale'
+            'AmpOptimWrapper trains in half precision, which needs a GPU: without one, set optim_wrapper.type of the '
+            'config to OptimWrapper and remove its loss_scale'
         )
 
 
@@ -263,12 +263,13 @@ def dataset_meta(config: Config) -> dict[str, Any]:
         ConfigError: there is no such type of data set.
     """
     init_default_scope(config.get('default_scope') or 'mmseg')
-    if config.train_dataloader is None:
+    settings = (config.train_dataloader or {}).get('dataset')
+    settings = next(datasets_of(settings)) if settings else {}
+    if 'type' not in settings:
         return {}
-    settings = next(datasets_of(config.train_dataloader.dataset))
-    kind = DATASETS.get(settings.type)
+    kind = DATASETS.get(settings['type'])
     if kind is None:
-        raise ConfigError(f'data set type {settings.type} is not registered: add its module to custom_imports')
+        raise ConfigError(f'data set type {settings["type"]} is not registered: add its module to custom_imports')
     return {**getattr(kind, 'METAINFO', {}), **(settings.get('metainfo') or {})}
 
 

@@ -14,7 +14,7 @@ TABLE = {
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
     'comparison': ('errors evaluation report whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
-    'conversion': ('errors models run_config version weights', 'mmengine mmseg numpy torch'),
+    'conversion': ('errors models run_config threshold version weights', 'mmengine mmseg numpy torch'),
     'datasets': ('errors portable_paths registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
     'doctor': (
@@ -26,7 +26,7 @@ TABLE = {
     'evaluating': ('datasets errors evaluation map_folders report run_config', 'rich'),
     'evaluation': ('errors label_png output_files probability threshold', 'cv2 mmengine mmseg numpy rich torch'),
     'export': (
-        'errors models probability version weights whole_files',
+        'conversion errors models probability threshold version weights whole_files',
         'mmcv mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
     'foreign_config': ('portable_paths', ''),

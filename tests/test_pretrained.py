@@ -34,6 +34,11 @@ def test_weights_of_another_backbone_are_refused(tmp_path):
         prepare_pretrained(segmentor(tmp_path / 'w.pth'))
 
 
+def test_safetensors_are_for_hrnet_v2_only(tmp_path):
+    with pytest.raises(CheckpointError, match=r'w\.safetensors: mmengine starts from \.pth files only'):
+        prepare_pretrained(segmentor(tmp_path / 'w.safetensors'))
+
+
 def test_an_unreachable_address_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     with pytest.raises(CheckpointError, match='resnet18.pth .*--pretrained none'):

@@ -1,5 +1,8 @@
 """A segmentor of a few weights that exports in a second, its config and its checkpoint."""
 
+import contextlib
+import importlib.util
+import io
 from pathlib import Path
 
 import torch
@@ -12,6 +15,7 @@ from torch import nn
 from mmseg_aux_hrnet.export.graph import CLASSES, PROBABILITIES, Form
 
 CLASS_NAMES, PALETTE = ('background', 'green', 'water'), [[0, 0, 0], [128, 0, 0], [0, 0, 128]]
+REPO = Path(__file__).resolve().parents[1]
 FREE = Form(unit_range=False, outputs=(PROBABILITIES, CLASSES), foreground_only=False, half=False, fixed_size=None)
 
 
@@ -69,3 +73,22 @@ def tiny_checkpoint(config, path: Path, *, seed=0, **meta) -> Path:
     known = dict(classes=CLASS_NAMES[:classes], palette=PALETTE[:classes])
     torch.save(dict(state_dict=model.state_dict(), meta=dict(dataset_meta=known, **meta)), path)
     return path
+
+
+def run_tool(*args):
+    """Run tools/export.py in this process and return its exit code, what it printed and what it complained of."""
+    spec = importlib.util.spec_from_file_location('export_tool', REPO / 'tools/export.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = tool.main([*map(str, args)])
+    return code, out.getvalue(), err.getvalue()
+
+
+def written(folder: Path, *, name='tiny', meta=None, **settings):
+    """Write a config and a checkpoint of it, and return both paths as arguments of the tool."""
+    config = tiny_config(**settings)
+    path = folder / f'{name}.py'
+    config.dump(path)
+    return str(path), str(tiny_checkpoint(config, folder / f'{name}.pth', **(meta or {})))

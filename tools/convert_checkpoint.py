@@ -46,7 +46,7 @@ def convert(args: argparse.Namespace) -> str:
     result = converted(held, config=config, target=args.to, allowed=allowed)
     print(f'{source}: {report(result)}')
     if any(result.faults.values()):
-        raise CheckpointError(f'{source} does not match, nothing is written: {way_out(result)}')
+        raise CheckpointError(f'{source} does not match, nothing is written: {way_out(result, target=args.to)}')
     content = result.weights if args.to == 'official' else {'meta': result.meta, 'state_dict': result.weights}
     write_file(args.target, checkpoint_bytes(content, suffix=args.target.suffix))
     return f'written: {args.target}'

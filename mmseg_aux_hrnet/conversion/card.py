@@ -49,6 +49,7 @@ def model_card(
         f'- SHA-256 `{sha256}`\n- Licence of the weights: {statements.licence or NOT_STATED}',
         '## Classes',
         _table(('index', 'class', 'R, G, B'), _classes(meta['dataset_meta'])),
+        _decision(meta.get('threshold')),
         '## Data',
         statements.data or f'Origin and licence of the data: {NOT_STATED}.',
         CONVERTED_FOR if 'converted_from' in meta else '',
@@ -77,6 +78,12 @@ def _network(weights: Mapping[str, Any]) -> str:
 def _classes(described: Mapping[str, Any]) -> list[tuple[object, ...]]:
     colours = [', '.join(map(str, colour)) for colour in described['palette']]
     return [(index, *pair) for index, pair in enumerate(zip(described['classes'], colours, strict=True))]
+
+
+def _decision(threshold: Mapping[str, Any] | None) -> str:
+    if threshold is None:
+        return ''
+    return f'A pixel is {threshold["class"]} where its probability is at least {threshold["value"]:g}.'
 
 
 def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmseg_aux_hrnet.errors import CheckpointError
 
+DEPTH = 12
 Side = Literal['file', 'config']
 
 
@@ -29,30 +30,45 @@ class Classes(NamedTuple):
         return {'classes': self.names, 'palette': self.palette, **self.extras}
 
 
-def plain(value: Any) -> Any:
-    """Return a value as Python's own numbers, texts, lists, tuples and dictionaries; anything else as its text."""
+def plain(value: Any, *, depth: int = DEPTH) -> Any:
+    """Return a value as Python's own numbers, texts, lists, tuples and dictionaries; anything else as its text.
+
+    Args:
+        value: anything.
+        depth: how many levels are looked into; what a file holds can contain itself.
+    """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (np.generic, np.ndarray, Tensor)):
         return value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        items = [plain(item) for item in value]
+    if isinstance(value, Mapping) and depth:
+        return {str(key): plain(item, depth=depth - 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and depth:
+        items = [plain(item, depth=depth - 1) for item in value]
         return items if isinstance(value, list) else tuple(items)
     return str(value)
 
 
-def classes_in(described: Mapping[str, Any]) -> Classes | None:
-    """Return the classes of ``dataset_meta``, or of ``meta`` of 0.x, which writes CLASSES and PALETTE."""
+def classes_in(described: Any) -> Classes | None:
+    """Return the classes of ``dataset_meta``, or of ``meta`` of 0.x, which writes CLASSES and PALETTE; else None."""
+    if not isinstance(described, Mapping):
+        return None
     content = plain(described)
     names = content.pop('classes', None) or content.get('CLASSES')
     palette = content.pop('palette', None) or content.get('PALETTE')
     if not isinstance(names, (list, tuple)) or not names:
         return None
     extras = {} if 'CLASSES' in content else content
-    colours = [list(colour) for colour in palette] if isinstance(palette, (list, tuple)) else None
-    return Classes(tuple(map(str, names)), colours, extras)
+    return Classes(tuple(map(str, names)), _colours(palette), extras)
+
+
+def _colours(palette: Any) -> list[list[int]] | None:
+    """Return R, G, B of each class, or None where a palette is no list of such."""
+    try:
+        colours = [[int(part) for part in colour] for colour in palette]
+    except (TypeError, ValueError):
+        return None
+    return colours if all(len(colour) == 3 and 0 <= min(colour) <= max(colour) <= 255 for colour in colours) else None
 
 
 def settle(file: Classes | None, config: Classes | None, *, choice: Side | None) -> tuple[Classes, str]:

@@ -19,6 +19,7 @@ from mmseg_aux_hrnet.conversion.official import BACKBONE, from_official, to_offi
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS
 from mmseg_aux_hrnet.run_config import dataset_meta
+from mmseg_aux_hrnet.threshold import stored_threshold
 from mmseg_aux_hrnet.version import __version__
 from mmseg_aux_hrnet.weights.fitting import without
 
@@ -147,13 +148,11 @@ def to_mmseg(held: Held, *, config: Config, allowed: Exceptions) -> Conversion:
         return Conversion(title, whole, {}, taken, faults, notes)
     classes, whose = _classes(held, config=config, model=model, allowed=allowed)
     meta = {**_origin(held, allowed.named()), 'dataset_meta': classes.meta(), 'cfg': config.pretty_text}
-    if (
-        'threshold' in held.meta
-    ):  # it is on what one channel tells: another classifier or other names have no use for it
-        if not allowed.reset_classifier and classes.names == _own_classes(held):
-            meta['threshold'] = plain(held.meta['threshold'])
-        else:
-            notes['left out'].append('meta.threshold')
+    threshold = stored_threshold(held.meta, source=held.source)
+    if threshold is not None and classes.names == _own_classes(held) and not allowed.reset_classifier:
+        meta['threshold'] = {'class': threshold.class_name, 'value': threshold.value}
+    elif threshold is not None:
+        notes['left out'].append(f'threshold of {threshold.class_name}')
     return Conversion(title, whole, meta, taken, faults, notes, f'{", ".join(classes.names)} ({whose})')
 
 
@@ -189,7 +188,7 @@ def to_official_form(held: Held, *, allowed: Exceptions) -> Conversion:
     weights = widened(from_official(held.weights) if held.kind == 'official' else held.weights)
     arch = _arch(held, {key.removeprefix(BACKBONE): value for key, value in weights.items()})
     kept = without(weights, AUXILIARY) if allowed.drop_auxiliary else weights
-    rows = kept[ROWS].shape[0] if ROWS in kept and kept[ROWS].dim() else 0
+    rows = kept[ROWS].shape[0] if ROWS in kept and kept[ROWS].dim() else 1
     expected = {BACKBONE + key: value for key, value in backbone_weights(arch).items()}
     expected |= {f'decode_head.{key}': value for key, value in head_weights(arch, rows=rows).items()}
     whole = with_counters(kept, expected)

@@ -47,8 +47,10 @@ def reported(path: Path, *, sha256: str) -> Figures:
         rates = {'IoU': 'iou', 'F1': 'f1', 'Precision': 'precision', 'Recall': 'recall'}
         for one in report['classes']:
             values |= {f'{rate}.{one["name"]}': one[key] for rate, key in rates.items()}
-        measured, found = f'{run["images"]} images of {run["data_list"]}, {run["date"]}', run['checkpoint_sha256']
-    except (KeyError, TypeError) as error:
+        threshold = '' if run['threshold'] is None else f', at a threshold of {run["threshold"]:g}'
+        measured = f'{run["images"]} images of {run["data_list"]}, {run["date"]}{threshold}'
+        found = run['checkpoint_sha256']
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(f'{path} is incomplete ({error}): make the report again, tools/test.py --report') from error
     if found != sha256:
         raise DataError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor
 
 from mmseg_aux_hrnet.errors import CheckpointError
@@ -60,6 +61,9 @@ def recognise(content: Mapping[str, Any], *, source: Path) -> Held:
         CheckpointError: there are no weights, or they have none of the known forms.
     """
     weights = state_dict_of(content, source=source)
+    odd = next((key for key, value in weights.items() if value.layout is not torch.strided or value.is_quantized), None)
+    if odd is not None:
+        raise CheckpointError(f'{source}: {odd} is sparse or quantised, and no network here has such weights')
     unused: list[str] = []
     if all(key.startswith(FULL_MODEL) for key in weights) and any(key.startswith('model.') for key in weights):
         weights, unused = _parted(weights, ('loss.',))
@@ -125,10 +129,12 @@ def _geometry(weights: Mapping[str, Tensor]) -> Arch | None:
     def count(prefix: str) -> int:
         return len({key.removeprefix(prefix).split('.')[0] for key in weights if key.startswith(prefix)})
 
+    def rows(key: str) -> int:
+        return weights[key].shape[0] if weights[key].dim() else 0
+
     firsts = [f'stage4.0.branches.{branch}.0.conv1.weight' for branch in range(4)]
     if 'layer1.0.conv1.weight' not in weights or not all(key in weights for key in firsts):
         return None
-    a, b, c, d = (weights[key].shape[0] for key in firsts)
+    a, b, c, d = map(rows, firsts)
     modules = (count('stage2.'), count('stage3.'), count('stage4.'))
-    stem = weights['layer1.0.conv1.weight'].shape[0]
-    return Arch(count('layer1.'), stem, modules, count('stage4.0.branches.0.'), (a, b, c, d))
+    return Arch(count('layer1.'), rows('layer1.0.conv1.weight'), modules, count('stage4.0.branches.0.'), (a, b, c, d))

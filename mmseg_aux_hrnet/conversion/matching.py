@@ -9,6 +9,7 @@ from mmseg_aux_hrnet.weights.fitting import mismatches
 
 COUNTER = 'num_batches_tracked'  # of batch norm; files of torch before 0.4.1 lack it, and prediction does not use it
 NARROW = (torch.float16, torch.bfloat16)
+FLOATS = (*NARROW, torch.float32, torch.float64)
 
 
 def widened(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -36,7 +37,7 @@ def faults_of(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> 
 
 def not_finite(weights: Mapping[str, Tensor]) -> list[str]:
     """Return the names of weights that hold an infinity or no number."""
-    return [key for key, value in weights.items() if not torch.isfinite(value).all()]
+    return [key for key, value in weights.items() if value.dtype in FLOATS and not torch.isfinite(value).all()]
 
 
 def matched(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:

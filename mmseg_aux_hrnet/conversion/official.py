@@ -27,13 +27,13 @@ def from_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return official weights under mmseg's names, the bias before batch norm folded into the running mean.
 
     Args:
-        weights: by names without ``model.``.
+        weights: by names without ``model.``. A bias that does not fit stays, where nothing expects it.
     """
     named = {}
     for key, value in weights.items():
         old = next((prefix for prefix in HEAD if key.startswith(prefix)), None)
         named[BACKBONE + key if old is None else HEAD[old] + key.removeprefix(old)] = value
-    if BIAS in named and MEAN in named:
+    if BIAS in named and MEAN in named and named[BIAS].shape == named[MEAN].shape:
         named[MEAN] = named[MEAN] - named.pop(BIAS)
     return named
 

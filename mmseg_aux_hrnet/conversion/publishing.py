@@ -11,6 +11,7 @@ from mmseg_aux_hrnet.conversion.figures import Figures, logged, reported
 from mmseg_aux_hrnet.conversion.forms import recognise
 from mmseg_aux_hrnet.conversion.matching import not_finite
 from mmseg_aux_hrnet.errors import CheckpointError
+from mmseg_aux_hrnet.threshold import stored_threshold
 from mmseg_aux_hrnet.weights.fitting import CONVERT
 from mmseg_aux_hrnet.weights.reading import read_checkpoint
 from mmseg_aux_hrnet.weights.writing import checkpoint_bytes, write_file
@@ -90,6 +91,7 @@ def _stripped(content: dict[str, Any], *, source: Path) -> dict[str, Any]:
     broken = not_finite(held.weights)
     if broken:
         raise CheckpointError(f'{source}: {broken[0]} holds numbers that are not finite, so it cannot predict')
+    stored_threshold(held.meta, source=source)  # raises where it is none
     meta = {key: plain(held.meta[key]) for key in KEPT if key in held.meta}
     return {'meta': {**meta, 'dataset_meta': classes.meta()}, 'state_dict': held.weights}
 

@@ -1,6 +1,6 @@
 """Says what a conversion took over, what stands in its way, and which option would allow that."""
 
-from mmseg_aux_hrnet.conversion.converting import AUXILIARY, CLASSIFIER, Conversion
+from mmseg_aux_hrnet.conversion.converting import AUXILIARY, CLASSIFIER, Conversion, Target
 
 LISTED = 20
 
@@ -19,11 +19,13 @@ def report(conversion: Conversion) -> str:
     return '\n'.join(lines)
 
 
-def way_out(conversion: Conversion) -> str:
-    """Return what to do about the faults of a conversion."""
+def way_out(conversion: Conversion, *, target: Target) -> str:
+    """Return what to do about the faults of a conversion to a form."""
     options = set()
     for kind, names in conversion.faults.items():
         options |= {_option(kind, name.split()[0]) for name in names}
+    if target == 'official' and options - {'--drop-auxiliary'}:
+        return 'that form takes an HRNetV2 with one FCNHead over all branches'
     if None in options:
         return 'use the config, or the file, of the same architecture'
     return f'name the exceptions if you mean them: {" ".join(sorted(filter(None, options)))}'

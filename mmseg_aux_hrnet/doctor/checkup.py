@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
 from mmseg_aux_hrnet.doctor.examine import Tile, examine
 from mmseg_aux_hrnet.doctor.findings import Finding, by_weight
-from mmseg_aux_hrnet.doctor.gather import Pair, gather, unlisted
+from mmseg_aux_hrnet.doctor.gather import Pair, gather, relative, unlisted
 from mmseg_aux_hrnet.doctor.judge import judge_classes, judge_split
 from mmseg_aux_hrnet.doctor.relations import judge_relations
 from mmseg_aux_hrnet.doctor.sources import Source, refusals
@@ -86,7 +87,7 @@ def _pairs(source: Source, findings: list[Finding]) -> list[Pair]:
     gathered = gather(source)
     findings += gathered.findings
     if not source.listed and source.split != 'all':
-        folder = source.dataset.data_prefix.get('img_path')
+        folder = relative(Path(source.dataset.data_prefix['img_path']), source.root)
         what = f'no list, so all files of {folder} were examined'
         findings.append(Finding('note', 'no-list', source.split, what, 'python split.py DATA_ROOT writes the lists'))
     return gathered.pairs

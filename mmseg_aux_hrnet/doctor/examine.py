@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
+import cv2  # comes with mmcv
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -15,6 +15,7 @@ from mmseg_aux_hrnet.doctor.duplicates import grey_thumbnail
 from mmseg_aux_hrnet.doctor.gather import Pair, relative
 from mmseg_aux_hrnet.doctor.labels import Decoded, LabelForm, formats_that_read, label_form, read_by_first
 from mmseg_aux_hrnet.doctor.nodata import nodata_mask
+from mmseg_aux_hrnet.doctor.sources import IGNORED
 from mmseg_aux_hrnet.errors import ImageError, LabelError
 
 EXIF_ORIENTATION = 274
@@ -163,7 +164,7 @@ def _whole(value: object) -> int | None:
 
 def _examine_label(pair: Pair, decoded: Decoded, nodata: NDArray[np.bool_] | None) -> LabelFacts:
     classes = pair.source.class_of[decoded.classes]
-    valid = classes != pair.source.dataset.ignore_index
+    valid = classes != IGNORED
     both = nodata is not None and nodata.shape == classes.shape
     return LabelFacts(
         size=(classes.shape[0], classes.shape[1]),

@@ -44,6 +44,11 @@ def counted(number: int, noun: str) -> str:
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
+def printable(name: str) -> str:
+    """Return a file name in which bytes that are no Unicode are written out."""
+    return name.encode('utf-8', 'backslashreplace').decode('utf-8')
+
+
 def first_of(files: Iterable[str], *, limit: int = 3) -> str:
     """Return the first names of a list and how many more there are."""
     names = list(files)

@@ -64,7 +64,7 @@ def write_copy(out: Path, checkup: Checkup, *, on_tile: Callable[[int, int], Non
     if not kept:
         raise DataError(f'--fix {out}: no image is left to copy; see the faults above')
     lines = [(tile.pair.name, left_out[id(tile)]) for tile in checkup.tiles if id(tile) in left_out]
-    lines += [(name, finding.what) for finding in checkup.findings for name in _never_paired(finding)]
+    lines += _never_paired(checkup.findings)
     part = Path(f'{out}{PART}')
     try:
         part.mkdir(parents=True)
@@ -97,8 +97,13 @@ def _refuse_masks(findings: Sequence[Finding]) -> None:
             raise ConfigError(f'--fix: {finding.split}: {finding.what}; say what they are, --label-format binary')
 
 
-def _never_paired(finding: Finding) -> tuple[str, ...]:
-    return finding.files if finding.key in ('image-missing', 'ambiguous') else ()
+def _never_paired(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+    """Yield what is no tile and so not in the copy: lines of lists and files without a pair, with the reason."""
+    for finding in findings:
+        if finding.key in ('image-missing', 'ambiguous', 'name'):
+            yield from ((name, finding.what) for name in finding.files)
+        elif finding.key in ('list', 'folder'):
+            yield finding.split, finding.what
 
 
 def _unfit(tiles: Sequence[Tile]) -> Iterator[tuple[Tile, str]]:

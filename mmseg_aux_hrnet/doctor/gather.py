@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
-from mmseg_aux_hrnet.doctor.findings import Finding, counted
+from mmseg_aux_hrnet.doctor.findings import Finding, counted, printable
 from mmseg_aux_hrnet.doctor.sources import Source
 from mmseg_aux_hrnet.errors import DataError, SplitError
 from mmseg_aux_hrnet.splits import (
@@ -59,10 +59,18 @@ def gather(source: Source) -> Gathered:
     if not isinstance(source.dataset, ListedDataset):
         return _gather_stock(source)
     findings: list[Finding] = []
+    _allow_unlabelled_test(source)
     entries = list(_entries(source, findings)) if source.listed else []
     if source.listed and source.dataset.ann_file.lower().endswith('.lst'):
         return _gather_paths(source, entries, findings)
     return _gather_stems(source, entries, findings)
+
+
+def _allow_unlabelled_test(source: Source) -> None:
+    """Take the label folder from the test images of a tree where it is not there, as ``split.py`` does."""
+    labels = source.dataset.data_prefix.get('seg_map_path')
+    if labels and not source.listed and source.split == 'test' and not Path(labels).is_dir():
+        source.dataset.data_prefix = {**source.dataset.data_prefix, 'seg_map_path': None}
 
 
 def _entries(source: Source, findings: list[Finding]) -> Iterator[SplitEntry]:
@@ -138,10 +146,15 @@ def _line(entry: SplitEntry) -> str:
 
 def _index(folder: Path, suffixes: Sequence[str], source: Source, findings: list[Finding]) -> Index:
     try:
-        return index_by_stem(folder, suffixes)
+        index = index_by_stem(folder, suffixes)
     except SplitError as error:
         findings.append(Finding('fault', 'folder', source.split, str(error), 'make the folder or correct data_prefix'))
         return {}
+    wrong = [stem for stem in index if printable(stem) != stem]
+    if wrong:
+        what = f'{counted(len(wrong), "file name")} in {folder} not Unicode, so that no list can hold it'
+        findings.append(Finding('fault', 'name', source.split, what, 'rename', tuple(map(printable, wrong))))
+    return {stem: names for stem, names in index.items() if stem not in wrong}
 
 
 def _ambiguous(source: Source, entries: Iterable[SplitEntry], index: Index, folder: Path) -> list[Finding]:
@@ -226,5 +239,6 @@ def unlisted(pairs: Sequence[Pair]) -> Iterator[Finding]:
 def _beside(files: Iterable[Path], suffixes: Sequence[str]) -> Iterator[Path]:
     for folder in sorted({path.parent for path in files}):
         for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in suffixes and not path.name.startswith('.') and path.is_file():
+            named = path.suffix.lower() in suffixes and not path.name.startswith('.')
+            if named and path.is_file() and printable(path.name) == path.name:
                 yield path

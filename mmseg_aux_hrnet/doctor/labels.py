@@ -12,7 +12,7 @@ from mmseg_aux_hrnet.datasets.label_rules import LABEL_FORMATS, LabelRule, label
 from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_label
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 
-MOST_VALUES = 256  # colours listed of one label; lossy files have thousands
+MOST_VALUES = 256  # of one label; lossy files have thousands of colours
 FORMS = {'1': 'one bit', 'L': 'grey', 'P': 'palette', 'RGB': 'RGB', 'RGBA': 'RGBA'}
 
 
@@ -21,7 +21,7 @@ class LabelForm(NamedTuple):
 
     Attributes:
         kind: how its pixels are stored, such as ``palette``.
-        values: values or colours found, each as text, such as ``1`` or ``1 = (128, 0, 0)``, up to 256 of them.
+        values: values or colours found, each as text, such as ``1`` or ``1 = (128, 0, 0)``; of more than 256 only that.
     """
 
     kind: str
@@ -45,11 +45,17 @@ def label_form(path: Path) -> LabelForm | None:
     except (*DAMAGE, Image.DecompressionBombError):
         return None
     if pixels.ndim == 2:
-        values = np.flatnonzero(np.bincount(pixels.ravel())) if pixels.dtype == np.uint8 else np.unique(pixels)
-        names = [_with_colour(int(value), palette) for value in values[:MOST_VALUES]]
+        values = (
+            np.flatnonzero(np.bincount(pixels.ravel()))
+            if pixels.dtype == np.uint8
+            else np.unique(pixels)[: MOST_VALUES + 1]
+        )
+        names = [_with_colour(int(value), palette) for value in values]
     else:
         colours = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)
-        names = [str(tuple(colour)) for colour in colours[:MOST_VALUES].tolist()]
+        names = [str(tuple(colour)) for colour in colours[: MOST_VALUES + 1].tolist()]
+    if len(names) > MOST_VALUES:
+        names = [f'more than {MOST_VALUES} values']
     return LabelForm(FORMS.get(mode, mode), tuple(names))
 
 

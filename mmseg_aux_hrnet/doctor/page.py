@@ -11,7 +11,7 @@ from matplotlib.transforms import Bbox
 
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import Tile
-from mmseg_aux_hrnet.doctor.findings import Finding
+from mmseg_aux_hrnet.doctor.findings import Finding, printable
 from mmseg_aux_hrnet.doctor.gather import relative
 from mmseg_aux_hrnet.doctor.screen import finding_text, form_lines, rows, training_summary, verdict
 from mmseg_aux_hrnet.doctor.summary import config_snippets
@@ -32,7 +32,9 @@ CHANNEL_COLOURS = ('#D55E00', '#009E73', '#0072B2')
 def draw_page(checkup: Checkup, *, title: str) -> bytes:
     """Return the page as a PNG file."""
     figure = Figure(figsize=SIZE, dpi=DPI)
-    figure.text(LEFT, 0.965, f'Data set check: {title}', fontsize=13, weight='bold', va='top', parse_math=False)
+    figure.text(
+        LEFT, 0.965, f'Data set check: {printable(title)}', fontsize=13, weight='bold', va='top', parse_math=False
+    )
     figure.text(LEFT, 0.943, verdict(checkup), fontsize=9, va='top')
     bottom = 0.92 - ROW * (len(checkup.summaries) + 1)
     _draw_table(figure.add_axes((LEFT, bottom, 0.88, 0.925 - bottom)), checkup)
@@ -120,12 +122,15 @@ def _examples(checkup: Checkup) -> Iterator[tuple[str, Tile]]:
 
 
 def _suspects(checkup: Checkup) -> Iterator[tuple[str, Tile]]:
-    """Yield tiles of faults and doubts: those of the first file of each finding, then those of the second."""
-    shown = set()
+    """Yield tiles of faults and doubts: those of the first file of each kind of finding, then those of the second."""
+    shown: set[int] = set()
+    kinds: dict[str, Finding] = {}
+    for finding in checkup.findings:
+        if finding.level != 'note':
+            kinds.setdefault(finding.key, finding)
     for place in range(2):
-        for finding in checkup.findings:
-            text = '' if finding.level == 'note' else ''.join(finding.files[place : place + 1])
-            for tile in _named(text, checkup.tiles):
+        for finding in kinds.values():
+            for tile in _named(''.join(finding.files[place : place + 1]), checkup.tiles):
                 if id(tile) not in shown:
                     shown.add(id(tile))
                     yield f'{finding.level}: {finding.key}', tile
@@ -167,8 +172,10 @@ def _write_words(figure: Figure, checkup: Checkup, *, top: float) -> None:
     train = training_summary(checkup)
     advice = config_snippets(train) if train is not None else []
     figure.text(LEFT, top, 'Findings', fontsize=8.5, weight='bold', va='top')
-    lines = [line for finding in checkup.findings for line in _lines(finding)] or [('none', 'plain')]
+    lines = [line for finding in checkup.findings for line in _lines(finding, most=2)] or [('none', 'plain')]
     room = int((top - 0.09 - LINE * len(advice)) / LINE)
+    if len(lines) > room:
+        lines = [line for finding in checkup.findings for line in _lines(finding, most=1)]
     if len(lines) > room:
         lines = [*lines[: room - 1], (f'and {len(lines) - room + 1} more lines, on the screen', 'plain')]
     bottom = _write_lines(figure, lines, top=top - 0.018)
@@ -186,7 +193,7 @@ def _write_lines(figure: Figure, lines: Sequence[tuple[str, str]], *, top: float
     return top - len(lines) * LINE
 
 
-def _lines(finding: Finding) -> list[tuple[str, str]]:
+def _lines(finding: Finding, *, most: int) -> list[tuple[str, str]]:
     text = f'{finding.level.upper()}  {finding_text(finding, limit=1)}'
-    wrapped = textwrap.wrap(text, LINE_WIDTH, subsequent_indent='        ', max_lines=2, placeholder=' ...')
+    wrapped = textwrap.wrap(text, LINE_WIDTH, subsequent_indent='        ', max_lines=most, placeholder=' ...')
     return [(line, finding.level) for line in wrapped]

@@ -37,9 +37,10 @@ def show(checkup: Checkup, console: Console) -> None:
         head = Text(f'{finding.level.upper():5} ', style=STYLES[finding.level])
         console.print(head + Text(finding_text(finding)), soft_wrap=True, highlight=False)
     train = training_summary(checkup)
-    if train is not None:
+    snippets = config_snippets(train) if train is not None else []
+    if snippets:
         console.print('\nfor a config, from the training images:', highlight=False)
-        for line in config_snippets(train):
+        for line in snippets:
             console.print(f'  {line}', markup=False, highlight=False, soft_wrap=True)
 
 

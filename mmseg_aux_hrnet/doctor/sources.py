@@ -18,6 +18,7 @@ from mmseg_aux_hrnet.split_layouts import Layout, find_layout
 from mmseg_aux_hrnet.splits import SPLITS
 
 LOADERS = {'train': 'train_dataloader', 'val': 'val_dataloader', 'test': 'test_dataloader'}
+IGNORED = 255  # in what is counted, whatever value a data set ignores
 UNDIVIDED = 'all'  # the split of a folder that is not divided yet
 KINDS = {'singlegreen': 'SingleGreenDataset', 'urbanisation': 'UrbanisationDataset'}
 
@@ -30,7 +31,7 @@ class Source(NamedTuple):
         dataset: the data set as mmseg has it, without its files.
         settings: its settings, from which training builds it.
         rules: how its labels are read; the first rule that reads a label counts.
-        class_of: class of every value that the rules give, uint8 (256,); the ignored value where it is none.
+        class_of: class of every value that the rules give, uint8 (256,); 255 where it is none or ignored.
         listed: whether its list is there; without it, all files of its folders belong to it.
     """
 
@@ -175,15 +176,14 @@ def _rules(dataset: Any, label_formats: Sequence[str]) -> tuple[LabelRule, ...]:
 
 def _class_table(dataset: Any, rule: LabelRule) -> NDArray[np.uint8]:
     """Return the class of every value, as mmseg's loader renumbers them."""
-    ignored = dataset.ignore_index
-    table = np.full(256, ignored, np.uint8)
+    table = np.full(256, IGNORED, np.uint8)
     table[: rule.num_classes] = np.arange(rule.num_classes)
     if dataset.reduce_zero_label:
         table[1 : rule.num_classes] -= 1
-        table[0] = ignored
+        table[0] = IGNORED
     if dataset.label_map is not None:  # after the step above, as in mmseg's loader
         table = np.array([dataset.label_map.get(int(value), value) for value in table], np.uint8)
-    table[rule.ignore_index] = ignored
+    table[rule.ignore_index] = IGNORED
     return table
 
 

@@ -53,7 +53,7 @@ def _quiet() -> Iterator[None]:
 
 def _parts(config: Config) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Yield name and building of every part."""
-    yield 'model', partial(_build_model, config)
+    yield from _optimization(config)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         for pipeline in _pipelines(config[name].dataset):
             yield f'{name}.dataset.pipeline', partial(Compose, pipeline)
@@ -75,11 +75,14 @@ def _pipelines(dataset: Any) -> Iterator[Any]:
         yield dataset.pipeline
 
 
-def _build_model(config: Config) -> None:
-    """Build the model, and over its weights the optimizer and the schedule."""
-    model = MODELS.build(config.model)
+def _optimization(config: Config) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield the model, and what is built over it."""
+    made: list[Any] = []
+    yield 'model', lambda: made.append(MODELS.build(config.model))
     # Half precision is refused where there is no GPU; the other arguments are the same without it.
     settings = {key: value for key, value in config.optim_wrapper.items() if key != 'loss_scale'}
-    optimizer = build_optim_wrapper(model, {**settings, 'type': 'OptimWrapper'})
+    settings['type'] = 'OptimWrapper'
+    yield f'optimizer {settings["optimizer"].type}', lambda: made.append(build_optim_wrapper(made[0], settings))
     for scheduler in config.param_scheduler:
-        PARAM_SCHEDULERS.build(scheduler, default_args={'optimizer': optimizer, 'epoch_length': EPOCH})
+        default = {'optimizer': made[1], 'epoch_length': EPOCH}
+        yield f'param_scheduler {scheduler.type}', partial(PARAM_SCHEDULERS.build, scheduler, default_args=default)

@@ -51,5 +51,7 @@ def _check_target(old: Path, new: Path, *, overwrite: bool) -> None:
         raise ConfigError(f'{new} is no name of a config: let it end in .py')
     if new.resolve() == old.resolve():
         raise ConfigError(f'{new} is the config to read: give the new one a name of its own')
-    if new.is_dir() or (new.exists() and not overwrite):
+    if new.is_dir():
+        raise ConfigError(f'{new} is a folder: name a file in it')
+    if new.exists() and not overwrite:
         raise ConfigError(f'{new} exists: choose another file, or give --overwrite')

@@ -40,7 +40,7 @@ def read_old_config(path: str | Path, *, report: Report) -> dict[str, Any]:
     for key, what in PIECES.items():
         if not isinstance(values.get(key), Mapping):
             raise ConfigError(f'{path} has no {key}, {what}: give a whole config of 0.x, not one of its _base_ files')
-    return _plain_variables(values, report=report)
+    return _plain_variables(values, source=path, report=report)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def _names_of_old() -> Iterator[None]:
             delattr(module, name)
 
 
-def _plain_variables(values: dict[str, Any], *, report: Report) -> dict[str, Any]:
+def _plain_variables(values: dict[str, Any], *, source: str | Path, report: Report) -> dict[str, Any]:
     new = {}
     for key, value in values.items():
         if isinstance(value, type):
@@ -67,6 +67,8 @@ def _plain_variables(values: dict[str, Any], *, report: Report) -> dict[str, Any
         try:
             new[key] = plain(value)
         except TypeError as error:
+            if key in PIECES:
+                raise ConfigError(f'{source} cannot be migrated: in {key}, {error}') from error
             report.dropped(key, f'{shown(value)}: {error}')
     return new
 
@@ -85,6 +87,8 @@ def plain(value: Any) -> Any:
         return [plain(part) for part in value]
     if isinstance(value, PurePath):
         return value.as_posix()
+    if hasattr(value, 'tolist'):
+        return plain(value.tolist())  # an array or a number of numpy
     if isinstance(value, SCALARS):
         return value
     raise TypeError(f'{type(value).__name__} is no plain value that a config file can hold')

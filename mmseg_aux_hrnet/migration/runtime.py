@@ -31,6 +31,8 @@ def migrate_hooks(top: Section, length: Length, validation: Validation) -> dict[
         'interrupt': {'type': 'InterruptHook'},
         'exact_resume': {'type': 'ExactResumeHook'},
         'finite': {'type': 'FiniteHook'},
+        'progress': {'type': 'ProgressHook'},
+        'contact_sheet': {'type': 'ContactSheetHook'},
     }
     figures = tuple(dict.fromkeys([*([validation.save_best] if validation.save_best else []), *CURVES]))
     own = [{'type': 'ClassCountHook'}, {'type': 'DataFilesHook'}, {'type': 'CurveHook', 'figures': figures}]

@@ -3,6 +3,7 @@
 from mmseg_aux_hrnet.weights.finding import best_checkpoint, checkpoint_to_resume, weights_file
 from mmseg_aux_hrnet.weights.fitting import (
     check_fits,
+    check_mmengine_reads,
     check_resumable,
     load_backbone_weights,
     load_model_weights,
@@ -15,6 +16,7 @@ __all__ = (
     'allow_own_checkpoints',
     'best_checkpoint',
     'check_fits',
+    'check_mmengine_reads',
     'check_resumable',
     'checkpoint_to_resume',
     'load_backbone_weights',

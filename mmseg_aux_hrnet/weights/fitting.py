@@ -145,6 +145,16 @@ def _hint(weights: Mapping[str, Tensor]) -> str:
     return f'; this one is of the official HRNet code: convert it with {CONVERT}' if official else ''
 
 
+def check_mmengine_reads(path: Path) -> None:
+    """Raise where mmengine itself would have to load a ``.safetensors`` file, which not every torch does for it.
+
+    Raises:
+        CheckpointError: says how to make a ``.pth`` of it.
+    """
+    if path.suffix == SAFETENSORS:
+        raise CheckpointError(f'{path}: mmengine starts from .pth files only; convert it with {CONVERT}')
+
+
 def check_fits(model: nn.Module, path: Path) -> dict[str, Any]:
     """Raise unless mmengine can safely load ``path`` and fill ``model`` exactly; return its content.
 
@@ -153,9 +163,8 @@ def check_fits(model: nn.Module, path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: see :func:`read_checkpoint`; or keys or shapes differ.
     """
+    check_mmengine_reads(path)
     content = read_checkpoint(path)
-    if Path(path).suffix == SAFETENSORS:
-        raise CheckpointError(f'{path}: mmengine goes on from .pth files only; convert it with {CONVERT}')
     faults = mismatches(_bare(model).state_dict(), state_dict_of(content, source=path))
     if any(faults.values()):
         raise CheckpointError(f'{path} is not from this config: {describe(faults)}; use it with its own config')

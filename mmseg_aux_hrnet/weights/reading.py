@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -109,9 +110,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the sentence of a message that names the cause."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    for line in lines:
-        if 'Unsupported' in line or 'GLOBAL' in line:
-            return line
-    return lines[0] if lines else type(error).__name__
+    """Return the sentence of a message that names the cause, without torch's advice to trust the file."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    named = next((line for line in lines if 'Unsupported' in line or 'GLOBAL' in line), lines[0])
+    return re.split(r'\. (?=[A-Z])', named)[0].rstrip('.')

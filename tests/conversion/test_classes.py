@@ -15,7 +15,11 @@ WALD = GREEN._replace(names=('Rest', 'Wald'))
         ({'CLASSES': ['background', 'green'], 'PALETTE': np.array(GREEN.palette), 'mmseg_version': '0.18.0'}, GREEN),
         ({'classes': GREEN.names, 'palette': GREEN.palette, 'x': np.int64(3)}, GREEN._replace(extras={'x': 3})),
         ({'CLASSES': ('background', 'green'), 'PALETTE': None}, GREEN._replace(palette=None)),
+        ({'classes': GREEN.names, 'palette': [0, 1]}, GREEN._replace(palette=None)),
+        ({'classes': GREEN.names, 'palette': [[0, 0, 0], [0, 0, 256]]}, GREEN._replace(palette=None)),
+        ({'classes': GREEN.names, 'palette': 'red'}, GREEN._replace(palette=None)),
         ({'CLASSES': None}, None),
+        ('text', None),
         ({'epoch': 3}, None),
     ],
 )
@@ -53,6 +57,12 @@ def test_whose_word_counts(file, config, choice, names, whose):
 def test_nothing_is_guessed(file, config, message):
     with pytest.raises(CheckpointError, match=message):
         settle(file, config, choice=None)
+
+
+def test_values_that_hold_themselves_come_to_an_end():
+    value = {}
+    value['again'] = [value]
+    assert "'again'" in str(plain(value))
 
 
 def test_plain_values_need_no_allow_list():

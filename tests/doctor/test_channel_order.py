@@ -37,6 +37,14 @@ def test_a_whole_split_that_is_exchanged_is_seen_beside_the_training_tiles():
     assert (exchange_scores(others, SET, same=False) > DOUBTFUL).all()
 
 
+def test_of_many_tiles_some_are_compared_with(monkeypatch):
+    monkeypatch.setattr('mmseg_aux_hrnet.doctor.channel_order.MOST', 40)  # every second of 80
+    many = np.stack([colour_figures(natural(seed)) for seed in range(80)])
+    many[5], many[8] = colour_figures(natural(5)[:, ::-1]), colour_figures(natural(8)[:, ::-1])
+    scores = exchange_scores(many, many, same=True)
+    assert np.flatnonzero(scores > DOUBTFUL).tolist() == [5, 8]
+
+
 def test_nothing_is_said_of_few_tiles_or_grey_ones():
     few = SET[: FEWEST - 1]
     assert not exchange_scores(few, few, same=True).any()

@@ -1,7 +1,9 @@
 """Each kind of fault on a data set with that fault only; a data set without one gives no finding."""
 
+import os
 import re
 import shutil
+import sys
 
 import cv2
 import numpy as np
@@ -217,3 +219,28 @@ def test_what_training_refuses_is_a_fault_even_where_nothing_else_explains_it(ro
     monkeypatch.setattr('mmseg_aux_hrnet.doctor.checkup.refusals', lambda sources: [(sources[1], 'SplitError: odd')])
     (finding,) = examined(root).findings
     assert (finding.level, finding.key, finding.split) == ('fault', 'refused', 'val')
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='elsewhere file names are Unicode')
+def test_a_file_name_that_no_list_can_hold_is_a_fault(root):
+    shutil.rmtree(root / 'splits')
+    shutil.copy(image_of(root, 'train_0'), os.fsencode(str(root / 'rawdata/train')) + b'/b\xffd.png')
+    checkup = examined(root)
+    (fault,) = (finding for finding in checkup.findings if finding.level == 'fault')
+    assert (fault.key, fault.files) == ('name', ('b\\udcffd',))
+    assert checkup.summaries[0].images == 4
+
+
+def test_test_images_of_a_tree_need_no_labels(root):
+    shutil.rmtree(root / 'splits')
+    shutil.rmtree(root / 'labeldata/test')
+    assert ('note', 'no-labels', 'test') in found(examined(root))
+    assert not examined(root).faults
+    shutil.rmtree(root / 'labeldata/val')
+    assert ('fault', 'folder', 'val') in found(examined(root))
+
+
+def test_a_photograph_as_label_is_described_in_few_words(root):
+    Image.fromarray(scene(3)).save(label_of(root, 'val_0'))
+    (finding,) = examined(root).findings
+    assert finding.files[0].endswith('(it holds more than 256 values)')

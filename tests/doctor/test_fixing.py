@@ -43,6 +43,15 @@ def test_a_copy_is_clean_and_the_input_untouched(tmp_path, spoilt):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['clean', 'data']
 
 
+def test_a_faulty_list_is_named_among_what_is_left_out(tmp_path):
+    root = write_root(tmp_path / 'data')
+    (root / 'splits/val.txt').write_text('../val_0\nval_1\n')
+    write_copy(tmp_path / 'clean', examined(root), on_tile=nothing)
+    assert (tmp_path / 'clean/splits/val.txt').read_text() == 'val_1\n'
+    assert 'line 1' in (tmp_path / 'clean' / LEFT_OUT).read_text().splitlines()[0]
+    assert examined(tmp_path / 'clean').findings == []
+
+
 def test_images_are_copied_byte_by_byte_and_labels_become_indices(tmp_path):
     root = write_root(tmp_path / 'data')
     for split, count in (('train', 4), ('val', 2), ('test', 2)):
