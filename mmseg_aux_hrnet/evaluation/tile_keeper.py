@@ -27,7 +27,7 @@ class PackedMap(NamedTuple):
     def of(cls, classes: NDArray[np.integer[Any]]) -> 'PackedMap':
         """Pack a map of classes 0..255, (H, W), shrunk to ``MOST_SIDE``."""
         small = shrink_map(classes.astype(np.uint8), MOST_SIDE)
-        return cls(small.shape[0], small.shape[1], zlib.compress(small.tobytes(), 1))
+        return cls(small.shape[0], small.shape[1], zlib.compress(small.tobytes(), 3))
 
     def unpack(self) -> ClassMap:
         """Return the map, uint8 (height, width)."""
