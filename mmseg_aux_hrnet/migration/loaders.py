@@ -51,7 +51,7 @@ def _parts(section: Section, *, report: Report) -> dict[str, DataPart]:
         if old is not None
     }
     if 'train' not in parts or len(parts) == 1:
-        raise ConfigError(f'data has only {", ".join(parts) or "nothing"}: give train, and val or test')
+        raise ConfigError(f'data has {" and ".join(parts) or "no data set"} only: give train, and val or test')
     for name, other in (('val', 'test'), ('test', 'val')):
         if name not in parts:
             report.chose(f'data.{name}', f'data.{other}: the config has none')

@@ -108,7 +108,7 @@ def test_warm_up_by_epochs():
     ('config', 'place', 'count'),
     [
         (dict(policy='cyclic', by_epoch=False, target_ratio=(1, 2)), 'lr_config', 0),
-        (dict(policy='step', step=3), 'lr_config', 0),
+        (dict(policy='step', step=3, by_epoch=True), 'lr_config', 0),
         (dict(policy='fixed', warmup='linear', warmup_iters=1, warmup_by_epoch=True), 'lr_config.warmup_by_epoch', 0),
         (dict(policy='fixed', warmup='exp', warmup_iters=5), 'lr_config.warmup', 1),
         (dict(STEP, min_lr=1e-5), 'lr_config.min_lr', 1),
@@ -119,6 +119,13 @@ def test_what_is_not_as_it_was_is_named(config, place, count):
     got, report = schedulers(config, Length(False, 10))
     assert len(got) == count
     assert [note.place for note in report.notes] == [place]
+
+
+def test_the_unit_is_that_of_the_training_unless_said():
+    for length in (Length(False, 10), Length(True, 10)):
+        [got], report = schedulers(dict(policy='poly'), length)
+        assert (got['by_epoch'], got['end']) == (length.by_epoch, 11)
+        assert not report.notes
 
 
 def test_equal_steps_of_one_size():
