@@ -80,7 +80,7 @@ def test_learning_rates_are_those_of_0x(config, steps):
 @pytest.mark.parametrize(('steps', 'warm'), [(80_000, {}), (80_000, dict(WARM, warmup_iters=1500, warmup_ratio=1e-6))])
 def test_learning_rates_of_the_whole_training_with_a_floor(steps, warm):
     # Beside a warm-up, PolyLR also pulls the low rates of the start towards its floor.
-    assert deviation(dict(POLY, **warm), steps) < (0.0033 if warm else 1e-9)
+    assert deviation(dict(POLY, **warm), steps) < (0.002 if warm else 1e-9)
 
 
 def test_decay_by_iteration_in_a_training_of_epochs_runs_to_the_end_of_the_last_epoch():
