@@ -42,7 +42,8 @@ def reported(path: Path, *, sha256: str) -> Figures:
         raise DataError(f'{path} is no report: give the metrics.json of tools/test.py --report')
     try:
         run, overall = report['run'], report['overall']
-        names = {'OA': 'oa', 'mIoU': 'miou', 'mAcc': 'macc', 'mDice': 'mdice', 'kappa': 'kappa'}
+        names = {'OA': 'oa', 'mIoU': 'miou', 'mAcc': 'macc', 'mDice': 'mdice', 'FWIoU': 'fwiou'}
+        names |= {'kappa': 'kappa', 'MCC': 'mcc'}
         values = {name: overall[key] for name, key in names.items()}
         rates = {'IoU': 'iou', 'F1': 'f1', 'Precision': 'precision', 'Recall': 'recall'}
         for one in report['classes']:
