@@ -8,11 +8,12 @@ INSTALLED := $(VENV)/.installed
 DEMO_CONFIG := configs/hrnet/fcn_aux-hr18s-v1_128x128_demo.py
 DEMO_DIR := work_dirs/demo
 
-.PHONY: help install demo test lint clean
+.PHONY: help install demo test bench lint clean
 
 help:
 	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it (a few minutes)'
 	@echo 'make test     run the tests and print their coverage'
+	@echo 'make bench    time what has to be fast, see benchmarks/README.md (a minute)'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make clean    remove builds and caches; data, work_dirs and $(VENV) stay'
 
@@ -27,10 +28,14 @@ $(INSTALLED): pyproject.toml setup.py constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/python tools/make_demo_data.py
 	$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO_DIR)
-	$(BIN)/python tools/test.py $(DEMO_CONFIG) $(DEMO_DIR) --work-dir $(DEMO_DIR)/test --show-dir $(DEMO_DIR)/pictures
+	$(BIN)/python tools/test.py $(DEMO_CONFIG) $(DEMO_DIR) --work-dir $(DEMO_DIR)/test \
+		--show-dir $(DEMO_DIR)/pictures --report $(DEMO_DIR)/report --overwrite
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --cov=mmseg_aux_hrnet
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov=mmseg_aux_hrnet
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/metric.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -26,7 +26,7 @@ TABLE = {
     'evaluating': ('datasets errors evaluation map_folders report run_config', 'rich'),
     'evaluation': ('errors label_png output_files probability threshold', 'cv2 mmengine mmseg numpy rich torch'),
     'export': (
-        'errors models probability version weights whole_files',
+        'conversion errors models probability threshold version weights whole_files',
         'mmcv mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
     'foreign_config': ('portable_paths', ''),

@@ -92,6 +92,11 @@ def test_a_folder_that_is_not_there(folders):
         pair_folders('nowhere', folders[1])
 
 
+def test_a_folder_against_itself(folders):
+    with pytest.raises(DataError, match=r'l/../l is given as predictions and as labels'):
+        pair_folders(f'{folders[1]}/../l', folders[1])
+
+
 def test_maps_of_different_sizes(folders):
     save(folders[0] / 'a.png', [[0, 1]])
     with pytest.raises(DataError, match=r'p.a.png is 1 x 2 pixels \(height x width\), but .*a.tif 2 x 2: save'):

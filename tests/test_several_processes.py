@@ -56,7 +56,7 @@ def errors(stderr):
 
 def figures(work_dir):
     """Return the figures of the newest test, without the times it took."""
-    newest = max(work_dir.glob('*/*.json'))
+    newest = max(work_dir.glob('[0-9]*/*.json'))  # folders named by the time
     return {name: value for name, value in json.loads(newest.read_text()).items() if 'time' not in name}
 
 

@@ -17,9 +17,7 @@ def parser() -> argparse.ArgumentParser:
     add('out', type=Path, help='file to write, .onnx or .pt2')
     add('--for', dest='target', choices=('any', 'deepness'), default='any', help='deepness: for that plugin of QGIS')
     add('--classes-only', action='store_true', help='give the class map and no probabilities')
-    add(
-        '--threshold', metavar='T', help="least probability of class 1, or 'argmax' (default: what the checkpoint says)"
-    )
+    add('--threshold', metavar='T', help="for the class of interest, or 'argmax' (default: what the checkpoint says)")
     add('--fp16', action='store_true', help='compute in float16: half the size, differences up to 0.02')
     add('--fuse', action=argparse.BooleanOptionalAction, default=True, help='fold batch norm into convolutions')
     add('--fixed-size', action='store_true', help='take images of the tile size only')

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import cv2
+import cv2  # comes with mmcv
 import numpy as np
 from numpy.typing import NDArray
 

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
+import cv2  # comes with mmcv
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image

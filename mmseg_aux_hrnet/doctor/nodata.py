@@ -1,6 +1,6 @@
 """Finds the pixels of a tile that hold no picture: declared, transparent, or black or white edges."""
 
-import cv2
+import cv2  # comes with mmcv
 import numpy as np
 from numpy.typing import NDArray
 

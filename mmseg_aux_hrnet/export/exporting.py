@@ -8,14 +8,15 @@ from typing import NamedTuple
 from mmengine.config import Config
 from mmseg.models.utils import Upsample
 
+from mmseg_aux_hrnet.conversion.figures import reported
 from mmseg_aux_hrnet.errors import ConfigError, ExportError, ResourceError
 from mmseg_aux_hrnet.export import onnx_file, pt2_file
 from mmseg_aux_hrnet.export.graph import CLASSES, PROBABILITIES, ExportGraph, Form, brief, trace
 from mmseg_aux_hrnet.export.metadata import Tiling, metadata, tiling
 from mmseg_aux_hrnet.export.onnx_file import Run
-from mmseg_aux_hrnet.export.provenance import report_metrics
 from mmseg_aux_hrnet.export.source import Source, load_source
 from mmseg_aux_hrnet.export.verify import Agreement, verify
+from mmseg_aux_hrnet.threshold import parse_option
 from mmseg_aux_hrnet.whole_files import whole_file
 
 ONNX, PT2 = '.onnx', '.pt2'
@@ -34,7 +35,7 @@ class ExportSettings:
         tile_size: side of the tiles in pixels.
         tile_overlap: percent of the side.
         gsd: ground sampling distance, metres per pixel.
-        threshold: a number for class 1, or ``argmax``; None for what the checkpoint says.
+        threshold: a number for the class of interest, or ``argmax``; None for what the checkpoint says.
         metrics: ``metrics.json`` of an evaluation report of the checkpoint.
         overwrite: replace a file that exists.
     """
@@ -84,11 +85,11 @@ def export_model(
     on_step('reading the checkpoint')
     source = load_source(config, checkpoint, threshold=settings.threshold)
     tiles = tiling(source, size=settings.tile_size, overlap=settings.tile_overlap, gsd=settings.gsd)
-    metrics = report_metrics(settings.metrics, checkpoint_sha256=source.checkpoint_sha256) if settings.metrics else None
+    figures = reported(settings.metrics, sha256=source.checkpoint_sha256) if settings.metrics else source.figures
     form = form_of(settings, source=source, tile=tiles.size)
     on_step('tracing the network')
-    program = trace(ExportGraph(source.model, threshold=source.threshold, form=form, fuse=settings.fuse))
-    notes = metadata(source, form=form, tiles=tiles, fused=settings.fuse, metrics=metrics)
+    program = trace(ExportGraph(source.model, decision=source.decision, form=form, fuse=settings.fuse))
+    notes = metadata(source, form=form, tiles=tiles, fused=settings.fuse, figures=figures)
     if out.suffix == ONNX:
         on_step('converting to ONNX')
         content = onnx_file.to_bytes(program, form=form, metadata=notes, fuse=settings.fuse)
@@ -111,6 +112,7 @@ def check_settings(out: Path, settings: ExportSettings) -> None:
         raise ConfigError(
             f'--for deepness gives {ONNX} files with probabilities: it goes with neither {PT2} nor --classes-only'
         )
+    parse_option(settings.threshold)
     if out.is_dir() or (out.exists() and not settings.overwrite):
         raise ConfigError(f'{out} exists: choose another name, or --overwrite')
     if out.suffix == ONNX:
@@ -158,7 +160,7 @@ def write_verified(
                 loaded(part, onnx=out.suffix == ONNX, form=form),
                 model=source.model,
                 form=form,
-                threshold=source.threshold,
+                decision=source.decision,
                 on_batch=lambda batch: on_step(f'comparing with PyTorch: {batch} pixels'),
             )
     except OSError as error:

@@ -14,8 +14,10 @@ from torch.export import Dim, ExportedProgram
 from torch.nn import functional
 
 from mmseg_aux_hrnet.errors import ExportError, one_line
-from mmseg_aux_hrnet.export.decision import Threshold
+from mmseg_aux_hrnet.export.decision import Decision
+from mmseg_aux_hrnet.models.channel_order import swaps_channels
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
+from mmseg_aux_hrnet.probability import reaches
 
 INPUT, PROBABILITIES, CLASSES = 'image', 'probabilities', 'classes'
 EXAMPLE = (2, 3, 96, 160)  # a batch of one would be taken for a constant
@@ -45,18 +47,18 @@ class ExportGraph(nn.Module):
 
     Args:
         model: an ``EncoderDecoder`` without auxiliary decoders, which is copied.
-        threshold: how the class map follows; None for the most probable class.
+        decision: how the class map follows; None for the most probable class.
         form: what goes in and out.
         fuse: fold batch norms into the convolutions before them.
     """
 
-    def __init__(self, model: Any, *, threshold: Threshold | None, form: Form, fuse: bool) -> None:
+    def __init__(self, model: Any, *, decision: Decision | None, form: Form, fuse: bool) -> None:
         super().__init__()
         preprocessor = model.data_preprocessor
-        self.threshold = threshold
+        self.decision = decision
         self.form = form
         # Images are loaded as BGR, so a preprocessor that does not swap leaves the network to see BGR.
-        self.swap = not getattr(preprocessor, '_channel_conversion', False)
+        self.swap = not swaps_channels(preprocessor)
         self.divisor = int((preprocessor.test_cfg or {}).get('size_divisor') or 1)
         self.pad_value = float(preprocessor.pad_val)
         self.mean: Tensor
@@ -107,10 +109,10 @@ class ExportGraph(nn.Module):
         return logits[..., :height, :width] if self.divisor > 1 else logits
 
     def _decide(self, logits: Tensor, probabilities: Tensor) -> Tensor:
-        if self.threshold is None:
+        if self.decision is None:
             return logits.argmax(dim=1).to(torch.uint8)
-        class_index, value = self.threshold
-        reached = probabilities[:, class_index] >= value
+        class_index, value = self.decision
+        reached = reaches(probabilities[:, class_index], value)
         return (reached if class_index == 1 else ~reached).to(torch.uint8)
 
 

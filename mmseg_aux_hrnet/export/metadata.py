@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 import torch
 
+from mmseg_aux_hrnet.conversion.figures import Figures
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.export.decision import EQUAL_ODDS
 from mmseg_aux_hrnet.export.graph import CLASSES, INPUT, PROBABILITIES, Form
 from mmseg_aux_hrnet.export.source import Source
 from mmseg_aux_hrnet.version import __version__
 
 FORMAT = 'mmseg_aux_hrnet export 1'
 DISTRIBUTIONS = ('onedl-mmsegmentation', 'mmsegmentation', 'onedl-mmengine', 'mmengine')
+EQUAL_ODDS = 0.5
 OVERLAP_RANGE = (0, 90)  # percent
 TILE_RANGE = (32, 16384)  # pixels
 
@@ -53,9 +54,7 @@ def tiling(source: Source, *, size: int | None, overlap: int | None, gsd: float 
     )
 
 
-def metadata(
-    source: Source, *, form: Form, tiles: Tiling, fused: bool, metrics: dict[str, Any] | None
-) -> dict[str, Any]:
+def metadata(source: Source, *, form: Form, tiles: Tiling, fused: bool, figures: Figures | None) -> dict[str, Any]:
     """Return everything that a file says of itself; values are such as JSON holds."""
     return {
         'format': FORMAT,
@@ -68,9 +67,9 @@ def metadata(
         'std': _rounded(source.model.data_preprocessor.std),
         'gsd': tiles.gsd,
         'threshold': None
-        if source.threshold is None
-        else {'class': source.class_names[source.threshold.class_index], 'value': source.threshold.value},
-        'metrics': source.metrics if metrics is None else metrics,
+        if source.decision is None
+        else {'class': source.class_names[source.decision.class_index], 'value': source.decision.value},
+        'metrics': None if figures is None else {'measured_on': figures.measured, 'values': figures.values},
         'config': source.config_name,
         'config_sha256': source.config_sha256,
         'checkpoint': source.checkpoint_name,
@@ -91,7 +90,7 @@ def deepness_keys(source: Source, *, tiles: Tiling) -> dict[str, Any]:
     if len(source.class_names) > 2:
         threshold = 0.0
     else:
-        threshold = EQUAL_ODDS if source.threshold is None else source.threshold.of_foreground
+        threshold = EQUAL_ODDS if source.decision is None else source.decision.of_foreground
     keys = {
         'model_type': 'Segmentor',
         'class_names': {str(index): name for index, name in enumerate(source.class_names)},

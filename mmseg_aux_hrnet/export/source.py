@@ -1,5 +1,6 @@
 """What an export starts from: a segmentor with its weights, and what is known about it."""
 
+import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ from mmengine.registry import init_default_scope
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import DATASETS, MODELS
 
+from mmseg_aux_hrnet.conversion.classes import Classes, classes_in
+from mmseg_aux_hrnet.conversion.figures import Figures, logged
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
-from mmseg_aux_hrnet.export.decision import Threshold, requested_threshold, stored_threshold, threshold_of_head
-from mmseg_aux_hrnet.export.provenance import best_score, config_sha256, file_sha256
+from mmseg_aux_hrnet.export.decision import Decision, decision_by, decision_of_head
+from mmseg_aux_hrnet.models import use_threshold
 from mmseg_aux_hrnet.weights import load_model_weights, read_checkpoint
 
 DEFAULT_TILE = 512  # pixels
@@ -28,13 +31,13 @@ class Source:
         model: predicts whole images, whatever the config's ``test_cfg`` says.
         class_names: one for each class.
         palette: one (red, green, blue) for each class, 0..255; None where unknown.
-        threshold: how the class map follows from the probabilities; None for the most probable class.
+        decision: how the class map follows from the probabilities; None for the most probable class.
         gsd: metres per pixel of the training images; None where unknown.
         tile: (height, width) in pixels that the model was trained or is tested on.
         overlap: of the tiles of the config's sliding window, percent of the tile; a default where it has none.
-        metrics: figures that the checkpoint holds about itself.
+        figures: what the checkpoint holds about itself.
         config_name: file name of the config.
-        config_sha256: of the merged config.
+        config_sha256: of the text of the merged config, as in evaluation reports.
         checkpoint_name: file name of the checkpoint.
         checkpoint_sha256: of the file.
     """
@@ -42,11 +45,11 @@ class Source:
     model: Any
     class_names: tuple[str, ...]
     palette: list[list[int]] | None
-    threshold: Threshold | None
+    decision: Decision | None
     gsd: float | None
     tile: tuple[int, int]
     overlap: int
-    metrics: dict[str, Any] | None
+    figures: Figures | None
     config_name: str
     config_sha256: str
     checkpoint_name: str
@@ -59,17 +62,17 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
     Args:
         config: a merged config.
         checkpoint: a ``.pth`` file.
-        threshold: a number for class 1, ``argmax``, or None for what the checkpoint or the head says.
+        threshold: a number for the class of interest, ``argmax``, or None for what the checkpoint or the head says.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, does not fit, or contradicts itself.
         ConfigError: the config lacks what an export needs.
     """
+    text = config.pretty_text
     model = _build(config)
     meta = load_model_weights(model, checkpoint)
-    dataset_meta = _dataset_meta(config, meta)
-    names = _class_names(dataset_meta, count=_class_count(model))
-    decision = _threshold(model, meta, names, request=threshold)
+    classes = _classes(config, meta, count=2 if model.out_channels == 1 else int(model.out_channels))
+    decision = _decision(model, classes, option=threshold, meta=meta, source=checkpoint)
     tile, overlap = _tile(config, model)
     for part in ('auxiliary_head', 'distillation'):  # they take part in training only
         if getattr(model, part, None) is not None:
@@ -77,17 +80,17 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
     model.test_cfg = ConfigDict({**(model.test_cfg or {}), 'mode': 'whole'})
     return Source(
         model=model,
-        class_names=names,
-        palette=_palette(dataset_meta, count=len(names)),
-        threshold=decision,
-        gsd=_gsd(dataset_meta.get('gsd') or config.get('gsd')),
+        class_names=classes.names,
+        palette=classes.palette,
+        decision=decision,
+        gsd=_gsd(classes.extras.get('gsd') or config.get('gsd')),
         tile=tile,
         overlap=overlap,
-        metrics=best_score(read_checkpoint(checkpoint), name=checkpoint.name),
+        figures=logged(read_checkpoint(checkpoint)),
         config_name=Path(config.filename or 'config').name,
-        config_sha256=config_sha256(config),
+        config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         checkpoint_name=checkpoint.name,
-        checkpoint_sha256=file_sha256(checkpoint),
+        checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
     )
 
 
@@ -124,48 +127,34 @@ def _check_preprocessor(preprocessor: Any) -> None:
         )
 
 
-def _class_count(model: Any) -> int:
-    channels = int(model.out_channels)
-    return 2 if channels == 1 else channels
-
-
-def _dataset_meta(config: Config, meta: dict[str, Any]) -> dict[str, Any]:
-    """Return what the checkpoint says about its data, else what the config does."""
-    stored = meta.get('dataset_meta')
-    if isinstance(stored, dict) and stored.get('classes'):
-        return stored
-    if meta.get('CLASSES'):  # mmseg 0.x
-        return {'classes': meta['CLASSES'], 'palette': meta.get('PALETTE')}
+def _classes(config: Config, meta: dict[str, Any], *, count: int) -> Classes:
+    """Return what the checkpoint says about its classes, else what the data set of the config does."""
     dataset = (config.get('test_dataloader') or config.train_dataloader).dataset
     kind = dataset.get('type')
     own = getattr(DATASETS.get(kind) if isinstance(kind, str) else kind, 'METAINFO', {})
-    return {**own, **(dataset.get('metainfo') or {})}
-
-
-def _class_names(dataset_meta: dict[str, Any], *, count: int) -> tuple[str, ...]:
-    names = tuple(str(name) for name in dataset_meta.get('classes') or ())
-    if len(names) != count:
+    described = {**own, **(dataset.get('metainfo') or {})}
+    classes = classes_in(meta.get('dataset_meta') or {}) or classes_in(meta) or classes_in(described)
+    names = () if classes is None else classes.names
+    if classes is None or len(names) != count:
         raise ConfigError(
             f'the model tells {count} classes, but checkpoint and data set of the config name {len(names)} '
             f'({", ".join(names) or "none"}): set test_dataloader.dataset.metainfo.classes'
         )
-    return names
+    known = classes.palette if classes.palette is not None and len(classes.palette) == count else None
+    return classes._replace(palette=known)
 
 
-def _palette(dataset_meta: dict[str, Any], *, count: int) -> list[list[int]] | None:
-    palette = dataset_meta.get('palette')
-    if palette is None or len(palette) != count:
-        return None
-    return [[int(value) for value in colour] for colour in palette]
-
-
-def _threshold(model: Any, meta: dict[str, Any], names: tuple[str, ...], *, request: str | None) -> Threshold | None:
-    if request is not None:
-        return requested_threshold(request, names)
-    stored = stored_threshold(meta, names)
-    if stored is None and getattr(model.decode_head, 'out_channels', 0) == 1:
-        return threshold_of_head(model.decode_head.threshold)
-    return stored
+def _decision(
+    model: Any, classes: Classes, *, option: str | None, meta: dict[str, Any], source: Path
+) -> Decision | None:
+    """Make the model predict as asked for or as stored, and return how that is."""
+    interest = classes.extras.get('class_of_interest') or classes.names[-1]
+    threshold = use_threshold(model, option, classes=classes.names, of_interest=interest, meta=meta, source=source)
+    if threshold is not None:
+        return decision_by(threshold, classes.names)
+    if model.out_channels == 1:
+        return decision_of_head(model.decode_head.threshold)
+    return None
 
 
 def _gsd(value: Any) -> float | None:

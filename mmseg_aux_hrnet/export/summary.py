@@ -22,11 +22,11 @@ def closing_line(exported: Exported) -> str:
         count, pixels = agreement.differing, agreement.pixels
         found = f'differ in {count} undecided ones of {pixels}' if count else f'are equal in all {pixels}'
         lines.append(f'class maps {found} pixels (images of {compared})')
-    if source.threshold is not None:
-        name = source.class_names[source.threshold.class_index]
-        lines.append(f'threshold: {name} from a probability of {source.threshold.value:g}')
-        if form.foreground_only and round(source.threshold.value, 2) != source.threshold.value:
-            lines.append(f'Deepness has two decimals: it will take {source.threshold.of_foreground:.2f}')
+    if source.decision is not None:
+        name = source.class_names[source.decision.class_index]
+        lines.append(f'threshold: {name} from a probability of {source.decision.value:g}')
+        if form.foreground_only and round(source.decision.value, 2) != source.decision.value:
+            lines.append(f'Deepness has two decimals: it will take {source.decision.of_foreground:.2f}')
     if tiles.gsd is None:
         lines.append('ground sampling distance unknown: give --gsd METRES to note it in the file')
     return '\n'.join([*lines, f'{path}: {path.stat().st_size / 1e6:.1f} MB'])

@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.errors import ExportError
-from mmseg_aux_hrnet.export.decision import Threshold
+from mmseg_aux_hrnet.export.decision import Decision
 from mmseg_aux_hrnet.export.graph import CLASSES, PROBABILITIES, Form, brief
 from mmseg_aux_hrnet.export.onnx_file import Run
 from mmseg_aux_hrnet.probability import class_probabilities
@@ -78,7 +78,7 @@ def reference(model: Any, images: NDArray[np.uint8]) -> tuple[Probabilities, Cla
     """Return mmseg's own prediction of RGB images, uint8 (N, 3, H, W).
 
     Returns:
-        Probabilities, float32 (N, classes, H, W), and class maps, uint8 (N, H, W), without a threshold of ours.
+        Probabilities, float32 (N, classes, H, W), and class maps, uint8 (N, H, W).
     """
     size = images.shape[2:]
     sample = {'ori_shape': size, 'img_shape': size, 'pad_shape': size, 'scale_factor': (1.0, 1.0), 'flip': False}
@@ -98,7 +98,7 @@ def verify(
     *,
     model: Any,
     form: Form,
-    threshold: Threshold | None,
+    decision: Decision | None,
     on_batch: Callable[[Batch], None],
 ) -> Agreement:
     """Run a file and the model on the same images and compare.
@@ -112,21 +112,12 @@ def verify(
     got = []
     for batch, image in zip(batches, images, strict=True):
         on_batch(batch)
-        expected.append(_decided(*reference(model, image), threshold=threshold))
+        expected.append(reference(model, image))
         try:
             got.append(run(image.astype(np.float32) / 255 if form.unit_range else image))
         except Exception as error:  # whatever a runtime raises
             raise ExportError(f'the file does not run on {batch} pixels: {brief(error)}') from error
-    return compare(got, expected, batches=batches, form=form, threshold=threshold)
-
-
-def _decided(
-    probabilities: Probabilities, classes: ClassMap, *, threshold: Threshold | None
-) -> tuple[Probabilities, ClassMap]:
-    if threshold is None:
-        return probabilities, classes
-    reached = probabilities[:, threshold.class_index] >= np.float32(threshold.value)
-    return probabilities, (reached == (threshold.class_index == 1)).astype(np.uint8)
+    return compare(got, expected, batches=batches, form=form, decision=decision)
 
 
 def compare(
@@ -135,7 +126,7 @@ def compare(
     *,
     batches: Sequence[Batch],
     form: Form,
-    threshold: Threshold | None,
+    decision: Decision | None,
 ) -> Agreement:
     """Compare the outputs of a file with those of PyTorch.
 
@@ -153,7 +144,7 @@ def compare(
             wanted = probabilities[:, 1:] if form.foreground_only else probabilities
             largest = max(largest, _largest_difference(outputs[PROBABILITIES], wanted, batch=batch, allowed=allowed))
         if CLASSES in outputs:
-            undecided = _margin(probabilities, threshold) < allowed
+            undecided = _margin(probabilities, decision) < allowed
             differing += _count_differing(outputs[CLASSES], classes, undecided=undecided, batch=batch)
     return Agreement(
         largest=largest if PROBABILITIES in form.outputs else None,
@@ -177,13 +168,13 @@ def _largest_difference(got: NDArray[Any], wanted: Probabilities, *, batch: Batc
     return difference
 
 
-def _margin(probabilities: Probabilities, threshold: Threshold | None) -> NDArray[np.float32]:
+def _margin(probabilities: Probabilities, decision: Decision | None) -> NDArray[np.float32]:
     """Return how far each pixel is from another class, (N, H, W)."""
-    if threshold is None:
+    if decision is None:
         ordered = np.sort(probabilities, axis=1)
         margin: NDArray[np.float32] = ordered[:, -1] - ordered[:, -2]
     else:
-        margin = np.abs(probabilities[:, threshold.class_index] - np.float32(threshold.value))
+        margin = np.abs(probabilities[:, decision.class_index] - np.float32(decision.value))
     return margin
 
 

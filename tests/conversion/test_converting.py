@@ -252,6 +252,24 @@ def test_synchronised_batch_norm_has_the_same_weights(tmp_path, official, city):
     assert same(read_checkpoint(tmp_path / 'sync.pth')['state_dict'], read_checkpoint(city)['state_dict'])
 
 
+@pytest.mark.parametrize(
+    ('settings', 'said'),
+    [
+        ('backbone=dict(fuse_upsampling="mmseg")', "backbone: mmseg's enlarging of branches"),
+        ('decode_head=dict(align_corners=True)', 'decode_head: align_corners=True'),
+        ('backbone=dict(norm_cfg=dict(eps=1e-3))', 'batch norm: eps other than 1e-05'),
+        ('backbone=dict()', ''),
+    ],
+)
+def test_a_config_that_computes_otherwise_is_named(tmp_path, official, capsys, settings, said):
+    text = f'_base_ = {CITY.as_posix()!r}\nmodel = dict({settings})\n'
+    (tmp_path / 'other.py').write_text(text, encoding='utf-8')
+    assert convert(official, tmp_path / 'a.pth', '--config', tmp_path / 'other.py') == 0
+    printed = capsys.readouterr().out
+    assert said in printed
+    assert ('computes otherwise' in printed) == bool(said)
+
+
 def test_half_precision_becomes_single(tmp_path, network, official):
     half = {
         key: value.half() if value.is_floating_point() else value for key, value in network.weights('model.').items()

@@ -1,7 +1,7 @@
 import errno
+import hashlib
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from tiny_export import REPO, run_tool, tiny_checkpoint, written
 
 from mmseg_aux_hrnet import whole_files
 from mmseg_aux_hrnet.export import exporting, verify
-from mmseg_aux_hrnet.export.provenance import file_sha256
 
 
 @pytest.fixture(scope='module')
@@ -48,8 +47,8 @@ def content(folder):
         ('a.pt2', ('--tile-size', '8'), '--tile-size 8: give pixels from 32'),
         ('a.pt2', ('--gsd', '-1'), '--gsd -1.0: give metres per pixel'),
         ('a.pt2', ('--tile-overlap', '95'), '--tile-overlap 95: give percent'),
-        ('a.pt2', ('--threshold', '2'), '--threshold 2: give a number between 0 and 1'),
-        ('a.pt2', ('--metrics', 'none.json'), '--metrics none.json is no metrics.json'),
+        ('a.pt2', ('--threshold', '2'), '--threshold 2: give a number above 0'),
+        ('a.pt2', ('--metrics', 'none.json'), 'none.json cannot be read'),
         ('a.pt2', ('--cfg-options', 'model'), '--cfg-options model: give KEY=VALUE'),
         ('a.pt2', ('--cfg-options', 'model.decode_head.type=NoHead'), 'the model of this config cannot be built'),
     ],
@@ -177,18 +176,22 @@ def test_a_network_that_enlarges_twice_is_refused_but_for_one_size(tmp_path):
     assert 'input: image uint8 RGB (N, 3, 64, 64)' in printed
 
 
-def test_a_report_of_the_checkpoint_is_noted(args, tmp_path):
-    figures = {'name': 'green', 'iou': 84.0, 'f1': 91.3, 'precision': 90.0, 'recall': 92.6}
-    run = {'data_list': 'test.txt', 'images': 12, 'checkpoint_sha256': file_sha256(Path(args[1]))}
-    (tmp_path / 'metrics.json').write_text(json.dumps({'run': run, 'overall': {'oa': 95.5}, 'classes': [figures]}))
-    assert run_tool(*args, tmp_path / 'a.pt2', '--metrics', tmp_path / 'metrics.json')[0] == 0
+def test_figures_of_the_report_of_the_checkpoint_are_noted(args, tmp_path):
+    overall = dict(oa=95.5, miou=90.0, macc=91.0, mdice=92.0, kappa=0.9)
+    rates = [dict(name='green', iou=84.0, f1=91.3, precision=90.0, recall=92.6)]
+    digest = hashlib.sha256(Path(args[1]).read_bytes()).hexdigest()
+    run = {'data_list': 'test.txt', 'images': 12, 'date': '2026-01-01', 'checkpoint_sha256': digest}
+    report = tmp_path / 'metrics.json'
+    content = {'format': 'mmseg_aux_hrnet report 1', 'run': run, 'overall': overall, 'classes': rates}
+    report.write_text(json.dumps(content), encoding='utf-8')
+    assert run_tool(*args, tmp_path / 'a.pt2', '--metrics', report)[0] == 0
     extra = {'metadata.json': ''}
     torch.export.load(tmp_path / 'a.pt2', extra_files=extra)
-    assert json.loads(extra['metadata.json'])['metrics']['overall'] == {'oa': 95.5}
-    other = shutil.copy(written(tmp_path, name='other', meta={'note': 1})[1], tmp_path / 'o.pth')
-    assert 'measured with another checkpoint' in refusal(
-        args[0], other, tmp_path / 'b.pt2', '--metrics', tmp_path / 'metrics.json'
-    )
+    noted = json.loads(extra['metadata.json'])['metrics']
+    assert noted['measured_on'] == '12 images of test.txt, 2026-01-01'
+    assert (noted['values']['OA'], noted['values']['IoU.green']) == (95.5, 84.0)
+    config, other = written(tmp_path, name='other', meta={'note': 1})
+    assert 'measures a checkpoint of sha256' in refusal(config, other, tmp_path / 'b.pt2', '--metrics', report)
 
 
 def test_aux_hrnet_predicts_an_image_file_as_mmseg_does(tmp_path):

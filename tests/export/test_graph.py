@@ -4,11 +4,12 @@ import torch
 from tiny_export import FREE, tiny_checkpoint, tiny_config
 
 from mmseg_aux_hrnet.errors import ExportError
-from mmseg_aux_hrnet.export.decision import Threshold
+from mmseg_aux_hrnet.export.decision import Decision
 from mmseg_aux_hrnet.export.graph import ExportGraph, trace
 from mmseg_aux_hrnet.export.source import load_source
 from mmseg_aux_hrnet.export.verify import Batch, comparison_images, reference
 
+pytestmark = pytest.mark.stack
 IMAGES = comparison_images(Batch(2, (45, 70)), seed=3)
 
 
@@ -21,8 +22,8 @@ def source(tmp_path):
     return load
 
 
-def run(model, *, images=IMAGES, threshold=None, form=FREE, fuse=False):
-    graph = ExportGraph(model, threshold=threshold, form=form, fuse=fuse)
+def run(model, *, images=IMAGES, decision=None, form=FREE, fuse=False):
+    graph = ExportGraph(model, decision=decision, form=form, fuse=fuse)
     with torch.no_grad():
         return [value.numpy() for value in graph(torch.from_numpy(images))]
 
@@ -42,7 +43,7 @@ def run(model, *, images=IMAGES, threshold=None, form=FREE, fuse=False):
 )
 def test_the_graph_predicts_what_mmseg_does(source, settings):
     found = source(**settings)
-    probabilities, classes = run(found.model, threshold=found.threshold)
+    probabilities, classes = run(found.model, decision=found.decision)
     wanted, wanted_classes = reference(found.model, IMAGES)
     assert np.abs(probabilities - wanted).max() < 2e-6
     assert np.array_equal(classes, wanted_classes)
@@ -73,14 +74,14 @@ def test_a_threshold_decides_at_its_own_value(source, class_index):
     model = source().model
     probabilities, most_probable = run(model)
     value = float(np.quantile(probabilities[:, class_index], 0.3))
-    _, classes = run(model, threshold=Threshold(class_index, value))
+    _, classes = run(model, decision=Decision(class_index, value))
     reached = probabilities[:, class_index] >= np.float32(value)
     assert np.array_equal(classes == class_index, reached)
     assert not np.array_equal(classes, most_probable)
 
 
 def test_auxiliary_decoders_and_preprocessor_are_left_out(source):
-    names = [name for name, _ in ExportGraph(source().model, threshold=None, form=FREE, fuse=False).named_parameters()]
+    names = [name for name, _ in ExportGraph(source().model, decision=None, form=FREE, fuse=False).named_parameters()]
     # conv, batch norm of the backbone; conv, batch norm and classifier of the decoder
     assert len(names) == 1 + 2 + 1 + 2 + 2
     assert not [name for name in names if 'auxiliary' in name]
@@ -91,7 +92,7 @@ def test_folded_batch_norms_change_rounding_only(source):
     kept = run(model)[0]
     folded = run(model, fuse=True)[0]
     assert 0 < np.abs(kept - folded).max() < 1e-5
-    graph = ExportGraph(model, threshold=None, form=FREE, fuse=True)
+    graph = ExportGraph(model, decision=None, form=FREE, fuse=True)
     assert not [module for module in graph.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     assert np.array_equal(run(model)[0], kept)  # the model itself stays as it was
 
@@ -105,7 +106,7 @@ def test_half_precision_is_inside_only(source):
 
 
 def test_a_traced_graph_takes_every_batch_and_size(source):
-    graph = ExportGraph(source().model, threshold=None, form=FREE, fuse=True)
+    graph = ExportGraph(source().model, decision=None, form=FREE, fuse=True)
     program = trace(graph).module()
     for shape in ((1, 3, 33, 47), (3, 3, 64, 64)):
         image = torch.randint(0, 256, shape, dtype=torch.uint8)
@@ -123,7 +124,7 @@ def test_a_network_that_fixes_the_size_is_refused(source):
     model = source().model
     model.backbone.conv = torch.nn.Sequential(BakedSize(), model.backbone.conv)
     with pytest.raises(ExportError, match='cannot be exported: .*--fixed-size'):
-        trace(ExportGraph(model, threshold=None, form=FREE, fuse=False))
+        trace(ExportGraph(model, decision=None, form=FREE, fuse=False))
     form = FREE._replace(fixed_size=(64, 64))
-    program = trace(ExportGraph(model, threshold=None, form=form, fuse=False)).module()
+    program = trace(ExportGraph(model, decision=None, form=form, fuse=False)).module()
     assert program(torch.zeros(3, 3, 64, 64, dtype=torch.uint8))[1].shape == (3, 64, 64)

@@ -4,8 +4,9 @@ import pytest
 import torch
 from tiny_export import FREE
 
+from mmseg_aux_hrnet.conversion.figures import Figures
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.export.decision import Threshold
+from mmseg_aux_hrnet.export.decision import Decision
 from mmseg_aux_hrnet.export.metadata import Tiling, deepness_keys, metadata, tiling
 from mmseg_aux_hrnet.export.source import Source
 
@@ -16,7 +17,7 @@ def source(**known):
     preprocessor = SimpleNamespace(mean=torch.tensor([123.675, 116.28, 103.53]), std=torch.tensor([58.395, 57.12, 57]))
     facts = dict(
         model=SimpleNamespace(data_preprocessor=preprocessor), class_names=('background', 'green'),
-        palette=[[0, 0, 0], [0, 128, 0]], threshold=None, gsd=0.5, tile=(256, 512), overlap=25, metrics={'mIoU': 80.0},
+        palette=[[0, 0, 0], [0, 128, 0]], decision=None, gsd=0.5, tile=(256, 512), overlap=25, figures=None,
         config_name='a.py', config_sha256='1', checkpoint_name='a.pth', checkpoint_sha256='2',
     )  # fmt: skip
     return Source(**{**facts, **known})
@@ -55,8 +56,8 @@ def test_keys_of_deepness():
 @pytest.mark.parametrize(
     ('known', 'value'),
     [
-        ({'threshold': Threshold(1, 0.3)}, 0.3),
-        ({'threshold': Threshold(0, 0.25)}, 0.75),
+        ({'decision': Decision(1, 0.3)}, 0.3),
+        ({'decision': Decision(0, 0.25)}, 0.75),
         ({'class_names': ('a', 'b', 'c')}, 0.0),
     ],
 )
@@ -65,19 +66,19 @@ def test_threshold_of_deepness_is_that_of_class_one(known, value):
 
 
 def test_a_file_says_what_goes_in_and_out():
-    notes = metadata(source(threshold=Threshold(0, 0.25)), form=FREE, tiles=TILES, fused=True, metrics=None)
+    notes = metadata(source(decision=Decision(0, 0.25)), form=FREE, tiles=TILES, fused=True, figures=None)
     assert notes['input'] == {
         'name': 'image', 'type': 'uint8', 'range': [0, 255], 'shape': ['batch', 3, 'height', 'width'],
     }  # fmt: skip
     assert notes['outputs']['classes'] == {'type': 'uint8', 'shape': ['batch', 'height', 'width']}
     assert (notes['mean'], notes['std']) == ([123.675, 116.28, 103.53], [58.395, 57.12, 57.0])
     assert notes['threshold'] == {'class': 'background', 'value': 0.25}
-    assert (notes['metrics'], notes['gsd'], notes['batch_norm']) == ({'mIoU': 80.0}, 0.125, 'folded')
+    assert (notes['metrics'], notes['gsd'], notes['batch_norm']) == (None, 0.125, 'folded')
 
 
-def test_figures_of_a_report_replace_those_of_training():
+def test_figures_and_fixed_sizes_are_noted():
     form = FREE._replace(unit_range=True, outputs=('probabilities',), foreground_only=True, fixed_size=(64, 64))
-    notes = metadata(source(), form=form, tiles=TILES, fused=False, metrics={'data': 'test.txt'})
-    assert notes['metrics'] == {'data': 'test.txt'}
+    notes = metadata(source(), form=form, tiles=TILES, fused=False, figures=Figures('test.txt', {'OA': 95.5}))
+    assert notes['metrics'] == {'measured_on': 'test.txt', 'values': {'OA': 95.5}}
     assert notes['outputs'] == {'probabilities': {'type': 'float32', 'shape': ['batch', 1, 64, 64]}}
     assert (notes['input']['type'], notes['input']['range']) == ('float32', [0, 1])

@@ -5,7 +5,7 @@ import pytest
 from tiny_export import FREE
 
 from mmseg_aux_hrnet.errors import ExportError
-from mmseg_aux_hrnet.export.decision import Threshold
+from mmseg_aux_hrnet.export.decision import Decision
 from mmseg_aux_hrnet.export.verify import Batch, batches_for, compare, comparison_images
 
 ONE = (Batch(1, (1, 4)),)
@@ -22,8 +22,8 @@ def outputs(foreground, classes):
     return {'probabilities': probabilities, 'classes': np.array(classes, np.uint8).reshape(1, 1, -1)}
 
 
-def agreement(got, expected, form=FREE, threshold=None):
-    return compare([got], [expected], batches=ONE, form=form, threshold=threshold)
+def agreement(got, expected, form=FREE, decision=None):
+    return compare([got], [expected], batches=ONE, form=form, decision=decision)
 
 
 def test_agreement_is_measured():
@@ -49,9 +49,9 @@ def test_undecided_is_near_the_threshold_where_there_is_one():
     probabilities, _ = prediction([0.0, 0.3, 0.5, 1.0])
     expected = (probabilities, np.array([[[0, 1, 1, 1]]], np.uint8))
     got = outputs([0.0, 0.3, 0.5, 1.0], [0, 0, 1, 1])
-    assert agreement(got, expected, threshold=Threshold(1, 0.30005)).differing == 1
+    assert agreement(got, expected, decision=Decision(1, 0.30005)).differing == 1
     with pytest.raises(ExportError, match='another class'):
-        agreement(got, expected, threshold=Threshold(1, 0.2))
+        agreement(got, expected, decision=Decision(1, 0.2))
 
 
 def test_a_flat_model_is_compared_more_strictly():
