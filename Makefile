@@ -28,10 +28,11 @@ $(INSTALLED): pyproject.toml setup.py constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/python tools/make_demo_data.py
 	$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO_DIR)
-	$(BIN)/python tools/test.py $(DEMO_CONFIG) $(DEMO_DIR) --work-dir $(DEMO_DIR)/test --show-dir $(DEMO_DIR)/pictures
+	$(BIN)/python tools/test.py $(DEMO_CONFIG) $(DEMO_DIR) --work-dir $(DEMO_DIR)/test \
+		--show-dir $(DEMO_DIR)/pictures --report $(DEMO_DIR)/report --overwrite
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --cov=mmseg_aux_hrnet
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov=mmseg_aux_hrnet
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/metric.py

@@ -56,7 +56,7 @@ def run_evaluation(args: Namespace) -> str:
         index: small_tile(metrics['images'][index]['name'], None, **map_folders.read_pair(pairs[index], comparison))
         for index in shown_images(metrics)
     }
-    log = TrainingLog(None, [], 'written predictions come without one')
+    log = TrainingLog(None, [], 'written predictions have no training log')
     write_report(args.report, metrics, overwrite=args.overwrite, tiles=tiles, log=log)
     return f'{len(images):,} images compared  report: {args.report}'
 

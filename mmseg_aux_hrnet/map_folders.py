@@ -37,7 +37,8 @@ def pair_folders(predictions: str | Path, labels: str | Path) -> list[Pair]:
     """Return predicted map and label of every image, by stem and sub-folder; each must have its counterpart.
 
     Raises:
-        DataError: both are one folder, one is missing or holds no maps, a stem is there twice, or only in one folder; names the first.
+        DataError: both are one folder, one is missing or holds no maps, a stem is there twice, or only in one of them;
+            names the first.
     """
     if Path(predictions).resolve() == Path(labels).resolve():
         raise DataError(f'{predictions} is given as predictions and as labels: these would agree whatever they hold')

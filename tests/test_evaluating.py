@@ -59,6 +59,15 @@ def test_figures_and_report(folders, tmp_path, capsys):
     assert '(from to): 95 % bootstrap interval over 2 image(s)' in printed
 
 
+def test_page_of_the_report_shows_the_maps(folders, tmp_path):
+    metrics = reported(tmp_path, *folders, *TWO)
+    page = (tmp_path / 'report' / 'report.html').read_text(encoding='utf-8')
+    assert page.count('<article') == len(metrics['images']) == 2
+    assert page.count('src="data:image/png') == 2 * 3  # errors, label, prediction
+    assert 'The image of 2 is not known' in page
+    assert 'No curves: written predictions have no training log.' in page
+
+
 def test_classes_of_the_command_line_give_the_same_figures(folders, tmp_path):
     by_name = reported(tmp_path, *folders, *TWO)
     by_config = reported(tmp_path, *folders, '--config', CONFIG, '--overwrite')

@@ -174,6 +174,16 @@ def test_the_report_holds_what_was_printed_and_what_it_was_made_from(trained, te
     assert (run['device'], run['images'], run['work_dir']) == ('cpu', 2, str(out / 'w'))
 
 
+def test_the_page_of_the_report_shows_tiles_and_training(trained, tested):
+    page = (tested[0] / 'report' / 'report.html').read_text(encoding='utf-8')
+    metrics = json.loads((tested[0] / 'report' / 'metrics.json').read_text(encoding='utf-8'))
+    assert page.count('<article') == 2
+    assert page.count('src="data:image/webp') == 2  # the images themselves
+    assert page.count('src="data:image/png') == 2 * 3  # errors, label, prediction
+    assert f'Training log of {trained[1]}' in page
+    assert f'{metrics["classes"][1]["iou"]:.2f}<span class="unit">' in page
+
+
 def test_the_maps_that_testing_wrote_evaluate_to_its_report(trained, tested, tmp_path):
     root, _, _ = trained
     folders = (tested[0] / 'maps', root / 'labeldata/test')

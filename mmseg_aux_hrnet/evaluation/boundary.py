@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.evaluation.confusion import IndexMap
+from mmseg_aux_hrnet.evaluation.confusion import IndexMap, as_bytes
 
 # Of one class: predicted contour, of it near the reference; reference contour, of it near the prediction;
 # intersection and union of the boundary regions.
@@ -67,6 +67,7 @@ def boundary_counts(
     """
     if not 1 <= tolerance <= LARGEST_TOLERANCE:
         raise ConfigError(f'boundary tolerance of {tolerance} pixels: give 1, the next pixel, to {LARGEST_TOLERANCE}')
+    prediction, label = (_narrow(values) for values in (prediction, label))
     valid = label != ignore_index
     counts = np.zeros((num_classes, COLUMNS), np.int64)
     for index in range(num_classes):
@@ -87,6 +88,12 @@ def boundary_rates(counts: BoundaryCounts) -> tuple[BoundaryRates, ...]:
             f1 = 2 * precision * recall / (precision + recall) if predicted_near or reference_near else 0.0
         rates.append(BoundaryRates(f1=f1, iou=_share(shared, region)))
     return tuple(rates)
+
+
+def _narrow(values: IndexMap) -> IndexMap:
+    """Return the same values as bytes where they fit, because every look at them is then several times faster."""
+    narrow = as_bytes(values)
+    return values if narrow is None else narrow
 
 
 def _class_counts(predicted: Flags, reference: Flags, valid: Flags, *, tolerance: float) -> list[int]:

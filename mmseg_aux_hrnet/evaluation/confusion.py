@@ -43,7 +43,7 @@ def confusion_counts(prediction: IndexMap, label: IndexMap, *, num_classes: int,
     labels, predictions = label.ravel(), prediction.ravel()
     counts, known = np.zeros((num_classes, num_classes), np.int64), 0
     for start in range(0, label.size, length):
-        reference, predicted = (_as_bytes(values[start : start + length]) for values in (labels, predictions))
+        reference, predicted = (as_bytes(values[start : start + length]) for values in (labels, predictions))
         if reference is None or predicted is None:
             break
         part, known_part = count(predicted, reference, num_classes=num_classes, ignore_index=ignore_index)
@@ -70,12 +70,12 @@ def _check(prediction: IndexMap, label: IndexMap, *, num_classes: int, ignore_in
             raise LabelError(f'{name} of type {values.dtype}: class indices must be integers')
 
 
-def _as_bytes(values: IndexMap) -> npt.NDArray[np.uint8] | None:
+def as_bytes(values: IndexMap) -> npt.NDArray[np.uint8] | None:
     """Return the values as bytes, None where one does not fit."""
     if values.dtype == np.uint8:
         return values.astype(np.uint8, copy=False)
     unsigned = values.view(values.dtype.str.replace('i', 'u'))  # a negative value is a huge one, so one look is enough
-    return values.astype(np.uint8) if int(unsigned.max()) <= 255 else None
+    return values.astype(np.uint8) if int(unsigned.max(initial=0)) <= 255 else None
 
 
 def _count_by_masks(

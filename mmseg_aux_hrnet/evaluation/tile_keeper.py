@@ -27,7 +27,7 @@ class PackedMap(NamedTuple):
     def of(cls, classes: NDArray[np.integer[Any]]) -> 'PackedMap':
         """Pack a map of classes 0..255, (H, W), shrunk to ``MOST_SIDE``."""
         small = shrink_map(classes.astype(np.uint8), MOST_SIDE)
-        return cls(small.shape[0], small.shape[1], zlib.compress(small.tobytes(), 1))
+        return cls(small.shape[0], small.shape[1], zlib.compress(small.tobytes(), 3))
 
     def unpack(self) -> ClassMap:
         """Return the map, uint8 (height, width)."""
@@ -68,13 +68,16 @@ class TileKeeper(BaseMetric):
         Args:
             data_batch: not used.
             data_samples: one dict per image, with ``img_path``, and ``pred_sem_seg['data']`` and
-                ``gt_sem_seg['data']``, both tensors (1, H, W) or (H, W) of class indices 0..255.
+                ``gt_sem_seg['data']``, both tensors (1, H, W) or (H, W) of class indices 0..255; one without a path
+                is left out.
         """
         for sample in data_samples:
+            if not sample.get('img_path'):
+                continue  # nothing to find its maps by again
             label = PackedMap.of(index_map(sample['gt_sem_seg']['data'], name='label'))
             prediction = PackedMap.of(index_map(sample['pred_sem_seg']['data'], name='prediction'))
             # As plain tuples: mmengine turns named ones into them on the way to compute_metrics.
-            self.results.append((str(sample.get('img_path')), tuple(label), tuple(prediction)))
+            self.results.append((str(sample['img_path']), tuple(label), tuple(prediction)))
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Take over what all processes kept; there is nothing to measure.

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from mmseg_aux_hrnet.errors import ExportError, one_line
 from mmseg_aux_hrnet.export.decision import Decision
+from mmseg_aux_hrnet.models.channel_order import swaps_channels
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
 from mmseg_aux_hrnet.probability import reaches
 
@@ -57,7 +58,7 @@ class ExportGraph(nn.Module):
         self.decision = decision
         self.form = form
         # Images are loaded as BGR, so a preprocessor that does not swap leaves the network to see BGR.
-        self.swap = not getattr(preprocessor, '_channel_conversion', False)
+        self.swap = not swaps_channels(preprocessor)
         self.divisor = int((preprocessor.test_cfg or {}).get('size_divisor') or 1)
         self.pad_value = float(preprocessor.pad_val)
         self.mean: Tensor

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,7 @@ def write_figures(folder: Path, metrics: Mapping[str, Any]) -> None:
         metrics: the content of ``metrics.json``; nan where undefined.
     """
     plain = without_nan(metrics)
-    text = json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=1)
-    (folder / METRICS_FILE).write_text(text + '\n', encoding='utf-8')
+    (folder / METRICS_FILE).write_text(_json_lines(plain), encoding='utf-8')
     names = [row['name'] for row in plain['classes']]
     _write_csv(folder / 'per_image.csv', _image_table(plain['images'], names))
     matrix = plain['confusion_matrix']
@@ -74,6 +74,21 @@ def write_figures(folder: Path, metrics: Mapping[str, Any]) -> None:
     draw_confusion_matrix(folder / 'confusion_matrix.png', matrix, names)
     if plain['threshold_sweep'] is not None:
         draw_sweep(folder, plain['threshold_sweep'])
+
+
+def _json_lines(content: Mapping[str, Any]) -> str:
+    """Return strict JSON with a line for each class, image, and other part of a part: to read, to compare, and fast."""
+    dump = partial(json.dumps, ensure_ascii=False, allow_nan=False)
+    lines = []
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            text = '{\n  ' + ',\n  '.join(f'{dump(name)}: {dump(part)}' for name, part in value.items()) + '\n }'
+        elif isinstance(value, list) and value:
+            text = '[\n  ' + ',\n  '.join(map(dump, value)) + '\n ]'
+        else:
+            text = dump(value)
+        lines.append(f' {dump(key)}: {text}')
+    return '{\n' + ',\n'.join(lines) + '\n}\n'
 
 
 def without_nan(value: Any) -> Any:

@@ -1,16 +1,28 @@
 """Draws a confusion matrix: shares of the reference as colours, shares and counts as numbers."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from numpy.typing import NDArray
 
 NUMBERED_CLASSES = 30  # beyond, numbers in the cells would be too small to read
 ROOMY_CLASSES = 6  # up to here counts are written out
+# Where they are installed, for the names of classes in letters that matplotlib's own font lacks.
+MORE_LETTERS = (
+    'Noto Sans CJK SC',
+    'Source Han Sans SC',
+    'Microsoft YaHei',
+    'PingFang SC',
+    'SimHei',
+    'Arial Unicode MS',
+)
 LEAST_SHARE = 0.05  # percent: below, a cell of many says nothing but that it is almost empty
 
 
@@ -40,7 +52,9 @@ def draw_confusion_matrix(path: str | Path, counts: Sequence[Sequence[int]], nam
     _label(axes, names)
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label('share of the reference class, %')
-    figure.savefig(path, dpi=110, format='png')
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='Glyph .* missing')  # one for every letter that no font here has
+        figure.savefig(path, dpi=110, format='png')
 
 
 def _write_numbers(axes: Axes, table: NDArray[np.int64], shares: NDArray[np.float64], *, roomy: bool) -> None:
@@ -58,8 +72,10 @@ def _label(axes: Axes, names: Sequence[str]) -> None:
     ticks = range(len(names))
     upright = len(names) > ROOMY_CLASSES or max(map(len, names)) > 16
     size = None if len(names) <= NUMBERED_CLASSES else 7
-    axes.set_xticks(ticks, names, rotation=90 if upright else 0, fontsize=size, parse_math=False)
-    axes.set_yticks(ticks, names, fontsize=size, parse_math=False)
+    fonts = ['DejaVu Sans', *(name for name in MORE_LETTERS if name in get_font_names())]
+    style: dict[str, Any] = {'fontsize': size, 'fontfamily': fonts, 'parse_math': False}
+    axes.set_xticks(ticks, names, rotation=90 if upright else 0, **style)
+    axes.set_yticks(ticks, names, **style)
     axes.set_xlabel('prediction')
     axes.set_ylabel('reference')
     axes.set_title('share of the reference in %' + (', and pixels' if size is None else ''), fontsize=10)

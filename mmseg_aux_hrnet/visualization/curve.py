@@ -64,4 +64,5 @@ def draw_figures(axes: Axes, figures: list[Curve]) -> None:
     axes.set_ylim(0, 100)
     axes.grid(alpha=0.3)
     if figures:
-        axes.legend(loc='lower right', frameon=False)
+        for words in axes.legend(loc='lower right', frameon=False).get_texts():
+            words.set_parse_math(False)  # a class may have a dollar sign in its name

@@ -150,3 +150,8 @@ def test_integer_types_and_views():
 def test_tolerance_outside_its_range(tolerance):
     with pytest.raises(ConfigError, match=r'boundary tolerance of .* pixels: give 1, the next pixel, to 1000'):
         boundary_counts(u8([[0]]), u8([[0]]), num_classes=2, tolerance=tolerance)
+
+
+def test_an_empty_map():
+    empty = np.zeros((0, 5), np.int64)
+    assert not boundary_counts(empty, empty, num_classes=2, tolerance=2).any()

@@ -24,6 +24,13 @@ def test_maps_are_kept_by_the_path_of_the_image():
     assert keeper.kept['a.png'].prediction.unpack().tolist() == [[1, 1]]
 
 
+def test_an_image_without_a_path_is_left_out():
+    keeper = TileKeeper()
+    keeper.process(None, [sample(None, [[0]], [[0]]), sample('b.png', [[1]], [[0]])])
+    keeper.evaluate(size=2)
+    assert list(keeper.kept) == ['b.png']
+
+
 def test_a_second_evaluation_replaces_the_first():
     keeper = TileKeeper()
     for path in ('a.png', 'b.png'):

@@ -9,6 +9,7 @@ from mmseg_aux_hrnet.export.graph import ExportGraph, trace
 from mmseg_aux_hrnet.export.source import load_source
 from mmseg_aux_hrnet.export.verify import Batch, comparison_images, reference
 
+pytestmark = pytest.mark.stack
 IMAGES = comparison_images(Batch(2, (45, 70)), seed=3)
 
 

@@ -170,6 +170,12 @@ def test_auxiliary_decoders_of_the_teacher_are_left_out(teacher_file, tmp_path):
         ('given', dict(backbone=dict(type='HRNetV2', arch='w18_small_v2')), CheckpointError, 'teacher: .*missing'),
         ('classes', {}, ConfigError, 'tells 3 classes but the student 2'),
         ('given', dict(data_preprocessor=dict(type='SegDataPreProcessor')), ConfigError, 'same data_preprocessor'),
+        (
+            'given',
+            dict(data_preprocessor=dict(PLAIN.data_preprocessor, bgr_to_rgb=False)),
+            ConfigError,
+            'same data_pre',
+        ),
     ],
 )
 def test_a_wrong_teacher_is_refused_in_one_line(teacher_file, tmp_path, path, changes, kind, message):

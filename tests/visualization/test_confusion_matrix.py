@@ -35,6 +35,12 @@ def test_a_class_without_reference_pixels_has_no_shares(tmp_path, figures):
     assert [text.get_text() for text in figures[0].axes[0].texts] == ['-\n0', '-\n0', '25.0 %\n1', '75.0 %\n3']
 
 
+@pytest.mark.filterwarnings('error')
+def test_letters_without_a_font_are_drawn_without_a_word(tmp_path):
+    draw_confusion_matrix(tmp_path / 'm.png', [[1, 0], [1, 3]], ('\u80cc\u666f', '\U00012000'))
+    assert (tmp_path / 'm.png').read_bytes().startswith(b'\x89PNG')
+
+
 @pytest.mark.parametrize(('classes', 'numbers'), [(1, 1), (6, 6), (19, 19), (30, 30), (31, 0)])
 def test_any_number_of_classes(tmp_path, figures, classes, numbers):
     counts = np.diag(np.full(classes, 12_345)).tolist()

@@ -13,6 +13,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.models.channel_order import swaps_channels
 from mmseg_aux_hrnet.models.losses.distillation_loss import HeadOutputs
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
 from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
@@ -33,7 +34,7 @@ def colour_scale(model: nn.Module) -> tuple[Any, ...]:
     """Return what turns the colours of an image into the input of ``model``: channel order, mean and std."""
     preprocessor = model.data_preprocessor
     mean, std = (getattr(preprocessor, name, torch.empty(0)).flatten().tolist() for name in ('mean', 'std'))
-    return getattr(preprocessor, 'channel_conversion', False), mean, std
+    return swaps_channels(preprocessor), mean, std
 
 
 @MODELS.register_module()

@@ -1,6 +1,7 @@
 """Draws the charts of a report as SVG."""
 
 import io
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +48,9 @@ def reliability_chart(sweep: Mapping[str, Any]) -> bytes:
 
 def _svg(figure: Figure) -> bytes:
     data = io.BytesIO()
-    # Text as outlines: the same on every machine. A fixed salt and no date: the same figures give the same file.
-    with mpl.rc_context({'svg.fonttype': 'path', 'svg.hashsalt': 'report'}):
+    # Text as text: a browser finds letters that matplotlib's font lacks. A fixed salt and no date: the same figures
+    # give the same file.
+    with mpl.rc_context({'svg.fonttype': 'none', 'svg.hashsalt': 'report'}), warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='Glyph .* missing')  # in the font that places are computed with
         figure.savefig(data, format='svg', metadata={'Date': None})
     return data.getvalue()

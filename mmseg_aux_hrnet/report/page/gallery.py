@@ -79,9 +79,11 @@ def gallery_note(metrics: Metrics, tiles: Mapping[int, Tile]) -> str:
     name, total = metrics['class_of_interest'], len(metrics['images'])
     ranked = 'mIoU' if name is None else f'IoU of {name}'
     which = 'All images' if len(tiles) == total else f'{len(tiles):,} of {total:,} images'
+    bare = sum(tile.image is None for tile in tiles.values())
+    without = f' The image of {bare:,} is not known, or of a kind that is not read.' if bare else ''
     return (
         f'{which}, ranked by {ranked}. Larger tiles are shrunk, to {MOST_SIDE} pixels or less; figures are those of '
-        'the whole images.'
+        f'the whole images.{without}'
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
-from mmseg_aux_hrnet.errors import DataError, ImageError
+from mmseg_aux_hrnet.errors import ImageError
 from mmseg_aux_hrnet.evaluation.tile_keeper import KeptMaps
 from mmseg_aux_hrnet.report.page.choice import shown_images
 from mmseg_aux_hrnet.report.page.tiles import Tile, small_tile
@@ -14,19 +14,14 @@ def kept_tiles(kept: Mapping[str, KeptMaps], metrics: Mapping[str, Any]) -> dict
     """Return the tiles that a page shows, by their place in the metrics' list of images.
 
     Args:
-        kept: reference and prediction by the path of the image.
+        kept: reference and prediction by the path of the image; an image whose maps are not there has no tile.
         metrics: content of ``metrics.json``.
-
-    Raises:
-        DataError: the maps of an image were not kept.
     """
-    return {index: _tile(kept, metrics['images'][index]) for index in shown_images(metrics)}
+    records = {index: metrics['images'][index] for index in shown_images(metrics)}
+    return {index: _tile(kept[record['image']], record) for index, record in records.items() if record['image'] in kept}
 
 
-def _tile(kept: Mapping[str, KeptMaps], record: Mapping[str, Any]) -> Tile:
-    if record['image'] not in kept:
-        raise DataError(f'{record["image"]} was measured, but its maps were not kept: every image needs a path')
-    maps = kept[record['image']]
+def _tile(maps: KeptMaps, record: Mapping[str, Any]) -> Tile:
     try:
         image = read_rgb(record['image'])
     except ImageError:

@@ -71,17 +71,17 @@ def overall_rows(metrics: Metrics) -> list[dict[str, str]]:
 
 
 def matrix_rows(metrics: Metrics) -> list[dict[str, Any]]:
-    """Return the rows of the confusion matrix: counts and their shares of the row."""
+    """Return the rows of the confusion matrix: counts, and their shares of the row where there are any."""
     rows = []
     for row, counts in zip(metrics['classes'], metrics['confusion_matrix'], strict=True):
-        total = sum(counts)
-        shares = [100 * part / total if total else None for part in counts]
-        cells = [
-            {'count': count(part), 'share': number(share), 'shade': round(share or 0), 'strong': (share or 0) > STRONG}
-            for part, share in zip(counts, shares, strict=True)
-        ]
+        cells = [_cell(part, share=100 * part / max(sum(counts), 1)) for part in counts]
         rows.append({'name': row['name'], 'cells': cells})
     return rows
+
+
+def _cell(part: int, *, share: float) -> dict[str, Any]:
+    kind = 'none' if part == 0 else 'strong' if share > STRONG else ''
+    return {'count': count(part), 'share': number(share) if part else '', 'shade': round(share), 'kind': kind}
 
 
 def boundary_note(metrics: Metrics) -> str:

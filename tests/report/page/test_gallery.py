@@ -72,3 +72,12 @@ def test_table_is_plain_json():
     metrics['images'][0]['iou']['green'] = None
     table, _ = gallery.table(metrics, tiles)
     assert json.loads(json.dumps(table, allow_nan=False))['rows'][0][1] is None
+
+
+def test_tiles_without_an_image_are_said():
+    metrics, tiles = report_of(2)
+    tiles[1] = tiles[1]._replace(image=None)
+    assert 'whole images. The image of 1 is not known' in gallery.gallery_note(metrics, tiles)
+    (group,) = gallery.groups(metrics, tiles)
+    assert {tile['index']: tile['image'] is None for tile in group['tiles']} == {0: False, 1: True}
+    assert [len(tile['maps']) for tile in group['tiles']] == [3, 3]

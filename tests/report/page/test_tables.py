@@ -60,8 +60,8 @@ def test_matrix_shares_are_of_the_row(metrics):
     first, second = tables.matrix_rows(changed)
     assert [cell['count'] for cell in first['cells']] == ['3,000', '1,000']
     assert [cell['share'] for cell in first['cells']] == ['75.00', '25.00']
-    assert [cell['strong'] for cell in first['cells']] == [True, False]
-    assert [cell['share'] for cell in second['cells']] == [UNDEFINED, UNDEFINED]
+    assert [(cell['shade'], cell['kind']) for cell in first['cells']] == [(75, 'strong'), (25, '')]
+    assert [(cell['count'], cell['share'], cell['kind']) for cell in second['cells']] == [('0', '', 'none')] * 2
 
 
 @pytest.mark.parametrize(
