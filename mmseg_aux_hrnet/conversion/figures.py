@@ -48,7 +48,7 @@ def reported(path: Path, *, sha256: str) -> Figures:
         rates = {'IoU': 'iou', 'F1': 'f1', 'Precision': 'precision', 'Recall': 'recall'}
         for one in report['classes']:
             values |= {f'{rate}.{one["name"]}': one[key] for rate, key in rates.items()}
-        threshold = '' if run['threshold'] is None else f', at a threshold of {run["threshold"]:g}'
+        threshold = ', {class} from a probability of {value:g}'.format(**run['threshold']) if run['threshold'] else ''
         measured = f'{run["images"]} images of {run["data_list"]}, {run["date"]}{threshold}'
         found = run['checkpoint_sha256']
     except (KeyError, TypeError, ValueError) as error:
