@@ -39,6 +39,8 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         config.merge_from_dict(options or {})
     except Exception as error:  # a config is a program: it can fail in any way
         raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
+    if 'data' in config and 'train_dataloader' not in config:
+        raise ConfigError(f'{path} is a config of MMSegmentation 0.x: python tools/migrate_config.py {path} NEW.py')
     if 'model' not in config or 'train_dataloader' not in config:
         raise ConfigError(f'config {path} has no model or no data: give a leaf, one of configs/hrnet/*.py')
     adapt(config)

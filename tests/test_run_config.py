@@ -18,7 +18,13 @@ def test_an_option_without_value_raises():
 
 
 @pytest.mark.parametrize(
-    ('text', 'message'), [(None, 'not a file'), ('a = (', 'cannot be read'), ('a = 1', 'give a leaf')]
+    ('text', 'message'),
+    [
+        (None, 'not a file'),
+        ('a = (', 'cannot be read'),
+        ('a = 1', 'give a leaf'),
+        ('model = data = dict()', 'of MMSegmentation 0.x: python tools/migrate_config.py'),
+    ],
 )
 def test_unreadable_configs_raise(tmp_path, text, message):
     path = tmp_path / 'c.py'
@@ -244,3 +250,22 @@ def test_loading_without_workers_keeps_none(tmp_path):
     assert run_config.load_config(tmp_path / 'c.py').test_dataloader.persistent_workers
     options = {'test_dataloader.num_workers': 0}
     assert not run_config.load_config(tmp_path / 'c.py', options).test_dataloader.persistent_workers
+
+
+def test_half_precision_needs_a_device(monkeypatch):
+    config = Config(dict(optim_wrapper=dict(type='AmpOptimWrapper')))
+    monkeypatch.setattr(run_config, 'get_device', lambda: 'cuda')
+    run_config.check_precision(config)
+    monkeypatch.setattr(run_config, 'get_device', lambda: 'cpu')
+    run_config.check_precision(Config(dict(optim_wrapper=dict(type='OptimWrapper'))))
+    with pytest.raises(ConfigError, match='needs a GPU'):
+        run_config.check_precision(config)
+
+
+def test_loading_adapts_what_somebody_else_wrote(tmp_path):
+    text = "from pathlib import Path\nmodel = dict()\ntrain_dataloader = dict(dataset=dict(ann_file='a\\\\b.txt'))\n"
+    (tmp_path / 'c.py').write_text(text)
+    config = run_config.load_config(tmp_path / 'c.py')
+    assert config.train_dataloader.dataset.ann_file == 'a/b.txt'
+    assert config.default_scope == 'mmseg'
+    assert 'Path' not in config

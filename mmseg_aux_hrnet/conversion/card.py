@@ -12,6 +12,7 @@ from mmseg_aux_hrnet.conversion.figures import Figures
 from mmseg_aux_hrnet.conversion.forms import arch_of
 from mmseg_aux_hrnet.version import __version__
 
+COEFFICIENTS = ('kappa', 'MCC', 'AP', 'ECE')  # the figures that are no percentages
 NOT_STATED = 'not stated'
 CONVERTED_FOR = 'The weights were converted for the following config, not trained with it:'
 SPLITS = ('train', 'val', 'test')
@@ -100,14 +101,26 @@ def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:
 def _figures(figures: Figures | None) -> str:
     if figures is None:
         return 'None are known of this file. Measure them: `tools/test.py CONFIG FILE --report DIR`.'
-    rows = [(name, '-' if value is None else f'{value:.2f}') for name, value in figures.values.items()]
-    return f'Measured on {figures.measured}. Percent, but for kappa.\n\n{_table(("figure", "value"), rows)}'
+    rows = [(name, _written(name, value)) for name, value in figures.values.items()]
+    units = f'Percent; {", ".join(COEFFICIENTS)} are coefficients.'
+    return f'Measured on {figures.measured}. {units}\n\n{_table(("figure", "value"), rows)}'
+
+
+def _written(name: str, value: float | None) -> str:
+    if value is None:
+        return '-'
+    return f'{value:.4f}' if name.split('.')[0] in COEFFICIENTS else f'{value:.2f}'
+
+
+def _version(noted: Any) -> str:
+    """Return a version without the commit that mmengine glues to its own: that of the folder it was called in."""
+    return re.sub(r'[0-9a-f]{40}$', '', str(noted))
 
 
 def _training(meta: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(meta['cfg'].encode()).hexdigest()
     places = [f'{key} {meta[key]}' for key in ('iter', 'epoch', 'seed') if meta.get(key) is not None]
-    versions = [f'{key.removesuffix("_version")} {meta[key]}' for key in meta if key.endswith('_version')]
+    versions = [f'{key.removesuffix("_version")} {_version(meta[key])}' for key in meta if key.endswith('_version')]
     origin = meta.get('converted_from')
     lines = [
         f'- Run: {meta.get("experiment_name") or NOT_STATED}; {", ".join(places) or NOT_STATED}.',

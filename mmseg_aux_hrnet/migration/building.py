@@ -1,9 +1,10 @@
 """Builds the parts of a config, so that what does not build is found when it is made and not when it trains."""
 
+import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -43,7 +44,7 @@ def _quiet() -> Iterator[None]:
     """Keep from the screen what mmseg says of every start of training."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter('ignore')
         try:
             yield

@@ -1,5 +1,6 @@
 """Data sets of one part of the data, through what joins, repeats and mixes them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from mmseg_aux_hrnet.migration.data_set import migrate_data_set
@@ -37,11 +38,18 @@ class DataPart:
 
     @property
     def ignore_index(self) -> int:
-        """Label of the pixels that do not count, in the first part."""
-        dataset = self.dataset
-        while 'datasets' in dataset or 'dataset' in dataset:
-            dataset = dataset['datasets'][0] if 'datasets' in dataset else dataset['dataset']
-        return int(dataset.get('ignore_index', 255))
+        """Label of the pixels that do not count, in the first data set."""
+        return int(next(self.leaves()).get('ignore_index', 255))
+
+    def leaves(self) -> Iterator[dict[str, Any]]:
+        """Yield the data sets that read files, from below those that join, repeat or mix them."""
+        parts = [self.dataset]
+        while parts:
+            part = parts.pop(0)
+            below = part.get('datasets') or [part[key] for key in ('dataset',) if key in part]
+            if not below:
+                yield part
+            parts = [*below, *parts]
 
     def _migrated(self, old: Any, *, place: str) -> dict[str, Any]:
         if isinstance(old, (list, tuple)):

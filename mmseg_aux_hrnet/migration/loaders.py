@@ -4,6 +4,7 @@ from typing import Any
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.migration.data import DataPart
+from mmseg_aux_hrnet.migration.data_set import PLAIN
 from mmseg_aux_hrnet.migration.preprocessor import migrate_preprocessor
 from mmseg_aux_hrnet.migration.report import Report, Section
 from mmseg_aux_hrnet.migration.schedule import Length
@@ -34,6 +35,7 @@ class Data:
     def __init__(self, old: dict[str, Any], *, length: Length, report: Report) -> None:
         section = Section(old, place='data', report=report)
         parts = _parts(section, report=report)
+        _agree_on_zero_label(parts, report=report)
         loaders = _loaders(section, parts, length=length, report=report)
         self.batch_size: int = loaders['train_dataloader']['batch_size']
         self.preprocessor = _preprocessor(parts, report=report)
@@ -51,12 +53,23 @@ def _parts(section: Section, *, report: Report) -> dict[str, DataPart]:
         if old is not None
     }
     if 'train' not in parts or len(parts) == 1:
-        raise ConfigError(f'data has only {", ".join(parts) or "nothing"}: give train, and val or test')
+        raise ConfigError(f'data has {" and ".join(parts) or "no data set"} only: give train, and val or test')
     for name, other in (('val', 'test'), ('test', 'val')):
         if name not in parts:
             report.chose(f'data.{name}', f'data.{other}: the config has none')
             parts[name] = parts[other]
     return parts
+
+
+def _agree_on_zero_label(parts: dict[str, DataPart], *, report: Report) -> None:
+    """Have tests ignore the first class where training does and nobody says what tests do."""
+    if not any(leaf.get('reduce_zero_label') for leaf in parts['train'].leaves()):
+        return
+    for name in ('val', 'test'):
+        for leaf in parts[name].leaves():
+            if leaf['type'] == PLAIN and 'reduce_zero_label' not in leaf:
+                leaf['reduce_zero_label'] = True
+                report.chose(f'data.{name}.reduce_zero_label', 'True, as in training; the old class may have said so')
 
 
 def _preprocessor(parts: dict[str, DataPart], *, report: Report) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from mmseg_aux_hrnet.errors import ConfigError
+
 Kind = Literal['chosen', 'dropped', 'kept']
 TITLES: dict[Kind, str] = {
     'chosen': 'Chosen instead',
@@ -21,10 +23,16 @@ class Note(NamedTuple):
 
 
 class Report:
-    """Notes in the order in which they were made, each once."""
+    """Notes in the order in which they were made, each once.
+
+    Attributes:
+        notes: what was noted.
+        reading: the part of the old config that was taken up last.
+    """
 
     def __init__(self) -> None:
         self.notes: list[Note] = []
+        self.reading = ''
 
     def _add(self, kind: Kind, place: str, text: str) -> None:
         note = Note(kind, place, text)
@@ -63,9 +71,15 @@ class Section:
         settings: the part; it is not changed.
         place: its name in the old config.
         report: gets a note of what nobody took.
+
+    Raises:
+        ConfigError: the part is no dict.
     """
 
-    def __init__(self, settings: Mapping[str, Any], *, place: str, report: Report) -> None:
+    def __init__(self, settings: Any, *, place: str, report: Report) -> None:
+        if not isinstance(settings, Mapping):
+            raise ConfigError(f'{place} is {shown(settings)}, and configs of 0.x have a dict there')
+        report.reading = place
         self._left = dict(settings)
         self.place = place
         self.report = report

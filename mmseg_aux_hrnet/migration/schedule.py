@@ -54,7 +54,7 @@ def migrate_schedule(top: Section, length: Length) -> list[Scheduler]:
     report = top.report
     section = Section(top.take('lr_config') or {'policy': 'fixed'}, place='lr_config', report=report)
     policy = section.take('policy')
-    by_epoch = bool(section.take('by_epoch', True))
+    by_epoch = bool(section.take('by_epoch', length.by_epoch))  # the default of either runner of 0.x
     warmup = _warmup(section, length)
     convert = POLICIES.get(policy)
     if convert is None:

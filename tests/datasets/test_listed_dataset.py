@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from mmseg.registry import DATASETS
@@ -38,6 +40,25 @@ def test_stems_may_carry_a_suffix_and_images_another_one(green_root):
     (green_root / 'rawdata/train/train_0.png').unlink()
     (green_root / 'splits/train.txt').write_bytes(b'\xef\xbb\xbftrain_0.jpg\r\n\r\ntrain_1\r\n')
     assert [green(green_root)[i]['img_path'].rsplit('train', 1)[1] for i in range(2)] == ['_0.TIF', '_1.png']
+
+
+def test_separators_of_windows_are_read_on_every_system(green_root):
+    prefix = dict(img_path='rawdata\\train', seg_map_path='labeldata\\train')
+    dataset = green(green_root, ann_file='splits\\train.txt', data_prefix=prefix)
+    assert dataset[0]['img_path'] == green(green_root)[0]['img_path']
+
+
+def test_endings_that_the_config_names_are_the_only_ones(green_root):
+    for stem in ('train_0', 'train_1'):
+        image, label = (green_root / folder / 'train' / f'{stem}.png' for folder in ('rawdata', 'labeldata'))
+        Image.open(image).save(image.with_suffix('.tif'))
+        label.rename(label.with_name(f'{stem}_label.png'))
+    (green_root / 'splits/train.txt').write_text('train_0\ntrain_1\n')
+    dataset = green(green_root, img_suffix='.tif', seg_map_suffix='_label.png')
+    assert [Path(dataset[i]['img_path']).name for i in range(2)] == ['train_0.tif', 'train_1.tif']
+    assert dataset[1]['seg_map_path'].endswith('train_1_label.png')
+    with pytest.raises(SplitError, match='missing files in .*labeldata.train: line 1: train_0.png; line 2'):
+        green(green_root, img_suffix='.tif', seg_map_suffix='.png')
 
 
 def test_without_label_prefix_samples_have_no_label(green_root):

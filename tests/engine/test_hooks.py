@@ -78,6 +78,18 @@ def test_data_files_hook_names_the_first_missing_file(tmp_path, stage):
     getattr(DataFilesHook(), f'before_{stage}')(runner)
 
 
+def test_files_of_a_repeated_data_set_are_looked_for_once(tmp_path):
+    class Repeated(Listed):
+        dataset = Listed([dict(img_path=str(tmp_path / 'a.png'))])
+
+        def get_data_info(self, index):
+            raise AssertionError('asked the wrapper')
+
+    runner = SimpleNamespace(train_dataloader=SimpleNamespace(dataset=Repeated([{}] * 1000)))
+    with pytest.raises(DataError, match='1 of 1 files are missing'):
+        DataFilesHook().before_train(runner)
+
+
 def test_heads_of_a_cascade_are_checked_too():
     model = nn.Module()
     model.decode_head = nn.ModuleList([head(2), head(3)])

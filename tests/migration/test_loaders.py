@@ -62,6 +62,16 @@ def test_figures_leave_out_what_the_data_set_ignores():
     assert got.variables['test_evaluator'] == dict(type='ConfusionMetric')
 
 
+def test_tests_of_a_plain_data_set_ignore_the_first_class_where_training_does():
+    reducing = [dict(type='LoadAnnotations', reduce_zero_label=True), *STEPS]
+    nested = dict(type='RepeatDataset', times=2, dataset=[dict(SET, pipeline=reducing), SET])
+    got, report = data(train=nested, val=dict(SET, type='CityscapesDataset'))
+    _, val, test = loaders(got)
+    assert 'reduce_zero_label' not in val['dataset']
+    assert test['dataset']['reduce_zero_label'] is True
+    assert [note.place for note in report.notes] == ['data.test.reduce_zero_label']
+
+
 def test_the_model_gets_what_all_pipelines_normalise_by():
     got, _ = data()
     assert got.preprocessor['mean'] == [1, 2, 3]

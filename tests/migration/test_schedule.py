@@ -80,7 +80,7 @@ def test_learning_rates_are_those_of_0x(config, steps):
 @pytest.mark.parametrize(('steps', 'warm'), [(80_000, {}), (80_000, dict(WARM, warmup_iters=1500, warmup_ratio=1e-6))])
 def test_learning_rates_of_the_whole_training_with_a_floor(steps, warm):
     # Beside a warm-up, PolyLR also pulls the low rates of the start towards its floor.
-    assert deviation(dict(POLY, **warm), steps) < (0.0033 if warm else 1e-9)
+    assert deviation(dict(POLY, **warm), steps) < (0.002 if warm else 1e-9)
 
 
 def test_decay_by_iteration_in_a_training_of_epochs_runs_to_the_end_of_the_last_epoch():
@@ -108,7 +108,7 @@ def test_warm_up_by_epochs():
     ('config', 'place', 'count'),
     [
         (dict(policy='cyclic', by_epoch=False, target_ratio=(1, 2)), 'lr_config', 0),
-        (dict(policy='step', step=3), 'lr_config', 0),
+        (dict(policy='step', step=3, by_epoch=True), 'lr_config', 0),
         (dict(policy='fixed', warmup='linear', warmup_iters=1, warmup_by_epoch=True), 'lr_config.warmup_by_epoch', 0),
         (dict(policy='fixed', warmup='exp', warmup_iters=5), 'lr_config.warmup', 1),
         (dict(STEP, min_lr=1e-5), 'lr_config.min_lr', 1),
@@ -119,6 +119,13 @@ def test_what_is_not_as_it_was_is_named(config, place, count):
     got, report = schedulers(config, Length(False, 10))
     assert len(got) == count
     assert [note.place for note in report.notes] == [place]
+
+
+def test_the_unit_is_that_of_the_training_unless_said():
+    for length in (Length(False, 10), Length(True, 10)):
+        [got], report = schedulers(dict(policy='poly'), length)
+        assert (got['by_epoch'], got['end']) == (length.by_epoch, 11)
+        assert not report.notes
 
 
 def test_equal_steps_of_one_size():

@@ -2,15 +2,16 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.migration.building import check_builds
 from mmseg_aux_hrnet.migration.config_text import config_text
-from mmseg_aux_hrnet.migration.migrate import migrate
 from mmseg_aux_hrnet.migration.old_config import plain, read_old_config
 from mmseg_aux_hrnet.migration.report import Report
+from mmseg_aux_hrnet.migration.whole_config import migrate
 from mmseg_aux_hrnet.whole_files import write_whole
 
 
@@ -30,7 +31,7 @@ def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report
     old, new = Path(old), Path(new)
     _check_target(old, new, overwrite=overwrite)
     report = Report()
-    config = migrate(read_old_config(old, report=report), report=report)
+    config = _migrated(old, report=report)
     first = f'Made from {old.name}, a config of MMSegmentation 0.x, by tools/migrate_config.py of mmseg-aux-hrnet.'
     text = config_text(config, comments=[first, *report.lines()])
     with tempfile.TemporaryDirectory() as folder:
@@ -44,6 +45,17 @@ def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report
     except OSError as error:
         raise ConfigError(f'{new} cannot be written ({error.strerror}): choose another file') from error
     return report
+
+
+def _migrated(old: Path, *, report: Report) -> dict[str, Any]:
+    values = read_old_config(old, report=report)
+    try:
+        return migrate(values, report=report)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        if isinstance(error, ConfigError):
+            raise ConfigError(f'{old}: {error}') from error
+        near = f' near {report.reading}' if report.reading else ''
+        raise ConfigError(f'{old}: a setting{near} is of another form than in 0.x: {error!r}') from error
 
 
 def _check_target(old: Path, new: Path, *, overwrite: bool) -> None:

@@ -1,5 +1,5 @@
-from mmseg_aux_hrnet.migration.migrate import migrate
 from mmseg_aux_hrnet.migration.report import Report
+from mmseg_aux_hrnet.migration.whole_config import migrate
 
 STEPS = [dict(type='LoadImageFromFile'), dict(type='Collect')]
 SET = dict(type='CustomDataset', classes=('a', 'b'), img_dir='i', ann_dir='l', pipeline=STEPS)
