@@ -76,7 +76,16 @@ def open_page(chromium, path, *, size=(1280, 900)):
     prefer(chromium, reduced_motion='reduce')  # so that nothing is still on its way when it is clicked
     for kind in ('browser', 'performance'):
         chromium.get_log(kind)
-    chromium.get(path.as_uri())
+    load(chromium, path.as_uri())
+
+
+def load(chromium, address):
+    """Open a page and wait until it is there: the driver alone takes the end of the page before for it at times."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    chromium.get(address)
+    there = 'return location.protocol === "file:" && performance.getEntriesByType("navigation")[0]?.loadEventEnd > 0'
+    WebDriverWait(chromium, 60).until(lambda driver: driver.execute_script(there))
 
 
 def prefer(chromium, **features):
@@ -205,7 +214,7 @@ def test_a_name_jumps_to_its_tile_and_opens_its_group(page):
 def test_a_link_from_outside_opens_the_tile(chromium, report):
     folded = find_folded(chromium, report[0])
     chromium.get('about:blank')
-    chromium.get(f'{report[0].as_uri()}#{folded}')
+    load(chromium, f'{report[0].as_uri()}#{folded}')
     assert chromium.execute_script('return document.activeElement.id') == folded
 
 
@@ -273,9 +282,6 @@ def test_enlarging(page):
 
 def test_every_control_has_a_name(page):
     tile = first_tile(page)
-    page.execute_script(
-        'arguments[0].scrollIntoView({block: "center"})', find(page, tile)
-    )  # far off it is not laid out
     kinds = ('button', 'input', 'a[href]', 'img', '[role=region]', 'form')
     outside = ', '.join(f':is(main, nav, body) > * {kind}:not(.tiles *, tbody *)' for kind in kinds)
     inside = ', '.join(f'{tile} {kind}' for kind in kinds[:-1])
