@@ -18,14 +18,14 @@ from mmseg_aux_hrnet.evaluation.threshold_curves import as_json
 from mmseg_aux_hrnet.evaluation.threshold_metric import find_sweep
 from mmseg_aux_hrnet.evaluation.tile_keeper import find_kept
 from mmseg_aux_hrnet.evaluation.tolerance import Tolerance, tolerance
-from mmseg_aux_hrnet.models import use_threshold
+from mmseg_aux_hrnet.models import head_threshold, use_threshold
 from mmseg_aux_hrnet.report.figures import Measured
 from mmseg_aux_hrnet.report.folder import check_report_folder
 from mmseg_aux_hrnet.report.page import kept_tiles, read_training_log
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.report.writer import report_metrics, write_report
-from mmseg_aux_hrnet.threshold import parse_option
+from mmseg_aux_hrnet.threshold import Threshold, parse_option
 from mmseg_aux_hrnet.visualization import draw_sweep
 from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
 
@@ -98,10 +98,10 @@ def _measured(runner: Runner, distance: Tolerance) -> Measured:
     return Measured(counted.images, counted.classes, distance, counted.ignore_index, find_sweep(runner.test_evaluator))
 
 
-def _use_threshold(runner: Runner, args: Namespace, *, meta: dict[str, Any], dataset: Any) -> float | None:
-    """Predict by the threshold of the command line or the checkpoint, and return it."""
+def _use_threshold(runner: Runner, args: Namespace, *, meta: dict[str, Any], dataset: Any) -> Threshold | None:
+    """Predict by the threshold of the command line or the checkpoint, else of the head; return it."""
     if args.threshold is None and 'threshold' not in meta:
-        return None
+        return head_threshold(runner.model, classes=dataset.metainfo.get('classes') or ())
     classes = class_set(dataset.metainfo)
     threshold = use_threshold(
         runner.model,
@@ -111,7 +111,7 @@ def _use_threshold(runner: Runner, args: Namespace, *, meta: dict[str, Any], dat
         meta=meta,
         source=args.checkpoint,
     )
-    return None if threshold is None else threshold.value
+    return threshold or head_threshold(runner.model, classes=classes.names)
 
 
 def _can_be_swept(config: Config, dataset: Any) -> bool:

@@ -19,6 +19,13 @@ class Threshold(NamedTuple):
     class_name: str
     value: float
 
+    def __str__(self) -> str:
+        return f'{self.class_name} from {self.value:g}'
+
+    def record(self) -> dict[str, Any]:
+        """Return the form in which checkpoints and reports hold it."""
+        return {'class': self.class_name, 'value': self.value}
+
 
 def parse_value(given: Any) -> float:
     """Return a threshold's value.

@@ -88,8 +88,7 @@ def store_threshold(source: Path, target: Path, threshold: Threshold, *, overwri
             f'{source} tells {len(classes)} classes ({", ".join(classes)}): a threshold of {threshold.class_name} '
             'needs two, and this one among them'
         )
-    held = {'class': threshold.class_name, 'value': threshold.value}
-    content = {**content, 'meta': {**meta, 'threshold': held}}
+    content = {**content, 'meta': {**meta, 'threshold': threshold.record()}}
     write_file(target, checkpoint_bytes(content, suffix=target.suffix))
 
 

@@ -12,7 +12,7 @@ PACKAGE = ROOT / 'mmseg_aux_hrnet'
 TABLE = {
     'command': ('errors', 'mmengine torch'),
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
-    'comparison': ('errors evaluation report whole_files', 'matplotlib numpy rich'),
+    'comparison': ('errors evaluation report threshold whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
     'conversion': ('errors models run_config threshold version weights', 'mmengine mmseg numpy torch'),
     'datasets': ('errors portable_paths registry splits', 'PIL mmcv mmseg numpy'),
@@ -45,7 +45,7 @@ TABLE = {
     'quiet': ('', ''),
     'registry': ('', 'mmengine mmseg'),
     'report': (
-        'datasets errors evaluation version visualization whole_files',
+        'datasets errors evaluation threshold version visualization whole_files',
         'PIL jinja2 markupsafe matplotlib numpy rich',
     ),
     'run_config': ('errors foreign_config shipped', 'mmengine mmseg'),

@@ -90,7 +90,7 @@ def test_a_stored_threshold_gives_the_figure_that_it_was_chosen_for(root, report
     assert held == {'class': 'green', 'value': best['threshold']}
     assert run_test(thresholded, root, tmp_path / 'w', '--split', 'val', '--report', tmp_path / 'r') == 0
     metrics = json.loads((tmp_path / 'r' / 'metrics.json').read_text(encoding='utf-8'))
-    assert metrics['run']['threshold'] == best['threshold']
+    assert metrics['run']['threshold'] == held
     assert metrics['classes'][1]['iou'] == best['value'] != sweep_in(report)['iou'][500]
     assert metrics['threshold_sweep'] == sweep_in(report)
     assert 'predicts green where its probability >= ' in capsys.readouterr().out

@@ -69,7 +69,7 @@ def sources(groups: Sequence[Group]) -> Cells:
             run.config or UNDEFINED,
             run.checkpoint or UNDEFINED,
             run.checkpoint_sha256[:12] or UNDEFINED,
-            'none' if run.threshold is None else f'{run.threshold:g}',
+            str(run.threshold or 'none'),
         )
         for group in groups
         for run in group.runs

@@ -133,4 +133,5 @@ def _check_seeds(name: str, first: Run, run: Run) -> None:
     if run.checkpoint_sha256 and run.checkpoint_sha256 == first.checkpoint_sha256:
         raise DataError(f'{both} are of the same checkpoint, so they are no two seeds: name them apart, NAME=DIR')
     if run.threshold != first.threshold:
-        raise DataError(f'{both} have the thresholds {first.threshold} and {run.threshold}: name them apart, NAME=DIR')
+        held = ' and '.join(str(one.threshold or 'none') for one in (first, run))
+        raise DataError(f'{both} have the thresholds {held}: name them apart, NAME=DIR')

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.report.figures import FORMAT
 from mmseg_aux_hrnet.report.folder import METRICS_FILE
+from mmseg_aux_hrnet.threshold import Threshold
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Run:
         config: name of the config, empty where the report is of predictions without one.
         checkpoint: name of the checkpoint, empty where the report is of predictions without one.
         checkpoint_sha256: its hash, empty where there is none.
-        threshold: foreground probability from which a pixel counts as foreground; None for the largest score.
+        threshold: by which one of two classes was predicted; None for the most probable class.
         classes: names, in the order of the counts.
         class_of_interest: one of them, or None.
         images: names of the images, sorted.
@@ -34,7 +35,7 @@ class Run:
     config: str
     checkpoint: str
     checkpoint_sha256: str
-    threshold: float | None
+    threshold: Threshold | None
     classes: tuple[str, ...]
     class_of_interest: str | None
     images: tuple[str, ...]
@@ -94,7 +95,7 @@ def _run(folder: Path, content: Mapping[str, Any]) -> Run:
         config=_text(content['run'].get('config') or ''),
         checkpoint=_text(content['run'].get('checkpoint') or ''),
         checkpoint_sha256=_text(content['run'].get('checkpoint_sha256') or ''),
-        threshold=None if threshold is None else float(threshold),
+        threshold=None if threshold is None else Threshold(_text(threshold['class']), float(threshold['value'])),
         classes=classes,
         class_of_interest=of_interest,
         images=names,

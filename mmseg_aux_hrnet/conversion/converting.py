@@ -150,7 +150,7 @@ def to_mmseg(held: Held, *, config: Config, allowed: Exceptions) -> Conversion:
     meta = {**_origin(held, allowed.named()), 'dataset_meta': classes.meta(), 'cfg': config.pretty_text}
     threshold = stored_threshold(held.meta, source=held.source)
     if threshold is not None and classes.names == _own_classes(held) and not allowed.reset_classifier:
-        meta['threshold'] = {'class': threshold.class_name, 'value': threshold.value}
+        meta['threshold'] = threshold.record()
     elif threshold is not None:
         notes['left out'].append(f'threshold of {threshold.class_name}')
     return Conversion(title, whole, meta, taken, faults, notes, f'{", ".join(classes.names)} ({whose})')

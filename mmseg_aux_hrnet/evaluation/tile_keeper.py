@@ -97,6 +97,8 @@ def find_kept(evaluator: Evaluator) -> dict[str, KeptMaps]:
 def shrink_map(classes: ClassMap, side: int) -> ClassMap:
     """Return the map, uint8 (H, W), with its longer side at most ``side`` pixels: of each cell the centre's class."""
     height, width = shrunk_size(classes.shape, side)
+    if (height, width) == classes.shape:
+        return classes
     rows = (2 * np.arange(height) + 1) * classes.shape[0] // (2 * height)
     columns = (2 * np.arange(width) + 1) * classes.shape[1] // (2 * width)
     return classes[np.ix_(rows, columns)]

@@ -17,6 +17,7 @@ DISTRIBUTIONS = ('onedl-mmsegmentation', 'mmsegmentation', 'onedl-mmengine', 'mm
 EQUAL_ODDS = 0.5
 OVERLAP_RANGE = (0, 90)  # percent
 TILE_RANGE = (32, 16384)  # pixels
+LARGEST_DEFAULT = 1024  # pixels; a desktop has memory for it
 
 
 class Tiling(NamedTuple):
@@ -48,7 +49,7 @@ def tiling(source: Source, *, size: int | None, overlap: int | None, gsd: float 
     if gsd is not None and not 0 < gsd < math.inf:
         raise ConfigError(f'--gsd {gsd}: give metres per pixel, such as 0.25')
     return Tiling(
-        size=max(source.tile) if size is None else size,
+        size=min(max(source.tile), LARGEST_DEFAULT) if size is None else size,
         overlap=source.overlap if overlap is None else overlap,
         gsd=source.gsd if gsd is None else gsd,
     )

@@ -175,7 +175,7 @@ def _tile(config: Config, model: Any) -> tuple[tuple[int, int], int]:
     sliding = config.model.get('test_cfg') or {}
     if sliding.get('mode') == 'slide':
         (height, width), (step, _) = sliding['crop_size'], sliding['stride']
-        return (int(height), int(width)), round(100 * (1 - step / height)) or DEFAULT_OVERLAP
+        return (int(height), int(width)), round(100 * (1 - step / height)) or DEFAULT_OVERLAP  # 0: one window
     size = getattr(model.data_preprocessor, 'size', None)
     if size is None:
         return (DEFAULT_TILE, DEFAULT_TILE), DEFAULT_OVERLAP

@@ -8,7 +8,7 @@ import torch
 from mmseg.structures import SegDataSample
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.errors import ExportError
+from mmseg_aux_hrnet.errors import CheckpointError, ExportError
 from mmseg_aux_hrnet.export.decision import Decision
 from mmseg_aux_hrnet.export.graph import CLASSES, PROBABILITIES, Form, brief
 from mmseg_aux_hrnet.export.onnx_file import Run
@@ -104,6 +104,7 @@ def verify(
     """Run a file and the model on the same images and compare.
 
     Raises:
+        CheckpointError: the model itself gives no numbers.
         ExportError: the file does not run, or gives something else.
     """
     batches = batches_for(form)
@@ -113,6 +114,10 @@ def verify(
     for batch, image in zip(batches, images, strict=True):
         on_batch(batch)
         expected.append(reference(model, image))
+        if not np.isfinite(expected[-1][0]).all():
+            raise CheckpointError(
+                'the weights are damaged: in PyTorch, too, they give probabilities that are no numbers'
+            )
         try:
             got.append(run(image.astype(np.float32) / 255 if form.unit_range else image))
         except Exception as error:  # whatever a runtime raises

@@ -15,6 +15,7 @@ from mmseg_aux_hrnet.models.segmentors import (
     DistilledEncoderDecoder,
     ProbabilityTTAModel,
     decide_by_threshold,
+    head_threshold,
     use_threshold,
 )
 from mmseg_aux_hrnet.models.wrappers import CPUDataParallel
@@ -33,5 +34,6 @@ __all__ = (
     'ProbabilityTTAModel',
     'ReferenceDiceLoss',
     'decide_by_threshold',
+    'head_threshold',
     'use_threshold',
 )

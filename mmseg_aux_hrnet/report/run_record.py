@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.threshold import Threshold
 from mmseg_aux_hrnet.version import __version__
 
 MODULES = {'torch': 'torch', 'mmengine': 'mmengine', 'mmsegmentation': 'mmseg', 'mmcv': 'mmcv', 'numpy': 'numpy'}
@@ -28,7 +29,7 @@ class Sources:
         lists: the lists that name the images.
         work_dir: folder of the logs.
         device: what computed the predictions.
-        threshold: probability from which on the second class was predicted; None for the larger of two.
+        threshold: by which one of two classes was predicted; None for the most probable class.
     """
 
     config: str | None = None
@@ -37,7 +38,7 @@ class Sources:
     lists: Sequence[Path] = ()
     work_dir: Path | None = None
     device: str | None = None
-    threshold: float | None = None
+    threshold: Threshold | None = None
 
 
 def run_record(sources: Sources, *, images: int) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def run_record(sources: Sources, *, images: int) -> dict[str, Any]:
         'data_list': ' + '.join(map(str, lists)) or None,
         'data_list_sha256': file_digest(lists) if lists else None,
         'images': images,
-        'threshold': sources.threshold,
+        'threshold': None if sources.threshold is None else sources.threshold.record(),
         'work_dir': None if sources.work_dir is None else str(sources.work_dir),
         'versions': {
             'mmseg_aux_hrnet': __version__,

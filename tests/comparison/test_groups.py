@@ -102,9 +102,12 @@ def test_same_checkpoint_is_no_second_seed(tmp_path, four):
 
 
 def test_other_threshold_is_no_second_seed(tmp_path, four):
-    moved = report(tmp_path / 'moved', runs_seed=7, threshold=0.4)
-    with pytest.raises(DataError, match='group plain, have the thresholds None and 0.4'):
-        read_groups([four[0], moved])
+    held = [{'class': name, 'value': 0.4} for name in ('green', 'background')]
+    moved = [report(tmp_path / at['class'], runs_seed=7 + i, threshold=at) for i, at in enumerate(held)]
+    with pytest.raises(DataError, match='group plain, have the thresholds none and green from 0.4: name'):
+        read_groups([four[0], moved[0]])
+    with pytest.raises(DataError, match='have the thresholds green from 0.4 and background from 0.4: name'):
+        read_groups(moved)
 
 
 def test_class_of_interest_is_that_of_the_reports_or_the_named_one(four):

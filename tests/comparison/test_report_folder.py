@@ -12,13 +12,15 @@ from mmseg_aux_hrnet.errors import DataError
 
 def test_report_is_read_in_the_order_of_the_names(tmp_path):
     counts = image_counts(12, quality=0.8, seed=1)
-    run = read_run(write_report(tmp_path / 'r', metrics_of(counts, config='aux', threshold=0.4)))
+    run = read_run(
+        write_report(tmp_path / 'r', metrics_of(counts, config='aux', threshold={'class': 'green', 'value': 0.4}))
+    )
     assert run.images[:4] == ('tile_0', 'tile_1', 'tile_10', 'tile_11')
     assert np.array_equal(run.counts[2], counts[10])
     assert run.counts.dtype == np.int64
     assert (run.config, run.threshold, run.classes, run.class_of_interest) == (
         'configs/aux.py',
-        0.4,
+        ('green', 0.4),
         ('background', 'green'),
         'green',
     )
@@ -74,7 +76,8 @@ def test_json_that_is_no_report(tmp_path, content):
         (('confusion_matrix',), [[1, 2], [3, 4]], 'is not the sum'),
         (('classes',), [{'name': 'green'}], 'for 1 classes'),
         (('class_of_interest',), 'tree', "'tree' is no class"),
-        (('run', 'threshold'), 'high', 'damaged or was edited'),
+        (('run', 'threshold'), 0.4, 'damaged or was edited'),
+        (('run', 'threshold'), {'class': 'green', 'value': 'high'}, 'damaged or was edited'),
         (('run',), None, 'damaged or was edited'),
     ],
 )

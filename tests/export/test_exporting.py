@@ -33,7 +33,7 @@ def refusal(*args):
     return lines[0]
 
 
-def content(folder):
+def content_of(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -55,14 +55,18 @@ def content(folder):
 )
 def test_settings_that_make_no_file_are_refused(args, tmp_path, out, options, message):
     assert message in refusal(*args, tmp_path / out, *options)
-    assert content(tmp_path) == []
+    assert content_of(tmp_path) == []
 
 
 @pytest.mark.parametrize(
     ('name', 'write', 'message'),
     [
         ('none.pth', lambda path, good: None, 'none.pth is not a file'),
-        ('text.pth', lambda path, good: path.write_text('weights'), 'text.pth is refused: damaged'),
+        (
+            'text.pth',
+            lambda path, good: path.write_text('weights'),
+            'text.pth is no readable checkpoint: it is not in the form',
+        ),
         ('cut.pth', lambda path, good: path.write_bytes(good.read_bytes()[:3000]), 'cut.pth is no readable checkpoint'),
         ('empty.pth', lambda path, good: torch.save({'state_dict': {}}, path), 'empty.pth holds no weights'),
         ('folder.pth', lambda path, good: path.mkdir(), 'folder.pth holds no checkpoint'),
@@ -94,7 +98,7 @@ def test_a_file_that_exists_is_kept_unless_asked(args, tmp_path):
     assert (tmp_path / 'a.pt2').read_text() == 'mine'
     assert run_tool(*args, tmp_path / 'a.pt2', '--overwrite')[0] == 0
     assert (tmp_path / 'a.pt2').stat().st_size > 10000
-    assert content(tmp_path) == ['a.pt2']
+    assert content_of(tmp_path) == ['a.pt2']
     (tmp_path / 'b.pt2').mkdir()
     assert 'exists' in refusal(*args, tmp_path / 'b.pt2', '--overwrite')
 
@@ -120,7 +124,7 @@ def test_a_full_disk_leaves_nothing(args, tmp_path, monkeypatch):
     monkeypatch.setattr(whole_files.os, 'fsync', full)
     line = refusal(*args, tmp_path / 'a.pt2')
     assert 'a.pt2 could not be written (No space left on device); nothing is left of it' in line
-    assert content(tmp_path) == []
+    assert content_of(tmp_path) == []
 
 
 def test_a_file_that_gives_something_else_is_removed(args, tmp_path, monkeypatch):
@@ -135,8 +139,16 @@ def test_a_file_that_gives_something_else_is_removed(args, tmp_path, monkeypatch
     line = refusal(*args, tmp_path / 'a.pt2', '--overwrite')
     assert 'was not written: the file would differ from PyTorch: its probabilities do by up to 2.0e-04' in line
     assert 'for 2x97x131 pixels, 1.0e-04 is allowed' in line
-    assert content(tmp_path) == ['a.pt2']
+    assert content_of(tmp_path) == ['a.pt2']
     assert (tmp_path / 'a.pt2').read_text() == 'mine'
+
+
+def test_weights_that_are_no_numbers_are_refused(args, tmp_path):
+    content = torch.load(args[1])
+    content['state_dict']['backbone.conv.weight'][0, 0, 0, 0] = float('nan')
+    torch.save(content, tmp_path / 'nan.pth')
+    assert 'the weights are damaged' in refusal(args[0], tmp_path / 'nan.pth', tmp_path / 'a.pt2')
+    assert content_of(tmp_path) == ['nan.pth']
 
 
 def test_an_interrupt_leaves_nothing(args, tmp_path, monkeypatch):
@@ -146,13 +158,13 @@ def test_an_interrupt_leaves_nothing(args, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, 'verify', interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_tool(*args, tmp_path / 'a.pt2')
-    assert content(tmp_path) == []
+    assert content_of(tmp_path) == []
 
 
 def test_a_file_that_its_runtime_does_not_take_is_removed(args, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting.pt2_file, 'to_bytes', lambda *_, **__: b'no archive')
     assert 'a.pt2 was not written: the file cannot be loaded' in refusal(*args, tmp_path / 'a.pt2')
-    assert content(tmp_path) == []
+    assert content_of(tmp_path) == []
 
 
 @pytest.mark.parametrize('package', ['onnx', 'onnxruntime', 'onnxscript'])
@@ -177,10 +189,10 @@ def test_a_network_that_enlarges_twice_is_refused_but_for_one_size(tmp_path):
 
 
 def test_figures_of_the_report_of_the_checkpoint_are_noted(args, tmp_path):
-    overall = dict(oa=95.5, miou=90.0, macc=91.0, mdice=92.0, kappa=0.9)
+    overall = dict(oa=95.5, miou=90.0, macc=91.0, mdice=92.0, fwiou=91.5, kappa=0.9, mcc=0.9)
     rates = [dict(name='green', iou=84.0, f1=91.3, precision=90.0, recall=92.6)]
     digest = hashlib.sha256(Path(args[1]).read_bytes()).hexdigest()
-    run = {'data_list': 'test.txt', 'images': 12, 'date': '2026-01-01', 'checkpoint_sha256': digest}
+    run = {'data_list': 'test.txt', 'images': 12, 'date': '2026-01-01', 'threshold': None, 'checkpoint_sha256': digest}
     report = tmp_path / 'metrics.json'
     content = {'format': 'mmseg_aux_hrnet report 1', 'run': run, 'overall': overall, 'classes': rates}
     report.write_text(json.dumps(content), encoding='utf-8')

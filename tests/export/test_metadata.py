@@ -25,6 +25,7 @@ def source(**known):
 
 def test_what_is_not_given_comes_from_the_config():
     assert tiling(source(), size=None, overlap=None, gsd=None) == Tiling(size=512, overlap=25, gsd=0.5)
+    assert tiling(source(tile=(1024, 2048)), size=None, overlap=None, gsd=None).size == 1024
     assert tiling(source(), size=256, overlap=0, gsd=0.1) == Tiling(size=256, overlap=0, gsd=0.1)
 
 

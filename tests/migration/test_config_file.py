@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.migration import migrate_file
 
+pytestmark = pytest.mark.stack
 OLD = Path(__file__).parent / 'configs_0x'
 GREEN_MEAN = [62.14484866, 67.69474223, 65.19883835]
 

@@ -13,7 +13,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
-from mmseg_aux_hrnet.models import ProbabilityTTAModel, decide_by_threshold, use_threshold
+from mmseg_aux_hrnet.models import ProbabilityTTAModel, decide_by_threshold, head_threshold, use_threshold
 from mmseg_aux_hrnet.probability import two_class_probability
 from mmseg_aux_hrnet.threshold import Threshold
 
@@ -93,6 +93,15 @@ def test_heads_of_one_channel(name, value):
     expected = foreground >= value if name == 'green' else ~(1 - foreground >= value)
     assert 0 < expected.float().mean() < 1
     assert torch.equal(sample.pred_sem_seg.data[0] == 1, expected)
+
+
+@pytest.mark.parametrize(('channels', 'held', 'expected'), [(2, None, None), (1, 0.3, 0.3), (1, None, 0.5)])
+def test_a_head_of_one_channel_has_a_threshold_of_its_own(channels, held, expected):
+    model = ProbabilityTTAModel(module=segmentor(out_channels=channels, threshold=0.4))
+    model.module.decode_head.threshold = held
+    found = head_threshold(model, classes=CLASSES)
+    assert found == (None if expected is None else ('green', expected))
+    assert head_threshold(model, classes=('background', 'tree', 'lawn')) is None
 
 
 def test_averaged_predictions_are_decided_by_their_mean_probability():

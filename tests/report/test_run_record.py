@@ -9,6 +9,7 @@ import torch
 
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.report.run_record import Sources, file_digest, run_record
+from mmseg_aux_hrnet.threshold import Threshold
 from mmseg_aux_hrnet.version import __version__
 
 
@@ -17,13 +18,14 @@ def test_hashes_are_those_of_the_files(tmp_path):
     weights.write_bytes(b'x' * 3_000_000)
     first.write_text('one\n')
     second.write_text('two\n')
-    sources = Sources('c.py', 'a = 1\n', weights, [first, second], tmp_path, 'cpu', 0.5)
+    sources = Sources('c.py', 'a = 1\n', weights, [first, second], tmp_path, 'cpu', Threshold('green', 0.5))
     run = run_record(sources, images=3)
     assert run['config_sha256'] == hashlib.sha256(b'a = 1\n').hexdigest()
     assert run['checkpoint_sha256'] == hashlib.sha256(b'x' * 3_000_000).hexdigest()
     assert run['data_list_sha256'] == hashlib.sha256(b'one\ntwo\n').hexdigest()
     assert run['data_list'] == f'{first} + {second}'
-    assert (run['images'], run['threshold'], run['device'], run['work_dir']) == (3, 0.5, 'cpu', str(tmp_path))
+    assert (run['images'], run['device'], run['work_dir']) == (3, 'cpu', str(tmp_path))
+    assert run['threshold'] == {'class': 'green', 'value': 0.5}
 
 
 def test_what_was_not_there_is_null(tmp_path):

@@ -11,7 +11,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.models.segmentors.probability_tta import ProbabilityTTAModel
+from mmseg_aux_hrnet.models.segmentors.probability_tta import ONE_CHANNEL_THRESHOLD, ProbabilityTTAModel
 from mmseg_aux_hrnet.probability import reaches, two_class_probability
 from mmseg_aux_hrnet.threshold import ARGMAX, Threshold, parse_option, stored_threshold
 
@@ -62,10 +62,7 @@ def decide_by_threshold(model: nn.Module, threshold: Threshold, *, classes: Sequ
     Raises:
         ConfigError: the model tells other than two classes, has not this class, or averages in a way of its own.
     """
-    outer: Any = model
-    while is_model_wrapper(outer):
-        outer = outer.module
-    segmentor = outer.module if isinstance(outer, BaseTTAModel) else outer
+    outer, segmentor = _unwrapped(model)
     if len(classes) != 2 or segmentor.out_channels > 2:
         count = len(classes) if len(classes) != 2 else segmentor.out_channels
         raise ConfigError(f'a threshold needs two classes, but here are {count}: the most probable one is predicted')
@@ -78,6 +75,28 @@ def decide_by_threshold(model: nn.Module, threshold: Threshold, *, classes: Sequ
         raise ConfigError(f'{type(outer).__name__} keeps no mean probabilities: set tta_model.type=ProbabilityTTAModel')
     else:
         outer.register_forward_hook(decision)
+
+
+def head_threshold(model: nn.Module, *, classes: Sequence[str]) -> Threshold | None:
+    """Return the threshold of a head with one channel, which class 1 must exceed; None where the head has more.
+
+    Args:
+        model: as in :func:`decide_by_threshold`.
+        classes: names of the model's classes.
+    """
+    _, segmentor = _unwrapped(model)
+    if len(classes) != 2 or getattr(segmentor, 'out_channels', None) != 1:
+        return None
+    held = segmentor.decode_head.threshold
+    return Threshold(classes[1], ONE_CHANNEL_THRESHOLD if held is None else float(held))
+
+
+def _unwrapped(model: nn.Module) -> tuple[Any, Any]:
+    """Return the model without what trains it in several processes, and the segmentor in it."""
+    outer: Any = model
+    while is_model_wrapper(outer):
+        outer = outer.module
+    return outer, outer.module if isinstance(outer, BaseTTAModel) else outer
 
 
 def use_threshold(

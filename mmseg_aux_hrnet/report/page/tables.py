@@ -112,7 +112,7 @@ def headings(metrics: Metrics) -> dict[str, Any]:
         'Config': run['config'],
         'Data': run['data_list'],
         'Images': f'{count(run["images"])}, with {count(metrics["overall"]["pixels"])} counted pixels',
-        'Threshold': None if run['threshold'] is None else f'{run["threshold"]:g} on the class of interest',
+        'Threshold': None if run['threshold'] is None else '{class} from {value:g}'.format(**run['threshold']),
         'Date': run['date'].replace('T', ' '),
     }
     return {

@@ -83,11 +83,12 @@ def test_headings_name_what_was_tested(metrics):
     assert tables.headings(metrics)['title'] == 'best.pth'
     pixels = 5 * 46 * 64  # the upper two rows of every drawn label are ignored
     assert tables.headings(metrics)['facts']['Images'] == f'5, with {pixels:,} counted pixels'
-    changed = {**metrics, 'run': {**metrics['run'], 'checkpoint': None, 'config': None, 'threshold': 0.42}}
+    held = {'class': 'background', 'value': 0.42}
+    changed = {**metrics, 'run': {**metrics['run'], 'checkpoint': None, 'config': None, 'threshold': held}}
     heading = tables.headings(changed)
     assert heading['title'] == 'written predictions'
     assert 'Config' not in heading['facts']
-    assert heading['facts']['Threshold'] == '0.42 on the class of interest'
+    assert heading['facts']['Threshold'] == 'background from 0.42'
 
 
 def test_provenance_holds_command_hashes_and_versions(metrics):
