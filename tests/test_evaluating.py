@@ -121,7 +121,7 @@ def test_all_pixels_ignored(folders, tmp_path, capsys):
     for path in folders[1].iterdir():
         write_label_png(path, np.full((64, 96), 255, np.uint8), GREEN_PALETTE)
     assert evaluate(*folders, *TWO, '--report', tmp_path / 'report') == 2
-    assert 'hold only 0 and 255, so all but the background would be ignored' in capsys.readouterr().err
+    assert 'hold only 255, which is ignored, so no pixel would count' in capsys.readouterr().err
     assert not (tmp_path / 'report').exists()
 
 

@@ -107,8 +107,8 @@ def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
         ignored, background = ignored or rule.ignore_index in present, background or 0 in present
     if ignored and not background:
         raise LabelError(
-            f'{paths[0]} and the other labels hold only {rule.ignore_index}, which is ignored, so no pixel would count: '
-            "correct the folder or the files; masks of 0 and 255 need label_format='binary', as one-channel files"
+            f'{paths[0]} and the other labels hold only {rule.ignore_index}, which is ignored, so no pixel would '
+            "count: correct the folder or the files; masks of 0 and 255 need label_format='binary', as one-channel files"
         )
     if ignored:
         raise LabelError(

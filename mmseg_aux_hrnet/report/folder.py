@@ -43,7 +43,7 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
 
 
 def _check_writable(path: Path) -> None:
-    """Raise unless a folder can be made where the report goes; one is, and removed, because rights alone do not tell."""
+    """Raise unless a folder can be made where the report goes: one is made and removed, as rights do not tell."""
     target = path.resolve().parent
     existing = next(folder for folder in (target, *target.parents) if folder.exists())
     try:
