@@ -108,7 +108,7 @@ def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
     if ignored and not background:
         raise LabelError(
             f'{paths[0]} and the other labels hold only {rule.ignore_index}, which is ignored, so no pixel would '
-            "count: correct the folder or the files; masks of 0 and 255 need label_format='binary', as one-channel files"
+            "count: correct the folder or the files; masks of 0 and 255 need label_format='binary'"
         )
     if ignored:
         raise LabelError(
