@@ -122,7 +122,7 @@ def test_uneven_shares_give_the_figures_and_files_of_one_process(trained, tested
     assert result.returncode == 0, result.stderr[-3000:]
     assert reported(tmp_path) == reported(tested_alone)
     assert figures(tmp_path) == figures(tested_alone)
-    curves = [(folder / 'threshold_curves.png').read_bytes() for folder in (tmp_path, tested_alone)]
+    curves = [(folder / 'report' / 'threshold_curves.png').read_bytes() for folder in (tmp_path, tested_alone)]
     assert curves[0] == curves[1]
     assert '43,008 pixels of 7 image(s)' in result.stdout  # 7 x 64 x 96
     names = [f'test_{i}.png' for i in range(7)]
