@@ -1,6 +1,6 @@
 """Draws predictions over images: arrays in, arrays out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ PAPER: Colour = (255, 255, 255)
 CORRECT: Colour = (0, 158, 115)
 FALSE_ALARM: Colour = (230, 159, 0)
 MISSED: Colour = (204, 121, 167)
+BACKGROUND = 'background'
 
 
 class Panel(NamedTuple):
@@ -37,12 +38,26 @@ def blend(image: RGB, mask: NDArray[np.bool_], colour: Colour, *, opacity: float
     return np.asarray(out.round(), np.uint8)
 
 
-def overlay_classes(image: RGB, classes: ClassMap, palette: Sequence[Sequence[int]]) -> RGB:
-    """Return ``image`` with every class but the first, the background, in its palette colour."""
+def shown_colours(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> dict[int, Colour]:
+    """Return the colours that are laid over an image, by class index: all but a background's, which stays bare.
+
+    The background is the first of two classes, and of more a class of that name. The other one of two has the colour of
+    what is correct, so that reference and prediction compare at a glance.
+    """
+    if len(classes) == 2:
+        return {1: CORRECT}
+    return {
+        index: (colour[0], colour[1], colour[2])
+        for index, (name, colour) in enumerate(zip(classes, palette, strict=True))
+        if name.casefold() != BACKGROUND
+    }
+
+
+def overlay_classes(image: RGB, classes: ClassMap, colours: Mapping[int, Colour]) -> RGB:
+    """Return ``image`` with the classes that have a colour in it."""
     out = image
-    for index, colour in enumerate(palette):
-        if index > 0:
-            out = blend(out, classes == index, (colour[0], colour[1], colour[2]))
+    for index, colour in colours.items():
+        out = blend(out, classes == index, colour)
     return out
 
 
@@ -64,19 +79,17 @@ def panels(
 ) -> list[Panel]:
     """Return image, reference and prediction side by side; without a label, image and prediction.
 
-    With two classes and a label the prediction is coloured by its errors, otherwise by class. The foreground of two
-    classes has the colour of what is correct, so that reference and prediction compare at a glance.
+    With two classes and a label the prediction is coloured by its errors, otherwise by class.
     """
-    if len(classes) == 2:
-        palette = (palette[0], CORRECT)
-    names = tuple((name, (c[0], c[1], c[2])) for name, c in zip(classes[1:], palette[1:], strict=True))
+    colours = shown_colours(classes, palette)
+    names = tuple((classes[index], colour) for index, colour in colours.items())
     row = [Panel(image, (('image', INK),))]
     if label is not None:
-        row.append(Panel(overlay_classes(image, label, palette), (('reference:', INK), *names)))
+        row.append(Panel(overlay_classes(image, label, colours), (('reference:', INK), *names)))
     if label is not None and len(classes) == 2:
         words = (('prediction:', INK), ('correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED))
         return [*row, Panel(overlay_errors(image, prediction, label), words)]
-    return [*row, Panel(overlay_classes(image, prediction, palette), (('prediction:', INK), *names))]
+    return [*row, Panel(overlay_classes(image, prediction, colours), (('prediction:', INK), *names))]
 
 
 def side_by_side(row: Sequence[Panel]) -> RGB:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from mmseg_aux_hrnet.visualization import panels, side_by_side
 from mmseg_aux_hrnet.visualization.overlay import (
@@ -10,6 +11,7 @@ from mmseg_aux_hrnet.visualization.overlay import (
     blend,
     overlay_classes,
     overlay_errors,
+    shown_colours,
 )
 
 PALETTE = [[0, 0, 0], [128, 0, 0]]
@@ -28,9 +30,27 @@ def test_blend_touches_the_mask_only():
 
 def test_background_stays_bare():
     classes = np.array([[0, 1, 0], [0, 0, 0]], np.uint8)
-    out = overlay_classes(GREY, classes, PALETTE)
+    out = overlay_classes(GREY, classes, {1: (128, 0, 0)})
     assert out[0, 1].tolist() == mixed(PALETTE[1])
     assert (out[0, [0, 2]] == 100).all()
+
+
+@pytest.mark.parametrize(
+    ('classes', 'shown'),
+    [
+        (('road', 'wall', 'sky'), [0, 1, 2]),
+        (('Background', 'Hat', 'Hair'), [1, 2]),
+        (('tree', 'background', 'lawn'), [0, 2]),
+        (('green',), [0]),
+    ],
+)
+def test_of_more_than_two_classes_only_a_background_stays_bare(classes, shown):
+    palette = [[index, 10, 20] for index in range(len(classes))]
+    colours = shown_colours(classes, palette)
+    assert colours == {index: (index, 10, 20) for index in shown}
+    row = panels(GREY, np.zeros((2, 3), np.uint8), None, palette=palette, classes=classes)
+    assert [word for word, _ in row[1].caption[1:]] == [classes[index] for index in shown]
+    assert row[1].pixels[0, 0].tolist() == (mixed(palette[0]) if 0 in shown else [100] * 3)
 
 
 def test_errors_have_their_colours_and_ignored_pixels_none():
