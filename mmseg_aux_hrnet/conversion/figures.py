@@ -11,17 +11,6 @@ from mmseg_aux_hrnet.errors import DataError
 REPORT = 'mmseg_aux_hrnet report'
 LOGGED = 'val/'
 TIMES = ('val/time', 'val/data_time')
-OVERALL = {
-    'OA': 'oa',
-    'mIoU': 'miou',
-    'mAcc': 'macc',
-    'mDice': 'mdice',
-    'FWIoU': 'fwiou',
-    'kappa': 'kappa',
-    'MCC': 'mcc',
-    'balanced accuracy': 'balanced_accuracy',
-}
-COEFFICIENTS = ('kappa', 'MCC')  # up to 1, where all other figures are percent
 
 
 class Figures(NamedTuple):
@@ -54,7 +43,9 @@ def reported(path: Path, *, sha256: str) -> Figures:
         raise DataError(f'{path} is no report: give the metrics.json of tools/test.py --report')
     try:
         run, overall = report['run'], report['overall']
-        values = {name: overall[key] for name, key in OVERALL.items()}
+        names = {'OA': 'oa', 'mIoU': 'miou', 'mAcc': 'macc', 'mDice': 'mdice', 'FWIoU': 'fwiou'}
+        names |= {'kappa': 'kappa', 'MCC': 'mcc'}
+        values = {name: overall[key] for name, key in names.items()}
         rates = {'IoU': 'iou', 'F1': 'f1', 'Precision': 'precision', 'Recall': 'recall'}
         for one in report['classes']:
             values |= {f'{rate}.{one["name"]}': one[key] for rate, key in rates.items()}
