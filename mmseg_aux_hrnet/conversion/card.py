@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import torch
 
 from mmseg_aux_hrnet.conversion.config_text import literals
-from mmseg_aux_hrnet.conversion.figures import Figures
+from mmseg_aux_hrnet.conversion.figures import COEFFICIENTS, Figures
 from mmseg_aux_hrnet.conversion.forms import arch_of
 from mmseg_aux_hrnet.version import __version__
 
-COEFFICIENTS = ('kappa', 'MCC', 'AP', 'ECE')  # the figures that are no percentages
 NOT_STATED = 'not stated'
 CONVERTED_FOR = 'The weights were converted for the following config, not trained with it:'
+COMMIT = re.compile(r'[0-9a-f]{40}$')  # of whatever folder training ran in: mmengine hangs it on its version
 SPLITS = ('train', 'val', 'test')
 
 
@@ -101,26 +101,21 @@ def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:
 def _figures(figures: Figures | None) -> str:
     if figures is None:
         return 'None are known of this file. Measure them: `tools/test.py CONFIG FILE --report DIR`.'
-    rows = [(name, _written(name, value)) for name, value in figures.values.items()]
-    units = f'Percent; {", ".join(COEFFICIENTS)} are coefficients.'
-    return f'Measured on {figures.measured}. {units}\n\n{_table(("figure", "value"), rows)}'
+    rows = [(name, '-' if value is None else _rounded(name, value)) for name, value in figures.values.items()]
+    but = ' and '.join(name for name in COEFFICIENTS if name in figures.values)
+    unit = f'Percent, but for {but}.' if but else 'Percent.'
+    return f'Measured on {figures.measured}. {unit}\n\n{_table(("figure", "value"), rows)}'
 
 
-def _written(name: str, value: float | None) -> str:
-    if value is None:
-        return '-'
-    return f'{value:.4f}' if name.split('.')[0] in COEFFICIENTS else f'{value:.2f}'
-
-
-def _version(noted: Any) -> str:
-    """Return a version without the commit that mmengine glues to its own: that of the folder it was called in."""
-    return re.sub(r'[0-9a-f]{40}$', '', str(noted))
+def _rounded(name: str, value: float) -> str:
+    return f'{value:.4f}' if name in COEFFICIENTS else f'{value:.2f}'
 
 
 def _training(meta: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(meta['cfg'].encode()).hexdigest()
     places = [f'{key} {meta[key]}' for key in ('iter', 'epoch', 'seed') if meta.get(key) is not None]
-    versions = [f'{key.removesuffix("_version")} {_version(meta[key])}' for key in meta if key.endswith('_version')]
+    noted = {key.removesuffix('_version'): meta[key] for key in meta if key.endswith('_version')}
+    versions = [f'{name} {COMMIT.sub("", str(version))}' for name, version in noted.items()]
     origin = meta.get('converted_from')
     lines = [
         f'- Run: {meta.get("experiment_name") or NOT_STATED}; {", ".join(places) or NOT_STATED}.',

@@ -1,6 +1,7 @@
 """Finds the figures of a checkpoint: those of a report on this very file, else those that its training logged of it."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,17 @@ from mmseg_aux_hrnet.errors import DataError
 REPORT = 'mmseg_aux_hrnet report'
 LOGGED = 'val/'
 TIMES = ('val/time', 'val/data_time')
+OVERALL = {
+    'OA': 'oa',
+    'mIoU': 'miou',
+    'mAcc': 'macc',
+    'mDice': 'mdice',
+    'FWIoU': 'fwiou',
+    'kappa': 'kappa',
+    'MCC': 'mcc',
+    'balanced accuracy': 'balanced_accuracy',
+}
+COEFFICIENTS = ('kappa', 'MCC')  # up to 1, where all other figures are percent
 
 
 class Figures(NamedTuple):
@@ -42,9 +54,7 @@ def reported(path: Path, *, sha256: str) -> Figures:
         raise DataError(f'{path} is no report: give the metrics.json of tools/test.py --report')
     try:
         run, overall = report['run'], report['overall']
-        names = {'OA': 'oa', 'mIoU': 'miou', 'mAcc': 'macc', 'mDice': 'mdice', 'FWIoU': 'fwiou'}
-        names |= {'kappa': 'kappa', 'MCC': 'mcc'}
-        values = {name: overall[key] for name, key in names.items()}
+        values = {name: overall[key] for name, key in OVERALL.items()}
         rates = {'IoU': 'iou', 'F1': 'f1', 'Precision': 'precision', 'Recall': 'recall'}
         for one in report['classes']:
             values |= {f'{rate}.{one["name"]}': one[key] for rate, key in rates.items()}
@@ -70,6 +80,11 @@ def logged(content: Mapping[str, Any]) -> Figures | None:
     if 'validated_at' not in notes or notes['validated_at'] != meta.get(unit):
         return None
     names = [name for name in history if name.startswith(LOGGED) and name not in TIMES]
-    values: dict[str, float | None] = {name.removeprefix(LOGGED): float(history[name].current()) for name in names}
+    values = {name.removeprefix(LOGGED): _defined(history[name].current()) for name in names}
     words = {'iter': 'iteration', 'epoch': 'epoch'}
     return Figures(f'validation data, at {words[unit]} {meta[unit]} of training', values) if values else None
+
+
+def _defined(value: Any) -> float | None:
+    """Return a figure, or None where a log holds NaN for one that is undefined, such as the precision of no pixels."""
+    return None if math.isnan(value) else float(value)

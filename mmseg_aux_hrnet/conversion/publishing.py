@@ -30,6 +30,7 @@ KEPT = (
     'mmengine_version',
     'mmseg_version',
     'mmseg_aux_hrnet_version',
+    'torch_version',
     'converted_from',
 )
 

@@ -18,6 +18,8 @@ from mmseg_aux_hrnet.errors import CheckpointError
 NUMPY_CORES = ('numpy._core', 'numpy.core')  # numpy 2 and 1: a file names that of the numpy which wrote it
 HISTORY_METHODS = ('min', 'max', 'mean', 'current')
 SAFETENSORS = '.safetensors'
+CAUSES = ('Unsupported', 'GLOBAL', 'but got')  # words of the line that names what torch does not take
+NO_FORM = 'it is not in a form that torch.save writes'
 SAFETENSORS_META = 'mmseg_aux_hrnet.meta'  # key of the file's own metadata that holds ``meta`` as JSON
 
 
@@ -111,6 +113,10 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 def _reason(error: Exception) -> str:
     """Return the sentence of a message that names the cause, without torch's advice to trust the file."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    named = next((line for line in lines if 'Unsupported' in line or 'GLOBAL' in line), lines[0])
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines or isinstance(error, KeyError):  # a number, of bytes that are no pickle
+        return f'{NO_FORM} ({type(error).__name__})'
+    if any(line.startswith('Unsupported operand') for line in lines):
+        return NO_FORM
+    named = next((line for line in lines if any(word in line for word in CAUSES)), lines[0])
     return re.split(r'\. (?=[A-Z])', named)[0].rstrip('.')

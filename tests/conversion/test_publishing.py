@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 
@@ -30,6 +31,7 @@ def history(*values):
 
 def log(validated_at, max_epochs=1):
     scalars = {'val/IoU.green': history(50.0, 61.25), 'val/kappa': history(0.4, 0.5), 'val/time': history(1.0)}
+    scalars['val/MCC'] = history(0.25, math.nan)
     notes = {'validated_at': validated_at, 'max_epochs': max_epochs, 'eta': np.float64(0)}
     return {'runtime_info': notes, 'log_scalars': {**scalars, 'train/loss': history(0.1)}}
 
@@ -41,7 +43,7 @@ def trained(tmp_path_factory):
     model = init_model(str(AUX), device='cpu')
     meta = {
         'iter': 20, 'epoch': 0, 'seed': 3, 'experiment_name': 'green_20260102_030405',
-        'mmengine_version': f'0.10.12{"a0" * 20}',  # mmengine glues a commit to it
+        'mmengine_version': f'0.10.12{"4c4b46cd" * 5}', 'torch_version': '2.9.1+cpu',
         'cfg': Config.fromfile(AUX).pretty_text, 'dataset_meta': META,
     }  # fmt: skip
     content = {'meta': meta, 'state_dict': model.state_dict(), 'message_hub': log(20)}
@@ -121,10 +123,12 @@ def test_the_card_tells_data_figures_and_versions(trained, tmp_path):
         '| 1 | green | 128, 0, 0 |',
         'Tiles of a town, 2019, CC BY 4.0.',
         '| train | SingleGreenDataset | data/singlegreen | splits/train.txt |',
-        'Measured on validation data, at iteration 20 of training. Percent; kappa, MCC, AP, ECE are coefficients.',
+        'Measured on validation data, at iteration 20 of training. Percent, but for kappa and MCC.',
+        '| kappa | 0.5000 |',
+        '| MCC | - |',
         '| IoU.green | 61.25 |',
         '- Run: green_20260102_030405; iter 20, epoch 0, seed 3.',
-        '- Versions noted in the file: mmengine 0.10.12.',
+        '- Versions noted in the file: mmengine 0.10.12, torch 2.9.1+cpu.',
     ):
         assert line in text.splitlines()
     assert 'val/time' not in text
@@ -138,7 +142,8 @@ def report(folder, sha256):
     ]
     run = {'checkpoint_sha256': sha256, 'images': 12, 'data_list': 'splits/test.txt', 'date': '2026-01-02'}
     run['threshold'] = {'class': 'green', 'value': 0.25}
-    overall = {'oa': 96.0, 'miou': 83.25, 'macc': 90.0, 'mdice': 91.0, 'fwiou': 90.5, 'kappa': 0.875, 'mcc': 0.8}
+    overall = {'oa': 96.0, 'miou': 83.25, 'macc': 90.0, 'mdice': 91.0, 'kappa': 0.875}
+    overall |= {'fwiou': 92.5, 'mcc': 0.8751, 'balanced_accuracy': 90.0}
     content = {'format': 'mmseg_aux_hrnet report 1', 'run': run, 'classes': classes, 'overall': overall}
     (folder / 'metrics.json').write_text(json.dumps(content), encoding='utf-8')
     return folder / 'metrics.json'
@@ -149,8 +154,14 @@ def test_figures_of_a_report_take_precedence(trained, tmp_path):
     assert publish(trained, tmp_path, '--metrics', report(tmp_path, digest)) == 0
     lines = next(tmp_path.glob('*.md')).read_text(encoding='utf-8').splitlines()
     measured = 'Measured on 12 images of splits/test.txt, 2026-01-02, green from a probability of 0.25.'
-    assert f'{measured} Percent; kappa, MCC, AP, ECE are coefficients.' in lines
-    assert {'| IoU.green | 71.50 |', '| Recall.green | - |', '| mIoU | 83.25 |', '| kappa | 0.8750 |'} <= set(lines)
+    assert f'{measured} Percent, but for kappa and MCC.' in lines
+    assert {
+        '| MCC | 0.8751 |',
+        '| FWIoU | 92.50 |',
+        '| IoU.green | 71.50 |',
+        '| Recall.green | - |',
+        '| mIoU | 83.25 |',
+    } <= set(lines)
     assert '| IoU.green | 61.25 |' not in lines
 
 
@@ -185,7 +196,8 @@ def test_wrong_reports_are_refused(trained, tmp_path, capsys, change, message):
 def test_only_figures_of_these_very_weights_count(meta, hub, expected):
     figures = logged({'meta': meta, 'message_hub': hub})
     assert (figures is None) == (expected is None)
-    assert figures is None or (expected in figures.measured and figures.values == {'IoU.green': 61.25, 'kappa': 0.5})
+    values = {'IoU.green': 61.25, 'kappa': 0.5, 'MCC': None}
+    assert figures is None or (expected in figures.measured and figures.values == values)
 
 
 def test_safetensors_are_published_too(trained, tmp_path):
