@@ -10,8 +10,12 @@ from PIL import Image, ImageDraw, ImageFont
 RGB = NDArray[np.uint8]
 ClassMap = NDArray[np.uint8]
 Colour = tuple[int, int, int]
+Word = tuple[str, Colour]
 
-CAPTION_HEIGHT = 26  # pixels
+CAPTION_HEIGHT = 26  # pixels, of one line
+LINE_HEIGHT = 20  # pixels, of each further one
+SWATCH = 13  # pixels, with the gap behind it
+WORD_GAP = 10  # pixels
 GAP = 6  # pixels between panels
 PANEL_WIDTH = 300  # pixels at least, for the words above
 FONT_SIZE = 14
@@ -28,7 +32,7 @@ class Panel(NamedTuple):
     """One picture of a row with the words above it, each in its colour."""
 
     pixels: RGB
-    caption: tuple[tuple[str, Colour], ...]
+    caption: tuple[Word, ...]
 
 
 def blend(image: RGB, mask: NDArray[np.bool_], colour: Colour, *, opacity: float = 0.55) -> RGB:
@@ -95,13 +99,16 @@ def panels(
 def side_by_side(row: Sequence[Panel]) -> RGB:
     """Return the panels, all of one size, in one picture with their captions; small ones are enlarged to hold them."""
     row = [Panel(_enlarge(panel.pixels), panel.caption) for panel in row]
-    height = row[0].pixels.shape[0] + CAPTION_HEIGHT
+    captions = [_caption_lines(panel.caption, width=panel.pixels.shape[1]) for panel in row]
+    above = CAPTION_HEIGHT + LINE_HEIGHT * (max(map(len, captions)) - 1)
+    height = row[0].pixels.shape[0] + above
     width = sum(panel.pixels.shape[1] for panel in row) + GAP * (len(row) - 1)
     canvas = Image.new('RGB', (width, height), PAPER)
     left = 0
-    for panel in row:
-        canvas.paste(Image.fromarray(panel.pixels), (left, CAPTION_HEIGHT))
-        _write_caption(canvas, panel.caption, left=left)
+    for panel, lines in zip(row, captions, strict=True):
+        canvas.paste(Image.fromarray(panel.pixels), (left, above))
+        for number, words in enumerate(lines):
+            _write_words(canvas, words, left=left, top=number * LINE_HEIGHT)
         left += panel.pixels.shape[1] + GAP
     return np.asarray(canvas)
 
@@ -111,13 +118,28 @@ def _enlarge(pixels: RGB) -> RGB:
     return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _write_caption(canvas: Image.Image, words: Sequence[tuple[str, Colour]], *, left: int) -> None:
+def _caption_lines(words: Sequence[Word], *, width: int) -> list[list[Word]]:
+    """Return the words in lines of at most ``width`` pixels; one that is longer has a line of its own."""
+    font = ImageFont.load_default(size=FONT_SIZE)
+    lines: list[list[Word]] = [[]]
+    used = 0.0
+    for word, colour in words:
+        length = font.getlength(word) + WORD_GAP + (0 if colour is INK else SWATCH)
+        if lines[-1] and used + length > width:
+            lines.append([])
+            used = 0.0
+        lines[-1].append((word, colour))
+        used += length
+    return lines
+
+
+def _write_words(canvas: Image.Image, words: Sequence[Word], *, left: int, top: int) -> None:
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(size=FONT_SIZE)
     x = left + 2.0
     for word, colour in words:
         if colour is not INK:  # a swatch: light colours are hard to read as text
-            draw.rectangle((x, 8, x + 9, 17), fill=colour, outline=INK)
-            x += 13
-        draw.text((x, 4), word, fill=INK, font=font)
-        x += draw.textlength(word, font=font) + 10
+            draw.rectangle((x, top + 8, x + 9, top + 17), fill=colour, outline=INK)
+            x += SWATCH
+        draw.text((x, top + 4), word, fill=INK, font=font)
+        x += draw.textlength(word, font=font) + WORD_GAP

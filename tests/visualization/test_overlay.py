@@ -70,6 +70,21 @@ def test_side_by_side_keeps_the_pixels_below_the_captions():
     assert (picture[CAPTION_HEIGHT::100, 2 * (300 + GAP) :: 100] == row[2].pixels).all()
 
 
+def test_a_long_caption_goes_on_below_and_leaves_the_next_panel_alone():
+    classes = tuple(f'a class {index}' for index in range(19))
+    palette = [[index, 250, index] for index in range(19)]
+    label = np.zeros((40, 300), np.uint8)
+    row = panels(np.full((40, 300, 3), 100, np.uint8), label, label, palette=palette, classes=classes)
+    picture = side_by_side(row)
+    above = picture.shape[0] - 40
+    assert above > CAPTION_HEIGHT
+    for left in (300 + GAP, 2 * (300 + GAP)):  # every swatch of a panel is above it
+        swatches = picture[:above, left : left + 300]
+        assert set(swatches[swatches[..., 1] == 250][:, 0].tolist()) >= set(range(19))
+    assert (picture[:above, 300 : 300 + GAP] == 255).all()
+    assert (picture[above:, :300] == 100).all()
+
+
 def test_without_label_there_are_two_panels():
     row = panels(GREY, np.ones((2, 3), np.uint8), None, palette=PALETTE, classes=('background', 'green'))
     assert row[1].pixels[0, 0].tolist() == mixed(CORRECT)
