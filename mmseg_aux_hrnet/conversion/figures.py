@@ -68,7 +68,7 @@ def logged(content: Mapping[str, Any]) -> Figures | None:
         return None
     notes, history = hub.get('runtime_info', {}), hub.get('log_scalars', {})
     unit = 'epoch' if notes.get('max_epochs', 1) > 1 else 'iter'  # a loop over iterations counts one epoch
-    if 'validated_at' not in notes or notes['validated_at'] != meta.get(unit):
+    if 'last_validated_at' not in notes or notes['last_validated_at'] != meta.get(unit):
         return None
     names = [name for name in history if name.startswith(LOGGED) and name not in TIMES]
     values = {name.removeprefix(LOGGED): _defined(history[name].current()) for name in names}

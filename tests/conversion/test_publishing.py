@@ -32,7 +32,7 @@ def history(*values):
 def log(validated_at, max_epochs=1):
     scalars = {'val/IoU.green': history(50.0, 61.25), 'val/kappa': history(0.4, 0.5), 'val/time': history(1.0)}
     scalars['val/MCC'] = history(0.25, math.nan)
-    notes = {'validated_at': validated_at, 'max_epochs': max_epochs, 'eta': np.float64(0)}
+    notes = {'last_validated_at': validated_at, 'max_epochs': max_epochs, 'eta': np.float64(0)}
     return {'runtime_info': notes, 'log_scalars': {**scalars, 'train/loss': history(0.1)}}
 
 

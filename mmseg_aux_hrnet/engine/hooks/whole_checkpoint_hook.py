@@ -20,7 +20,7 @@ from mmseg_aux_hrnet.version import __version__
 from mmseg_aux_hrnet.whole_files import PART, write_whole
 
 LAST = 'last_checkpoint'
-VALIDATED_KEY = 'validated_at'  # in the message hub: the iteration or epoch of the last validation
+VALIDATED_KEY = 'last_validated_at'  # in the message hub: the iteration or epoch of the last validation
 WHOLE = {'backend': 'mmseg_aux_hrnet.whole'}
 VERSIONS = {
     'mmseg_version': mmseg.__version__,
