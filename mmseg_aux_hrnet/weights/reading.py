@@ -120,10 +120,9 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 def _reason(error: Exception) -> str:
     """Return the sentence of a message that names the cause, without torch's advice to trust the file."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines or isinstance(error, KeyError):  # a number, of bytes that are no pickle
-        return f'{NO_FORM} ({type(error).__name__})'
-    if any(line.startswith('Unsupported operand') for line in lines):
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    # The first two say nothing but a number, or nothing, about bytes that are no pickle.
+    if isinstance(error, (KeyError, EOFError)) or any(line.startswith('Unsupported operand') for line in lines):
         return NO_FORM
     named = next((line for line in lines if any(word in line for word in CAUSES)), lines[0])
     return re.split(r'\. (?=[A-Z])', named)[0].rstrip('.')
