@@ -51,14 +51,14 @@ def run_evaluation(args: Namespace) -> str:
     metrics = report_metrics(measured, Sources(config=args.config, config_text=config_text))
     Console().print(_rates_table(measured), summary_table(metrics), sep='\n')
     if args.report is None:
-        return f'{len(images):,} images compared'
+        return f'{len(images):,} image(s) compared'
     tiles = {
         index: small_tile(metrics['images'][index]['name'], None, **map_folders.read_pair(pairs[index], comparison))
         for index in shown_images(metrics)
     }
     log = TrainingLog(None, [], 'written predictions have no training log')
     write_report(args.report, metrics, overwrite=args.overwrite, tiles=tiles, log=log)
-    return f'{len(images):,} images compared  report: {args.report}'
+    return f'{len(images):,} image(s) compared  report: {args.report}'
 
 
 def _rates_table(measured: Measured) -> Table:

@@ -58,11 +58,7 @@ def run_test(args: Namespace) -> str:
         return closing_line + _draw_sweep(runner, sources['work_dir'])
     if is_main_process():
         sources |= {'lists': list_files(dataset), 'device': str(next(runner.model.parameters()).device)}
-        metrics = report_metrics(_measured(runner, distance), Sources(**sources))
-        Console().print(summary_table(metrics))
-        tiles = kept_tiles(find_kept(runner.test_evaluator), metrics)
-        log = read_training_log(sources['checkpoint'].parent, class_of_interest=metrics['class_of_interest'])
-        write_report(args.report, metrics, overwrite=args.overwrite, tiles=tiles, log=log)
+        _report(runner, args, measured=_measured(runner, distance), sources=Sources(**sources))
     return f'{closing_line}  report: {args.report}'
 
 
@@ -96,6 +92,17 @@ def _measured(runner: Runner, distance: Tolerance) -> Measured:
     metrics = [metric for metric in runner.test_evaluator.metrics if isinstance(metric, ConfusionMetric)]
     counted = next(metric for metric in metrics if metric.boundary_tolerance is not None)
     return Measured(counted.images, counted.classes, distance, counted.ignore_index, find_sweep(runner.test_evaluator))
+
+
+def _report(runner: Runner, args: Namespace, *, measured: Measured, sources: Sources) -> None:
+    """Print intervals and boundary figures, and write the report."""
+    metrics = report_metrics(measured, sources)
+    Console().print(summary_table(metrics))
+    with Console(stderr=True).status(f'writing {args.report}'):  # encoding hundreds of tiles takes seconds
+        tiles = kept_tiles(find_kept(runner.test_evaluator), metrics)
+        folder = Path() if sources.checkpoint is None else sources.checkpoint.parent
+        log = read_training_log(folder, class_of_interest=metrics['class_of_interest'])
+        write_report(args.report, metrics, overwrite=args.overwrite, tiles=tiles, log=log)
 
 
 def _use_threshold(runner: Runner, args: Namespace, *, meta: dict[str, Any], dataset: Any) -> Threshold | None:

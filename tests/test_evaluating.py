@@ -54,7 +54,7 @@ def test_figures_and_report(folders, tmp_path, capsys):
     assert metrics['run']['checkpoint_sha256'] is None
     assert len(metrics['run']['config_sha256']) == 64
     printed = capsys.readouterr().out
-    assert printed.strip().splitlines()[-1] == f'2 images compared  report: {tmp_path / "report"}'
+    assert printed.strip().splitlines()[-1] == f'2 image(s) compared  report: {tmp_path / "report"}'
     assert 'green *' in printed
     assert '(from to): 95 % bootstrap interval over 2 image(s)' in printed
 
@@ -87,7 +87,7 @@ def test_without_report_nothing_is_written(folders, tmp_path, capsys):
     before = sorted(tmp_path.rglob('*'))
     assert evaluate(*folders, *TWO) == 0
     assert sorted(tmp_path.rglob('*')) == before
-    assert capsys.readouterr().out.strip().splitlines()[-1] == '2 images compared'
+    assert capsys.readouterr().out.strip().splitlines()[-1] == '2 image(s) compared'
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_all_pixels_ignored(folders, tmp_path, capsys):
     for path in folders[1].iterdir():
         write_label_png(path, np.full((64, 96), 255, np.uint8), GREEN_PALETTE)
     assert evaluate(*folders, *TWO, '--report', tmp_path / 'report') == 2
-    assert 'hold only 0 and 255, so all but the background would be ignored' in capsys.readouterr().err
+    assert 'hold only 255, which is ignored, so no pixel would count' in capsys.readouterr().err
     assert not (tmp_path / 'report').exists()
 
 

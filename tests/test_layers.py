@@ -21,7 +21,10 @@ TABLE = {
         'datasets errors label_png run_config split_layouts splits visualization whole_files',
         'PIL cv2 matplotlib mmengine mmseg numpy rich',
     ),
-    'engine': ('errors evaluation output_files visualization whole_files', 'PIL mmengine mmseg numpy rich torch'),
+    'engine': (
+        'errors evaluation output_files version visualization whole_files',
+        'PIL mmengine mmseg numpy rich torch',
+    ),
     'errors': ('', ''),
     'evaluating': ('datasets errors evaluation map_folders report run_config', 'rich'),
     'evaluation': ('errors label_png output_files probability threshold', 'cv2 mmengine mmseg numpy rich torch'),

@@ -18,6 +18,7 @@ from PIL import Image
 from tests_support import write_green_root
 from tool_support import run_here
 
+import mmseg_aux_hrnet
 from mmseg_aux_hrnet.models import HRNetV2
 from mmseg_aux_hrnet.weights import read_checkpoint
 
@@ -101,6 +102,8 @@ def test_checkpoints_load_without_running_code(trained):
         assert content['message_hub'] is not None
         assert len(content['state_dict']) == 450
     assert isinstance(content['meta']['dataset_meta']['classes'], tuple)
+    assert content['meta']['mmseg_aux_hrnet_version'] == mmseg_aux_hrnet.__version__
+    assert content['meta']['torch_version'] == torch.__version__
 
 
 def test_resuming_goes_on_where_it_stopped(trained, tmp_path):

@@ -157,7 +157,7 @@ def end_of(work_dir):
     held = read_checkpoint(checkpoint_to_resume('auto', work_dir))
     hub = held['message_hub']
     history = {key: value.data[0].tolist() for key, value in hub['log_scalars'].items() if 'time' not in key}
-    notes = {key: hub['runtime_info'].get(key) for key in ('best_score', 'early_stop', 'validated_at')}
+    notes = {key: hub['runtime_info'].get(key) for key in ('best_score', 'early_stop', 'last_validated_at')}
     notes |= {key: held['meta'][key] for key in ('iter', 'epoch')}
     parts = {key: held[key] for key in ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers')}
     return {**parts, 'history': history, 'notes': notes, 'best': Path(hub['runtime_info']['best_ckpt']).name}

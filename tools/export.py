@@ -13,7 +13,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = line.add_argument
     add('config', help='the config that the checkpoint was trained with')
-    add('checkpoint', type=Path, help='a .pth file, or a work dir: its best checkpoint, else its last')
+    add('checkpoint', type=Path, help='a checkpoint, or a work dir: its best checkpoint, else its last')
     add('out', type=Path, help='file to write, .onnx or .pt2')
     add('--for', dest='target', choices=('any', 'deepness'), default='any', help='deepness: for that plugin of QGIS')
     add('--classes-only', action='store_true', help='give the class map and no probabilities')

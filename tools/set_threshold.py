@@ -11,8 +11,8 @@ def parser() -> argparse.ArgumentParser:
         description='Copy a checkpoint of two classes with a threshold in it. From there on a pixel is of the class '
         'where its probability is at least the threshold.',
     )
-    line.add_argument('checkpoint', type=Path, help='a .pth file, or a work dir: its best checkpoint, else its last')
-    line.add_argument('out', type=Path, help='the .pth file to write')
+    line.add_argument('checkpoint', type=Path, help='a checkpoint, or a work dir: its best checkpoint, else its last')
+    line.add_argument('out', type=Path, help='file to write, of the same format')
     source = line.add_mutually_exclusive_group(required=True)
     source.add_argument('--threshold', metavar='T', help='above 0 and below 1; needs --class')
     source.add_argument(

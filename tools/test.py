@@ -9,7 +9,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(description='Measure a checkpoint on the test data of a config, or predict.')
     line.add_argument('config', help='the config that the checkpoint was trained with')
-    line.add_argument('checkpoint', type=Path, help='a .pth file, or a work dir: its best checkpoint, else its last')
+    line.add_argument('checkpoint', type=Path, help='a checkpoint, or a work dir: its best checkpoint, else its last')
     line.add_argument('--eval', nargs='+', default=['mIoU'], metavar='NAME', help='figures to repeat below the table')
     line.add_argument('--data-root', metavar='DIR', help='folder of the data set, for every loader of the config')
     line.add_argument('--work-dir', metavar='DIR', help='folder for logs (default: work_dirs/CONFIG)')

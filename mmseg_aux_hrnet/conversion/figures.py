@@ -1,6 +1,7 @@
 """Finds the figures of a checkpoint: those of a report on this very file, else those that its training logged of it."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,9 +68,14 @@ def logged(content: Mapping[str, Any]) -> Figures | None:
         return None
     notes, history = hub.get('runtime_info', {}), hub.get('log_scalars', {})
     unit = 'epoch' if notes.get('max_epochs', 1) > 1 else 'iter'  # a loop over iterations counts one epoch
-    if 'validated_at' not in notes or notes['validated_at'] != meta.get(unit):
+    if 'last_validated_at' not in notes or notes['last_validated_at'] != meta.get(unit):
         return None
     names = [name for name in history if name.startswith(LOGGED) and name not in TIMES]
-    values: dict[str, float | None] = {name.removeprefix(LOGGED): float(history[name].current()) for name in names}
+    values = {name.removeprefix(LOGGED): _defined(history[name].current()) for name in names}
     words = {'iter': 'iteration', 'epoch': 'epoch'}
     return Figures(f'validation data, at {words[unit]} {meta[unit]} of training', values) if values else None
+
+
+def _defined(value: Any) -> float | None:
+    """Return a figure, or None where a log holds NaN for one that is undefined, such as the precision of no pixels."""
+    return None if math.isnan(value) else float(value)

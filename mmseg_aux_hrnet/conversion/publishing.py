@@ -30,6 +30,7 @@ KEPT = (
     'mmengine_version',
     'mmseg_version',
     'mmseg_aux_hrnet_version',
+    'torch_version',
     'converted_from',
 )
 
@@ -105,5 +106,7 @@ def _figures(content: dict[str, Any], *, source: Path, metrics: Path | None) -> 
 def _name(name: str | None, meta: dict[str, Any], *, source: Path) -> str:
     said = name or STARTED.sub('', str(meta.get('experiment_name') or source.stem))
     if not NAME.fullmatch(said):
-        raise CheckpointError(f'--name {said}: use letters, digits, and . _ - between them')
+        raise CheckpointError(
+            f'the name {said!r} has more than letters, digits, and . _ - between them: give another with --name'
+        )
     return said

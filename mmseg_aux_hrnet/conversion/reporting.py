@@ -21,6 +21,8 @@ def report(conversion: Conversion) -> str:
 
 def way_out(conversion: Conversion, *, target: Target) -> str:
     """Return what to do about the faults of a conversion to a form."""
+    if conversion.faults['not finite']:
+        return 'training that wrote these numbers had diverged, so take an earlier checkpoint of it'
     options = set()
     for kind, names in conversion.faults.items():
         options |= {_option(kind, name.split()[0]) for name in names}

@@ -98,13 +98,18 @@ def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
     Raises:
         LabelError: of those labels some hold the ignored value and none holds a class above 0.
     """
-    ignored = 0
+    ignored, background = False, False
     step = -(-len(paths) // MASK_SAMPLE) or 1
     for path in paths[::step]:
         present = np.flatnonzero(np.bincount(read_label(path, rule).ravel(), minlength=256))
         if any(0 < value < rule.num_classes for value in present):
             return
-        ignored += int(rule.ignore_index in present)
+        ignored, background = ignored or rule.ignore_index in present, background or 0 in present
+    if ignored and not background:
+        raise LabelError(
+            f'{paths[0]} and the other labels hold only {rule.ignore_index}, which is ignored, so no pixel would '
+            "count: correct the folder or the files; masks of 0 and 255 need label_format='binary'"
+        )
     if ignored:
         raise LabelError(
             f'{paths[0]} and the other labels hold only 0 and {rule.ignore_index}, so all but the background would be '

@@ -8,7 +8,7 @@ from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.doctor.examine import Tile
 from mmseg_aux_hrnet.doctor.labels import read_by_first
 from mmseg_aux_hrnet.errors import ImageError, LabelError
-from mmseg_aux_hrnet.visualization.overlay import CORRECT, overlay_classes
+from mmseg_aux_hrnet.visualization.overlay import overlay_classes, shown_colours
 
 LONGEST = 320  # pixels
 
@@ -26,10 +26,9 @@ def picture(tile: Tile) -> NDArray[np.uint8] | None:
         classes = source.class_of[read_by_first(tile.pair.label, source.rules).classes]
     except LabelError:  # it was there a moment ago
         return image
-    palette = source.dataset.metainfo['palette']
-    if len(palette) == 2:
-        palette = [palette[0], CORRECT]
-    return overlay_classes(image, _shrunk(Image.fromarray(classes), Image.Resampling.NEAREST), palette)
+    meta = source.dataset.metainfo
+    colours = shown_colours(meta['classes'], meta['palette'])
+    return overlay_classes(image, _shrunk(Image.fromarray(classes), Image.Resampling.NEAREST), colours)
 
 
 def _shrunk(image: Image.Image, resampling: Image.Resampling) -> NDArray[np.uint8]:

@@ -35,7 +35,7 @@ def class_set(meta: Mapping[str, Any], *, of_interest: str | None = None) -> Cla
         ConfigError: names are missing or double, colours are not one per class, or the class of interest is unknown.
     """
     names = tuple(str(name) for name in meta.get('classes') or ())
-    if not names or len(set(names)) != len(names):
+    if not names or not all(names) or len(set(names)) != len(names):
         raise ConfigError(f'data set with classes {names}: its metainfo must name each class once')
     chosen = of_interest or meta.get('class_of_interest')
     if chosen is not None and chosen not in names:

@@ -1,5 +1,6 @@
 """Reads a config of MMSegmentation 0.x as plain values."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -15,6 +16,7 @@ from mmseg_aux_hrnet.migration.report import Report, shown
 
 NEW_KEYS = ('train_dataloader', 'optim_wrapper', 'param_scheduler', 'default_hooks', 'val_evaluator')
 PIECES = {'model': 'the network', 'data': 'the data sets', 'optimizer': 'the optimizer'}
+TEMPORARY = re.compile(r'There are syntax errors in config file .*\.py: ')  # mmengine names its own copy of the file
 SCALARS = (str, int, float, bool, type(None))
 
 
@@ -33,7 +35,8 @@ def read_old_config(path: str | Path, *, report: Report) -> dict[str, Any]:
             config = Config.fromfile(path, import_custom_modules=False, lazy_import=False)
         values = config.to_dict()
     except Exception as error:  # a config is a program: it can fail in any way
-        raise ConfigError(f'{path} cannot be read: {type(error).__name__}: {one_line(error)}') from error
+        reason = TEMPORARY.sub('', one_line(error))
+        raise ConfigError(f'{path} cannot be read: {type(error).__name__}: {reason}') from error
     new = [key for key in NEW_KEYS if key in values]
     if new:
         raise ConfigError(f'{path} is a config of 1.x already: it has {", ".join(new)}; nothing to migrate')

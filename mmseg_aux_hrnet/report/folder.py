@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmseg_aux_hrnet.errors import DataError
@@ -24,9 +25,11 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
     """Raise unless a report may be written to ``path``: call it before the work, not after.
 
     Raises:
-        DataError: there is a file, or a folder with something in it; with ``overwrite``, one that is no report.
+        DataError: there is a file, or a folder with something in it; with ``overwrite``, one that is no report; or
+            nothing can be written there.
     """
     path = Path(path)
+    _check_writable(path)
     if not path.exists():
         return
     if not path.is_dir():
@@ -37,6 +40,21 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
         raise DataError(f'report folder {path} exists and is not empty: choose another --report, or add --overwrite')
     if not _is_report(path):
         raise DataError(f'report folder {path} holds no report, so --overwrite leaves it: choose another --report')
+
+
+def _check_writable(path: Path) -> None:
+    """Raise unless a folder can be made where the report goes: one is made and removed, as rights do not tell."""
+    target = path.resolve().parent
+    existing = next(folder for folder in (target, *target.parents) if folder.exists())
+    try:
+        with TemporaryDirectory(dir=existing):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: str | Path, error: OSError) -> DataError:
+    return DataError(f'report folder {path} cannot be written ({error.strerror or error}): choose another --report')
 
 
 @contextmanager
@@ -51,9 +69,7 @@ def report_folder(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
         with whole_folder(path) as folder:
             yield folder
     except OSError as error:
-        raise DataError(
-            f'report folder {path} cannot be written ({error.strerror or error}): choose another --report'
-        ) from error
+        raise _unwritable(path, error) from error
 
 
 def write_figures(folder: Path, metrics: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Draws several tiles with their references and predictions on one sheet: arrays in, an array out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from mmseg_aux_hrnet.visualization.overlay import (
     Colour,
     overlay_classes,
     overlay_errors,
+    shown_colours,
 )
 
 CELL = 200  # pixels, the longer side of a tile on the sheet
@@ -81,11 +82,13 @@ def contact_sheet(
         palette: a colour for each class.
         ignore_index: label of the pixels that do not count.
     """
-    strips = [_strip(tile, palette=palette, ignore_index=ignore_index) for tile in tiles]
+    colours = shown_colours(classes, palette)
+    errors = len(classes) == 2
+    strips = [_strip(tile, colours, errors=errors, ignore_index=ignore_index) for tile in tiles]
     width = max(strip.shape[1] for strip in strips) + MARGIN
     rows = [range(first, min(first + ABREAST, len(strips))) for first in range(0, len(strips), ABREAST)]
     heights = [max(strips[index].shape[0] for index in row) + NOTE_HEIGHT + MARGIN for row in rows]
-    head = _head(title, _legend(classes, palette), width=min(ABREAST, len(strips)) * width + MARGIN)
+    head = _head(title, _legend(classes, colours), width=min(ABREAST, len(strips)) * width + MARGIN)
     sheet = Image.new('RGB', (head.width, head.height + sum(heights)), PAPER)
     sheet.paste(head)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=TEXT_SIZE)
@@ -99,24 +102,22 @@ def contact_sheet(
     return np.asarray(sheet)
 
 
-def _strip(tile: Tile, *, palette: Sequence[Sequence[int]], ignore_index: int) -> RGB:
+def _strip(tile: Tile, colours: Mapping[int, Colour], *, errors: bool, ignore_index: int) -> RGB:
     """Return image, reference and prediction side by side; an empty cell stands for a reference that is not there."""
-    two = len(palette) == 2
-    colours = (palette[0], CORRECT) if two else palette
     cells = [tile.image, np.full_like(tile.image, 235), overlay_classes(tile.image, tile.prediction, colours)]
     if tile.label is not None:
         cells[1] = overlay_classes(tile.image, tile.label, colours)
-    if tile.label is not None and two:
+    if tile.label is not None and errors:
         cells[2] = overlay_errors(tile.image, tile.prediction, tile.label, ignore_index=ignore_index)
     gap = np.full((tile.image.shape[0], GAP, 3), 255, np.uint8)
     return np.concatenate([cells[0], gap, cells[1], gap, cells[2]], axis=1)
 
 
-def _legend(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> list[tuple[str, Colour]]:
+def _legend(classes: Sequence[str], colours: Mapping[int, Colour]) -> list[tuple[str, Colour]]:
     words = [('image | reference | prediction:', INK)]
     if len(classes) == 2:
         return [*words, (f'{classes[1]}, correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED)]
-    return [*words, *((name, (c[0], c[1], c[2])) for name, c in zip(classes[1:], palette[1:], strict=True))]
+    return [*words, *((classes[index], colour) for index, colour in colours.items())]
 
 
 def _head(title: str, words: Sequence[tuple[str, Colour]], *, width: int) -> Image.Image:

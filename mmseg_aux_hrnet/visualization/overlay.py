@@ -1,6 +1,6 @@
 """Draws predictions over images: arrays in, arrays out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +10,12 @@ from PIL import Image, ImageDraw, ImageFont
 RGB = NDArray[np.uint8]
 ClassMap = NDArray[np.uint8]
 Colour = tuple[int, int, int]
+Word = tuple[str, Colour]
 
-CAPTION_HEIGHT = 26  # pixels
+CAPTION_HEIGHT = 26  # pixels, of one line
+LINE_HEIGHT = 20  # pixels, of each further one
+SWATCH = 13  # pixels, with the gap behind it
+WORD_GAP = 10  # pixels
 GAP = 6  # pixels between panels
 PANEL_WIDTH = 300  # pixels at least, for the words above
 FONT_SIZE = 14
@@ -21,13 +25,14 @@ PAPER: Colour = (255, 255, 255)
 CORRECT: Colour = (0, 158, 115)
 FALSE_ALARM: Colour = (230, 159, 0)
 MISSED: Colour = (204, 121, 167)
+BACKGROUND = 'background'
 
 
 class Panel(NamedTuple):
     """One picture of a row with the words above it, each in its colour."""
 
     pixels: RGB
-    caption: tuple[tuple[str, Colour], ...]
+    caption: tuple[Word, ...]
 
 
 def blend(image: RGB, mask: NDArray[np.bool_], colour: Colour, *, opacity: float = 0.55) -> RGB:
@@ -37,12 +42,26 @@ def blend(image: RGB, mask: NDArray[np.bool_], colour: Colour, *, opacity: float
     return np.asarray(out.round(), np.uint8)
 
 
-def overlay_classes(image: RGB, classes: ClassMap, palette: Sequence[Sequence[int]]) -> RGB:
-    """Return ``image`` with every class but the first, the background, in its palette colour."""
+def shown_colours(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> dict[int, Colour]:
+    """Return the colours that are laid over an image, by class index: all but a background's, which stays bare.
+
+    The background is the first of two classes, and of more a class of that name. The other one of two has the colour of
+    what is correct, so that reference and prediction compare at a glance.
+    """
+    if len(classes) == 2:
+        return {1: CORRECT}
+    return {
+        index: (colour[0], colour[1], colour[2])
+        for index, (name, colour) in enumerate(zip(classes, palette, strict=True))
+        if name.casefold() != BACKGROUND
+    }
+
+
+def overlay_classes(image: RGB, classes: ClassMap, colours: Mapping[int, Colour]) -> RGB:
+    """Return ``image`` with the classes that have a colour in it."""
     out = image
-    for index, colour in enumerate(palette):
-        if index > 0:
-            out = blend(out, classes == index, (colour[0], colour[1], colour[2]))
+    for index, colour in colours.items():
+        out = blend(out, classes == index, colour)
     return out
 
 
@@ -64,31 +83,32 @@ def panels(
 ) -> list[Panel]:
     """Return image, reference and prediction side by side; without a label, image and prediction.
 
-    With two classes and a label the prediction is coloured by its errors, otherwise by class. The foreground of two
-    classes has the colour of what is correct, so that reference and prediction compare at a glance.
+    With two classes and a label the prediction is coloured by its errors, otherwise by class.
     """
-    if len(classes) == 2:
-        palette = (palette[0], CORRECT)
-    names = tuple((name, (c[0], c[1], c[2])) for name, c in zip(classes[1:], palette[1:], strict=True))
+    colours = shown_colours(classes, palette)
+    names = tuple((classes[index], colour) for index, colour in colours.items())
     row = [Panel(image, (('image', INK),))]
     if label is not None:
-        row.append(Panel(overlay_classes(image, label, palette), (('reference:', INK), *names)))
+        row.append(Panel(overlay_classes(image, label, colours), (('reference:', INK), *names)))
     if label is not None and len(classes) == 2:
         words = (('prediction:', INK), ('correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED))
         return [*row, Panel(overlay_errors(image, prediction, label), words)]
-    return [*row, Panel(overlay_classes(image, prediction, palette), (('prediction:', INK), *names))]
+    return [*row, Panel(overlay_classes(image, prediction, colours), (('prediction:', INK), *names))]
 
 
 def side_by_side(row: Sequence[Panel]) -> RGB:
     """Return the panels, all of one size, in one picture with their captions; small ones are enlarged to hold them."""
     row = [Panel(_enlarge(panel.pixels), panel.caption) for panel in row]
-    height = row[0].pixels.shape[0] + CAPTION_HEIGHT
+    captions = [_caption_lines(panel.caption, width=panel.pixels.shape[1]) for panel in row]
+    above = CAPTION_HEIGHT + LINE_HEIGHT * (max(map(len, captions)) - 1)
+    height = row[0].pixels.shape[0] + above
     width = sum(panel.pixels.shape[1] for panel in row) + GAP * (len(row) - 1)
     canvas = Image.new('RGB', (width, height), PAPER)
     left = 0
-    for panel in row:
-        canvas.paste(Image.fromarray(panel.pixels), (left, CAPTION_HEIGHT))
-        _write_caption(canvas, panel.caption, left=left)
+    for panel, lines in zip(row, captions, strict=True):
+        canvas.paste(Image.fromarray(panel.pixels), (left, above))
+        for number, words in enumerate(lines):
+            _write_words(canvas, words, left=left, top=number * LINE_HEIGHT)
         left += panel.pixels.shape[1] + GAP
     return np.asarray(canvas)
 
@@ -98,13 +118,28 @@ def _enlarge(pixels: RGB) -> RGB:
     return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _write_caption(canvas: Image.Image, words: Sequence[tuple[str, Colour]], *, left: int) -> None:
+def _caption_lines(words: Sequence[Word], *, width: int) -> list[list[Word]]:
+    """Return the words in lines of at most ``width`` pixels; one that is longer has a line of its own."""
+    font = ImageFont.load_default(size=FONT_SIZE)
+    lines: list[list[Word]] = [[]]
+    used = 0.0
+    for word, colour in words:
+        length = font.getlength(word) + WORD_GAP + (0 if colour is INK else SWATCH)
+        if lines[-1] and used + length > width:
+            lines.append([])
+            used = 0.0
+        lines[-1].append((word, colour))
+        used += length
+    return lines
+
+
+def _write_words(canvas: Image.Image, words: Sequence[Word], *, left: int, top: int) -> None:
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(size=FONT_SIZE)
     x = left + 2.0
     for word, colour in words:
         if colour is not INK:  # a swatch: light colours are hard to read as text
-            draw.rectangle((x, 8, x + 9, 17), fill=colour, outline=INK)
-            x += 13
-        draw.text((x, 4), word, fill=INK, font=font)
-        x += draw.textlength(word, font=font) + 10
+            draw.rectangle((x, top + 8, x + 9, top + 17), fill=colour, outline=INK)
+            x += SWATCH
+        draw.text((x, top + 4), word, fill=INK, font=font)
+        x += draw.textlength(word, font=font) + WORD_GAP

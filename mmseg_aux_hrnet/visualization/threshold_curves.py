@@ -72,6 +72,9 @@ def draw_calibration(top: Axes, bottom: Axes, *, sweep: Mapping[str, Any]) -> No
     low, width = [part['low'] for part in bins], [part['high'] - part['low'] for part in bins]
     bottom.bar(low, [part['pixels'] for part in bins], width=width, align='edge', color='#9ab8cc', edgecolor='white')
     bottom.set_yscale('symlog')
+    most = max(part['pixels'] for part in bins)
+    step = 1 if most < 1000 else 2 if most < 10**7 else 3  # powers of ten, few enough to stand apart
+    bottom.set_yticks([0, *(10**power for power in range(step, len(str(most)), step))])
     bottom.set_ylabel('pixels')
     bottom.set_xlabel(f'probability of {sweep["class"]}', parse_math=False)
     for axes in (top, bottom):

@@ -7,6 +7,7 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from mmseg_aux_hrnet.errors import CheckpointError
 NUMPY_CORES = ('numpy._core', 'numpy.core')  # numpy 2 and 1: a file names that of the numpy which wrote it
 HISTORY_METHODS = ('min', 'max', 'mean', 'current')
 SAFETENSORS = '.safetensors'
+CAUSES = ('Unsupported', 'GLOBAL', 'but got')  # words of the line that names what torch does not take
+NO_FORM = 'it is not in the form that torch.save writes'
 SAFETENSORS_META = 'mmseg_aux_hrnet.meta'  # key of the file's own metadata that holds ``meta`` as JSON
 
 
@@ -72,16 +75,22 @@ def read_checkpoint(path: str | Path, *, trust: bool = False) -> dict[str, Any]:
             content = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         if not trust:
-            raise CheckpointError(
-                f'{path} is refused: damaged, or it wants to run code ({_reason(error)}); if you trust its maker, '
-                f'tools/convert_checkpoint.py {path.name} OUT --trust runs that and writes a clean file'
-            ) from error
+            raise CheckpointError(f'{path} {_refusal(path, _reason(error))}') from error
         content = _run_and_read(path)
     except Exception as error:  # damage can show in any way
         raise CheckpointError(f'{path} is no readable checkpoint: {_reason(error)}') from error
     if not isinstance(content, dict):
         raise CheckpointError(f'{path} holds a {type(content).__name__}, not a dictionary of weights')
     return content
+
+
+def _refusal(path: Path, reason: str) -> str:
+    if reason == NO_FORM and not is_zipfile(path):
+        return f'is no readable checkpoint: {reason}'
+    return (
+        f'is refused: damaged, or it wants to run code ({reason}); if you trust its maker, '
+        f'tools/convert_checkpoint.py {path.name} OUT --trust runs that and writes a clean file'
+    )
 
 
 def _run_and_read(path: Path) -> Any:
@@ -112,5 +121,8 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 def _reason(error: Exception) -> str:
     """Return the sentence of a message that names the cause, without torch's advice to trust the file."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    named = next((line for line in lines if 'Unsupported' in line or 'GLOBAL' in line), lines[0])
+    # The first two say nothing but a number, or nothing, about bytes that are no pickle.
+    if isinstance(error, (KeyError, EOFError)) or any(line.startswith('Unsupported operand') for line in lines):
+        return NO_FORM
+    named = next((line for line in lines if any(word in line for word in CAUSES)), lines[0])
     return re.split(r'\. (?=[A-Z])', named)[0].rstrip('.')

@@ -306,6 +306,11 @@ def test_what_does_not_match_is_named_and_nothing_is_written(tmp_path, official,
     assert not (tmp_path / 'a.pth').exists()
 
 
+def test_weights_of_a_diverged_training_are_called_that(tmp_path, official, capsys):
+    changed(official, model__bn1__weight=torch.full((64,), float('inf')))
+    assert 'take an earlier checkpoint' in refused(capsys, official, tmp_path / 'a.pth', '--config', CITY)
+
+
 @pytest.mark.parametrize(
     ('args', 'message'),
     [

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 
@@ -30,7 +31,8 @@ def history(*values):
 
 def log(validated_at, max_epochs=1):
     scalars = {'val/IoU.green': history(50.0, 61.25), 'val/kappa': history(0.4, 0.5), 'val/time': history(1.0)}
-    notes = {'validated_at': validated_at, 'max_epochs': max_epochs, 'eta': np.float64(0)}
+    scalars['val/MCC'] = history(0.25, math.nan)
+    notes = {'last_validated_at': validated_at, 'max_epochs': max_epochs, 'eta': np.float64(0)}
     return {'runtime_info': notes, 'log_scalars': {**scalars, 'train/loss': history(0.1)}}
 
 
@@ -42,7 +44,7 @@ def trained(tmp_path_factory):
     meta = {
         'iter': 20, 'epoch': 0, 'seed': 3, 'experiment_name': 'green_20260102_030405',
         'mmengine_version': f'0.10.12{"a0" * 20}',  # mmengine glues a commit to it
-        'cfg': Config.fromfile(AUX).pretty_text, 'dataset_meta': META,
+        'torch_version': '2.9.1+cpu', 'cfg': Config.fromfile(AUX).pretty_text, 'dataset_meta': META,
     }  # fmt: skip
     content = {'meta': meta, 'state_dict': model.state_dict(), 'message_hub': log(20)}
     torch.save({**content, 'optimizer': torch.optim.AdamW(model.parameters()).state_dict()}, folder / 'iter_20.pth')
@@ -123,8 +125,9 @@ def test_the_card_tells_data_figures_and_versions(trained, tmp_path):
         '| train | SingleGreenDataset | data/singlegreen | splits/train.txt |',
         'Measured on validation data, at iteration 20 of training. Percent; kappa, MCC, AP, ECE are coefficients.',
         '| IoU.green | 61.25 |',
+        '| MCC | - |',
         '- Run: green_20260102_030405; iter 20, epoch 0, seed 3.',
-        '- Versions noted in the file: mmengine 0.10.12.',
+        '- Versions noted in the file: mmengine 0.10.12, torch 2.9.1+cpu.',
     ):
         assert line in text.splitlines()
     assert 'val/time' not in text
@@ -185,7 +188,8 @@ def test_wrong_reports_are_refused(trained, tmp_path, capsys, change, message):
 def test_only_figures_of_these_very_weights_count(meta, hub, expected):
     figures = logged({'meta': meta, 'message_hub': hub})
     assert (figures is None) == (expected is None)
-    assert figures is None or (expected in figures.measured and figures.values == {'IoU.green': 61.25, 'kappa': 0.5})
+    values = {'IoU.green': 61.25, 'kappa': 0.5, 'MCC': None}
+    assert figures is None or (expected in figures.measured and figures.values == values)
 
 
 def test_safetensors_are_published_too(trained, tmp_path):
@@ -240,10 +244,17 @@ def test_what_nobody_could_use_is_not_published(trained, tmp_path, capsys, chang
     assert not (tmp_path / 'out').exists()
 
 
+def test_a_run_without_a_plain_name_needs_one(trained, tmp_path, capsys):
+    content = read_checkpoint(trained / 'iter_20.pth')
+    del content['meta']['experiment_name']
+    torch.save(content, tmp_path / 'my model.pth')
+    assert "the name 'my model' has" in refused(capsys, tmp_path / 'my model.pth', tmp_path / 'out')
+
+
 @pytest.mark.parametrize('name', ['../x', 'a/b', '.hidden', 'a b', ''])
 def test_names_that_are_no_file_names_are_refused(trained, tmp_path, capsys, name):
     if name:
-        assert 'use letters, digits' in refused(capsys, trained, tmp_path / 'out', '--name', name)
+        assert 'letters, digits' in refused(capsys, trained, tmp_path / 'out', '--name', name)
         assert not (tmp_path / 'out').exists()
     else:  # that of the run
         assert publish(trained, tmp_path / 'out', '--name', name) == 0

@@ -150,6 +150,12 @@ def test_masks_of_0_and_255_are_not_taken_for_indices(tmp_path):
     refuse_masks_as_index(paths, rule('index'))  # one label with a class above 0 shows that 255 means ignored
 
 
+def test_labels_that_are_ignored_as_a_whole_are_called_so(tmp_path):
+    Image.fromarray(np.full((4, 4), 255, np.uint8)).save(tmp_path / 'a.png')
+    with pytest.raises(LabelError, match=r'a\.png and the other labels hold only 255, which is ignored'):
+        refuse_masks_as_index([str(tmp_path / 'a.png')], rule('index'))
+
+
 def test_two_bit_grey_labels_are_refused_because_they_come_stretched(tmp_path):
     header = b'\x00\x00\x00\x04\x00\x00\x00\x01\x02\x00\x00\x00\x00'  # 4x1 pixels, 2 bits, grey
     chunks = [(b'IHDR', header), (b'IDAT', zlib.compress(b'\x00\x1b')), (b'IEND', b'')]

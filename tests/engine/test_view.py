@@ -7,6 +7,7 @@ from mmengine.hooks import CheckpointHook
 from tiny_run import quick_start, run  # noqa: F401
 
 from mmseg_aux_hrnet.engine.training import best_rule
+from mmseg_aux_hrnet.weights import checkpoint_to_resume, read_checkpoint
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,11 @@ def test_tensorboard_gets_the_figures_of_training_and_validation(tmp_path):
     read.Reload()
     assert {'loss', 'score'} <= set(read.Tags()['scalars'])
     assert [event.step for event in read.Scalars('score')] == [1, 2, 3, 4]
+
+
+def test_notes_of_a_run_are_not_logged_as_figures_of_a_validation(tmp_path):
+    checkpoint = read_checkpoint(checkpoint_to_resume('auto', run(tmp_path, epochs=True)))
+    notes = checkpoint['message_hub']['runtime_info']
+    assert 'last_validated_at' in notes
+    # mmengine prints every note whose name begins with that of the phase.
+    assert [name for name in notes if name.startswith(('train', 'val', 'test'))] == []

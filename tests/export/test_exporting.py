@@ -62,7 +62,11 @@ def test_settings_that_make_no_file_are_refused(args, tmp_path, out, options, me
     ('name', 'write', 'message'),
     [
         ('none.pth', lambda path, good: None, 'none.pth is not a file'),
-        ('text.pth', lambda path, good: path.write_text('weights'), 'text.pth is refused: damaged'),
+        (
+            'text.pth',
+            lambda path, good: path.write_text('weights'),
+            'text.pth is no readable checkpoint: it is not in the form',
+        ),
         ('cut.pth', lambda path, good: path.write_bytes(good.read_bytes()[:3000]), 'cut.pth is no readable checkpoint'),
         ('empty.pth', lambda path, good: torch.save({'state_dict': {}}, path), 'empty.pth holds no weights'),
         ('folder.pth', lambda path, good: path.mkdir(), 'folder.pth holds no checkpoint'),
@@ -185,7 +189,7 @@ def test_a_network_that_enlarges_twice_is_refused_but_for_one_size(tmp_path):
 
 
 def test_figures_of_the_report_of_the_checkpoint_are_noted(args, tmp_path):
-    overall = dict(oa=95.5, miou=90.0, macc=91.0, mdice=92.0, fwiou=91.5, kappa=0.9, mcc=0.9)
+    overall = dict(oa=95.5, miou=90.0, macc=91.0, mdice=92.0, fwiou=91.5, kappa=0.9, mcc=0.9, balanced_accuracy=91.0)
     rates = [dict(name='green', iou=84.0, f1=91.3, precision=90.0, recall=92.6)]
     digest = hashlib.sha256(Path(args[1]).read_bytes()).hexdigest()
     run = {'data_list': 'test.txt', 'images': 12, 'date': '2026-01-01', 'threshold': None, 'checkpoint_sha256': digest}

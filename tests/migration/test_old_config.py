@@ -21,7 +21,7 @@ def read(folder, text, name='old.py'):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('model = dict(', 'cannot be read: SyntaxError'),
+        ('model = dict(', r"cannot be read: SyntaxError: '\(' was never closed"),
         ('1 / 0', 'cannot be read: ZeroDivisionError: division by zero'),
         ('_base_ = "nowhere.py"', 'cannot be read: FileNotFoundError: .*nowhere.py'),
         ('from mmcv.runner import HOOKS', 'cannot be read: ModuleNotFoundError'),

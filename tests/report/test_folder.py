@@ -114,6 +114,14 @@ def test_a_place_that_cannot_be_written(tmp_path):
         write(tmp_path / 'file' / 'r')
 
 
+def test_a_place_that_cannot_be_written_is_known_before_the_work(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(DataError, match=r'report folder .*r cannot be written .*: choose another --report'):
+        check_report_folder(tmp_path / 'file' / 'deep' / 'r', overwrite=False)
+    check_report_folder(tmp_path / 'deep' / 'r', overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ['file']
+
+
 def test_nan_goes_wherever_it_is():
     nested = {'a': [math.nan, (1.0, math.inf)], 'b': {'c': -math.inf, 'd': 'nan', 'e': None, 'f': True}}
     assert without_nan(nested) == {'a': [None, [1.0, None]], 'b': {'c': None, 'd': 'nan', 'e': None, 'f': True}}

@@ -1,8 +1,11 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
-from mmseg_aux_hrnet.visualization.threshold_curves import CURVES, draw_sweep
+from mmseg_aux_hrnet.visualization.threshold_curves import CURVES, draw_calibration, draw_sweep
 
 THRESHOLDS = [k / 10 for k in range(11)]
 
@@ -42,6 +45,19 @@ def test_what_is_undefined_leaves_no_line(tmp_path, name):
 
 def count(path, colour):
     return (np.asarray(Image.open(path).convert('RGB')) == rgb(colour)).all(-1).sum()
+
+
+@pytest.mark.parametrize('pixels', [1, 10, 999, 1000, 10**6, 64_000_000, 10**9, 10**12])
+def test_numbers_of_pixels_stand_apart(pixels):
+    figure = Figure(figsize=(5.4, 5.1), layout='constrained')  # as in the page of a report
+    top, bottom = figure.subplots(2, 1, height_ratios=(3, 1))
+    bins = [dict(low=0.0, high=1.0, confidence=0.5, observed=0.5, pixels=pixels)]
+    draw_calibration(top, bottom, sweep=sweep(reliability=bins))
+    figure.canvas.draw()
+    low, high = bottom.get_ylim()
+    boxes = [text.get_window_extent() for text in bottom.get_yticklabels() if low <= text.get_position()[1] <= high]
+    assert len(boxes) >= (2 if pixels >= 10 else 1)
+    assert all(lower.y1 <= upper.y0 for lower, upper in pairwise(boxes))
 
 
 def test_a_sweep_without_pixels_is_drawn(tmp_path):

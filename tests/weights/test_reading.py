@@ -81,12 +81,25 @@ def test_only_statistics_of_histories_can_be_fetched(tmp_path):
 
 @pytest.mark.parametrize(
     ('content', 'message'),
-    [(None, 'not a file'), (b'', 'a.pth'), (b'PK\x03\x04 no archive', 'a.pth'), (pickle.dumps([1]), 'a.pth')],
+    [
+        (None, 'not a file'),
+        (b'', 'no readable checkpoint: it is not in the form that torch.save writes'),
+        (b'hello world', 'no readable checkpoint: it is not in the form that torch.save writes'),
+        (b'{"a": 1}', 'no readable checkpoint: it is not in the form that torch.save writes'),
+        (b'PK\x03\x04 no archive', 'a.pth'),
+        (pickle.dumps([1]), 'it is not in the form that torch.save writes'),
+    ],
 )
 def test_what_is_no_checkpoint_is_refused(tmp_path, content, message):
     if content is not None:
         (tmp_path / 'a.pth').write_bytes(content)
     with pytest.raises(CheckpointError, match=message):
+        weights.read_checkpoint(tmp_path / 'a.pth')
+
+
+def test_a_refusal_names_what_was_wanted(tmp_path):
+    torch.save({'meta': {'CLASSES': np.array(['road', 'sky'])}}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=r'but got .*StrDType'):
         weights.read_checkpoint(tmp_path / 'a.pth')
 
 
@@ -142,7 +155,7 @@ def test_hostile_files_run_nothing(tmp_path, monkeypatch, call, place):
         Path('a.pth').write_bytes(pickle.dumps(content))
     else:
         torch.save(content, 'a.pth', pickle_protocol=4 if place == 'protocol 4' else 2)
-    with pytest.raises(CheckpointError, match=r'a\.pth is refused') as caught:
+    with pytest.raises(CheckpointError, match=r'a\.pth is (refused|no readable)') as caught:
         weights.read_checkpoint('a.pth')
     assert '\n' not in str(caught.value)
     assert os.listdir() == ['a.pth']

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import mmseg
+import torch
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
@@ -14,11 +16,17 @@ from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.version import __version__
 from mmseg_aux_hrnet.whole_files import PART, write_whole
 
 LAST = 'last_checkpoint'
-VALIDATED_KEY = 'validated_at'  # in the message hub: the iteration or epoch of the last validation
+VALIDATED_KEY = 'last_validated_at'  # in the message hub: the iteration or epoch of the last validation
 WHOLE = {'backend': 'mmseg_aux_hrnet.whole'}
+VERSIONS = {
+    'mmseg_version': mmseg.__version__,
+    'mmseg_aux_hrnet_version': __version__,
+    'torch_version': str(torch.__version__),
+}
 NOTES = ('keep_ckpt_ids', 'last_ckpt', 'best_ckpt', 'best_score')  # what mmengine's hook notes in the message hub
 
 
@@ -67,6 +75,10 @@ class WholeCheckpointHook(CheckpointHook):
         """Note that this place of the run is validated, then save the best checkpoint."""
         runner.message_hub.update_info(VALIDATED_KEY, place(runner))
         super().after_val_epoch(runner, metrics)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Note the versions that trained it; mmengine notes its own."""
+        checkpoint['meta'] |= VERSIONS
 
     def after_train(self, runner: Any) -> None:
         """Save where training stopped early.
