@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ import mmseg_aux_hrnet  # noqa: F401  # registers every class
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / 'shared'
+
+# mmengine's loggers keep the standard output of the test that made them, which pytest has closed by the next
+logging.raiseExceptions = False
 
 torch.set_num_threads(1)  # the networks are small: more threads wait for each other, on a busy machine without end
 
