@@ -1,17 +1,14 @@
 """Stores a threshold in a checkpoint, so that it is used wherever the checkpoint is."""
 
-import json
-from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, DataError
+from mmseg_aux_hrnet.report_file import read_report
 from mmseg_aux_hrnet.threshold import Threshold, parse_value
 from mmseg_aux_hrnet.weights import read_checkpoint
 from mmseg_aux_hrnet.weights.writing import check_target, checkpoint_bytes, write_file
-
-METRICS_FILE = 'metrics.json'
 
 
 class ChosenThreshold(NamedTuple):
@@ -40,8 +37,7 @@ def best_of_report(path: Path, *, figure: str) -> ChosenThreshold:
     Raises:
         DataError: there is no such report, or it has no best threshold.
     """
-    path = path / METRICS_FILE if path.is_dir() else path
-    report = _read(path)
+    report = read_report(path)
     sweep = report.get('threshold_sweep')
     if sweep is None:
         raise DataError(f'{path} holds no sweep of thresholds: write it with tools/test.py --report, for two classes')
@@ -53,18 +49,6 @@ def best_of_report(path: Path, *, figure: str) -> ChosenThreshold:
         return ChosenThreshold(threshold, float(best['value']), run.get('data_list'), run.get('checkpoint_sha256'))
     except (KeyError, TypeError, AttributeError, ConfigError) as error:
         raise DataError(f'{path} is not whole ({type(error).__name__} {error}): write the report again') from error
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        report = json.loads(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise DataError(f'{path} cannot be read ({error.strerror}): give the folder of a report') from error
-    except ValueError as error:
-        raise DataError(f'{path} is no JSON ({error}): give the folder of a report') from error
-    if not isinstance(report, Mapping) or not str(report.get('format')).startswith('mmseg_aux_hrnet report '):
-        raise DataError(f'{path} is no report of this package: give the folder that tools/test.py --report wrote')
-    return report
 
 
 def store_threshold(source: Path, target: Path, threshold: Threshold, *, overwrite: bool) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 
 from mmseg_aux_hrnet.evaluation.class_set import ClassSet
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult
-from mmseg_aux_hrnet.report.figures import FORMAT, Measured, report_figures
+from mmseg_aux_hrnet.report.figures import Measured, report_figures
 from mmseg_aux_hrnet.report.folder import without_nan
+from mmseg_aux_hrnet.report_file import FORMAT
 
 CLASSES = ('background', 'green')
 

@@ -12,9 +12,9 @@ PACKAGE = ROOT / 'mmseg_aux_hrnet'
 TABLE = {
     'command': ('errors', 'mmengine torch'),
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
-    'comparison': ('errors evaluation report threshold whole_files', 'matplotlib numpy rich'),
+    'comparison': ('errors evaluation report_file threshold whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
-    'conversion': ('errors models run_config threshold version weights', 'mmengine mmseg numpy torch'),
+    'conversion': ('errors models report_file run_config threshold version weights', 'mmengine mmseg numpy torch'),
     'datasets': ('errors portable_paths registry splits', 'PIL mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
     'doctor': (
@@ -45,9 +45,10 @@ TABLE = {
     'quiet': ('', ''),
     'registry': ('', 'mmengine mmseg'),
     'report': (
-        'datasets errors evaluation threshold version visualization whole_files',
+        'datasets errors evaluation report_file threshold version visualization whole_files',
         'PIL jinja2 markupsafe matplotlib numpy rich',
     ),
+    'report_file': ('errors', ''),
     'run_config': ('errors foreign_config shipped', 'mmengine mmseg'),
     'sampling': ('datasets errors evaluation', 'numpy rich'),
     'shipped': ('errors', ''),
@@ -56,7 +57,7 @@ TABLE = {
     'stack': ('errors', 'mmengine'),
     'threshold': ('errors', ''),
     'testing': ('errors evaluation launch models report run_config threshold visualization weights', 'mmengine rich'),
-    'threshold_store': ('errors threshold weights', ''),
+    'threshold_store': ('errors report_file threshold weights', ''),
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),
     'whole_files': ('', ''),

@@ -107,7 +107,7 @@ def test_the_best_of_a_report(tmp_path, whole_folder):
     ('changes', 'message'),
     [
         ({'threshold_sweep': None}, 'holds no sweep of thresholds'),
-        ({'format': 'something else'}, 'is no report of this package'),
+        ({'format': 'mmseg_aux_hrnet report 2'}, "has the format 'mmseg_aux_hrnet report 2'"),
         ({'threshold_sweep': {'class': 'green', 'best': 3}}, 'is not whole'),
         ({'threshold_sweep': {'class': 'green', 'best': {'kappa': {'threshold': 1.5, 'value': 3}}}}, 'is not whole'),
         ({'threshold_sweep': {'class': 'green', 'best': {'kappa': {'threshold': 0.5}}}}, 'is not whole'),
@@ -120,12 +120,17 @@ def test_a_report_that_names_no_best(tmp_path, changes, message):
 
 
 @pytest.mark.parametrize(
-    ('content', 'message'), [(b'\x80', 'is no JSON'), (b'[]', 'is no report'), (None, 'cannot be')]
+    ('content', 'message'),
+    [
+        (b'\x80', 'metrics.json is no JSON'),
+        (b'[]', 'metrics.json has the format None'),
+        (None, 'holds no metrics.json, so it is no report'),
+    ],
 )
 def test_what_is_no_report(tmp_path, content, message):
     if content is not None:
         (tmp_path / 'metrics.json').write_bytes(content)
-    with pytest.raises(DataError, match=f'metrics.json {message}'):
+    with pytest.raises(DataError, match=message):
         best_of_report(tmp_path, figure='iou')
 
 

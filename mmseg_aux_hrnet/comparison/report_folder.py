@@ -1,6 +1,5 @@
 """Reads the ``metrics.json`` of a report folder, strictly: what is compared must be what was measured."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.report.figures import FORMAT
-from mmseg_aux_hrnet.report.folder import METRICS_FILE
+from mmseg_aux_hrnet.report_file import METRICS_FILE, WAY, read_report
 from mmseg_aux_hrnet.threshold import Threshold
 
 
@@ -50,7 +48,9 @@ def read_run(folder: str | Path) -> Run:
             contradict each other.
     """
     folder = Path(folder)
-    content = _content(folder)
+    if not folder.is_dir():
+        raise DataError(f'{folder} is no folder, so it is no report: {WAY}')
+    content = read_report(folder)
     try:
         return _run(folder, content)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -58,24 +58,6 @@ def read_run(folder: str | Path) -> Run:
         raise DataError(
             f'{folder / METRICS_FILE} is damaged or was edited ({reason}): write the report again'
         ) from error
-
-
-def _content(folder: Path) -> Any:
-    path = folder / METRICS_FILE
-    way = 'tools/test.py and tools/evaluate.py write one by --report DIR'
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except FileNotFoundError as error:
-        what = f'holds no {METRICS_FILE}' if folder.is_dir() else 'is no folder'
-        raise DataError(f'{folder} {what}, so it is no report: {way}') from error
-    except OSError as error:
-        raise DataError(f'{path} cannot be read ({error.strerror}): {way}') from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f'{path} is no JSON ({error}): {way}') from error
-    found = content.get('format') if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise DataError(f'{path} has the format {found!r}, and {FORMAT!r} is read here: write the report again')
-    return content
 
 
 def _run(folder: Path, content: Mapping[str, Any]) -> Run:

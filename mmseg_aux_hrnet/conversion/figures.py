@@ -1,14 +1,13 @@
 """Finds the figures of a checkpoint: those of a report on this very file, else those that its training logged of it."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.report_file import read_report
 
-REPORT = 'mmseg_aux_hrnet report'
 LOGGED = 'val/'
 TIMES = ('val/time', 'val/data_time')
 
@@ -35,12 +34,7 @@ def reported(path: Path, *, sha256: str) -> Figures:
     Raises:
         DataError: it is no report, or that of another checkpoint.
     """
-    try:
-        report = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f'{path} cannot be read ({error}): give the metrics.json of tools/test.py --report') from error
-    if not isinstance(report, dict) or not str(report.get('format')).startswith(REPORT):
-        raise DataError(f'{path} is no report: give the metrics.json of tools/test.py --report')
+    report = read_report(path)
     try:
         run, overall = report['run'], report['overall']
         names = {'OA': 'oa', 'mIoU': 'miou', 'mAcc': 'macc', 'mDice': 'mdice', 'FWIoU': 'fwiou'}

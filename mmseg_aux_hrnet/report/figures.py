@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmseg_aux_hrnet.evaluation.bootstrap import intervals
+from mmseg_aux_hrnet.evaluation.bootstrap import intervals, method
 from mmseg_aux_hrnet.evaluation.boundary import BoundaryRates, boundary_rates
 from mmseg_aux_hrnet.evaluation.class_set import ClassSet
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult, summed_boundary, summed_counts
@@ -18,12 +18,7 @@ from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates, rates_b
 from mmseg_aux_hrnet.evaluation.threshold_curves import ThresholdSweep, as_json
 from mmseg_aux_hrnet.evaluation.tolerance import Tolerance
 
-FORMAT = 'mmseg_aux_hrnet report 1'
 LEVEL, RESAMPLES, SEED = 95, 1000, 0
-INTERVAL_METHOD = (
-    'percentile bootstrap over images: images are drawn with replacement, their counts are summed, and the rates are '
-    'taken from the sums'
-)
 RULES = (
     'All rates are taken from the pixel counts of all images together; none is a mean over images.',
     'Rates are percent, 0 to 100; kappa and MCC are -1 to 1. An undefined number is null in metrics.json, and empty in '
@@ -121,7 +116,7 @@ def _intervals(measured: Measured) -> dict[str, Any]:
         'level': LEVEL,
         'resamples': RESAMPLES,
         'seed': SEED,
-        'method': INTERVAL_METHOD,
+        'method': method(images=len(measured.images), resamples=RESAMPLES, seed=SEED, level=LEVEL),
         'values': {key: list(ends) for key, ends in values.items()},
     }
 

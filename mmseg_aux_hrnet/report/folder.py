@@ -12,11 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.report.figures import FORMAT
+from mmseg_aux_hrnet.report_file import METRICS_FILE, read_report
 from mmseg_aux_hrnet.visualization import draw_confusion_matrix, draw_sweep
 from mmseg_aux_hrnet.whole_files import whole_folder
 
-METRICS_FILE = 'metrics.json'
 PER_IMAGE = ('precision', 'recall', 'iou', 'f1')
 HEADINGS = {'precision': 'Precision', 'recall': 'Recall', 'iou': 'IoU', 'f1': 'F1'}
 
@@ -137,6 +136,7 @@ def _write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> None:
 
 def _is_report(path: Path) -> bool:
     try:
-        return bool(json.loads((path / METRICS_FILE).read_text(encoding='utf-8'))['format'] == FORMAT)
-    except (OSError, ValueError, LookupError, TypeError):
+        read_report(path)
+    except DataError:
         return False
+    return True

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmseg_aux_hrnet.report.figures import FORMAT, Measured, report_figures
+from mmseg_aux_hrnet.report.figures import Measured, report_figures
 from mmseg_aux_hrnet.report.folder import report_folder, without_nan, write_figures
 from mmseg_aux_hrnet.report.page import Tile, TrainingLog, write_html
 from mmseg_aux_hrnet.report.run_record import Sources, run_record
+from mmseg_aux_hrnet.report_file import FORMAT
 
 PAGE_FILE = 'report.html'
 

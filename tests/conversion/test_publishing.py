@@ -162,9 +162,9 @@ def test_figures_of_a_report_take_precedence(trained, tmp_path):
     [
         (lambda text: text.replace('0' * 64, '1' * 64), 'measures a checkpoint of sha256 1111'),
         (lambda text: text.replace('"miou"', '"x"'), r"is incomplete \('miou'\)"),
-        (lambda text: text.replace('report 1', 'x').replace('mmseg_aux_hrnet', ''), 'is no report'),
-        (lambda text: text[:-5], 'cannot be read'),
-        (lambda text: '[1]', 'is no report'),
+        (lambda text: text.replace('report 1', 'report 2'), "has the format 'mmseg_aux_hrnet report 2'"),
+        (lambda text: text[:-5], 'is no JSON'),
+        (lambda text: '[1]', 'has the format None'),
     ],
 )
 def test_wrong_reports_are_refused(trained, tmp_path, capsys, change, message):

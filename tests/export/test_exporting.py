@@ -48,7 +48,7 @@ def content_of(folder):
         ('a.pt2', ('--gsd', '-1'), '--gsd -1.0: give metres per pixel'),
         ('a.pt2', ('--tile-overlap', '95'), '--tile-overlap 95: give percent'),
         ('a.pt2', ('--threshold', '2'), '--threshold 2: give a number above 0'),
-        ('a.pt2', ('--metrics', 'none.json'), 'none.json cannot be read'),
+        ('a.pt2', ('--metrics', 'none.json'), 'none.json is not there'),
         ('a.pt2', ('--cfg-options', 'model'), '--cfg-options model: give KEY=VALUE'),
         ('a.pt2', ('--cfg-options', 'model.decode_head.type=NoHead'), 'the model of this config cannot be built'),
     ],

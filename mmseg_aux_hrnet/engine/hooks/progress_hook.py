@@ -9,8 +9,15 @@ from mmengine.dist import is_distributed
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn as RemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 REFRESHES = 2  # in a second
 
@@ -115,7 +122,7 @@ def _bars(console: Console) -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn('left'),
-        RemainingColumn(),
+        TimeRemainingColumn(),
         console=console,
         refresh_per_second=REFRESHES,
         transient=True,

@@ -96,12 +96,7 @@ def boundary_note(metrics: Metrics) -> str:
 
 def interval_note(metrics: Metrics) -> str:
     """Return how the intervals were made."""
-    intervals = metrics['intervals']
-    resamples = count(intervals['resamples'])
-    return (
-        f'Small figures are {intervals["level"]} % intervals: {intervals["method"]}; {resamples} resamples, '
-        f'seed {intervals["seed"]}.'
-    )
+    return f'Small figures are intervals: {metrics["intervals"]["method"]}.'
 
 
 def headings(metrics: Metrics) -> dict[str, Any]:
