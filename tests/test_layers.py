@@ -43,6 +43,7 @@ TABLE = {
     'pretrained': ('errors models weights', 'mmengine'),
     'probability': ('errors', 'torch'),
     'quiet': ('', ''),
+    'raster': ('errors whole_files', 'affine numpy pyproj rasterio shapely pyogrio cv2'),
     'registry': ('', 'mmengine mmseg'),
     'report': (
         'datasets errors evaluation report_file threshold version visualization whole_files',
