@@ -7,7 +7,7 @@ from mmseg_aux_hrnet.errors import ConfigError
 
 COLOURS = ('red', 'green', 'blue')
 UNINTERPRETED = ('gray', 'undefined')  # what GTiff says where nobody said anything: grey first, the rest undefined
-NOT_VISIBLE = ('nir', 'near infrared', 'near-infrared', 'infrared', 'swir', 'rededge', 'red edge')
+INVISIBLE = ('nir', 'near infrared', 'near-infrared', 'infrared', 'swir', 'rededge', 'red edge')
 ALPHA = 'alpha'
 
 
@@ -123,7 +123,7 @@ def _refuse_contradiction(chosen: Sequence[Band], bands: Sequence[Band]) -> None
     """Raise where a description names another colour: GTiff calls any three 8-bit bands red, green and blue."""
     for band in chosen:
         description = (band.description or '').strip().lower()
-        if description in (*COLOURS, *NOT_VISIBLE) and description != band.interpretation:
+        if description in (*COLOURS, *INVISIBLE) and description != band.interpretation:
             raise ConfigError(
                 f'band {band.number} is interpreted as {band.interpretation} but described as {band.description}: '
                 f'give --bands with indices; the bands are {_list(bands)}'
