@@ -57,7 +57,11 @@ TABLE = {
     'splits': ('errors', ''),
     'stack': ('errors', 'mmengine'),
     'threshold': ('errors', ''),
-    'testing': ('errors evaluation launch models report run_config threshold visualization weights', 'mmengine rich'),
+    'testing': (
+        'errors evaluation launch models report run_config testing_config threshold visualization weights',
+        'mmengine rich',
+    ),
+    'testing_config': ('errors run_config', 'mmengine'),
     'threshold_store': ('errors report_file threshold weights', ''),
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),
