@@ -14,7 +14,7 @@ TABLE = {
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
     'areas': (
         'errors raster whole_files',
-        'affine exactextract matplotlib numpy pyogrio pyproj rasterio rich shapely',
+        'PIL affine exactextract matplotlib numpy pyogrio pyproj rasterio rich shapely',
     ),
     'comparison': ('errors evaluation report_file threshold whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),

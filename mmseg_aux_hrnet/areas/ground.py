@@ -47,15 +47,23 @@ class Ground:
             return np.full(np.shape(x), self.ellipsoid.unit**2)
         return self.ellipsoid.steps(np.asarray(x, np.float64), np.asarray(y, np.float64)).areas()
 
+    @property
+    def common_area(self) -> float | None:
+        """Square metres of every pixel; None where they are not all the same."""
+        return self._pixel * self.ellipsoid.unit**2 if self.method == 'planar' else None
+
+    @property
+    def _pixel(self) -> float:
+        return abs(float(self.transform.determinant))
+
     def pixel_areas(self, window: Window) -> Floats:
         """Return square metres of each pixel of a window, float64 (height, width)."""
-        pixel = abs(self.transform.determinant)
         shape = (int(window.height), int(window.width))
-        if self.method == 'planar':
-            return np.broadcast_to(np.float64(pixel * self.ellipsoid.unit**2), shape)
+        if self.common_area is not None:
+            return np.full(shape, self.common_area)
         rows, columns = (_Axis.of(offset, size) for offset, size in zip(_offsets(window), shape, strict=True))
         at_nodes = self.unit_areas(*_places(self.transform, columns.nodes, rows.nodes))
-        return np.asarray(rows.means @ at_nodes @ columns.means.T * pixel)
+        return np.asarray(rows.means @ at_nodes @ columns.means.T * self._pixel)
 
 
 @dataclass(frozen=True)
