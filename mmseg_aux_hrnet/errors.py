@@ -32,6 +32,14 @@ class LabelError(DataError):
     """A label cannot be decoded into class indices."""
 
 
+class RasterError(DataError):
+    """A raster cannot be read as an image, or written."""
+
+
+class OutsideAreaError(DataError):
+    """A raster and the area of interest have no pixel in common."""
+
+
 class CheckpointError(AuxHRNetError, RuntimeError):
     """A checkpoint cannot be loaded safely and completely."""
 
