@@ -91,3 +91,8 @@ def set_threshold() -> int:
 def export() -> int:
     """Run tools/export.py."""
     return _run('tools/export.py')
+
+
+def predict_raster() -> int:
+    """Run tools/predict_raster.py."""
+    return _run('tools/predict_raster.py')
