@@ -12,6 +12,10 @@ PACKAGE = ROOT / 'mmseg_aux_hrnet'
 TABLE = {
     'command': ('errors', 'mmengine torch'),
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
+    'areas': (
+        'errors raster whole_files',
+        'PIL affine exactextract matplotlib numpy pyogrio pyproj rasterio rich shapely',
+    ),
     'comparison': ('errors evaluation report_file threshold whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
     'conversion': ('errors models report_file run_config threshold version weights', 'mmengine mmseg numpy torch'),
