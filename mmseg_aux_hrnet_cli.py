@@ -96,3 +96,8 @@ def area() -> int:
 def export() -> int:
     """Run tools/export.py."""
     return _run('tools/export.py')
+
+
+def predict_raster() -> int:
+    """Run tools/predict_raster.py."""
+    return _run('tools/predict_raster.py')

@@ -48,7 +48,7 @@ def ground_sampling(crs: CRS | None, transform: Affine, *, height: int, width: i
     row, col = height / 2, width / 2
     ends = [transform * end for end in ((col, row - 0.5), (col, row + 0.5), (col - 0.5, row), (col + 0.5, row))]
     try:
-        longitudes, latitudes = to_degrees.transform(*zip(*ends, strict=True), errcheck=True)
+        longitudes, latitudes = to_degrees.transform([x for x, _ in ends], [y for _, y in ends], errcheck=True)
         _, _, (rows, columns) = geod.inv(longitudes[::2], latitudes[::2], longitudes[1::2], latitudes[1::2])
     except ProjError:
         rows = columns = math.nan

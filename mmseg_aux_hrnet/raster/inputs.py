@@ -64,7 +64,8 @@ def _is_raster(path: Path, names: set[str]) -> bool:
 
 
 def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
-    images, maps = [], []
+    images: list[Path] = []
+    maps: list[Path] = []
     for path in paths:
         (maps if _is_class_map(path) else images).append(path)
     if maps:
