@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pyproj import CRS as VectorCRS
 from rasterio.crs import CRS
 from rasterio.features import rasterize
+from rasterio.transform import xy
 from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
@@ -85,4 +86,4 @@ def _footprint(window: Window, transform: Affine, *, margin: int = 0) -> shapely
     (top, bottom), (left, right) = window.toranges()
     rows = (top - margin, top - margin, bottom + margin, bottom + margin)
     cols = (left - margin, right + margin, right + margin, left - margin)
-    return shapely.Polygon([transform * corner for corner in zip(cols, rows, strict=True)])
+    return shapely.Polygon(np.column_stack(xy(transform, rows, cols, offset='ul')))
