@@ -12,6 +12,10 @@ PACKAGE = ROOT / 'mmseg_aux_hrnet'
 TABLE = {
     'command': ('errors', 'mmengine torch'),
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
+    'areas': (
+        'errors raster whole_files',
+        'PIL affine exactextract matplotlib numpy pyogrio pyproj rasterio rich shapely',
+    ),
     'comparison': ('errors evaluation report_file threshold whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
     'conversion': ('errors models report_file run_config threshold version weights', 'mmengine mmseg numpy torch'),
@@ -33,9 +37,14 @@ TABLE = {
         'mmcv mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
     'foreign_config': ('portable_paths', ''),
+    'inference': (
+        'errors export launch models probability raster run_config version weights',
+        'cv2 mmengine numpy rasterio rich torch',
+    ),
     'label_png': ('errors', 'PIL numpy'),
     'launch': ('errors', 'mmengine torch'),
     'map_folders': ('datasets errors evaluation splits', 'numpy'),
+    'maps': ('inference raster', ''),
     'migration': ('datasets errors portable_paths whole_files', 'mmcv mmengine mmseg'),
     'models': ('errors probability threshold weights', 'mmengine mmseg torch'),
     'output_files': ('errors', ''),
@@ -57,7 +66,11 @@ TABLE = {
     'splits': ('errors', ''),
     'stack': ('errors', 'mmengine'),
     'threshold': ('errors', ''),
-    'testing': ('errors evaluation launch models report run_config threshold visualization weights', 'mmengine rich'),
+    'testing': (
+        'errors evaluation launch models report run_config testing_config threshold visualization weights',
+        'mmengine rich',
+    ),
+    'testing_config': ('errors run_config', 'mmengine'),
     'threshold_store': ('errors report_file threshold weights', ''),
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),

@@ -1,0 +1,152 @@
+"""Predicts blocks of rows: reads rows of windows, predicts them in batches, adds up their weighted probabilities."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from mmseg_aux_hrnet.inference.model import MapModel
+from mmseg_aux_hrnet.inference.threads import ahead
+from mmseg_aux_hrnet.raster.blend import axis_weights
+from mmseg_aux_hrnet.raster.windows import Plan
+
+Floats = NDArray[np.float32]
+BANDS_AHEAD = 1  # each is a window high and as wide as the raster
+BATCHES_AHEAD = 2
+
+
+class Work(NamedTuple):
+    """One raster and how it is predicted.
+
+    Attributes:
+        open: opens it, once for each thread; the source has ``read(window)``, which returns image and valid pixels.
+        plan: its windows.
+        batch_size: most windows that are predicted together; they always lie in one row of windows.
+    """
+
+    open: Callable[[], AbstractContextManager[Any]]
+    plan: Plan
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows between the starts of two rows of windows.
+
+    Attributes:
+        index: of the block, from the top.
+        probabilities: float32 (classes, rows, width); zeros where no window was predicted.
+        valid: bool (rows, width).
+        carry: what these windows add to the rows below, float32 (classes, rows, width); None after the last block.
+    """
+
+    index: int
+    probabilities: Floats
+    valid: NDArray[np.bool_]
+    carry: Floats | None
+
+
+@dataclass(frozen=True)
+class _Band:
+    """A row of windows: image uint8 (window, width, 3), filled where not valid, bool (window, width)."""
+
+    index: int
+    image: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+
+
+class _Part(NamedTuple):
+    """Some windows of a band, by their column, and their probabilities; no windows: the band is complete."""
+
+    band: _Band
+    columns: tuple[int, ...]
+    probabilities: Floats | None
+
+
+def predict_block(work: Work, model: MapModel, index: int) -> Block:
+    """Return a finished block; it depends on nothing but these.
+
+    Rows of windows that reach into the block from above are predicted for it too.
+    """
+    return next(predict_blocks(work, model, range(index, index + 1), in_threads=False))
+
+
+def predict_blocks(
+    work: Work, model: MapModel, indices: range, *, carry: Floats | None = None, in_threads: bool = True
+) -> Iterator[Block]:
+    """Yield successive blocks, each equal to what ``predict_block`` returns for it, and predict no window twice.
+
+    Args:
+        work: the raster.
+        model: predicts windows.
+        indices: of the blocks.
+        carry: that of the block before the first one; without it, the rows of windows above that reach into the first
+            block are predicted again.
+        in_threads: read and predict in threads of their own, ahead of whoever uses the blocks.
+    """
+    first = indices.start if carry is not None else work.plan.rows.first_over(indices.start)
+    bands = _read(work, range(first, indices.stop), fill=model.facts.fill)
+    if in_threads:
+        bands = ahead(bands, depth=BANDS_AHEAD)
+    parts = _predict(bands, model, work)
+    if in_threads:
+        parts = ahead(parts, depth=BATCHES_AHEAD)
+    classes = len(model.facts.legend.names)
+    for block in _finish(_add_up(parts, work.plan, classes=classes), work.plan, carry=carry):
+        if block.index >= indices.start:
+            yield block
+
+
+def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Iterator[_Band]:
+    axis, width = work.plan.rows, work.plan.columns.size
+    with work.open() as source:
+        for index in rows:
+            patch = source.read(Window(0, axis.starts[index], width, axis.window))
+            image = patch.image
+            image[~patch.valid] = fill
+            yield _Band(index, image, patch.valid)
+
+
+def _predict(bands: Iterator[_Band], model: MapModel, work: Work) -> Iterator[_Part]:
+    columns = work.plan.columns
+    for band in bands:
+        starts = [(j, slice(start, start + columns.window)) for j, start in enumerate(columns.starts)]
+        used = [(j, span) for j, span in starts if band.valid[:, span].any()]
+        for at in range(0, len(used), work.batch_size):
+            batch = used[at : at + work.batch_size]
+            images = np.stack([band.image[:, span] for _, span in batch])
+            yield _Part(band, tuple(j for j, _ in batch), model.predict(images))
+        yield _Part(band, (), None)
+
+
+def _add_up(parts: Iterator[_Part], plan: Plan, *, classes: int) -> Iterator[tuple[_Band, Floats]]:
+    """Yield each band with the sum of its windows' weighted probabilities, float32 (classes, window, width)."""
+    columns, weights = plan.columns, axis_weights(plan.columns)
+    total: Floats | None = None
+    for part in parts:
+        if total is None:
+            total = np.zeros((classes, plan.rows.window, columns.size), np.float32)
+        if part.probabilities is None:
+            yield part.band, total
+            total = None
+            continue
+        for column, probabilities in zip(part.columns, part.probabilities, strict=True):
+            start = columns.starts[column]
+            total[:, :, start : start + columns.window] += probabilities * weights[column]
+
+
+def _finish(bands: Iterator[tuple[_Band, Floats]], plan: Plan, *, carry: Floats | None) -> Iterator[Block]:
+    """Yield blocks; the order of additions is that of the windows, whichever block is the first."""
+    weights = axis_weights(plan.rows)
+    for band, total in bands:
+        total *= weights[band.index][:, None]
+        if carry is not None:
+            total[:, : carry.shape[1]] += carry
+        top, end = plan.rows.block(band.index)
+        height = end - top
+        carry = total[:, height:].copy() if band.index + 1 < len(plan.rows.starts) else None
+        yield Block(band.index, total[:, :height], band.valid[:height], carry)
