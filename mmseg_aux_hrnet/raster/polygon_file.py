@@ -51,7 +51,7 @@ def read_polygons(path: Path) -> Polygons:
     repaired |= ~shapely.is_valid(geometries) & ~shapely.is_missing(geometries)
     if repaired.any():
         logger.warning('%s: %d of %d polygons were broken and are repaired', path, repaired.sum(), len(repaired))
-    polygons = single_polygons(shapely.make_valid(geometries))
+    polygons = single_polygons(shapely.make_valid(geometries, method='structure', keep_collapsed=False))
     if not polygons.size:
         raise DataError(f'{path} holds no polygon with an area: it says nothing of where')
     return Polygons(polygons, crs)
