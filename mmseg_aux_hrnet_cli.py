@@ -96,3 +96,8 @@ def area() -> int:
 def export() -> int:
     """Run tools/export.py."""
     return _run('tools/export.py')
+
+
+def polygonize() -> int:
+    """Run tools/polygonize.py."""
+    return _run('tools/polygonize.py')
