@@ -48,6 +48,10 @@ TABLE = {
     'migration': ('datasets errors portable_paths whole_files', 'mmcv mmengine mmseg'),
     'models': ('errors probability threshold weights', 'mmengine mmseg torch'),
     'output_files': ('errors', ''),
+    'polygons': (
+        'areas errors raster',
+        'affine buildingregulariser cv2 geopandas numpy pyarrow pyogrio pyproj rasterio shapely',
+    ),
     'portable_paths': ('', ''),
     'pretrained': ('errors models weights', 'mmengine'),
     'probability': ('errors', 'torch'),
