@@ -34,7 +34,7 @@ TABLE = {
     'evaluation': ('errors label_png output_files probability threshold', 'cv2 mmengine mmseg numpy rich torch'),
     'export': (
         'conversion errors models probability threshold version weights whole_files',
-        'mmcv mmengine mmseg numpy onnx onnxruntime onnxscript torch',
+        'mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
     'foreign_config': ('portable_paths', ''),
     'inference': (
@@ -46,7 +46,7 @@ TABLE = {
     'map_folders': ('datasets errors evaluation splits', 'numpy'),
     'maps': ('inference raster', ''),
     'migration': ('datasets errors portable_paths whole_files', 'mmcv mmengine mmseg'),
-    'models': ('errors probability threshold weights', 'mmengine mmseg torch'),
+    'models': ('errors probability threshold weights', 'mmcv mmengine mmseg torch'),
     'output_files': ('errors', ''),
     'polygons': (
         'areas errors raster',
@@ -67,6 +67,7 @@ TABLE = {
     'sampling': ('datasets errors evaluation', 'numpy rich'),
     'shipped': ('errors', ''),
     'split_layouts': ('errors splits', ''),
+    'speed': ('errors models', 'mmengine torch'),
     'splits': ('errors', ''),
     'stack': ('errors', 'mmengine'),
     'threshold': ('errors', ''),
