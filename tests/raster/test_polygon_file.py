@@ -88,6 +88,13 @@ def test_file_without_reference_system_is_refused(tmp_path):
         read_polygons(tmp_path / 'area.shp')
 
 
+def test_coordinates_that_are_no_numbers_are_refused(tmp_path):
+    odd = shapely.to_wkb(np.array([shapely.Polygon([(0, 0), (np.inf, 1), (1, 1), (0, 0)])]))
+    pyogrio.raw.write(tmp_path / 'area.gpkg', odd, [], [], geometry_type='Polygon', crs='EPSG:32633')
+    with pytest.raises(DataError, match='coordinates that are no numbers'):
+        read_polygons(tmp_path / 'area.gpkg')
+
+
 def test_several_layers_are_refused_by_name(tmp_path):
     square = shapely.to_wkb(np.array([shapely.box(0, 0, 1, 1)]))
     for layer in ('parks', 'roads'):
