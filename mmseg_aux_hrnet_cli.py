@@ -101,3 +101,8 @@ def export() -> int:
 def predict_raster() -> int:
     """Run tools/predict_raster.py."""
     return _run('tools/predict_raster.py')
+
+
+def polygonize() -> int:
+    """Run tools/polygonize.py."""
+    return _run('tools/polygonize.py')

@@ -48,6 +48,12 @@ def test_broken_polygons_are_repaired_with_a_warning(tmp_path, caplog, ring, cov
     assert 'area.geojson: 1 of 2 polygons were broken and are repaired' in caplog.text
 
 
+def test_parts_that_overlap_are_joined_and_leave_no_hole(tmp_path):
+    parts = {'type': 'MultiPolygon', 'coordinates': [[SQUARE], [[[x + 1, y] for x, y in SQUARE]]]}
+    got = read_polygons(write_geojson(tmp_path / 'area.geojson', parts))
+    assert shapely.union_all(got.geometries).equals(shapely.box(0, 0, 3, 2))
+
+
 def test_sound_polygons_are_no_news(tmp_path, caplog):
     read_polygons(write_geojson(tmp_path / 'area.geojson', polygon(SQUARE), None))
     assert caplog.text == ''
