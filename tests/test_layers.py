@@ -44,7 +44,7 @@ TABLE = {
     'label_png': ('errors', 'PIL numpy'),
     'launch': ('errors', 'mmengine torch'),
     'map_folders': ('datasets errors evaluation splits', 'numpy'),
-    'maps': ('inference raster', ''),
+    'maps': ('areas inference raster', ''),
     'migration': ('datasets errors portable_paths whole_files', 'mmcv mmengine mmseg'),
     'models': ('errors probability threshold weights', 'mmcv mmengine mmseg torch'),
     'output_files': ('errors', ''),
