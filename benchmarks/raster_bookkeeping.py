@@ -88,9 +88,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_raster(Path(folder, 'raster.tif'), height=args.side, width=args.side)
         for classes in args.classes:
-            rows += rows_of(
-                classes, side=args.side, window=args.window, rounds=args.rounds, folder=Path(folder)
-            )
+            rows += rows_of(classes, side=args.side, window=args.window, rounds=args.rounds, folder=Path(folder))
     console = Console(width=120)
     console.print(f'{machine()}; one thread of torch')
     title = f'{args.side} x {args.side}, windows of {args.window}, overlap a third; ratios to slide_inference'
