@@ -63,9 +63,9 @@ def rows_of(classes: int, *, side: int, window: int, rounds: int, folder: Path) 
     works = {
         'mmseg slide_inference: blend': partial(slide_inference, model, image, window=window),
         'here: read, blend': partial(blended, path, model, settings),
-        'here: read, blend, decide, journal, class map': partial(predict_raster, model, path, folder / 'a.tif', settings),
+        'here: read, blend, decide, journal, write': partial(predict_raster, model, path, folder / 'a.tif', settings),
         'the same with probabilities': partial(predict_raster, model, path, folder / 'b.tif', with_all),
-    }  # fmt: skip
+    }
     spent = [[timed(work) for work in works.values()] for _ in range(rounds)]
     best = np.min(spent, axis=0)
     return [

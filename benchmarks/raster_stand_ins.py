@@ -9,15 +9,21 @@ import numpy as np
 import rasterio
 import torch
 from affine import Affine
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
 from numpy.typing import NDArray
 from rasterio.windows import Window
 from rich import box
 from rich.table import Table
 
-from mmseg_aux_hrnet.inference.model import ModelFacts
+import mmseg_aux_hrnet
+from mmseg_aux_hrnet.inference.model import MapModel, ModelFacts
+from mmseg_aux_hrnet.inference.predictor import Predictor
 from mmseg_aux_hrnet.raster.legend import Legend
 
 Floats = NDArray[np.float32]
+CONFIG = 'hrnet/fcn_hr18s-v1_256x512_80k_singlegreen.py'
 METRES = 0.5  # side of a pixel
 
 
@@ -34,6 +40,36 @@ class FreeModel:
         """Return probabilities, float32 (N, classes, H, W), of RGB images, uint8 (N, H, W, 3)."""
         count, height, width, _ = images.shape
         return np.broadcast_to(self.answer[:, :height, :width], (count, len(self.answer), height, width))
+
+
+class CountingModel:
+    """Counts the windows that a model is asked for."""
+
+    def __init__(self, model: MapModel) -> None:
+        self.model = model
+        self.windows = 0
+
+    @property
+    def facts(self) -> ModelFacts:
+        """Return those of the model."""
+        return self.model.facts
+
+    def predict(self, images: NDArray[np.uint8]) -> Floats:
+        """Return probabilities, float32 (N, classes, H, W), of RGB images, uint8 (N, H, W, 3)."""
+        self.windows += len(images)
+        return self.model.predict(images)
+
+
+def untrained_predictor(folder: Path) -> Predictor:
+    """Return HRNet W18-Small-v1 with random weights, which costs the same as with trained ones."""
+    path = mmseg_aux_hrnet.config(CONFIG)
+    config = Config.fromfile(path).model
+    config.backbone.init_cfg = None
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    checkpoint = folder / 'random.pth'
+    torch.save({'state_dict': MODELS.build(config).state_dict(), 'meta': {}}, checkpoint)
+    return Predictor.from_files(path, checkpoint, device='cpu')
 
 
 def smooth_probabilities(classes: int, *, side: int) -> Floats:
