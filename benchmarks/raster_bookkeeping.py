@@ -60,7 +60,7 @@ def rows_of(classes: int, *, side: int, window: int, rounds: int, folder: Path) 
     image = torch.zeros(1, 3, side, side)
     settings = MapSettings(overlap=OVERLAP, overwrite=True)
     with_all = MapSettings(overlap=OVERLAP, overwrite=True, probabilities='uint8')
-    works = {
+    works: dict[str, Callable[[], Any]] = {
         'mmseg slide_inference: blend': partial(slide_inference, model, image, window=window),
         'here: read, blend': partial(blended, path, model, settings),
         'here: read, blend, decide, journal, write': partial(predict_raster, model, path, folder / 'a.tif', settings),
