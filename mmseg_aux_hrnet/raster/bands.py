@@ -7,7 +7,7 @@ from mmseg_aux_hrnet.errors import ConfigError
 
 COLOURS = ('red', 'green', 'blue')
 UNINTERPRETED = ('gray', 'undefined')  # what GTiff says where nobody said anything: grey first, the rest undefined
-NOT_VISIBLE = ('nir', 'near infrared', 'near-infrared', 'infrared', 'swir', 'rededge', 'red edge')
+INVISIBLE = ('nir', 'near infrared', 'near-infrared', 'infrared', 'swir', 'rededge', 'red edge')
 ALPHA = 'alpha'
 
 
@@ -15,12 +15,12 @@ class Band(NamedTuple):
     """What a raster says of one of its bands.
 
     Attributes:
-        index: from 1.
+        number: from 1.
         interpretation: GDAL's colour interpretation, such as red, gray, alpha or undefined.
         description: a name of any kind; None where there is none.
     """
 
-    index: int
+    number: int
     interpretation: str
     description: str | None = None
 
@@ -30,7 +30,7 @@ class Band(NamedTuple):
         return said - {'', 'undefined'}
 
     def __str__(self) -> str:
-        return f'{self.index} {self.interpretation}' + (f' ({self.description})' if self.description else '')
+        return f'{self.number} {self.interpretation}' + (f' ({self.description})' if self.description else '')
 
 
 class Choice(NamedTuple):
@@ -81,8 +81,8 @@ def choose_bands(bands: Sequence[Band], wanted: Sequence[str] | None) -> Choice:
 
 def _find(bands: Sequence[Band], name: str) -> int | None:
     if name.isdecimal():
-        return next((band.index for band in bands if band.index == int(name)), None)
-    hits = [band.index for band in bands if name.lower() in band.names()]
+        return next((band.number for band in bands if band.number == int(name)), None)
+    hits = [band.number for band in bands if name.lower() in band.names()]
     if len(hits) > 1:
         numbers = ' and '.join(map(str, hits))
         raise ConfigError(f'bands {numbers} are both named {name}: give indices; the bands are {_list(bands)}')
@@ -95,12 +95,12 @@ def _interpreted(bands: Sequence[Band]) -> Choice:
     if all(len(hits) == 1 for hits in colours):
         red, green, blue = (hits[0] for hits in colours)
         _refuse_contradiction((red, green, blue), bands)
-        return Choice((red.index, green.index, blue.index))
+        return Choice((red.number, green.number, blue.number))
     seen = [band for band in bands if band.interpretation != ALPHA]
     if len(seen) == 1:
         raise ConfigError(
             f'one band of colours is not three ({_list(bands)}): if the model was trained on grey images, '
-            f'give --bands {",".join([str(seen[0].index)] * 3)}'
+            f'give --bands {",".join([str(seen[0].number)] * 3)}'
         )
     if len(seen) == len(COLOURS) and all(band.interpretation in UNINTERPRETED for band in seen):
         return _in_order(seen)
@@ -113,7 +113,7 @@ def _interpreted(bands: Sequence[Band]) -> Choice:
 def _in_order(three: Sequence[Band]) -> Choice:
     described = [band for band in three if band.description]
     if not described:
-        red, green, blue = (band.index for band in three)
+        red, green, blue = (band.number for band in three)
         note = f'no colours are said of the bands, {red}, {green} and {blue} are taken as red, green and blue'
         return Choice((red, green, blue), note)
     return choose_bands(three, COLOURS)
@@ -123,9 +123,9 @@ def _refuse_contradiction(chosen: Sequence[Band], bands: Sequence[Band]) -> None
     """Raise where a description names another colour: GTiff calls any three 8-bit bands red, green and blue."""
     for band in chosen:
         description = (band.description or '').strip().lower()
-        if description in (*COLOURS, *NOT_VISIBLE) and description != band.interpretation:
+        if description in (*COLOURS, *INVISIBLE) and description != band.interpretation:
             raise ConfigError(
-                f'band {band.index} is interpreted as {band.interpretation} but described as {band.description}: '
+                f'band {band.number} is interpreted as {band.interpretation} but described as {band.description}: '
                 f'give --bands with indices; the bands are {_list(bands)}'
             )
 

@@ -14,7 +14,10 @@ from mmseg_aux_hrnet.errors import RasterError
 
 # A raster without coordinates is an image like any other: who needs metres asks for them and hears of it.
 warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
-STRICT = {'GDAL_ERROR_ON_LIBJPEG_WARNING': 'YES'}  # else the rest of a truncated JPEG is grey, and nobody hears of it
+STRICT = {
+    'GDAL_ERROR_ON_LIBJPEG_WARNING': 'YES',  # else the rest of a truncated JPEG is grey, and nobody hears of it
+    'GDAL_PNG_WHOLE_IMAGE_OPTIM': 'NO',  # the quick way gives garbage for a truncated PNG, without an error
+}
 
 
 @contextmanager
@@ -44,8 +47,9 @@ def reading_rows(path: Path, window: Window) -> Iterator[None]:
     except (RasterioError, CRSError) as error:
         first, last = window.row_off, window.row_off + window.height - 1
         rows = f'row {first}' if first == last else f'rows {first} to {last}'
+        what = 'a file that it is made of is missing or' if path.suffix.lower() == '.vrt' else 'it is truncated or'
         raise RasterError(
-            f'{path}, {rows} (from 0), cannot be read ({reason(error)}): it is truncated or damaged, get it again'
+            f'{path}, {rows} (from 0), cannot be read ({reason(error)}): {what} damaged, get it again'
         ) from error
 
 

@@ -13,13 +13,14 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
+from mmseg_aux_hrnet.raster.alpha import find_transparency
 from mmseg_aux_hrnet.raster.bands import COLOURS, Band, choose_bands, parse_bands
 from mmseg_aux_hrnet.raster.dataset import open_dataset, reading_rows
 from mmseg_aux_hrnet.raster.legend import CLASSES_TAG
 from mmseg_aux_hrnet.raster.palette import Palette
+from mmseg_aux_hrnet.raster.sample import describe_values
 from mmseg_aux_hrnet.raster.scale import Scale, parse_scale, to_8bit
 from mmseg_aux_hrnet.raster.validity import plan_masks, read_valid
-from mmseg_aux_hrnet.raster.value_range import describe_values
 
 
 class Reading(NamedTuple):
@@ -71,7 +72,16 @@ def open_source(path: str | Path, reading: Reading = AS_IT_SAYS) -> Iterator['Ra
 
 
 class RasterSource:
-    """A raster that is open.
+    """A raster that is open, for one thread.
+
+    Attributes:
+        path: its file.
+        height: in pixels.
+        width: in pixels.
+        crs: None where it has none.
+        transform: pixels to coordinates.
+        bands: those that are red, green and blue, from 1.
+        notes: lines that a user should read, about what the raster does not say for certain.
 
     Args:
         path: its file.
@@ -92,15 +102,17 @@ class RasterSource:
         self.crs: CRS | None = dataset.crs
         self.transform: Affine = dataset.transform
         self._dataset = dataset
+        described = describe_bands(dataset)
         try:
             self._palette = _palette(dataset, reading)
-            choice = choose_bands(describe_bands(dataset), reading.bands if self._palette is None else ('1',) * 3)
+            choice = choose_bands(described, reading.bands if self._palette is None else ('1',) * 3)
             self._scale = _scale(dataset, choice.indexes, reading.scale)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
         self.bands = choice.indexes
-        self.notes: tuple[str, ...] = () if choice.note is None else (f'{path}: {choice.note}',)
-        self._masks = plan_masks(dataset, self.bands)
+        transparency = find_transparency(dataset, described)
+        self.notes = tuple(f'{path}: {note}' for note in (choice.note, *transparency.notes) if note is not None)
+        self._masks = plan_masks(dataset, bands=self.bands, alpha=transparency.bands)
 
     def read(self, window: Window) -> Patch:
         """Return the pixels of a window that lies inside the raster.

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
 
@@ -23,7 +23,7 @@ class MaskPlan(NamedTuple):
     alpha: tuple[int, ...]
 
 
-def plan_masks(dataset: Any, bands: Sequence[int]) -> MaskPlan:
+def plan_masks(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) -> MaskPlan:
     """Return the masks that matter to some bands.
 
     A nodata value of 8 bits is also a colour, such as the black of shadows, so only a pixel that has it in all bands is
@@ -32,18 +32,17 @@ def plan_masks(dataset: Any, bands: Sequence[int]) -> MaskPlan:
     Args:
         dataset: of rasterio.
         bands: those that are read, from 1.
+        alpha: those that are transparency, from 1.
     """
-    alpha = tuple(i for i, colour in enumerate(dataset.colorinterp, start=1) if colour == ColorInterp.alpha)
-    flags = {band: set(dataset.mask_flag_enums[band - 1]) - {MaskFlags.all_valid} for band in bands}
-    shared = [band for band in bands if MaskFlags.per_dataset in flags[band] and MaskFlags.alpha not in flags[band]]
+    read = list(dict.fromkeys(bands))
+    flags = {band: set(dataset.mask_flag_enums[band - 1]) for band in read}
+    masked = [band for band in read if not flags[band] & {MaskFlags.all_valid, MaskFlags.alpha}]
+    shared = [band for band in masked if MaskFlags.per_dataset in flags[band]]
     if shared:
-        return MaskPlan(tuple(shared[:1]), (), alpha)
-    own = tuple(dict.fromkeys(band for band in bands if flags[band] - {MaskFlags.per_dataset, MaskFlags.alpha}))
-    masked = tuple(dict.fromkeys(band for band in bands if not (flags[band] & {MaskFlags.alpha})))
-    eight_bit = all(dataset.dtypes[band - 1] == 'uint8' and MaskFlags.nodata in flags[band] for band in own)
-    if not eight_bit:
-        return MaskPlan(own, (), alpha)
-    return MaskPlan((), own if own == masked else (), alpha)
+        return MaskPlan((shared[0],), (), tuple(alpha))
+    colours = [band for band in masked if MaskFlags.nodata in flags[band] and dataset.dtypes[band - 1] == 'uint8']
+    others = tuple(band for band in masked if band not in colours)
+    return MaskPlan(others, tuple(colours) if colours == read else (), tuple(alpha))
 
 
 def read_valid(dataset: Any, window: Window, plan: MaskPlan) -> NDArray[np.bool_]:
