@@ -88,6 +88,11 @@ def set_threshold() -> int:
     return _run('tools/set_threshold.py')
 
 
+def area() -> int:
+    """Run tools/area.py."""
+    return _run('tools/area.py')
+
+
 def export() -> int:
     """Run tools/export.py."""
     return _run('tools/export.py')
@@ -96,3 +101,8 @@ def export() -> int:
 def predict_raster() -> int:
     """Run tools/predict_raster.py."""
     return _run('tools/predict_raster.py')
+
+
+def polygonize() -> int:
+    """Run tools/polygonize.py."""
+    return _run('tools/polygonize.py')

@@ -12,10 +12,14 @@ PACKAGE = ROOT / 'mmseg_aux_hrnet'
 TABLE = {
     'command': ('errors', 'mmengine torch'),
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
+    'areas': (
+        'errors raster whole_files',
+        'PIL affine exactextract matplotlib numpy pyogrio pyproj rasterio rich shapely',
+    ),
     'comparison': ('errors evaluation report_file threshold whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
     'conversion': ('errors models report_file run_config threshold version weights', 'mmengine mmseg numpy torch'),
-    'datasets': ('errors portable_paths registry splits', 'PIL mmcv mmseg numpy'),
+    'datasets': ('errors portable_paths registry splits', 'PIL cv2 mmcv mmseg numpy'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
     'doctor': (
         'datasets errors label_png run_config split_layouts splits visualization whole_files',
@@ -30,7 +34,7 @@ TABLE = {
     'evaluation': ('errors label_png output_files probability threshold', 'cv2 mmengine mmseg numpy rich torch'),
     'export': (
         'conversion errors models probability threshold version weights whole_files',
-        'mmcv mmengine mmseg numpy onnx onnxruntime onnxscript torch',
+        'mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
     'foreign_config': ('portable_paths', ''),
     'inference': (
@@ -42,8 +46,12 @@ TABLE = {
     'map_folders': ('datasets errors evaluation splits', 'numpy'),
     'maps': ('inference raster', ''),
     'migration': ('datasets errors portable_paths whole_files', 'mmcv mmengine mmseg'),
-    'models': ('errors probability threshold weights', 'mmengine mmseg torch'),
+    'models': ('errors probability threshold weights', 'mmcv mmengine mmseg torch'),
     'output_files': ('errors', ''),
+    'polygons': (
+        'areas errors raster',
+        'affine buildingregulariser cv2 geopandas numpy pyarrow pyogrio pyproj rasterio shapely',
+    ),
     'portable_paths': ('', ''),
     'pretrained': ('errors models weights', 'mmengine'),
     'probability': ('errors', 'torch'),
@@ -59,10 +67,15 @@ TABLE = {
     'sampling': ('datasets errors evaluation', 'numpy rich'),
     'shipped': ('errors', ''),
     'split_layouts': ('errors splits', ''),
+    'speed': ('errors models', 'mmengine torch'),
     'splits': ('errors', ''),
     'stack': ('errors', 'mmengine'),
     'threshold': ('errors', ''),
-    'testing': ('errors evaluation launch models report run_config threshold visualization weights', 'mmengine rich'),
+    'testing': (
+        'errors evaluation launch models report run_config testing_config threshold visualization weights',
+        'mmengine rich',
+    ),
+    'testing_config': ('errors run_config', 'mmengine'),
     'threshold_store': ('errors report_file threshold weights', ''),
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),

@@ -6,6 +6,7 @@ from mmseg_aux_hrnet.errors import StackError
 
 GEO = ('rasterio', 'pyproj', 'shapely', 'pyogrio', 'exactextract')
 BUILDINGS = ('buildingregulariser',)
+PARQUET = ('pyarrow',)
 
 
 def check_available(modules: tuple[str, ...] = GEO, *, extra: str = 'geo') -> None:
