@@ -41,7 +41,8 @@ class Block:
         index: of the block, from the top.
         probabilities: float32 (classes, rows, width); zeros where no window was predicted.
         valid: bool (rows, width).
-        carry: what these windows add to the rows below, float32 (classes, rows, width); None after the last block.
+        carry: what these windows add to the rows below, float32 (classes, rows, extent); None after the last
+            block.
     """
 
     index: int
@@ -52,7 +53,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Band:
-    """A row of windows: image uint8 (window, width, 3), filled where not valid, bool (window, width)."""
+    """A row of windows: image uint8 (window, extent, 3), filled where not valid, bool (window, extent)."""
 
     index: int
     image: NDArray[np.uint8]
@@ -102,13 +103,17 @@ def predict_blocks(
 
 
 def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Iterator[_Band]:
-    axis, width = work.plan.rows, work.plan.columns.size
+    axis, columns = work.plan.rows, work.plan.columns
+    shape = axis.window, columns.extent
     with work.open() as source:
         for index in rows:
-            patch = source.read(Window(0, axis.starts[index], width, axis.window))
-            image = patch.image
-            image[~patch.valid] = fill
-            yield _Band(index, image, patch.valid)
+            top = axis.starts[index]
+            patch = source.read(Window(0, top, columns.size, min(axis.window, axis.size - top)))
+            image, valid = np.full((*shape, 3), fill, np.uint8), np.zeros(shape, bool)
+            inside = slice(patch.valid.shape[0]), slice(patch.valid.shape[1])
+            np.copyto(image[inside], patch.image, where=patch.valid[..., None])
+            valid[inside] = patch.valid
+            yield _Band(index, image, valid)
 
 
 def _predict(bands: Iterator[_Band], model: MapModel, work: Work) -> Iterator[_Part]:
@@ -124,12 +129,12 @@ def _predict(bands: Iterator[_Band], model: MapModel, work: Work) -> Iterator[_P
 
 
 def _add_up(parts: Iterator[_Part], plan: Plan, *, classes: int) -> Iterator[tuple[_Band, Floats]]:
-    """Yield each band with the sum of its windows' weighted probabilities, float32 (classes, window, width)."""
+    """Yield each band with the sum of its windows' weighted probabilities, float32 (classes, window, extent)."""
     columns, weights = plan.columns, axis_weights(plan.columns)
     total: Floats | None = None
     for part in parts:
         if total is None:
-            total = np.zeros((classes, plan.rows.window, columns.size), np.float32)
+            total = np.zeros((classes, plan.rows.window, columns.extent), np.float32)
         if part.probabilities is None:
             yield part.band, total
             total = None
@@ -141,7 +146,7 @@ def _add_up(parts: Iterator[_Part], plan: Plan, *, classes: int) -> Iterator[tup
 
 def _finish(bands: Iterator[tuple[_Band, Floats]], plan: Plan, *, carry: Floats | None) -> Iterator[Block]:
     """Yield blocks; the order of additions is that of the windows, whichever block is the first."""
-    weights = axis_weights(plan.rows)
+    weights, width = axis_weights(plan.rows), plan.columns.size
     for band, total in bands:
         total *= weights[band.index][:, None]
         if carry is not None:
@@ -149,4 +154,4 @@ def _finish(bands: Iterator[tuple[_Band, Floats]], plan: Plan, *, carry: Floats 
         top, end = plan.rows.block(band.index)
         height = end - top
         carry = total[:, height:].copy() if band.index + 1 < len(plan.rows.starts) else None
-        yield Block(band.index, total[:, :height], band.valid[:height], carry)
+        yield Block(band.index, total[:, :height, :width], band.valid[:height, :width], carry)
