@@ -19,7 +19,7 @@ TABLE = {
     'comparison': ('errors evaluation report_file threshold whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
     'conversion': ('errors models report_file run_config threshold version weights', 'mmengine mmseg numpy torch'),
-    'datasets': ('errors portable_paths registry splits', 'PIL cv2 mmcv mmseg numpy'),
+    'datasets': ('errors portable_paths registry splits', 'PIL cv2 mmcv mmengine mmseg numpy torch'),
     'demo': ('datasets errors label_png splits', 'PIL numpy'),
     'doctor': (
         'datasets errors label_png run_config split_layouts splits visualization whole_files',
@@ -41,6 +41,7 @@ TABLE = {
         'errors export launch models probability raster run_config version weights',
         'cv2 mmengine numpy rasterio rich torch',
     ),
+    'input_cache': ('datasets errors run_config', 'mmengine mmseg'),
     'label_png': ('errors', 'PIL numpy'),
     'launch': ('errors', 'mmengine torch'),
     'map_folders': ('datasets errors evaluation splits', 'numpy'),
