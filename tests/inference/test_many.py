@@ -131,7 +131,7 @@ def test_a_raster_outside_the_area_is_left_out_with_a_word(tmp_path, rasters):
 
 
 def test_two_rasters_of_one_name_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r'x.a\.tif and y.a\.vrt would both become'):
+    with pytest.raises(ConfigError, match=r'x.a\.tif and .*y.a\.vrt would both become'):
         map_paths([tmp_path / 'x' / 'a.tif', tmp_path / 'y' / 'a.vrt'], tmp_path)
 
 
