@@ -98,6 +98,11 @@ def export() -> int:
     return _run('tools/export.py')
 
 
+def predict_raster() -> int:
+    """Run tools/predict_raster.py."""
+    return _run('tools/predict_raster.py')
+
+
 def polygonize() -> int:
     """Run tools/polygonize.py."""
     return _run('tools/polygonize.py')

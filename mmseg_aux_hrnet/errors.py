@@ -73,6 +73,12 @@ class TrainingInterrupted(AuxHRNetError, RuntimeError):
         self.exit_code = 128 + signal_number
 
 
+class PredictionInterrupted(AuxHRNetError, RuntimeError):
+    """Ctrl-C ended a prediction that can go on."""
+
+    exit_code = 130  # 128 + SIGINT, as shells count
+
+
 class StackError(AuxHRNetError, ImportError):
     """The OpenMMLab stack is missing or known not to work."""
 

@@ -36,7 +36,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     try:
         config = Config.fromfile(path)
         config.merge_from_dict(options or {})
-    except Exception as error:  # a config is a program: it can fail in any way
+    except (Exception, SystemExit) as error:  # a config is a program: it can end in any way
         raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
     if 'data' in config and 'train_dataloader' not in config:
         raise ConfigError(f'{path} is a config of MMSegmentation 0.x: python tools/migrate_config.py {path} NEW.py')

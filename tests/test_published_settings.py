@@ -126,7 +126,7 @@ def test_labels_are_read_as_the_data_set_codes_them(name, expected, tmp_path):
 )
 def test_settings_are_those_of_the_official_code(name, scales, crop, batch, epochs, lr, decay):
     config = load(name)
-    [resize] = [step for step in config.train_pipeline if step.type == 'RandomChoiceResize']
+    [resize] = [step for step in config.train_pipeline if step.type == 'RandomScaledCrop']
     assert (len(resize.scales), resize.scales[0][0], resize.scales[-1][0]) == scales
     assert config.model.data_preprocessor.size == crop
     assert config.train_dataloader.batch_size == batch  # on each of 4 GPUs
@@ -139,7 +139,7 @@ def test_settings_are_those_of_the_official_code(name, scales, crop, batch, epoc
 def test_small_images_are_padded_with_black_and_ignored_pixels(name, tmp_path):
     LEAVES[name](tmp_path)
     config = load(name)
-    [resize] = [step for step in config.train_pipeline if step.type == 'RandomChoiceResize']
+    [resize] = [step for step in config.train_pipeline if step.type == 'RandomScaledCrop']
     resize.scales = resize.scales[:1]  # the smallest, half the base size: below the crop
     dataset = dict(config.train_dataloader.dataset, data_root=str(tmp_path), pipeline=config.train_pipeline)
     sample = DATASETS.build(dataset)[0]

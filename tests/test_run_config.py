@@ -21,6 +21,7 @@ def test_an_option_without_value_raises():
     [
         (None, 'not a file'),
         ('a = (', 'cannot be read'),
+        ('raise SystemExit(0)', 'cannot be read: SystemExit: 0'),
         ('a = 1', 'give a leaf'),
         ('model = data = dict()', 'of MMSegmentation 0.x: python tools/migrate_config.py'),
     ],

@@ -34,19 +34,14 @@ def measure(args: argparse.Namespace) -> str:
     from rich.console import Console
     from rich.progress import Progress
 
-    from mmseg_aux_hrnet.areas.frame import check_image
     from mmseg_aux_hrnet.areas.quicklook import draw_quicklook
     from mmseg_aux_hrnet.areas.request import Request, check_request
     from mmseg_aux_hrnet.areas.table import method_line, screen_table
     from mmseg_aux_hrnet.areas.writing import write_areas, write_bytes
     from mmseg_aux_hrnet.areas.zonal import zonal_area
-    from mmseg_aux_hrnet.raster.source import Reading
 
     request = Request(**vars(args))
     check_request(request)
-    reading = Reading.parse(bands=args.bands, scale=args.scale)
-    if args.image is not None:
-        check_image(args.image, reading=reading)
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task('Adding up areas', total=None)
@@ -62,7 +57,7 @@ def measure(args: argparse.Namespace) -> str:
     for note in areas.notes:
         print(f'note: {note}', file=sys.stderr)
     if args.quicklook is not None:
-        write_bytes(args.quicklook, draw_quicklook(areas, image=args.image, reading=reading))
+        write_bytes(args.quicklook, draw_quicklook(areas, image=args.image, reading=request.reading()))
     if args.out is not None:
         write_areas(areas, args.out)
     written = ' and '.join(str(path) for path in (args.out, args.quicklook) if path is not None)

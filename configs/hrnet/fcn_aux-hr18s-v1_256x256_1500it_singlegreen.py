@@ -8,7 +8,7 @@ max_iters = 1500
 crop_size = (256, 256)
 model = dict(data_preprocessor=dict(size=crop_size))
 train_pipeline = [
-    dict(transform, crop_size=crop_size) if transform.type == 'RandomCrop' else transform
+    dict(transform, crop_size=crop_size) if transform.type == 'RandomScaledCrop' else transform
     for transform in _base_.train_pipeline
 ]
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))

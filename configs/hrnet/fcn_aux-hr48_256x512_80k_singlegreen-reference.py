@@ -5,4 +5,5 @@ model = dict(
     decode_head=dict(loss_decode=[loss]),
     auxiliary_head=[dict(head, loss_decode=[loss]) for head in _base_.model.auxiliary_head],
 )
+train_dataloader = dict(dataset=dict(pipeline=_base_.stock_train_pipeline))
 default_hooks = dict(checkpoint=dict(save_best='mDice'))

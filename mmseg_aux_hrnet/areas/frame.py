@@ -1,7 +1,7 @@
 """What a picture of a map shows: a coarse grid with north up, and the map and an image laid on it."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
@@ -79,8 +79,7 @@ def map_values(path: Path, frame: Frame, *, classes: tuple[str, ...]) -> NDArray
 def check_image(path: Path, *, reading: Reading) -> None:
     """Raise at once where :func:`image_pixels` would for the image alone."""
     with open_dataset(path) as dataset:
-        if dataset.crs is None:
-            raise DataError(f'{path} has no coordinate reference system: it cannot be laid under the map')
+        _refuse_unplaced(path, dataset)
         RasterSource(path, dataset, reading)
 
 
@@ -93,6 +92,7 @@ def image_pixels(path: Path, frame: Frame, *, reading: Reading) -> NDArray[np.ui
     """
     height, width = frame.shape
     with rasterio.Env(GDAL_CACHEMAX=CACHE), open_dataset(path) as dataset:
+        _refuse_unplaced(path, dataset)
         palette = dataset.colorinterp[0] == ColorInterp.palette
         try:
             with WarpedVRT(
@@ -112,3 +112,8 @@ def image_pixels(path: Path, frame: Frame, *, reading: Reading) -> NDArray[np.ui
     if not patch.valid.any():
         raise DataError(f'{path} has no pixel inside the map: name the image that the map was made of')
     return np.where(patch.valid[..., None], patch.image, np.uint8(255))
+
+
+def _refuse_unplaced(path: Path, dataset: Any) -> None:
+    if dataset.crs is None:
+        raise DataError(f'{path} has no coordinate reference system: it cannot be laid under the map')

@@ -130,22 +130,16 @@ def _draw_zones(axes: Axes, areas: ZonalAreas, frame: Frame) -> None:
 
 def _draw_scale_bar(axes: Axes, frame: Frame) -> None:
     height, width = frame.shape
+    if height < 9 * max(height, width) / 100 or width < 14 * max(height, width) / 100:
+        return  # a strip that has no room for it
     metres = round_length(width * frame.metres / 4)
     length, unit = metres / frame.metres, max(height, width) / 100
     left, base = 2 * unit - 0.5, height - 3 * unit - 0.5
     text = f'{metres / 1000:g} km' if metres >= 1000 else f'{metres:g} m'
-    axes.add_patch(
-        Rectangle(
-            (left - unit, base - 5 * unit),
-            max(length, 9 * unit) + 2 * unit,
-            7 * unit,
-            facecolor='white',
-            alpha=0.8,
-            linewidth=0,
-        )
-    )
-    axes.add_patch(Rectangle((left, base), length, unit, facecolor='black', edgecolor='none'))
-    axes.text(left, base - 1.2 * unit, text, fontsize=9, va='bottom', ha='left')
+    corner, paper_width = (left - unit, base - 5 * unit), max(length, 9 * unit) + 2 * unit
+    axes.add_patch(Rectangle(corner, paper_width, 7 * unit, facecolor='white', alpha=0.8, linewidth=0, zorder=3))
+    axes.add_patch(Rectangle((left, base), length, unit, facecolor='black', edgecolor='none', zorder=3))
+    axes.text(left, base - 1.2 * unit, text, fontsize=9, va='bottom', ha='left', zorder=3)
 
 
 def _legend_entries(areas: ZonalAreas, colours: tuple[Colour, ...], *, bare: int | None) -> list[Patch]:

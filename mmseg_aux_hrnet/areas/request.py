@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from mmseg_aux_hrnet.areas.frame import check_image
 from mmseg_aux_hrnet.areas.writing import FORMATS
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.raster.source import Reading
 
 NEEDS = (('id_field', 'zones'), ('layer', 'zones'), ('image', 'quicklook'), ('bands', 'image'), ('scale', 'image'))
 
@@ -25,6 +27,14 @@ class Request(NamedTuple):
     scale: str | None
     overwrite: bool
 
+    def reading(self) -> Reading:
+        """Return how the values of the image become colours.
+
+        Raises:
+            ConfigError: ``--bands`` or ``--scale`` is malformed.
+        """
+        return Reading.parse(bands=self.bands, scale=self.scale)
+
     def class_names(self) -> list[str] | None:
         """Return the names of ``--classes``."""
         return None if self.classes is None else [name.strip() for name in self.classes.split(',')]
@@ -35,7 +45,8 @@ def check_request(request: Request) -> None:
 
     Raises:
         ConfigError: an option is of no use without another, or an output has a suffix of another kind, is an input, or
-            exists and must not be replaced.
+            exists and must not be replaced; or the bands or scale do not fit the image.
+        DataError: the image cannot be read or lies nowhere.
     """
     for option, needed in NEEDS:
         if getattr(request, option) is not None and getattr(request, needed) is None:
@@ -51,6 +62,8 @@ def check_request(request: Request) -> None:
             )
     if request.quicklook is not None:
         _check_output(request, request.quicklook, suffixes=('.png',))
+    if request.image is not None:
+        check_image(request.image, reading=request.reading())
 
 
 def _check_output(request: Request, path: Path, *, suffixes: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from pyproj import CRS as ProjectedCRS
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
+from rasterio.transform import xy
 
 from mmseg_aux_hrnet.errors import DataError
 
@@ -46,12 +47,13 @@ def ground_sampling(crs: CRS | None, transform: Affine, *, height: int, width: i
         raise DataError(f'the coordinate reference system {projected.name} is not one of maps: no metres in it')
     to_degrees = Transformer.from_crs(projected, geodetic.to_2d(), always_xy=True)
     row, col = height / 2, width / 2
-    ends = [transform * end for end in ((col, row - 0.5), (col, row + 0.5), (col - 0.5, row), (col + 0.5, row))]
+    rows_of_ends, columns_of_ends = (row - 0.5, row + 0.5, row, row), (col, col, col - 0.5, col + 0.5)
+    xs, ys = xy(transform, rows_of_ends, columns_of_ends, offset='ul')
     try:
-        longitudes, latitudes = to_degrees.transform([x for x, _ in ends], [y for _, y in ends], errcheck=True)
+        longitudes, latitudes = to_degrees.transform(xs, ys, errcheck=True)
         _, _, (rows, columns) = geod.inv(longitudes[::2], latitudes[::2], longitudes[1::2], latitudes[1::2])
     except ProjError:
         rows = columns = math.nan
     if not (math.isfinite(rows) and math.isfinite(columns) and rows > 0 and columns > 0):
-        raise DataError(f'the centre of the raster, {transform * (col, row)}, lies outside of {projected.name}')
-    return GroundSampling(rows, columns)
+        raise DataError(f'the centre of the raster, {xs[0]:g}, {ys[0]:g}, lies outside of {projected.name}')
+    return GroundSampling(float(rows), float(columns))

@@ -30,8 +30,15 @@ def find_rasters(inputs: Sequence[str]) -> list[Path]:
     Raises:
         DataError: an input does not exist, cannot be listed, or holds no raster.
     """
-    found = {path.resolve(): path for text in inputs for path in _rasters_of(text)}
+    found = {path.resolve(): path for text in inputs for path in _readable(text)}
     return sorted(found.values())
+
+
+def _readable(text: str) -> list[Path]:
+    try:
+        return _rasters_of(text)
+    except OSError as error:
+        raise DataError(f'{text} cannot be read ({error.strerror}): check its name and rights') from error
 
 
 def _rasters_of(text: str) -> list[Path]:
@@ -50,10 +57,7 @@ def _rasters_of(text: str) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    try:
-        entries = list(folder.iterdir())
-    except OSError as error:
-        raise DataError(f'{folder} cannot be listed ({error.strerror}): its rights do not allow it') from error
+    entries = list(folder.iterdir())
     names = {entry.name.lower() for entry in entries}
     return [entry for entry in entries if _is_raster(entry, names) and entry.is_file()]
 

@@ -13,14 +13,12 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(
-        type='RandomChoiceResize',
+        type='RandomScaledCrop',
         scales=[(int(base_size * tenths / 10 + 0.5),) * 2 for tenths in range(5, 22)],
-        resize_type='Resize',
-        keep_ratio=True,
+        crop_size=crop_size,
+        flip_prob=0.5,
     ),
-    dict(type='RandomCrop', crop_size=crop_size),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
+    dict(type='PackPlanes'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),  # see LoadArrayOrPath

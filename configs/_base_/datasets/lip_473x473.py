@@ -11,14 +11,12 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5, swap_seg_labels=swap_seg_labels),
     dict(type='Resize', scale=crop_size, keep_ratio=False),
     dict(
-        type='RandomChoiceResize',
+        type='RandomScaledCrop',
         scales=[(int(base_size * tenths / 10 + 0.5),) * 2 for tenths in range(5, 17)],
-        resize_type='Resize',
-        keep_ratio=True,
+        crop_size=crop_size,
     ),
-    dict(type='RandomCrop', crop_size=crop_size),
     dict(type='Pad', size=crop_size, pad_val=dict(img=0, seg=255)),
-    dict(type='PackSegInputs'),
+    dict(type='PackPlanes'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),  # see LoadArrayOrPath

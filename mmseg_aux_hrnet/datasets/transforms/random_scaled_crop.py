@@ -1,0 +1,179 @@
+"""Draws a random part of a randomly scaled sample, and computes no more than that part."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from mmcv.image import rescale_size
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.datasets.windows import Window, bilinear_window, nearest_window
+from mmseg_aux_hrnet.errors import ConfigError, DataError
+
+MAX_TRIES = 10  # of windows in which one class is too frequent, as in mmseg
+COUNTED_BY_COMPARISON = 4  # classes; more are counted faster by a histogram
+
+
+class _RatioRange(NamedTuple):
+    scale: tuple[int, int]  # (width, height) at ratio 1, pixels
+    low: float
+    high: float
+
+
+@TRANSFORMS.register_module()
+class RandomScaledCrop(BaseTransform):
+    """Scale a sample at random, cut a random window out, and mirror it at random.
+
+    Does in one step, with the same random numbers, what mmcv and mmseg do in three, and so faster:
+    ``RandomResize`` or ``RandomChoiceResize`` with ``keep_ratio=True``, then ``RandomCrop``, then horizontal
+    ``RandomFlip``. Labels are equal to theirs; images too, but for one of 255 levels, see
+    :func:`~mmseg_aux_hrnet.datasets.windows.bilinear_window`.
+
+    Required keys: ``img``, (H, W, C); ``gt_seg_map`` where there is ``cat_max_ratio``. Modified keys: ``img``,
+    ``img_shape`` and those of ``seg_fields``. Added keys: ``scale``, ``scale_factor``, ``keep_ratio``; ``scale_idx``
+    with ``scales``; ``flip`` and ``flip_direction`` with ``flip_prob``.
+
+    Args:
+        crop_size: (height, width) of the window in pixels; a scaled image that is smaller is kept whole.
+        scale: (width, height) that images fit into at ratio 1; needs ``ratio_range``.
+        ratio_range: lowest and highest factor of ``scale``, drawn evenly.
+        scales: sizes as ``scale``, one of which is drawn; in place of ``scale``.
+        cat_max_ratio: share of the pixels that are not ignored from which one class is too frequent; up to ten
+            windows are tried for a lower one.
+        ignore_index: value of ignored pixels.
+        flip_prob: probability of a horizontal flip; None draws no number for it.
+
+    Raises (when built):
+        ConfigError: a size, share or range is impossible, or not one of ``scale`` and ``scales`` is given.
+
+    Raises (on call):
+        DataError: there is no label to measure ``cat_max_ratio`` on.
+    """
+
+    def __init__(
+        self,
+        *,
+        crop_size: tuple[int, int],
+        scale: tuple[int, int] | None = None,
+        ratio_range: tuple[float, float] | None = None,
+        scales: Sequence[tuple[int, int]] | None = None,
+        cat_max_ratio: float = 1.0,
+        ignore_index: int = 255,
+        flip_prob: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.crop_size = _size(crop_size, 'crop_size')
+        self.scaling = _scaling(scale, ratio_range=ratio_range, scales=scales)
+        self.cat_max_ratio = _share(cat_max_ratio, 'cat_max_ratio')
+        self.ignore_index = ignore_index
+        self.flip_prob = None if flip_prob is None else _share(flip_prob, 'flip_prob')
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Draw and cut; the order of the draws is that of the three transforms."""
+        image = results['img']
+        height, width = image.shape[:2]
+        results.update(self._draw_scale())
+        new_width, new_height = rescale_size((width, height), results['scale'])
+        scaled = (new_height, new_width)
+        if min(scaled) < 1:
+            raise ConfigError(f'scale {results["scale"]} leaves nothing of {width}x{height} pixels: set a larger one')
+        window, label = self._draw_window(results.get('gt_seg_map'), scaled=scaled)
+        cuts = {'img': bilinear_window(image, scaled=scaled, window=window)}
+        for key in results.get('seg_fields', []):
+            known = label if key == 'gt_seg_map' else None
+            cuts[key] = nearest_window(results[key], scaled=scaled, window=window) if known is None else known
+        if self._draw_flip(results):
+            cuts = {key: cv2.flip(values, 1) for key, values in cuts.items()}
+        results.update(cuts)
+        results['img_shape'] = (window.height, window.width)
+        results['scale_factor'] = (new_width / width, new_height / height)
+        results['keep_ratio'] = True
+        return results
+
+    def _draw_scale(self) -> dict[str, Any]:
+        if isinstance(self.scaling, _RatioRange):
+            (width, height), low, high = self.scaling
+            ratio = np.random.random_sample() * (high - low) + low
+            return {'scale': (int(width * ratio), int(height * ratio))}
+        index = np.random.randint(len(self.scaling))
+        return {'scale': self.scaling[index], 'scale_idx': index}
+
+    def _draw_window(
+        self, label: NDArray[Any] | None, *, scaled: tuple[int, int]
+    ) -> tuple[Window, NDArray[Any] | None]:
+        """Return a window, and the label in it where it was looked at."""
+        window = self._any_window(scaled)
+        if self.cat_max_ratio >= 1:
+            return window, None
+        if label is None:
+            raise DataError('cat_max_ratio needs a label, and this sample has none: leave it out of the config')
+        for _ in range(MAX_TRIES):
+            part = nearest_window(label, scaled=scaled, window=window)
+            if is_mixed(part, limit=self.cat_max_ratio, ignore_index=self.ignore_index):
+                return window, part
+            window = self._any_window(scaled)
+        return window, None
+
+    def _any_window(self, scaled: tuple[int, int]) -> Window:
+        height, width = (min(pair) for pair in zip(scaled, self.crop_size, strict=True))
+        top = np.random.randint(0, scaled[0] - height + 1)
+        left = np.random.randint(0, scaled[1] - width + 1)
+        return Window(top, left, height, width)
+
+    def _draw_flip(self, results: dict[str, Any]) -> bool:
+        if self.flip_prob is None:
+            return False
+        flip = np.random.random_sample() < self.flip_prob
+        results.update(flip=flip, flip_direction='horizontal' if flip else None)
+        return flip
+
+
+def is_mixed(label: NDArray[Any], *, limit: float, ignore_index: int) -> bool:
+    """Return whether ``label`` has two classes or more, of which none has the share ``limit``; mmseg's rule.
+
+    Args:
+        label: classes, integers (H, W).
+        limit: share of the pixels that are not ignored, 0..1.
+        ignore_index: value of ignored pixels.
+    """
+    counts = _class_counts(label, ignore_index=ignore_index)
+    return len(counts) > 1 and bool(max(counts) / sum(counts) < limit)
+
+
+def _class_counts(label: NDArray[Any], *, ignore_index: int) -> list[int]:
+    """Return the pixels of every class that is there, in no order, without the ignored ones."""
+    left = label.size
+    counts = []
+    for value in range(COUNTED_BY_COMPARISON):
+        if value != ignore_index and left:
+            counts.append(int(np.count_nonzero(label == value)))
+            left -= counts[-1]
+    if left and left != np.count_nonzero(label == ignore_index):
+        values, numbers = np.unique(label, return_counts=True)
+        counts = numbers[values != ignore_index].tolist()
+    return [count for count in counts if count]
+
+
+def _scaling(scale: Any, *, ratio_range: Any, scales: Sequence[Any] | None) -> _RatioRange | list[tuple[int, int]]:
+    if scales and scale is None and ratio_range is None:
+        return [_size(size, 'scales') for size in scales]
+    if scales is not None or scale is None or ratio_range is None:
+        raise ConfigError('give either scale=(width, height) and ratio_range=(low, high), or scales=[(width, height)]')
+    if len(ratio_range) != 2 or not 0 < ratio_range[0] <= ratio_range[1]:
+        raise ConfigError(f'ratio_range={ratio_range!r}: give two factors above 0, the lower one first')
+    return _RatioRange(_size(scale, 'scale'), *ratio_range)
+
+
+def _size(value: Any, name: str) -> tuple[int, int]:
+    if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(isinstance(n, int) and n > 0 for n in value):
+        raise ConfigError(f'{name}={value!r} is no size: give two whole numbers of pixels above 0')
+    return int(value[0]), int(value[1])
+
+
+def _share(value: Any, name: str) -> float:
+    if not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ConfigError(f'{name}={value!r} is no share: give a number from 0 to 1')
+    return float(value)

@@ -1,0 +1,114 @@
+"""Cuts a window out of a scaled image without scaling the rest of it."""
+
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# What OpenCV's warp of a pixel costs in pixels of its resize: below, scaling everything and cutting is the faster way.
+WARP_COST = 1.4
+LARGEST_WARPED_SIDE = 2**15 - 1  # pixels; what OpenCV's warp addresses
+PROBE_SIDE, PROBE_SCALE = 32, 1.7
+
+
+class Window(NamedTuple):
+    """A rectangle of an image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The rows and columns."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+
+def nearest_window(label: NDArray[Any], *, scaled: tuple[int, int], window: Window) -> NDArray[Any]:
+    """Return ``window`` of ``label``, (H, W), as OpenCV scales it to ``scaled``, (height, width), by nearest pixels.
+
+    Equal to ``cv2.resize(..., interpolation=cv2.INTER_NEAREST)`` followed by cutting.
+    """
+    if label.shape == scaled:
+        return label[window.slices]
+    rows, columns = (
+        _nearest(side, scaled=new)[part] for side, new, part in zip(label.shape, scaled, window.slices, strict=True)
+    )
+    needed = label[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    # Rows are copied faster than single pixels are gathered, and the transpose makes rows of columns.
+    wide: NDArray[Any] = cv2.transpose(cv2.transpose(needed)[columns - columns[0]])
+    cut: NDArray[Any] = wide.take(rows - rows[0], axis=0)
+    return cut
+
+
+@lru_cache(maxsize=64)  # several windows of one sample are tried, and few scales are in use in some configs
+def _nearest(side: int, *, scaled: int) -> NDArray[Any]:
+    """Return the pixel that each of ``scaled`` pixels takes its value from, by OpenCV's own rounding."""
+    positions = np.arange(side, dtype=np.int32)[None]
+    return cv2.resize(positions, (scaled, 1), interpolation=cv2.INTER_NEAREST).ravel()
+
+
+def bilinear_window(image: NDArray[Any], *, scaled: tuple[int, int], window: Window) -> NDArray[Any]:
+    """Return ``window`` of ``image``, (H, W, C), as OpenCV scales it to ``scaled``, (height, width), bilinearly.
+
+    Equal to ``cv2.resize`` followed by cutting, but for one of 255 levels where only the window is computed: that is
+    the faster way for 8-bit images of three channels, several times larger than the window, where OpenCV's warp is
+    exact enough (from version 5 on). Else all of the image is scaled. The result may be a view of ``image``.
+    """
+    if image.shape[:2] == scaled:
+        return image[window.slices]
+    if _saves_time(image, scaled=scaled, window=window) and warp_is_exact():
+        return _warped(image, scaled=scaled, window=window)
+    return cv2.resize(image, scaled[::-1])[window.slices]
+
+
+def _saves_time(image: NDArray[Any], *, scaled: tuple[int, int], window: Window) -> bool:
+    return (
+        image.dtype == np.uint8
+        and image.shape[2:] == (3,)
+        and scaled[0] * scaled[1] > WARP_COST * window.height * window.width
+        and max(image.shape) <= LARGEST_WARPED_SIDE
+    )
+
+
+@cache
+def warp_is_exact() -> bool:
+    """Return whether OpenCV's warp gives the values of its resize; before version 5 it rounds positions to 1/32 pixel.
+
+    Looked up once, on steps from black to white, where wrong positions show most.
+    """
+    image = np.random.default_rng(0).integers(0, 2, (PROBE_SIDE, PROBE_SIDE, 3), np.uint8) * 255
+    side = round(PROBE_SIDE * PROBE_SCALE)
+    everything = Window(0, 0, side, side)
+    difference = cv2.absdiff(cv2.resize(image, (side, side)), _warped(image, scaled=(side, side), window=everything))
+    return bool(difference.max() <= 1)
+
+
+def _warped(image: NDArray[Any], *, scaled: tuple[int, int], window: Window) -> NDArray[Any]:
+    height, width = image.shape[:2]
+    top, bottom, y_step, y_start = _sources(height, scaled=scaled[0], first=window.top, count=window.height)
+    left, right, x_step, x_start = _sources(width, scaled=scaled[1], first=window.left, count=window.width)
+    to_source = np.array([[x_step, 0, x_start], [0, y_step, y_start]])
+    warped = cv2.warpAffine(
+        cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_BGR2BGRA),  # four channels are warped faster than three
+        to_source,
+        (window.width, window.height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR)
+
+
+def _sources(side: int, *, scaled: int, first: int, count: int) -> tuple[int, int, float, float]:
+    """Return along one axis the pixels that are needed, the step between samples, and where the first sample lies.
+
+    Samples lie at the centres of pixels, as in ``cv2.resize``: that of pixel x at (x + 0.5) * step - 0.5.
+    """
+    step = side / scaled
+    start = (first + 0.5) * step - 0.5
+    low = max(int(np.floor(start)), 0)
+    high = min(int(np.floor(start + (count - 1) * step)) + 2, side)
+    return low, high, step, start - low

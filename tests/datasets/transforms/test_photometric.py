@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from mmseg.datasets.transforms import PhotoMetricDistortion
+
+from mmseg_aux_hrnet.datasets.transforms.photometric import ALL_VALUES, TablePhotoMetricDistortion
+from mmseg_aux_hrnet.errors import DataError
+
+pytestmark = pytest.mark.stack
+IMAGE = np.random.default_rng(0).integers(0, 256, (24, 33, 3), np.uint8)
+
+
+def distorted(kind, image, *, seed, **kwargs):
+    np.random.seed(seed)
+    result = kind(**kwargs)(dict(img=image))['img']
+    return result, np.random.random_sample()  # which also shows how many numbers were drawn
+
+
+@pytest.mark.parametrize('kwargs', [{}, dict(brightness_delta=255, contrast_range=(0.0, 9.0), hue_delta=90)])
+def test_same_draws_give_the_same_bits_as_mmseg(kwargs):
+    for seed in range(100):
+        ours, number = distorted(TablePhotoMetricDistortion, IMAGE, seed=seed, **kwargs)
+        want, its_number = distorted(PhotoMetricDistortion, IMAGE, seed=seed, **kwargs)
+        assert np.array_equal(ours, want)
+        assert number == its_number
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_every_factor_and_shift_gives_the_values_of_mmseg(seed):
+    rng = np.random.default_rng(seed)
+    ours, stock = TablePhotoMetricDistortion(), PhotoMetricDistortion()
+    settings = [dict(alpha=alpha) for alpha in (0.0, 0.5, 1.0, 1.5, *rng.uniform(0.0, 3.0, 300))]
+    settings += [dict(beta=beta) for beta in (-300, -0.5, 0.0, 0.5, 300, *rng.uniform(-40, 40, 300))]
+    for setting in settings:
+        assert np.array_equal(ours.convert(ALL_VALUES, **setting), stock.convert(ALL_VALUES, **setting))
+        assert np.array_equal(ours.convert(IMAGE, **setting), stock.convert(IMAGE, **setting))
+
+
+def test_the_image_is_not_changed_in_place():
+    image = IMAGE.copy()
+    image.flags.writeable = False
+    for seed in range(20):
+        distorted(TablePhotoMetricDistortion, image, seed=seed)
+    assert np.array_equal(image, IMAGE)
+
+
+def test_floats_are_refused():
+    with pytest.raises(DataError, match='images of float32.*without to_float32'):
+        TablePhotoMetricDistortion()(dict(img=IMAGE.astype(np.float32)))
