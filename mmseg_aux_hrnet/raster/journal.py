@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.whole_files import write_whole
 
 Arrays = dict[str, NDArray[Any]]
@@ -87,10 +88,19 @@ class Journal:
         return held
 
     def blocks(self, count: int) -> Iterator[Arrays]:
-        """Yield the blocks 0 to ``count`` - 1."""
+        """Yield the blocks 0 to ``count`` - 1.
+
+        Raises:
+            RasterError: one is not what was written.
+        """
         for index in range(count):
-            with np.load(self._block(index), allow_pickle=False) as block:
-                yield dict(block)
+            path = self._block(index)
+            try:
+                with np.load(path, allow_pickle=False) as block:
+                    arrays = dict(block)
+            except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                raise RasterError(f'{path} is damaged: remove it and go on with --resume') from error
+            yield arrays
 
     def remove(self) -> None:
         """Remove the folder."""
