@@ -4,8 +4,9 @@ from mmseg_aux_hrnet.raster.available import check_available
 
 check_available()
 
-from mmseg_aux_hrnet.inference.mapping import predict_raster  # noqa: E402  # needs what was checked
+from mmseg_aux_hrnet.areas.zonal import ZonalAreas, zonal_area  # noqa: E402  # needs what was checked
+from mmseg_aux_hrnet.inference.mapping import predict_raster  # noqa: E402
 from mmseg_aux_hrnet.inference.predictor import Predictor  # noqa: E402
 from mmseg_aux_hrnet.inference.settings import MapSettings  # noqa: E402
 
-__all__ = ('MapSettings', 'Predictor', 'predict_raster')
+__all__ = ('MapSettings', 'Predictor', 'ZonalAreas', 'predict_raster', 'zonal_area')

@@ -17,9 +17,8 @@ def parser() -> argparse.ArgumentParser:
     add('--resume', nargs='?', const='auto', metavar='FILE', help='go on from this checkpoint, else from the last one')
     add('--seed', type=int, help='seed of weights, data order and augmentation')
     add('--early-stop', type=int, metavar='N', help='stop after N validations that did not improve the best figure')
-    add(
-        '--on-bad-sample', choices=('stop', 'skip'), help='at a damaged file: stop (default), or leave it out and count'
-    )
+    add('--on-bad-sample', choices=('stop', 'skip'), help='at a damaged file: stop (default), or skip and count it')
+    add('--cache', metavar='DIR', help='keep decoded tiles in this folder, for later epochs and runs')
     add('--tensorboard', action='store_true', help='write the figures for TensorBoard too')
     add('--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='what started several processes')
     add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override')
@@ -30,7 +29,7 @@ def train(args: argparse.Namespace) -> str:
     """Train as the command line says and return the closing line."""
     from mmengine.runner import Runner
 
-    from mmseg_aux_hrnet import engine, launch, run_config
+    from mmseg_aux_hrnet import engine, input_cache, launch, run_config
     from mmseg_aux_hrnet.pretrained import prepare_pretrained
     from mmseg_aux_hrnet.weights import check_fits, check_resumable, checkpoint_to_resume
 
@@ -47,6 +46,7 @@ def train(args: argparse.Namespace) -> str:
     if checkpoint is not None:
         run_config.set_resume(config, checkpoint)
     run_config.set_on_bad_sample(config, args.on_bad_sample)
+    input_cache.set_cache(config, args.cache)
     run_config.set_early_stop(config, args.early_stop)
     if args.tensorboard:
         run_config.set_tensorboard(config)

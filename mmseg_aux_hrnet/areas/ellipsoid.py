@@ -54,6 +54,19 @@ class Ellipsoid:
         self._semi_major = float(flat.ellipsoid.semi_major_metre)
         self._squeeze = (float(flat.ellipsoid.semi_minor_metre) / self._semi_major) ** 2  # 1 - eccentricity²
 
+    def refuse_outside(self, x: Floats, y: Floats) -> None:
+        """Raise unless the places are on the earth, by their longitudes and latitudes.
+
+        Raises:
+            DataError: a geographic system has other coordinates there, mostly because it is not the right one.
+        """
+        turn = 2 * np.pi / self.unit * (1 + 1e-9) if self.is_geographic else np.inf
+        if np.abs(x).max() > turn or np.abs(y).max() > turn / 4:
+            raise DataError(
+                f'the map reaches from ({x.min():.6g}, {y.min():.6g}) to ({x.max():.6g}, {y.max():.6g}), and its '
+                'reference system has longitudes and latitudes: set the right system, or cut the map at the poles'
+            )
+
     def steps(self, x: Floats, y: Floats) -> Steps:
         """Return what a unit along x and along y are on the ground at each place; differences of fourth order.
 

@@ -100,6 +100,7 @@ def measure_ground(crs: CRS, transform: Affine, *, shape: tuple[int, int]) -> Gr
         raise DataError('the pixels of the map have no area by its transform: set the right georeference')
     ellipsoid = Ellipsoid(crs)
     x, y = _places(transform, np.linspace(0, shape[1], 5), np.linspace(0, shape[0], 5))
+    ellipsoid.refuse_outside(x, y)
     unit_areas = ellipsoid.steps(x, y).areas()
     if ellipsoid.is_geographic:
         return Ground('geodesic', None, transform, ellipsoid)

@@ -8,14 +8,13 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from mmseg_aux_hrnet.areas.ellipsoid import EARTH_RADIUS, Ellipsoid
-from mmseg_aux_hrnet.areas.zone_file import Geometries, Zones, valid_polygons
+from mmseg_aux_hrnet.areas.zone_file import Zones
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.raster.polygonal import Geometries, repair
+from mmseg_aux_hrnet.raster.reprojection import reproject_near
 
 Floats = NDArray[np.float64]
-EDGE = 500.0  # metres: an edge of this length leaves its straight line by about 5 mm when it is reprojected
 SIDE = 256  # pieces of a side of the map, whose outline is reprojected too
-MARGIN = 0.01  # of the map's extent: zones are cut that far around it before they are reprojected
 
 
 class Grid(NamedTuple):
@@ -60,8 +59,7 @@ def place_zones(zones: Zones, grid: Grid) -> PlacedZones:
     outline, polygons = grid.outline(), zones.polygons
     same = zones.crs.equals(grid.crs, ignore_axis_order=True)
     if not same:
-        outline = _reproject(outline, source=grid.crs, target=zones.crs)
-        _refuse_torn(outline, zones.crs)
+        outline = _outline_in(zones.crs, outline, source=grid.crs)
     covered = _covered(polygons, outline)
     if not covered.any():
         raise DataError(
@@ -69,11 +67,9 @@ def place_zones(zones: Zones, grid: Grid) -> PlacedZones:
             f'{zones.crs.name}, they lie within {_extent(polygons)} and the map within {_extent(outline)}'
         )
     if not same:
-        near = shapely.intersection(polygons, _around(outline))
-        dense = shapely.segmentize(near, EDGE / _metres(zones.crs))
-        polygons = _reproject(dense, source=zones.crs, target=grid.crs)
+        polygons = reproject_near(polygons, zones.crs, grid.crs, near=grid.outline())
     to_pixels = Affine.scale(1, -1) @ ~grid.transform
-    return PlacedZones(valid_polygons(_affine(polygons, to_pixels)), covered)
+    return PlacedZones(repair(_affine(polygons, to_pixels)), covered)
 
 
 def _covered(polygons: Geometries, outline: shapely.Polygon) -> Floats:
@@ -85,36 +81,19 @@ def _covered(polygons: Geometries, outline: shapely.Polygon) -> Floats:
     return np.where(shapely.covers(outline, polygons) & (areas > 0), 1.0, np.minimum(shares, 1.0))
 
 
-def _reproject(geometries: Any, *, source: CRS, target: CRS) -> Any:
-    transformer = Transformer.from_crs(source, target, always_xy=True)
-    moved = shapely.transform(geometries, transformer.transform, interleaved=False)
-    if not np.isfinite(shapely.get_coordinates(moved)).all():
+def _outline_in(crs: CRS, outline: shapely.Polygon, *, source: CRS) -> shapely.Polygon:
+    """Return the outline of a map in another reference system, where it has one."""
+    forward = Transformer.from_crs(source, crs, always_xy=True)
+    moved = shapely.transform(outline, forward.transform, interleaved=False)
+    points = shapely.get_coordinates(moved)
+    turn = np.pi / crs.axis_info[0].unit_conversion_factor if crs.is_geographic else np.inf
+    # A jump is where longitudes start again.
+    if not np.isfinite(points).all() or np.abs(np.diff(points[:, 0])).max() > turn or not moved.is_valid:
         raise DataError(
-            f'zones and map cannot be brought together: {source.name} reaches beyond {target.name} '
-            'there: reproject the zones to the reference system of the map'
-        )
-    return moved
-
-
-def _refuse_torn(outline: shapely.Polygon, crs: CRS) -> None:
-    """Raise where the outline of a map crosses the meridian at which longitudes start again."""
-    turn = np.pi / crs.axis_info[0].unit_conversion_factor
-    if crs.is_geographic and np.abs(np.diff(shapely.get_coordinates(outline)[:, 0])).max() > turn:
-        raise DataError(
-            f'the map crosses the edge of {crs.name}, the reference system of the zones: '
+            f'the map reaches beyond the edge of {crs.name}, the reference system of the zones: '
             'reproject the zones to the reference system of the map'
         )
-
-
-def _metres(crs: CRS) -> float:
-    """Return about how many metres a unit of a reference system has."""
-    ellipsoid = Ellipsoid(crs)
-    return ellipsoid.unit * (EARTH_RADIUS if ellipsoid.is_geographic else 1.0)
-
-
-def _around(outline: shapely.Polygon) -> shapely.Polygon:
-    left, bottom, right, top = outline.bounds
-    return outline.buffer(MARGIN * max(right - left, top - bottom))
+    return moved
 
 
 def _affine(geometries: Any, transform: Affine) -> Any:

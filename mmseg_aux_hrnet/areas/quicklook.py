@@ -130,6 +130,8 @@ def _draw_zones(axes: Axes, areas: ZonalAreas, frame: Frame) -> None:
 
 def _draw_scale_bar(axes: Axes, frame: Frame) -> None:
     height, width = frame.shape
+    if height < 9 * max(height, width) / 100 or width < 14 * max(height, width) / 100:
+        return  # a strip that has no room for it
     metres = round_length(width * frame.metres / 4)
     length, unit = metres / frame.metres, max(height, width) / 100
     left, base = 2 * unit - 0.5, height - 3 * unit - 0.5

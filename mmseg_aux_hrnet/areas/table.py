@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.errors import ConfigError
 Floats = NDArray[np.float64]
 FORMAT = 'mmseg_aux_hrnet areas 1'
 HECTARE = 10_000.0  # square metres
-MOST_ZONES = 20  # on the screen; files hold all
+MOST_ROWS = 40  # on the screen; files hold all
 DECIMALS = 6  # of numbers in files: below a square millimetre
 
 
@@ -106,22 +106,24 @@ def screen_table(areas: ZonalAreas) -> Table:
     table.add_column('class', overflow='fold', min_width=10)
     for heading in ('m²', 'ha', 'valid %', 'no data %', *(() if areas.zones is None else ('covered %',))):
         table.add_column(heading, justify='right', no_wrap=True)
-    for row in range(min(len(areas.ids), MOST_ZONES)):
+    shown = min(len(areas.ids), max(1, MOST_ROWS // len(areas.legend.names)))
+    for row in range(shown):
         for cells in _screen_rows(areas, row):
             table.add_row(*map(Text, cells))  # as Text, because names may hold square brackets
-    if len(areas.ids) > MOST_ZONES:
-        table.caption = f'and {len(areas.ids) - MOST_ZONES} more zones: write them all with --out'
+    if len(areas.ids) > shown:
+        table.caption = f'and {len(areas.ids) - shown} more zones: write them all with --out'
     return table
 
 
 def _screen_rows(areas: ZonalAreas, row: int) -> Iterator[list[str]]:
     """Yield a row for each class; what holds for the zone stands in the first."""
-    decimals = 1 if areas.mapped.max() < 1000 * HECTARE else 0
+    most = areas.mapped.max() / HECTARE
+    places = (1, 3) if most < 1000 else (0, 2) if most < 1_000_000 else (0, 0)
     shares = [areas.nodata_percent[row], *([] if areas.zones is None else [100 * areas.covered[row]])]
     for index, name in enumerate(areas.legend.names):
         m2 = areas.square_metres[row, index]
         zone, last = (str(areas.ids[row]), map(_two_decimals, shares)) if index == 0 else ('', [''] * len(shares))
-        figures = (f'{m2:,.{decimals}f}', f'{m2 / HECTARE:,.{decimals + 2}f}')
+        figures = (f'{m2:,.{places[0]}f}', f'{m2 / HECTARE:,.{places[1]}f}')
         yield [zone, name, *figures, _two_decimals(areas.percent[row, index]), *last]
 
 

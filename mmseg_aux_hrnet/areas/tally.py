@@ -13,9 +13,9 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.areas.class_map import ClassMap, Values
 from mmseg_aux_hrnet.areas.ground import Ground
 from mmseg_aux_hrnet.raster.legend import NODATA
+from mmseg_aux_hrnet.raster.polygonal import Geometries, polygonal
 
 Floats = NDArray[np.float64]
-Geometries = NDArray[np.object_]
 OnBlock = Callable[[int, int], None]
 
 
@@ -54,7 +54,7 @@ def add_up(class_map: ClassMap, ground: Ground, zones: Geometries, *, on_block: 
         sums.zones[near[inside]] += by_class
         raster = NumPyRasterSource(values, *outline.bounds)
         for zone in near[~inside]:
-            part = _polygons(shapely.intersection(zones[zone], outline))
+            part = polygonal(shapely.intersection(zones[[zone]], outline))[0]
             if not part.is_empty:
                 sums.zones[zone] += _covered(raster, areas, part, size=size)
     unit = 1.0 if ground.common_area is None else ground.common_area
@@ -91,9 +91,3 @@ def _covered(raster: NumPyRasterSource, areas: Floats, zone: shapely.Geometry, *
     cells = exact_extract(raster, feature, ['values', 'coverage', 'cell_id'])[0]['properties']
     weights = cells['coverage'] * areas.ravel()[cells['cell_id']]
     return np.asarray(np.bincount(cells['values'], weights=weights, minlength=size), np.float64)
-
-
-def _polygons(geometry: shapely.Geometry) -> shapely.Geometry:
-    """Return the polygons of an intersection, without the points and lines where the two only touch."""
-    parts = shapely.get_parts(shapely.get_parts(geometry))
-    return shapely.multipolygons(parts[shapely.get_dimensions(parts) == 2])

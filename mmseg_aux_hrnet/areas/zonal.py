@@ -12,9 +12,10 @@ from mmseg_aux_hrnet.areas.class_map import ClassMap, open_class_map
 from mmseg_aux_hrnet.areas.ground import Ground, measure_ground
 from mmseg_aux_hrnet.areas.placing import Grid, PlacedZones, place_zones
 from mmseg_aux_hrnet.areas.tally import OnBlock, add_up
-from mmseg_aux_hrnet.areas.zone_file import Geometries, Zones, read_zones
+from mmseg_aux_hrnet.areas.zone_file import Zones, read_zones
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.raster.legend import Legend
+from mmseg_aux_hrnet.raster.polygonal import Geometries
 
 Floats = NDArray[np.float64]
 CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine

@@ -6,15 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pyogrio
-import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.raster.polygon_file import list_layers, read_rows
+from mmseg_aux_hrnet.raster.polygonal import Geometries
 
-Geometries = NDArray[np.object_]
-POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 NUMBERS = 'zone'  # the name of the column of numbers, where no field is named
 SHOWN = 5  # names in a message
 
@@ -25,7 +23,7 @@ class Zones(NamedTuple):
     Attributes:
         field: the name of what they are known by.
         ids: text or numbers, each once.
-        polygons: valid ones in ``crs``; empty where the file has none for a zone.
+        polygons: valid multipolygons in ``crs``; empty where the file has none for a zone.
         crs: their reference system.
         notes: what a user should know of them.
     """
@@ -56,31 +54,25 @@ def read_zones(path: str | Path, *, id_field: str | None = None, layer: str | No
             missing or not unique.
     """
     path = Path(path)
-    try:
-        layer = _choose_layer(path, layer)
-        fields = [str(name) for name in pyogrio.read_info(path, layer=layer)['fields']]
-        if id_field is not None and id_field not in fields:
-            raise ConfigError(
-                f'{path} has no field {id_field!r}; it has {", ".join(fields) or "none"}: give --id-field'
-            )
-        columns = [] if id_field is None else [id_field]
-        meta, _, shapes, values = pyogrio.raw.read(path, layer=layer, columns=columns, force_2d=True)
-    except (DataSourceError, DataLayerError) as error:
-        raise DataError(f'{path} cannot be read as a vector file ({" ".join(str(error).split())})') from error
-    if meta['crs'] is None:
-        raise DataError(f'{path} has no coordinate reference system, so where its zones lie is unknown: set it first')
-    ids = _checked_ids(path, id_field, values[0]) if id_field is not None else np.arange(1, len(shapes) + 1)
-    polygons = _polygons(path, shapes)
-    zones = Zones(id_field or NUMBERS, ids, polygons, CRS.from_user_input(meta['crs']), ())
-    return _repaired(zones)
+    layer = _choose_layer(path, layer)
+    if id_field is not None:
+        _check_field(path, id_field, layer=layer)
+    rows = read_rows(path, layer=layer, field=id_field)
+    if not len(rows.geometries):
+        raise DataError(f'{path} holds no zones')
+    if rows.values is None:
+        ids: NDArray[np.generic] = np.arange(1, len(rows.geometries) + 1)
+    else:
+        ids = _checked_ids(path, id_field or '', rows.values)
+    zones = Zones(id_field or NUMBERS, ids, rows.geometries, rows.crs, ())
+    if not rows.repaired.any():
+        return zones
+    note = f'{rows.repaired.sum()} zone(s) had broken outlines, which were repaired: {zones.named(rows.repaired)}'
+    return zones._replace(notes=(note,))
 
 
 def _choose_layer(path: Path, layer: str | None) -> str:
-    if not path.exists():
-        raise DataError(f'{path} does not exist: name a vector file with polygons')
-    layers = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
-    if not layers:
-        raise DataError(f'{path} holds no layer with geometries: name a vector file with polygons')
+    layers = list_layers(path)
     if layer is None and len(layers) > 1:
         raise ConfigError(f'{path} holds {len(layers)} layers ({", ".join(layers)}): choose one with --layer')
     if layer is not None and layer not in layers:
@@ -88,46 +80,30 @@ def _choose_layer(path: Path, layer: str | None) -> str:
     return layer or layers[0]
 
 
-def _checked_ids(path: Path, field: str, ids: NDArray[np.generic]) -> NDArray[np.generic]:
-    missing = [i for i, value in enumerate(ids.tolist(), start=1) if value is None or value != value or value == '']
+def _check_field(path: Path, field: str, *, layer: str) -> None:
+    try:
+        fields = [str(name) for name in pyogrio.read_info(path, layer=layer)['fields']]
+    except pyogrio.errors.DataSourceError as error:
+        raise DataError(f'{path} cannot be read as a vector file ({error})') from error
+    if field not in fields:
+        raise ConfigError(f'{path} has no field {field!r}; it has {", ".join(fields) or "none"}: give --id-field')
+
+
+def _checked_ids(path: Path, field: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    missing = [i for i, value in enumerate(values.tolist(), start=1) if value is None or value != value or value == '']
     if missing:
-        numbers = _first(missing)
         raise DataError(
-            f'{path}: {len(missing)} zone(s) have no {field} (number {numbers}): fill it in, or leave out --id-field'
+            f'{path}: {len(missing)} zone(s) have no {field} (number {_first(missing)}): fill it in, or leave out '
+            '--id-field'
         )
-    names, counts = np.unique(ids.astype(str), return_counts=True)
+    text = np.array([str(value) for value in values], object)  # a number of numpy keeps its digits, a day its form
+    names, counts = np.unique(text.astype(str), return_counts=True)
     if (counts > 1).any():
-        twice = _first(names[counts > 1].tolist())
         raise DataError(
-            f'{path}: several zones have the same {field} ({twice}): dissolve them by it, choose another field, or '
-            'leave out --id-field'
+            f'{path}: several zones have the same {field} ({_first(names[counts > 1].tolist())}): dissolve them by it, '
+            'choose another field, or leave out --id-field'
         )
-    return ids
-
-
-def _polygons(path: Path, shapes: NDArray[np.object_]) -> Geometries:
-    if not len(shapes):
-        raise DataError(f'{path} holds no zones')
-    polygons: Geometries = shapely.from_wkb(shapes, on_invalid='ignore')
-    others = [shape.geom_type for shape in polygons if shape is not None and shapely.get_type_id(shape) not in POLYGONS]
-    if others:
-        raise DataError(f'{path} holds {len(others)} geometries that are no polygons ({_first(sorted(set(others)))})')
-    polygons[shapely.is_missing(polygons)] = shapely.Polygon()
-    return polygons
-
-
-def _repaired(zones: Zones) -> Zones:
-    broken = ~shapely.is_valid(zones.polygons)
-    whole = valid_polygons(zones.polygons)
-    if not broken.any():
-        return zones
-    note = f'{broken.sum()} zone(s) had broken outlines, which were repaired: {zones.named(broken)}'
-    return zones._replace(polygons=whole, notes=(note,))
-
-
-def valid_polygons(polygons: Geometries) -> Geometries:
-    """Return polygons that are valid: broken ones repaired, as GEOS' ``structure`` method does."""
-    return np.asarray(shapely.make_valid(polygons, method='structure', keep_collapsed=False), object)
+    return values if values.dtype.kind in 'iuf' else text
 
 
 def _first(values: Sequence[object]) -> str:

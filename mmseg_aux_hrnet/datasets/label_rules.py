@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -95,7 +96,7 @@ def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
         table[index] = known.get(tuple(colour), -1)
     table[rule.ignore_index] = rule.ignore_index
     names = [tuple(colour) for colour in colours.tolist()]
-    wrong = _first_wrong(table[values] < 0)
+    classes, wrong = _through(values, table)
     if wrong is not None:
         index = int(values[wrong])
         colour = names[index] if index < len(names) else 'without colour'
@@ -103,7 +104,7 @@ def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
             f'palette index {index} {colour} at (row, column) {wrong} is no class: allowed are {_colours(rule)} and '
             f"index {rule.ignore_index} (ignored); label_format='index' takes indices as they are"
         )
-    return table[values].astype(np.uint8)
+    return classes
 
 
 def decode_colour(pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
@@ -141,13 +142,20 @@ def _first_wrong(wrong: NDArray[np.bool_]) -> tuple[int, int] | None:
     return int(row), int(column)
 
 
+def _through(values: NDArray[np.uint8], table: NDArray[np.int16]) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
+    """Return what ``table`` has for ``values``, and the first position for which it has nothing, -1."""
+    # Tables of bytes are looked up several times faster by OpenCV than any table by numpy.
+    classes: NDArray[Any] = cv2.LUT(values, table.clip(0).astype(np.uint8))
+    wrong: NDArray[Any] = cv2.LUT(values, (table < 0).astype(np.uint8))
+    return classes, _first_wrong(wrong.view(np.bool_))
+
+
 def _look_up(
     values: NDArray[np.uint8], table: NDArray[np.int16], *, what: str, allowed: str, hint: str
 ) -> NDArray[np.uint8]:
-    classes = table[values]
-    wrong = _first_wrong(classes < 0)
+    classes, wrong = _through(values, table)
     if wrong is not None:
         raise LabelError(
             f'{what} {int(values[wrong])} at (row, column) {wrong} is no class: allowed are {allowed}; {hint}'
         )
-    return classes.astype(np.uint8)
+    return classes

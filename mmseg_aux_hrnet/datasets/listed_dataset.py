@@ -6,6 +6,7 @@ from typing import Any
 
 from mmseg.datasets import BaseSegDataset
 
+from mmseg_aux_hrnet.datasets.cache import CACHE_GB
 from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, label_rule
 from mmseg_aux_hrnet.datasets.tiles import refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
@@ -38,6 +39,9 @@ class ListedDataset(BaseSegDataset):
         img_suffix: what follows the stem of a ``.txt`` list in the name of an image; where None, any known ending.
         seg_map_suffix: the same for labels, such as ``_label.png``.
         pipeline: transforms, as in mmseg.
+        cache_dir: folder that keeps decoded images and labels for the next epoch and the next run, see
+            :class:`~mmseg_aux_hrnet.datasets.cache.TileCache`; None decodes each time.
+        cache_gb: room for everything in that folder, in GiB.
         **kwargs: as in mmseg's ``BaseSegDataset``, without ``reduce_zero_label``.
 
     Raises:
@@ -57,6 +61,8 @@ class ListedDataset(BaseSegDataset):
         img_suffix: str | None = None,
         seg_map_suffix: str | None = None,
         pipeline: Sequence[Any] = (),
+        cache_dir: str | None = None,
+        cache_gb: float = CACHE_GB,
         **kwargs: Any,
     ) -> None:
         if kwargs.get('reduce_zero_label'):
@@ -68,11 +74,12 @@ class ListedDataset(BaseSegDataset):
         self._suffixes = {'img_path': img_suffix, 'seg_map_path': seg_map_suffix}
         # An empty prefix says that there is none; mmseg would join it to the data root.
         prefix = {name: portable(folder) for name, folder in (data_prefix or {}).items() if folder}
+        cache = {} if cache_dir is None else {'cache_dir': portable(cache_dir), 'cache_gb': cache_gb}
         super().__init__(
             ann_file=portable(ann_file),
             data_root=data_root,
             data_prefix=prefix,
-            pipeline=strict_pipeline(pipeline),
+            pipeline=strict_pipeline(pipeline, **cache),
             **kwargs,
         )
 
@@ -155,18 +162,23 @@ def _hint(stem: str) -> str:
     return ' (IMAGE LABEL pairs belong in a .lst list)' if len(stem.split()) > 1 else ''
 
 
-def strict_pipeline(pipeline: Sequence[Any]) -> list[Any]:
-    """Return ``pipeline`` with mmseg's loaders replaced by the strict ones, in nested transforms too."""
-    return [_strict(transform) for transform in pipeline]
+def strict_pipeline(pipeline: Sequence[Any], **settings: Any) -> list[Any]:
+    """Return ``pipeline`` with mmseg's loaders replaced by the strict ones, in nested transforms too.
+
+    ``settings`` are given to each strict loader that does not have its own.
+    """
+    return [_strict(transform, settings) for transform in pipeline]
 
 
-def _strict(transform: Any) -> Any:
+def _strict(transform: Any, settings: dict[str, Any]) -> Any:
     if isinstance(transform, (list, tuple)):
-        return [_strict(part) for part in transform]
+        return [_strict(part, settings) for part in transform]
     if not isinstance(transform, dict):
         return transform
     strict = dict(transform)
     strict['type'] = STRICT_LOADERS.get(strict['type'], strict['type'])
+    if strict['type'] in STRICT_LOADERS.values():
+        strict = {**settings, **strict}
     if 'transforms' in strict:
-        strict['transforms'] = _strict(strict['transforms'])
+        strict['transforms'] = _strict(strict['transforms'], settings)
     return strict

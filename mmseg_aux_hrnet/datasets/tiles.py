@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +37,17 @@ DAMAGE = (
 MASK_SAMPLE = 64  # labels
 
 
-def read_rgb(path: str | Path) -> NDArray[np.uint8]:
+def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[np.uint8]:
     """Return an image as RGB, uint8 (H, W, 3). Grey and palette files are widened, an alpha channel is dropped.
+
+    Args:
+        path: the file.
+        content: what is in the file, where it was read already.
 
     Raises:
         ImageError: the file is missing, damaged, not 8-bit, or has bands besides red, green, blue and alpha.
     """
-    image = _open(path, ImageError)
+    image = _open(path, content, ImageError)
     _refuse_more_bands(image, path)
     if image.mode not in RGB_MODES or '16' in _raw_mode(image):
         depth = f'{image.mode} ({_raw_mode(image)})'
@@ -70,14 +75,19 @@ def _raw_mode(image: Image.Image) -> str:
     return arguments if isinstance(arguments, str) else str(arguments[0])
 
 
-def read_label(path: str | Path, rule: LabelRule) -> NDArray[np.uint8]:
+def read_label(path: str | Path, rule: LabelRule, content: bytes | None = None) -> NDArray[np.uint8]:
     """Return a label as class indices, uint8 (H, W), decoded by ``rule``.
+
+    Args:
+        path: the file.
+        rule: how its pixels become classes.
+        content: what is in the file, where it was read already.
 
     Raises:
         LabelError: the file is missing or damaged, is of another form than the rule's, or holds a value or colour that
             is no class; names the file, the value and its position.
     """
-    image = _open(path, LabelError)
+    image = _open(path, content, LabelError)
     if '16' in _raw_mode(image) or _raw_mode(image) in STRETCHED_GREYS:
         raise LabelError(f'{path} has pixels of mode {_raw_mode(image)}: save it as an 8-bit palette or grey PNG')
     try:
@@ -148,9 +158,9 @@ def _check_form(image: Image.Image, rule: LabelRule) -> None:
     )
 
 
-def _open(path: str | Path, error_type: type[DataError]) -> Image.Image:
+def _open(path: str | Path, content: bytes | None, error_type: type[DataError]) -> Image.Image:
     try:
-        return Image.open(path)
+        return Image.open(path if content is None else BytesIO(content))
     except FileNotFoundError as error:
         raise error_type(f'{path} does not exist') from error
     except UnidentifiedImageError as error:

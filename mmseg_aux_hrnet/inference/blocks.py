@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
@@ -41,7 +42,8 @@ class Block:
         index: of the block, from the top.
         probabilities: float32 (classes, rows, width); zeros where no window was predicted.
         valid: bool (rows, width).
-        carry: what these windows add to the rows below, float32 (classes, rows, width); None after the last block.
+        carry: what these windows add to the rows below, float32 (classes, rows, extent); None after the last
+            block.
     """
 
     index: int
@@ -52,7 +54,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Band:
-    """A row of windows: image uint8 (window, width, 3), filled where not valid, bool (window, width)."""
+    """A row of windows: image uint8 (window, extent, 3), filled where not valid, bool (window, extent)."""
 
     index: int
     image: NDArray[np.uint8]
@@ -96,19 +98,22 @@ def predict_blocks(
     if in_threads:
         parts = ahead(parts, depth=BATCHES_AHEAD)
     classes = len(model.facts.legend.names)
-    for block in _finish(_add_up(parts, work.plan, classes=classes), work.plan, carry=carry):
+    for block in _add_up(parts, work.plan, classes=classes, carry=carry):
         if block.index >= indices.start:
             yield block
 
 
 def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Iterator[_Band]:
-    axis, width = work.plan.rows, work.plan.columns.size
+    axis, columns = work.plan.rows, work.plan.columns
     with work.open() as source:
         for index in rows:
-            patch = source.read(Window(0, axis.starts[index], width, axis.window))
-            image = patch.image
-            image[~patch.valid] = fill
-            yield _Band(index, image, patch.valid)
+            top = axis.starts[index]
+            patch = source.read(Window(0, top, columns.size, min(axis.window, axis.size - top)))
+            beyond = (0, axis.window - patch.valid.shape[0], 0, columns.extent - columns.size)
+            valid = cv2.copyMakeBorder(patch.valid.view(np.uint8), *beyond, cv2.BORDER_CONSTANT, value=0).view(bool)
+            image = cv2.copyMakeBorder(patch.image, *beyond, cv2.BORDER_CONSTANT, value=fill)
+            image[~valid] = fill
+            yield _Band(index, image, valid)
 
 
 def _predict(bands: Iterator[_Band], model: MapModel, work: Work) -> Iterator[_Part]:
@@ -123,30 +128,35 @@ def _predict(bands: Iterator[_Band], model: MapModel, work: Work) -> Iterator[_P
         yield _Part(band, (), None)
 
 
-def _add_up(parts: Iterator[_Part], plan: Plan, *, classes: int) -> Iterator[tuple[_Band, Floats]]:
-    """Yield each band with the sum of its windows' weighted probabilities, float32 (classes, window, width)."""
-    columns, weights = plan.columns, axis_weights(plan.columns)
+def _add_up(parts: Iterator[_Part], plan: Plan, *, classes: int, carry: Floats | None) -> Iterator[Block]:
+    """Yield blocks; a pixel's windows are added in their order, whichever block is the first, to equal bytes."""
+    down, across = axis_weights(plan.rows), axis_weights(plan.columns)
     total: Floats | None = None
     for part in parts:
         if total is None:
-            total = np.zeros((classes, plan.rows.window, columns.size), np.float32)
+            total = np.zeros((classes, plan.rows.window, plan.columns.extent), np.float32)
+            if carry is not None:
+                total[:, : carry.shape[1]] = carry
         if part.probabilities is None:
-            yield part.band, total
-            total = None
+            block = _finished(part.band, total, plan)
+            total, carry = None, block.carry
+            yield block
             continue
         for column, probabilities in zip(part.columns, part.probabilities, strict=True):
-            start = columns.starts[column]
-            total[:, :, start : start + columns.window] += probabilities * weights[column]
+            start, weights = plan.columns.starts[column], np.outer(down[part.band.index], across[column])
+            _add_weighted(total[:, :, start : start + plan.columns.window], probabilities, weights)
 
 
-def _finish(bands: Iterator[tuple[_Band, Floats]], plan: Plan, *, carry: Floats | None) -> Iterator[Block]:
-    """Yield blocks; the order of additions is that of the windows, whichever block is the first."""
-    weights = axis_weights(plan.rows)
-    for band, total in bands:
-        total *= weights[band.index][:, None]
-        if carry is not None:
-            total[:, : carry.shape[1]] += carry
-        top, end = plan.rows.block(band.index)
-        height = end - top
-        carry = total[:, height:].copy() if band.index + 1 < len(plan.rows.starts) else None
-        yield Block(band.index, total[:, :height], band.valid[:height], carry)
+def _add_weighted(total: Floats, probabilities: Floats, weights: Floats) -> None:
+    """Add to ``total`` class by class, so that the product of one class is still in the cache when it is added."""
+    product = np.empty_like(weights)
+    for sums, values in zip(total, probabilities, strict=True):
+        np.multiply(values, weights, out=product)
+        sums += product
+
+
+def _finished(band: _Band, total: Floats, plan: Plan) -> Block:
+    top, end = plan.rows.block(band.index)
+    height, width = end - top, plan.columns.size
+    carry = total[:, height:] if band.index + 1 < len(plan.rows.starts) else None
+    return Block(band.index, total[:, :height, :width], band.valid[:height, :width], carry)

@@ -11,7 +11,8 @@ import rasterio
 from mmseg_aux_hrnet.errors import ConfigError, ResourceError
 from mmseg_aux_hrnet.inference.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.inference.model import MapModel
-from mmseg_aux_hrnet.inference.planning import GDAL_CACHE, PlannedMap, plan_map, tags_of
+from mmseg_aux_hrnet.inference.opening import GDAL_CACHE
+from mmseg_aux_hrnet.inference.planning import PlannedMap, plan_map, tags_of
 from mmseg_aux_hrnet.inference.settings import MapSettings
 from mmseg_aux_hrnet.inference.values import STEPS, class_values, kept_classes, probability_values
 from mmseg_aux_hrnet.raster.journal import Journal

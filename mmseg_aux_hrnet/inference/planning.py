@@ -1,28 +1,26 @@
 """Plans the map of one raster before anything is predicted: its windows, its files, and what its bytes depend on."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import rasterio
-
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, one_line
 from mmseg_aux_hrnet.inference.blocks import Work
 from mmseg_aux_hrnet.inference.model import MapModel, ModelFacts
+from mmseg_aux_hrnet.inference.opening import opened
 from mmseg_aux_hrnet.inference.resampling import ResampledModel
 from mmseg_aux_hrnet.inference.settings import MapSettings
+from mmseg_aux_hrnet.raster.aoi import AreaOfInterest
 from mmseg_aux_hrnet.raster.gsd import GroundSampling, ground_sampling
 from mmseg_aux_hrnet.raster.output import Grid
-from mmseg_aux_hrnet.raster.source import RasterSource, Reading, open_source
+from mmseg_aux_hrnet.raster.source import Reading, open_source
 from mmseg_aux_hrnet.raster.windows import GRID, Plan, plan_axis
 from mmseg_aux_hrnet.version import __version__
 
-GDAL_CACHE = 64  # MB; GDAL's own default is a share of the machine's memory
+SAME_GSD = 0.01  # relative difference
 GSD_TOLERANCE = 1.25  # ratio from which a raster is no longer what the model was trained on
 
 
@@ -81,31 +79,30 @@ def plan_map(model: MapModel, path: Path, out: Path, settings: MapSettings) -> P
         grid = Grid(source.height, source.width, source.crs, source.transform)
         notes, bands = source.notes, source.bands
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
-    factors = (1.0, 1.0) if settings.gsd is None or sampling is None else _factors(sampling, settings.gsd)
-    if settings.gsd is None and sampling is not None:
-        notes = (*notes, *_unlike(path, sampling, model.facts))
-    windows = (settings.window, settings.window) if settings.window is not None else model.facts.window
-    sides = zip((grid.height, grid.width), windows, factors, strict=True)
-    plan = Plan(
-        *(_axis(size, window=window, factor=factor, overlap=settings.overlap) for size, window, factor in sides)
-    )
+    factors = _factors(sampling, settings.gsd)
+    plan = _windows(grid, factors, settings=settings, facts=model.facts)
+    read = {'bands': ','.join(map(str, bands)), 'scale': 'none' if reading.scale is None else str(reading.scale)}
     return PlannedMap(
         path=path,
         out=out,
         settings=settings,
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
-        work=Work(partial(_opened, path, reading), plan, settings.batch_size),
+        work=Work(partial(opened, path, reading, _area(path, grid, settings)), plan, settings.batch_size),
         grid=grid,
-        begun=_begun(path, grid, plan=plan, settings=settings, facts=model.facts)
-        | {'bands': list(bands), 'scale': 'none' if reading.scale is None else str(reading.scale)},
-        notes=notes,
+        begun={**_begun(path, grid, plan=plan, settings=settings, facts=model.facts), **read},
+        notes=(*notes, *_unlike(path, sampling, settings=settings, facts=model.facts)),
     )
 
 
-@contextmanager
-def _opened(path: Path, reading: Reading) -> Iterator[RasterSource]:
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_source(path, reading) as source:
-        yield source
+def _area(path: Path, grid: Grid, settings: MapSettings) -> AreaOfInterest | None:
+    if settings.aoi is None:
+        return None
+    try:
+        return AreaOfInterest.from_file(
+            settings.aoi, crs=grid.crs, transform=grid.transform, height=grid.height, width=grid.width
+        )
+    except DataError as error:
+        raise type(error)(f'{path}: {one_line(error)}') from error
 
 
 def _sampling(path: Path, grid: Grid, *, settings: MapSettings, facts: ModelFacts) -> GroundSampling | None:
@@ -120,27 +117,38 @@ def _sampling(path: Path, grid: Grid, *, settings: MapSettings, facts: ModelFact
         raise DataError(f'{path}: --gsd cannot be used: {error}') from error
 
 
-def _factors(sampling: GroundSampling, gsd: float) -> tuple[float, float]:
-    return sampling.rows / gsd, sampling.columns / gsd
+def _factors(sampling: GroundSampling | None, gsd: float | None) -> tuple[float, float]:
+    """Return by what the raster's height and width are multiplied for the model."""
+    if sampling is None or gsd is None:
+        return 1.0, 1.0
+    factors = sampling.rows / gsd, sampling.columns / gsd
+    # Degrees and map projections give a nominal 0.6 m as 0.5998: not worth a resampling.
+    return (1.0, 1.0) if all(abs(factor - 1) < SAME_GSD for factor in factors) else factors
 
 
-def _unlike(path: Path, sampling: GroundSampling, facts: ModelFacts) -> list[str]:
+def _unlike(
+    path: Path, sampling: GroundSampling | None, *, settings: MapSettings, facts: ModelFacts
+) -> tuple[str, ...]:
     """Return a warning where the raster's pixels are much larger or smaller than those the model was trained on."""
-    if facts.gsd is None:
-        return []
+    if sampling is None or facts.gsd is None or settings.gsd is not None:
+        return ()
     own = (sampling.rows * sampling.columns) ** 0.5
     if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
-        return []
-    return [
+        return ()
+    return (
         f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: --gsd {facts.gsd:.3g} '
-        'resamples what it sees'
-    ]
+        'shows it the raster as that',
+    )
 
 
-def _axis(size: int, *, window: int, factor: float, overlap: float) -> Any:
-    # Resampled windows lie on a grid of their own.
-    grid = GRID if factor == 1 else 1
-    return plan_axis(size, window=max(1, round(window / factor)), overlap=overlap, grid=grid)
+def _windows(grid: Grid, factors: tuple[float, float], *, settings: MapSettings, facts: ModelFacts) -> Plan:
+    """Return windows of the raster that are as large to the model as the settings or its facts say."""
+    seen = facts.window if settings.window is None else (settings.window, settings.window)
+    rows, columns = (
+        plan_axis(size, window=max(1, round(window / factor)), overlap=settings.overlap, grid=GRID / factor)
+        for size, window, factor in zip((grid.height, grid.width), seen, factors, strict=True)
+    )
+    return Plan(rows, columns)
 
 
 def _begun(path: Path, grid: Grid, *, plan: Plan, settings: MapSettings, facts: ModelFacts) -> dict[str, Any]:
@@ -158,6 +166,7 @@ def _begun(path: Path, grid: Grid, *, plan: Plan, settings: MapSettings, facts: 
         'window': [plan.rows.window, plan.columns.window],
         'overlap': settings.overlap,
         'gsd': settings.gsd,
+        'aoi': None if settings.aoi is None else sha256(settings.aoi.read_bytes()).hexdigest(),
         'probabilities': settings.probabilities,
     }
 
@@ -169,7 +178,7 @@ def tags_of(planned: PlannedMap) -> dict[str, str]:
         'WINDOW': f'{axes.rows.window}x{axes.columns.window}',
         'OVERLAP': f'{settings.overlap:.6g}',
         'GSD': 'as it is' if settings.gsd is None else f'{settings.gsd:.6g}',
-        'BANDS': ','.join(map(str, planned.begun['bands'])),
+        'BANDS': planned.begun['bands'],
         'SCALE': planned.begun['scale'],
         'RUN_SHA256': planned.fingerprint,
     }

@@ -1,5 +1,6 @@
 """A trained model as a function from RGB images to class probabilities."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mmseg_aux_hrnet.inference.augmentation import mean_over_views
 from mmseg_aux_hrnet.inference.model import ModelFacts
 from mmseg_aux_hrnet.models.channel_order import swaps_channels
 from mmseg_aux_hrnet.raster.legend import Legend
+from mmseg_aux_hrnet.raster.windows import GRID
 from mmseg_aux_hrnet.weights import best_checkpoint
 
 FORM = Form(unit_range=False, outputs=(PROBABILITIES,), foreground_only=False, half=False, fixed_size=None)
@@ -26,6 +28,8 @@ LEAST_WINDOW = 512  # pixels: smaller ones hide from the network what lies aroun
 
 class Predictor:
     """Predicts class probabilities of RGB images, by the same network as exported files.
+
+    Images are filled up to multiples of 32 pixels on the right and below, by the mean colour, and the results cut back.
 
     Args:
         source: the trained model.
@@ -87,7 +91,7 @@ class Predictor:
         """
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise ConfigError(f'images are {images.dtype} {images.shape}: RGB as uint8 (N, height, width, 3) is needed')
-        batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).permute(0, 3, 1, 2)
+        batch = torch.tensor(images).to(self.device).permute(0, 3, 1, 2)
         try:
             with torch.inference_mode():
                 mean = mean_over_views(self._probabilities, batch, tta=self.tta)
@@ -114,7 +118,10 @@ class Predictor:
 
 def _network(source: Source) -> ExportGraph:
     """Return the network in the form that predicts fastest; whatever speeds it up is applied here."""
-    return ExportGraph(source.model, decision=None, form=FORM, fuse=False)
+    network = ExportGraph(source.model, decision=None, form=FORM, fuse=False)
+    # At other sizes HRNet's coarse maps are stretched over the image, at 32 n + 1 the most, as in no training crop.
+    network.divisor = math.lcm(network.divisor, GRID)
+    return network
 
 
 def _facts(source: Source, *, tta: str, amp: bool) -> ModelFacts:

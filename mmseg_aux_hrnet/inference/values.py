@@ -25,11 +25,21 @@ def class_values(
         decision: a threshold for one of two classes; None for the most probable class, of equal ones the first.
     """
     if decision is None:
-        classes: NDArray[np.uint8] = probabilities.argmax(axis=0).astype(np.uint8)
+        classes = _most_probable(probabilities)
     else:
         reached = reaches(torch.from_numpy(probabilities[decision.class_index]), decision.value).numpy()
         classes = (reached if decision.class_index == 1 else ~reached).astype(np.uint8)
     classes[~valid] = NODATA
+    return classes
+
+
+def _most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return ``argmax`` over the first axis, plane by plane: several times as fast as numpy's own for few planes."""
+    classes: NDArray[np.uint8] = np.zeros(probabilities.shape[1:], np.uint8)
+    highest = probabilities[0]
+    for index, plane in enumerate(probabilities[1:], start=1):
+        classes[plane > highest] = index
+        highest = np.maximum(highest, plane)
     return classes
 
 

@@ -14,7 +14,8 @@ from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
 from mmseg_aux_hrnet.errors import DataError, OutsideAreaError
-from mmseg_aux_hrnet.raster.polygon_file import Geometries, read_polygons
+from mmseg_aux_hrnet.raster.polygon_file import read_polygons
+from mmseg_aux_hrnet.raster.polygonal import Geometries
 from mmseg_aux_hrnet.raster.reprojection import reproject_near
 
 MARGIN = 1  # pixels around a window in which polygons keep their course
@@ -54,7 +55,7 @@ class AreaOfInterest:
             raise DataError(f'the raster has no coordinate reference system: {path} cannot be laid over it')
         footprint = _footprint(Window(0, 0, width, height), transform)
         if (raster_crs := VectorCRS.from_wkt(crs.to_wkt())) != vector_crs:
-            polygons = reproject_near(polygons, vector_crs, raster_crs, near=footprint)
+            polygons = shapely.get_parts(reproject_near(polygons, vector_crs, raster_crs, near=footprint))
         touching = polygons[shapely.intersects(polygons, footprint)]
         if not touching.size:
             raise OutsideAreaError(f'no polygon of {path} touches the raster')

@@ -7,7 +7,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.raster.polygon_file import Geometries, single_polygons
+from mmseg_aux_hrnet.raster.polygonal import Geometries, polygonal, repair
 
 EDGE = 500.0  # metres: the chord of so long an arc on the earth leaves it by 5 mm
 RADIUS = 6_371_000.0  # metres, of the earth
@@ -15,12 +15,12 @@ MARGIN = 0.1  # of a place's size, kept around it
 
 
 def reproject_near(polygons: Geometries, source: CRS, target: CRS, *, near: shapely.Polygon) -> Geometries:
-    """Return polygons in another reference system, cut to a little more than a place.
+    """Return each geometry in another reference system, as a multipolygon cut to a little more than a place.
 
     What is far away may have no coordinates there, such as the poles of a map of the world in a zone of UTM.
 
     Args:
-        polygons: valid polygons in ``source``.
+        polygons: valid polygons or multipolygons in ``source``.
         source: reference system.
         target: reference system.
         near: the place, in ``target``.
@@ -30,12 +30,12 @@ def reproject_near(polygons: Geometries, source: CRS, target: CRS, *, near: shap
     """
     try:
         place = _around(near, Transformer.from_crs(target, source, always_xy=True))
-        cut = shapely.segmentize(single_polygons(shapely.intersection(polygons, place)), EDGE / _metres(source))
+        cut = shapely.segmentize(polygonal(shapely.intersection(polygons, place)), EDGE / _metres(source))
         forward = Transformer.from_crs(source, target, always_xy=True)
         moved = shapely.transform(cut, lambda points: _transformed(points, forward))
     except ProjError as error:
         raise DataError(f'coordinates of {source.name} have none in {target.name} ({error})') from error
-    return single_polygons(shapely.make_valid(moved, method='structure', keep_collapsed=False))
+    return repair(moved)
 
 
 def _transformed(points: NDArray[np.float64], transformer: Transformer) -> NDArray[np.float64]:

@@ -36,7 +36,7 @@ def total(crs, transform, shape):
 )
 def test_rectangle_of_latitude_and_longitude(south, size, shape):
     north = south + size * shape[0]
-    measured = total('EPSG:4326', Affine(size, 0, 7, 0, -size, north), shape)
+    measured = total('EPSG:4326', Affine(size, 0, -7, 0, -size, north), shape)
     assert measured == pytest.approx(zone_area(south, north, width=size * shape[1]), rel=1e-9)
 
 
@@ -129,6 +129,12 @@ def test_compound_grads_and_rotated_pole():
 def test_beyond_the_reach_of_the_system():
     with pytest.raises(DataError, match='reaches beyond'):
         measure_ground(CRS('EPSG:3035'), Affine(1, 0, 1e9, 0, -1, 1e9), shape=(4, 4))
+
+
+@pytest.mark.parametrize(('left', 'top'), [(500_000, 5_800_000), (10, 91), (355, 10)])
+def test_coordinates_that_are_no_longitudes_and_latitudes(left, top):
+    with pytest.raises(DataError, match='longitudes and latitudes: set the right system'):
+        measure_ground(CRS('EPSG:4326'), Affine(1, 0, left, 0, -1, top), shape=(4, 6))
 
 
 def test_no_area():

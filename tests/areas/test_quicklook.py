@@ -6,7 +6,7 @@ from affine import Affine
 from areas_support import LEFT, TOP, square, write_map, write_zones
 from PIL import Image
 from pyproj import Transformer
-from raster_support import METRE, RGB, UTM, noise, write_raster
+from raster_support import METRE, UTM, noise, write_raster
 from rasterio.transform import from_origin
 
 from mmseg_aux_hrnet.areas.frame import fit_frame, image_pixels, map_values
@@ -16,6 +16,7 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.raster.legend import Legend
 from mmseg_aux_hrnet.raster.source import AS_IT_SAYS, Reading
 
+RGB = ('red', 'green', 'blue')
 HALVES = np.repeat([[0], [1]], [12, 28], axis=0) * np.ones((1, 60))  # the upper 12 rows are other, the rest green
 
 

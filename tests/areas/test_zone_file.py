@@ -1,3 +1,4 @@
+import numpy as np
 import pyogrio
 import pytest
 import shapely
@@ -9,12 +10,16 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError
 TWO = [square(0, 0, 4), square(4, 0, 4)]
 
 
+def one_part(polygon):
+    return shapely.normalize(shapely.MultiPolygon([polygon]))
+
+
 @pytest.mark.parametrize('suffix', ['gpkg', 'geojson', 'shp', 'fgb'])
 def test_ids_and_outlines_of_every_format(tmp_path, suffix):
     path = write_zones(tmp_path / f'z.{suffix}', TWO, name=['Süd', '北'])
     zones = read_zones(path, id_field='name')
     found = {name: shapely.normalize(shape) for name, shape in zip(zones.ids.tolist(), zones.polygons, strict=True)}
-    assert found == {'Süd': shapely.normalize(TWO[0]), '北': shapely.normalize(TWO[1])}
+    assert found == {'Süd': one_part(TWO[0]), '北': one_part(TWO[1])}
     assert zones.crs.to_epsg() == 32633
     assert zones.notes == ()
 
@@ -24,6 +29,12 @@ def test_numbers_stay_numbers_and_zones_without_a_field_are_numbered(tmp_path):
     assert read_zones(path, id_field='code').ids.tolist() == [30, 10]
     assert read_zones(path).ids.tolist() == [1, 2]
     assert read_zones(path).field == 'zone'
+
+
+def test_days_are_text(tmp_path):
+    days = np.array(['2020-01-01', '2021-01-01'], 'datetime64[D]')
+    path = write_zones(tmp_path / 'z.gpkg', TWO, day=days)
+    assert read_zones(path, id_field='day').ids.tolist() == ['2020-01-01', '2021-01-01']
 
 
 def test_layers(tmp_path):
@@ -64,7 +75,7 @@ def test_no_reference_system(tmp_path):
 
 
 def test_other_geometries_than_polygons(tmp_path):
-    with pytest.raises(DataError, match=r'1 geometries that are no polygons \(Point\)'):
+    with pytest.raises(DataError, match='geometries of type point, and polygons are needed'):
         read_zones(write_zones(tmp_path / 'z.gpkg', [TWO[0], shapely.Point(0, 0)]))
 
 

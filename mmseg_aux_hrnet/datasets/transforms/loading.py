@@ -1,14 +1,24 @@
 """Loads images and labels strictly, under the interface of mmseg's own loaders."""
 
+from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
+import PIL
 from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
+from numpy.typing import NDArray
+from PIL import features
 
+from mmseg_aux_hrnet.datasets.cache import CACHE_GB, TileCache
 from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
+
+# What decoded pixels depend on beside their file. The number goes up when a reader here changes what it returns.
+DECODER = f'1, Pillow {PIL.__version__}, libjpeg {features.version("libjpeg_turbo") or features.version("jpg")}'
+BGR = f'blue, green, red, {DECODER}'
 
 
 @TRANSFORMS.register_module()
@@ -18,21 +28,29 @@ class LoadTile(LoadImageFromFile):
     Required keys: ``img_path``. Added keys: ``img``, uint8 (H, W, 3) in the order blue, green, red that mmseg's
     transforms expect; ``img_shape`` and ``ori_shape``, (H, W) in pixels.
 
+    Args:
+        cache_dir: folder that keeps decoded images, see :class:`~mmseg_aux_hrnet.datasets.cache.TileCache`; None
+            decodes each time.
+        cache_gb: room for everything in that folder, in GiB.
+        **kwargs: as in mmcv.
+
     Raises (on call):
         ImageError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_rgb`.
 
     Raises (when built):
-        ConfigError: another ``color_type`` than ``color`` is asked for.
+        ConfigError: another ``color_type`` than ``color`` is asked for, or the cache cannot be.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, cache_dir: str | None = None, cache_gb: float = CACHE_GB, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.color_type != 'color':
             raise ConfigError(f"color_type={self.color_type!r} is not read here: use 'color', three 8-bit channels")
+        self._cache = None if cache_dir is None else TileCache(cache_dir, gigabytes=cache_gb)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image."""
-        image = np.ascontiguousarray(read_rgb(results['img_path'])[..., ::-1])
+        read = partial(_read_bgr, results['img_path'])
+        image = read() if self._cache is None else self._cache.load(results['img_path'], recipe=BGR, decode=read)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
@@ -45,25 +63,33 @@ class LoadLabel(LoadAnnotations):
     Required keys: ``label_rule``, ``seg_map_path`` (absent where there is no label), ``label_map``, ``ori_shape``.
     Modified keys: ``seg_fields``. Added keys: ``gt_seg_map``, uint8 (H, W).
 
+    Args:
+        cache_dir: folder that keeps decoded labels, as for :class:`LoadTile`.
+        cache_gb: room for everything in that folder, in GiB.
+        **kwargs: as in mmseg.
+
     Raises (on call):
         LabelError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_label`; or the label is of another size than the
             image.
 
     Raises (when built):
-        ConfigError: ``reduce_zero_label`` is set.
+        ConfigError: ``reduce_zero_label`` is set, or the cache cannot be.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, cache_dir: str | None = None, cache_gb: float = CACHE_GB, **kwargs: Any) -> None:
         if kwargs.get('reduce_zero_label'):
             raise ConfigError('reduce_zero_label would ignore class 0: leave it out, class 0 is the background here')
         super().__init__(**kwargs)
+        self._cache = None if cache_dir is None else TileCache(cache_dir, gigabytes=cache_gb)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the label."""
         path = results.get('seg_map_path')
         if path is None:
             return results
-        label = read_label(path, results['label_rule'])
+        rule = results['label_rule']
+        read = partial(read_label, path, rule)
+        label = read() if self._cache is None else self._cache.load(path, recipe=f'{rule}, {DECODER}', decode=read)
         height, width = results['ori_shape'][:2]
         if label.shape != (height, width):
             raise LabelError(
@@ -75,6 +101,10 @@ class LoadLabel(LoadAnnotations):
         results['gt_seg_map'] = label
         results['seg_fields'].append('gt_seg_map')
         return results
+
+
+def _read_bgr(path: str, content: bytes | None = None) -> NDArray[Any]:
+    return cv2.cvtColor(read_rgb(path, content), cv2.COLOR_RGB2BGR)
 
 
 def _renumber(label: np.ndarray[Any, np.dtype[np.uint8]], label_map: dict[int, int]) -> Any:

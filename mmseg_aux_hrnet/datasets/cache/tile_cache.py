@@ -1,0 +1,114 @@
+"""A folder of decoded tiles that processes and runs share, no larger than it may be."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mmengine.logging import print_log
+from numpy.typing import NDArray
+from torch.utils.data import get_worker_info
+
+from mmseg_aux_hrnet.datasets.cache.content import ContentNames
+from mmseg_aux_hrnet.datasets.cache.entry import DamagedEntryError, entry_size, map_entry, write_entry
+from mmseg_aux_hrnet.datasets.cache.room import SUFFIX, Room
+from mmseg_aux_hrnet.errors import ConfigError, one_line
+
+CACHE_GB = 50.0  # GiB, unless said; a pair of 1024 x 512 pixels takes 2 MiB
+GIB = 2**30
+TOUCHED_EVERY = 60.0  # seconds
+
+Decode = Callable[[bytes | None], NDArray[Any]]
+
+
+class TileCache:
+    """Decoded images or labels in a folder, found by the content of the file that they were decoded from.
+
+    An entry is written once and never changed; a damaged one is decoded and written anew. Where the room is used up,
+    those go first that were not used for longest, but none that this run has used: a data set that is larger than the
+    room does not drive itself out. What cannot be written is decoded each time, with one warning.
+
+    Args:
+        folder: where the entries are; made where it is not there. Nothing else in it is touched.
+        gigabytes: room for the entries, in GiB.
+
+    Raises:
+        ConfigError: the room is not above 0, or the folder cannot be made.
+    """
+
+    def __init__(self, folder: str, *, gigabytes: float) -> None:
+        if not gigabytes > 0:
+            raise ConfigError(f'cache_gb={gigabytes}: give the room for decoded tiles in GiB, above 0')
+        self.folder = Path(folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f'cache {folder} cannot be made ({error.strerror}): choose another folder') from error
+        self._names = ContentNames()
+        self._room = Room(self.folder, limit=round(gigabytes * GIB))
+        self._touched: dict[str, float] = {}  # entries whose checksum was compared here, and when they were marked used
+        self._closed = False
+
+    def load(self, path: str, *, recipe: str, decode: Decode) -> NDArray[Any]:
+        """Return what ``decode`` makes of the file at ``path``, from the folder where it is there.
+
+        Args:
+            path: the file.
+            recipe: what is decoded, how, and by which version: entries of another recipe are not taken.
+            decode: decodes the content that it is given; where that is None, reads the file, or says why not.
+        """
+        try:
+            name = self._names.known(path, recipe)
+            pixels = None if name is None else self._mapped(name)
+            if pixels is not None:
+                return pixels
+            name, content = self._names.read(path, recipe)
+        except OSError:
+            return decode(None)
+        pixels = self._mapped(name)
+        if pixels is None:
+            pixels = decode(content)
+            self._keep(name, pixels)
+        return pixels
+
+    def _mapped(self, name: str) -> NDArray[Any] | None:
+        """Return an entry, or None where there is no whole one."""
+        path = self.folder / f'{name}{SUFFIX}'
+        try:
+            pixels = map_entry(path, verify=name not in self._touched)
+        except (OSError, DamagedEntryError):
+            self._touched.pop(name, None)
+            return None
+        now = time.time()
+        if now - self._touched.get(name, 0.0) > TOUCHED_EVERY:
+            self._touched[name] = now
+            with suppress(OSError):  # a folder that others fill need not be ours to be read
+                os.utime(path)
+        return pixels
+
+    def _keep(self, name: str, pixels: NDArray[Any]) -> None:
+        if self._closed:
+            return
+        try:
+            self._closed = not self._room.take(entry_size(pixels))
+            if self._closed:
+                _say_once(f'cache {self.folder} is full: other tiles are decoded each time; see cache_gb')
+            else:
+                write_entry(self.folder / f'{name}{SUFFIX}', pixels)
+        except OSError as error:
+            self._closed = True
+            _say_once(f'cache {self.folder} cannot be written ({one_line(error)}): tiles are decoded each time')
+
+
+_said: set[str] = set()
+
+
+def _say_once(words: str) -> None:
+    """Warn, in the first of several loader processes only: the others come to the same."""
+    worker = get_worker_info()
+    if words not in _said and (worker is None or worker.id == 0):
+        print_log(words, logger='current', level=logging.WARNING)
+    _said.add(words)
