@@ -88,6 +88,11 @@ def set_threshold() -> int:
     return _run('tools/set_threshold.py')
 
 
+def area() -> int:
+    """Run tools/area.py."""
+    return _run('tools/area.py')
+
+
 def export() -> int:
     """Run tools/export.py."""
     return _run('tools/export.py')

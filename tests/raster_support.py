@@ -12,6 +12,7 @@ from rasterio.transform import from_origin
 
 UTM = 'EPSG:32633'
 METRE = from_origin(500_000, 5_800_000, 1, 1)  # pixels of 1 m, north up
+RGB = ('red', 'green', 'blue')
 
 
 def write_raster(

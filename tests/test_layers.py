@@ -12,6 +12,10 @@ PACKAGE = ROOT / 'mmseg_aux_hrnet'
 TABLE = {
     'command': ('errors', 'mmengine torch'),
     '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
+    'areas': (
+        'errors raster whole_files',
+        'PIL affine exactextract matplotlib numpy pyogrio pyproj rasterio rich shapely',
+    ),
     'comparison': ('errors evaluation report_file threshold whole_files', 'matplotlib numpy rich'),
     'complexity': ('models', 'mmseg torch'),
     'conversion': ('errors models report_file run_config threshold version weights', 'mmengine mmseg numpy torch'),
@@ -62,7 +66,11 @@ TABLE = {
     'splits': ('errors', ''),
     'stack': ('errors', 'mmengine'),
     'threshold': ('errors', ''),
-    'testing': ('errors evaluation launch models report run_config threshold visualization weights', 'mmengine rich'),
+    'testing': (
+        'errors evaluation launch models report run_config testing_config threshold visualization weights',
+        'mmengine rich',
+    ),
+    'testing_config': ('errors run_config', 'mmengine'),
     'threshold_store': ('errors report_file threshold weights', ''),
     'version': ('', ''),
     'visualization': ('errors', 'PIL matplotlib numpy'),

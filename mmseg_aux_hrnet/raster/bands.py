@@ -1,5 +1,6 @@
 """Which three bands of a raster are its red, green and blue: as it says itself or as the command line says."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from mmseg_aux_hrnet.errors import ConfigError
 COLOURS = ('red', 'green', 'blue')
 UNINTERPRETED = ('gray', 'undefined')  # what GTiff says where nobody said anything: grey first, the rest undefined
 INVISIBLE = ('nir', 'near infrared', 'near-infrared', 'infrared', 'swir', 'rededge', 'red edge')
+NUMBERED = re.compile(r'(layer|band)?[ _-]?\d+', re.IGNORECASE)  # names that formats give where nobody said any
 ALPHA = 'alpha'
 
 
@@ -111,12 +113,18 @@ def _interpreted(bands: Sequence[Band]) -> Choice:
 
 
 def _in_order(three: Sequence[Band]) -> Choice:
-    described = [band for band in three if band.description]
-    if not described:
+    if not any(band.description and not NUMBERED.fullmatch(band.description.strip()) for band in three):
         red, green, blue = (band.number for band in three)
         note = f'no colours are said of the bands, {red}, {green} and {blue} are taken as red, green and blue'
         return Choice((red, green, blue), note)
-    return choose_bands(three, COLOURS)
+    named = [[band.number for band in three if colour in band.names()] for colour in COLOURS]
+    if any(len(hits) != 1 for hits in named):
+        raise ConfigError(
+            f'the names of the bands are not red, green and blue ({_list(three)}): '
+            'give --bands with three names or indices'
+        )
+    red, green, blue = (hits[0] for hits in named)
+    return Choice((red, green, blue))
 
 
 def _refuse_contradiction(chosen: Sequence[Band], bands: Sequence[Band]) -> None:

@@ -56,4 +56,4 @@ def ground_sampling(crs: CRS | None, transform: Affine, *, height: int, width: i
         rows = columns = math.nan
     if not (math.isfinite(rows) and math.isfinite(columns) and rows > 0 and columns > 0):
         raise DataError(f'the centre of the raster, {xs[0]:g}, {ys[0]:g}, lies outside of {projected.name}')
-    return GroundSampling(rows, columns)
+    return GroundSampling(float(rows), float(columns))

@@ -46,10 +46,12 @@ def read_polygons(path: Path) -> Polygons:
     if crs is None:
         raise DataError(f'{path} has no coordinate reference system: assign one, as ogr2ogr -a_srs does')
     _refuse_other_types(geometries, path)
+    if not np.isfinite(shapely.get_coordinates(geometries)).all():
+        raise DataError(f'{path} holds coordinates that are no numbers: repair it')
     repaired |= ~shapely.is_valid(geometries) & ~shapely.is_missing(geometries)
     if repaired.any():
         logger.warning('%s: %d of %d polygons were broken and are repaired', path, repaired.sum(), len(repaired))
-    polygons = single_polygons(shapely.make_valid(geometries))
+    polygons = single_polygons(shapely.make_valid(geometries, method='structure', keep_collapsed=False))
     if not polygons.size:
         raise DataError(f'{path} holds no polygon with an area: it says nothing of where')
     return Polygons(polygons, crs)
@@ -59,11 +61,11 @@ def _read(path: Path) -> tuple[Geometries, CRS | None, NDArray[np.bool_]]:
     """Return geometries, their reference system, and which had rings that do not close and were closed."""
     layer = _layer(path)
     try:
-        with warnings.catch_warnings():  # of open rings, as are told apart here
+        with warnings.catch_warnings():  # of open rings and of numbers that are none: both are told apart here
             warnings.simplefilter('ignore', RuntimeWarning)
             meta, _, wkb, _ = pyogrio.raw.read(path, layer=layer, columns=[], force_2d=True)
-        closed = shapely.from_wkb(wkb, on_invalid='ignore')
-        geometries = shapely.from_wkb(wkb, on_invalid='fix')
+            closed = shapely.from_wkb(wkb, on_invalid='ignore')
+            geometries = shapely.from_wkb(wkb, on_invalid='fix')
         crs = None if meta['crs'] is None else CRS.from_user_input(meta['crs'])
     except (pyogrio.errors.DataSourceError, shapely.errors.GEOSException) as error:
         raise DataError(f'{path} cannot be read as a vector file ({error})') from error

@@ -35,7 +35,7 @@ def reproject_near(polygons: Geometries, source: CRS, target: CRS, *, near: shap
         moved = shapely.transform(cut, lambda points: _transformed(points, forward))
     except ProjError as error:
         raise DataError(f'coordinates of {source.name} have none in {target.name} ({error})') from error
-    return single_polygons(shapely.make_valid(moved))
+    return single_polygons(shapely.make_valid(moved, method='structure', keep_collapsed=False))
 
 
 def _transformed(points: NDArray[np.float64], transformer: Transformer) -> NDArray[np.float64]:

@@ -28,7 +28,15 @@ def test_the_raster_says_its_colours(raster, chosen):
     assert choose_bands(raster, None) == Choice(chosen)
 
 
-@pytest.mark.parametrize('raster', [UNSAID[:3], bands('undefined', 'undefined', 'undefined', 'alpha')])
+@pytest.mark.parametrize(
+    'raster',
+    [
+        UNSAID[:3],
+        bands('undefined', 'undefined', 'undefined', 'alpha'),
+        bands('undefined', 'undefined', 'undefined', described=('Layer_1', 'Layer_2', 'Layer_3')),
+        bands('gray', 'undefined', 'undefined', described=('Band 1', 'band 2', '')),
+    ],
+)
 def test_three_bands_that_nothing_is_said_of_are_taken_in_order_with_a_note(raster):
     assert choose_bands(raster, None).indexes == (1, 2, 3)
     assert '1, 2 and 3 are taken as red, green and blue' in choose_bands(raster, None).note
@@ -45,7 +53,8 @@ def test_three_bands_that_nothing_is_said_of_are_taken_in_order_with_a_note(rast
         (bands('Y', 'Cb', 'Cr'), 'give --bands'),
         (bands('gray'), 'give --bands 1,1,1'),
         (bands('alpha', 'gray'), 'give --bands 2,2,2'),
-        (bands('gray', 'undefined', 'undefined', described=('nir', 'red', 'green')), 'no band is named blue'),
+        (bands('gray', 'undefined', 'undefined', described=('nir', 'red', 'green')), 'names of the bands are not'),
+        (bands('gray', 'undefined', 'undefined', described=('B2', 'B3', 'B4')), 'give --bands'),
         (
             bands('red', 'green', 'blue', described=('NIR', 'red', 'green')),
             'interpreted as red but described',

@@ -48,6 +48,12 @@ def test_broken_polygons_are_repaired_with_a_warning(tmp_path, caplog, ring, cov
     assert 'area.geojson: 1 of 2 polygons were broken and are repaired' in caplog.text
 
 
+def test_parts_that_overlap_are_joined_and_leave_no_hole(tmp_path):
+    parts = {'type': 'MultiPolygon', 'coordinates': [[SQUARE], [[[x + 1, y] for x, y in SQUARE]]]}
+    got = read_polygons(write_geojson(tmp_path / 'area.geojson', parts))
+    assert shapely.union_all(got.geometries).equals(shapely.box(0, 0, 3, 2))
+
+
 def test_sound_polygons_are_no_news(tmp_path, caplog):
     read_polygons(write_geojson(tmp_path / 'area.geojson', polygon(SQUARE), None))
     assert caplog.text == ''
@@ -86,6 +92,13 @@ def test_file_without_reference_system_is_refused(tmp_path):
         pyogrio.raw.write(tmp_path / 'area.shp', square, [], [], geometry_type='Polygon', crs=None)
     with pytest.raises(DataError, match=r'area\.shp has no coordinate reference system'):
         read_polygons(tmp_path / 'area.shp')
+
+
+def test_coordinates_that_are_no_numbers_are_refused(tmp_path):
+    odd = shapely.to_wkb(np.array([shapely.Polygon([(0, 0), (np.inf, 1), (1, 1), (0, 0)])]))
+    pyogrio.raw.write(tmp_path / 'area.gpkg', odd, [], [], geometry_type='Polygon', crs='EPSG:32633')
+    with pytest.raises(DataError, match='coordinates that are no numbers'):
+        read_polygons(tmp_path / 'area.gpkg')
 
 
 def test_several_layers_are_refused_by_name(tmp_path):

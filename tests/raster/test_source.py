@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import rasterio
@@ -102,6 +104,36 @@ def test_palette_gives_its_colours(tmp_path, dtype, bands):
     assert valid.all() and (image == colours[values[0]]).all()
 
 
+def test_palette_may_have_an_alpha_band(tmp_path):
+    path = write_raster(tmp_path / 'numbers.tif', noise(1), photometric='palette')
+    with rasterio.open(path, 'r+') as raster:
+        raster.write_colormap(1, {i: (i, 255 - i, 7, 255) for i in range(256)})
+    vrt = tmp_path / 'image.vrt'
+    source = '<SimpleSource><SourceFilename relativeToVRT="1">numbers.tif</SourceFilename></SimpleSource>'
+    table = ''.join(f'<Entry c1="{i}" c2="{255 - i}" c3="7" c4="255"/>' for i in range(256))
+    vrt.write_text(
+        f'<VRTDataset rasterXSize="30" rasterYSize="20"><VRTRasterBand dataType="Byte" band="1">{source}'
+        f'<ColorInterp>Palette</ColorInterp><ColorTable>{table}</ColorTable></VRTRasterBand>'
+        '<VRTRasterBand dataType="Byte" band="2"><ColorInterp>Alpha</ColorInterp></VRTRasterBand></VRTDataset>',
+        encoding='utf-8',
+    )
+    image, valid = read_whole(vrt)
+    values = noise(1)[0]
+    assert (image == np.stack([values, 255 - values, np.full_like(values, 7)], axis=-1)).all()
+    assert not valid.any()  # the alpha band holds nothing but 0
+
+
+def test_palette_without_a_table_is_refused(tmp_path):
+    path = tmp_path / 'image.vrt'
+    path.write_text(
+        '<VRTDataset rasterXSize="3" rasterYSize="2"><VRTRasterBand dataType="Float32" band="1">'
+        '<ColorInterp>Palette</ColorInterp></VRTRasterBand></VRTDataset>',
+        encoding='utf-8',
+    )
+    with pytest.raises(ConfigError, match='no table of colours for its float32 values'):
+        read_whole(path)
+
+
 def test_values_of_a_palette_are_no_grey(tmp_path):
     path = write_raster(tmp_path / 'image.tif', noise(1), photometric='palette')
     with pytest.raises(ConfigError, match='numbers of colours in a table'):
@@ -161,6 +193,36 @@ def test_windows_are_parts_of_the_whole(large, data):
         part = source.read(Window(left, top, width, height))
     rows, cols = slice(top, top + height), slice(left, left + width)
     assert (part.image == whole.image[rows, cols]).all() and (part.valid == whole.valid[rows, cols]).all()
+
+
+@pytest.mark.parametrize(
+    'window', [Window(0, 0, 31, 20), Window(0, 0, 30, 21), Window(-1, 0, 5, 5), Window(0, -1, 5, 5), Window(3, 3, 0, 5)]
+)
+def test_window_beyond_the_raster_is_refused(tmp_path, window):
+    with open_source(write_raster(tmp_path / 'image.tif', noise())) as source:
+        with pytest.raises(ValueError, match='is not inside'):
+            source.read(window)
+
+
+def test_bands_of_several_types_are_refused(tmp_path):
+    kinds = zip(('Byte', 'UInt16', 'Byte'), ('Red', 'Green', 'Blue'), strict=True)
+    band = '<VRTRasterBand dataType="{}" band="{}"><ColorInterp>{}</ColorInterp></VRTRasterBand>'
+    bands = ''.join(band.format(kind, i, colour) for i, (kind, colour) in enumerate(kinds, start=1))
+    path = tmp_path / 'mixed.vrt'
+    path.write_text(f'<VRTDataset rasterXSize="4" rasterYSize="4">{bands}</VRTDataset>', encoding='utf-8')
+    with pytest.raises(ConfigError, match=r'several types \(uint16, uint8\)'):
+        read_whole(path, scale='0:9')
+
+
+def test_several_threads_read_what_one_reads(large):
+    def part(top):
+        with open_source(large, Reading.parse(bands='4,2,1', scale='3:200')) as source:
+            return source.read(Window(0, top, 83, 10)).image
+
+    whole = read_whole(large, bands='4,2,1', scale='3:200').image
+    with ThreadPoolExecutor(4) as pool:
+        for top, image in zip(range(50), pool.map(part, range(50)), strict=True):
+            assert (image == whole[top : top + 10]).all()
 
 
 @pytest.mark.parametrize(
