@@ -88,6 +88,21 @@ def set_threshold() -> int:
     return _run('tools/set_threshold.py')
 
 
+def area() -> int:
+    """Run tools/area.py."""
+    return _run('tools/area.py')
+
+
 def export() -> int:
     """Run tools/export.py."""
     return _run('tools/export.py')
+
+
+def predict_raster() -> int:
+    """Run tools/predict_raster.py."""
+    return _run('tools/predict_raster.py')
+
+
+def polygonize() -> int:
+    """Run tools/polygonize.py."""
+    return _run('tools/polygonize.py')

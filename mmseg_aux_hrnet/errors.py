@@ -32,6 +32,14 @@ class LabelError(DataError):
     """A label cannot be decoded into class indices."""
 
 
+class RasterError(DataError):
+    """A raster cannot be read as an image, or written."""
+
+
+class OutsideAreaError(DataError):
+    """A raster and the area of interest have no pixel in common."""
+
+
 class CheckpointError(AuxHRNetError, RuntimeError):
     """A checkpoint cannot be loaded safely and completely."""
 
@@ -63,6 +71,12 @@ class TrainingInterrupted(AuxHRNetError, RuntimeError):
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+class PredictionInterrupted(AuxHRNetError, RuntimeError):
+    """Ctrl-C ended a prediction that can go on."""
+
+    exit_code = 130  # 128 + SIGINT, as shells count
 
 
 class StackError(AuxHRNetError, ImportError):

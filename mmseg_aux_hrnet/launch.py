@@ -1,4 +1,4 @@
-"""How several processes that train or test together meet, and what a config needs for them."""
+"""How several processes that train, test or predict together meet, and what a config needs for them."""
 
 import os
 import subprocess
@@ -15,6 +15,7 @@ from mmseg_aux_hrnet.errors import LaunchError, one_line
 
 VARIABLES = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
 TIMEOUT = 1800  # seconds; torch's own for gloo
+PREDICTION_TIMEOUT = 30 * 24 * 3600  # seconds; a process that is done waits for the last one of a large job
 
 
 def join_processes(config: Config, launcher: str) -> None:
@@ -56,6 +57,20 @@ def join_processes(config: Config, launcher: str) -> None:
     _see_each_image_once(config)
 
 
+def join_predictors() -> None:
+    """Join this process with those that torchrun started together with it to predict; a lone one is left alone.
+
+    They send each other a few words at the beginning and at the end, so any device will do, and between these any time.
+
+    Raises:
+        LaunchError: they cannot meet.
+    """
+    if int(os.environ.get('WORLD_SIZE', '1')) > 1 and 'TORCHELASTIC_RUN_ID' in os.environ:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
+        _join('gloo', PREDICTION_TIMEOUT)
+
+
 def slurm_variables(environ: Mapping[str, str], *, gpus: int) -> dict[str, str]:
     """Return what torchrun would set, from the variables that srun sets.
 
@@ -95,12 +110,14 @@ def _meet(dist_cfg: Mapping[str, Any], device: str) -> None:
     local, visible = int(os.environ['LOCAL_RANK']), torch.cuda.device_count()
     if device == 'cuda' and local >= visible:
         raise LaunchError(f'process {local} of this machine has no GPU: start at most {visible} here')
+    if device == 'cuda':
+        torch.cuda.set_device(local)
+    _join('gloo' if device == 'cpu' else dist_cfg.get('backend', 'nccl'), dist_cfg.get('timeout') or TIMEOUT)
+
+
+def _join(backend: str, timeout: int) -> None:
     try:
-        if device == 'cuda':
-            torch.cuda.set_device(local)
-        backend = 'gloo' if device == 'cpu' else dist_cfg.get('backend', 'nccl')
-        timeout = timedelta(seconds=dist_cfg.get('timeout') or TIMEOUT)
-        torch_dist.init_process_group(backend, timeout=timeout)
+        torch_dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
     except (RuntimeError, ValueError) as error:
         place = f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}'
         if 'EADDRINUSE' in str(error):

@@ -9,7 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from rich.console import Console
 
-from mmseg_aux_hrnet import launch, run_config
+from mmseg_aux_hrnet import launch, run_config, testing_config
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.class_set import class_set
 from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
@@ -64,12 +64,12 @@ def run_test(args: Namespace) -> str:
 
 def _prepare(config: Config, args: Namespace, distance: Tolerance) -> tuple[Any, str | None]:
     """Edit the config; return the data set, and the folder of the predictions where they are written."""
-    run_config.set_split(config, args.split)
+    testing_config.set_split(config, args.split)
     run_config.set_data_root(config, args.data_root)
     run_config.check_data_root(config, ('test_dataloader',))
     if args.scales is not None or args.flip:
-        scales = run_config.parse_scales(args.scales or '1.0')
-        run_config.set_test_time_augmentation(config, scales=scales, flip=args.flip)
+        scales = testing_config.parse_scales(args.scales or '1.0')
+        testing_config.set_test_time_augmentation(config, scales=scales, flip=args.flip)
     dataset = run_config.build_test_dataset(config)
     labelled = has_labels(dataset)
     if args.report is not None and not labelled:
@@ -77,13 +77,13 @@ def _prepare(config: Config, args: Namespace, distance: Tolerance) -> tuple[Any,
     if args.sweep and not labelled:
         raise DataError('--sweep: the images have no labels, without which no threshold is better than another')
     out = args.out or (None if labelled else str(Path(config.work_dir) / 'predictions'))
-    run_config.set_evaluators(config, has_labels=labelled, out=out)
+    testing_config.set_evaluators(config, has_labels=labelled, out=out)
     if args.report is not None:
-        run_config.count_for_report(config, tolerance=distance.pixels)
+        testing_config.count_for_report(config, tolerance=distance.pixels)
     if args.sweep or (args.report is not None and _can_be_swept(config, dataset)):
-        run_config.add_sweep(config)
+        testing_config.add_sweep(config)
     if args.show_dir is not None:
-        run_config.add_pictures(config, args.show_dir)
+        testing_config.add_pictures(config, args.show_dir)
     return dataset, out
 
 
@@ -122,7 +122,7 @@ def _use_threshold(runner: Runner, args: Namespace, *, meta: dict[str, Any], dat
 
 
 def _can_be_swept(config: Config, dataset: Any) -> bool:
-    return len(dataset.metainfo.get('classes') or ()) == 2 and run_config.keeps_probabilities(config)
+    return len(dataset.metainfo.get('classes') or ()) == 2 and testing_config.keeps_probabilities(config)
 
 
 def _draw_sweep(runner: Runner, folder: Path) -> str:

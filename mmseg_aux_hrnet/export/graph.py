@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from mmcv.cnn.utils import fuse_conv_bn
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.nn import functional
@@ -16,6 +15,7 @@ from torch.nn import functional
 from mmseg_aux_hrnet.errors import ExportError, one_line
 from mmseg_aux_hrnet.export.decision import Decision
 from mmseg_aux_hrnet.models.channel_order import swaps_channels
+from mmseg_aux_hrnet.models.folding import fold_batch_norms
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
 from mmseg_aux_hrnet.probability import reaches
 
@@ -68,7 +68,7 @@ class ExportGraph(nn.Module):
         segmentor = copy.deepcopy(model)
         segmentor.data_preprocessor = None
         if fuse:
-            segmentor = fuse_conv_bn(segmentor)
+            segmentor = fold_batch_norms(segmentor)
         self.segmentor = segmentor.half() if form.half else segmentor
         self.eval().requires_grad_(False)
 

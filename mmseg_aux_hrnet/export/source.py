@@ -31,6 +31,7 @@ class Source:
         model: predicts whole images, whatever the config's ``test_cfg`` says.
         class_names: one for each class.
         palette: one (red, green, blue) for each class, 0..255; None where unknown.
+        of_interest: the class that a threshold is on; None where no class stands out.
         decision: how the class map follows from the probabilities; None for the most probable class.
         gsd: metres per pixel of the training images; None where unknown.
         tile: (height, width) in pixels that the model was trained or is tested on.
@@ -45,6 +46,7 @@ class Source:
     model: Any
     class_names: tuple[str, ...]
     palette: list[list[int]] | None
+    of_interest: str | None
     decision: Decision | None
     gsd: float | None
     tile: tuple[int, int]
@@ -82,6 +84,7 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
         model=model,
         class_names=classes.names,
         palette=classes.palette,
+        of_interest=_of_interest(classes),
         decision=decision,
         gsd=_gsd(classes.extras.get('gsd') or config.get('gsd')),
         tile=tile,
@@ -148,13 +151,22 @@ def _decision(
     model: Any, classes: Classes, *, option: str | None, meta: dict[str, Any], source: Path
 ) -> Decision | None:
     """Make the model predict as asked for or as stored, and return how that is."""
-    interest = classes.extras.get('class_of_interest') or classes.names[-1]
-    threshold = use_threshold(model, option, classes=classes.names, of_interest=interest, meta=meta, source=source)
+    threshold = use_threshold(
+        model, option, classes=classes.names, of_interest=_of_interest(classes), meta=meta, source=source
+    )
     if threshold is not None:
         return decision_by(threshold, classes.names)
     if model.out_channels == 1:
         return decision_of_head(model.decode_head.threshold)
     return None
+
+
+def _of_interest(classes: Classes) -> str | None:
+    """Return the class that is said to be of interest, else the second of two."""
+    said = classes.extras.get('class_of_interest')
+    if said in classes.names:
+        return str(said)
+    return classes.names[-1] if len(classes.names) == 2 else None
 
 
 def _gsd(value: Any) -> float | None:

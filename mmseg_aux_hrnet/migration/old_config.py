@@ -34,7 +34,7 @@ def read_old_config(path: str | Path, *, report: Report) -> dict[str, Any]:
         with _names_of_old():
             config = Config.fromfile(path, import_custom_modules=False, lazy_import=False)
         values = config.to_dict()
-    except Exception as error:  # a config is a program: it can fail in any way
+    except (Exception, SystemExit) as error:  # a config is a program: it can end in any way
         reason = TEMPORARY.sub('', one_line(error))
         raise ConfigError(f'{path} cannot be read: {type(error).__name__}: {reason}') from error
     new = [key for key in NEW_KEYS if key in values]

@@ -1,7 +1,7 @@
 """Networks and losses, registered in mmseg's ``MODELS``."""
 
 from mmseg_aux_hrnet.models.backbones import HRNetV2
-from mmseg_aux_hrnet.models.decode_heads import AuxFCNHead
+from mmseg_aux_hrnet.models.decode_heads import AuxFCNHead, BranchwiseFCNHead
 from mmseg_aux_hrnet.models.losses import (
     ChannelwiseDistillationLoss,
     MaskedCrossEntropyLoss,
@@ -22,6 +22,7 @@ from mmseg_aux_hrnet.models.wrappers import CPUDataParallel
 
 __all__ = (
     'AuxFCNHead',
+    'BranchwiseFCNHead',
     'CPUDataParallel',
     'ChannelwiseDistillationLoss',
     'DistilledEncoderDecoder',

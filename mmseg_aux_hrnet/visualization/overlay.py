@@ -21,10 +21,11 @@ PANEL_WIDTH = 300  # pixels at least, for the words above
 FONT_SIZE = 14
 INK: Colour = (40, 40, 40)
 PAPER: Colour = (255, 255, 255)
-# Okabe and Ito's palette: apart for all common kinds of colour blindness.
-CORRECT: Colour = (0, 158, 115)
-FALSE_ALARM: Colour = (230, 159, 0)
-MISSED: Colour = (204, 121, 167)
+# Blue, yellow and vermilion of Okabe and Ito (Color Universal Design, 2008). A test of report/page measures how far
+# apart they are in simulated colour blindness.
+CORRECT: Colour = (0, 114, 178)
+FALSE_ALARM: Colour = (240, 228, 66)
+MISSED: Colour = (213, 94, 0)
 BACKGROUND = 'background'
 
 

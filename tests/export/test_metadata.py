@@ -17,8 +17,8 @@ def source(**known):
     preprocessor = SimpleNamespace(mean=torch.tensor([123.675, 116.28, 103.53]), std=torch.tensor([58.395, 57.12, 57]))
     facts = dict(
         model=SimpleNamespace(data_preprocessor=preprocessor), class_names=('background', 'green'),
-        palette=[[0, 0, 0], [0, 128, 0]], decision=None, gsd=0.5, tile=(256, 512), overlap=25, figures=None,
-        config_name='a.py', config_sha256='1', checkpoint_name='a.pth', checkpoint_sha256='2',
+        of_interest='green', palette=[[0, 0, 0], [0, 128, 0]], decision=None, gsd=0.5, tile=(256, 512), overlap=25,
+        figures=None, config_name='a.py', config_sha256='1', checkpoint_name='a.pth', checkpoint_sha256='2',
     )  # fmt: skip
     return Source(**{**facts, **known})
 

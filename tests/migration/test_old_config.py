@@ -23,6 +23,7 @@ def read(folder, text, name='old.py'):
     [
         ('model = dict(', r"cannot be read: SyntaxError: '\(' was never closed"),
         ('1 / 0', 'cannot be read: ZeroDivisionError: division by zero'),
+        ('raise SystemExit(0)', 'cannot be read: SystemExit: 0'),
         ('_base_ = "nowhere.py"', 'cannot be read: FileNotFoundError: .*nowhere.py'),
         ('from mmcv.runner import HOOKS', 'cannot be read: ModuleNotFoundError'),
         ('', 'has no model, the network'),

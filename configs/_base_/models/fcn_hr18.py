@@ -17,7 +17,7 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint='open-mmlab://msra/hrnetv2_w18'),
     ),
     decode_head=dict(
-        type='FCNHead',
+        type='BranchwiseFCNHead',
         in_channels=channels,
         in_index=[0, 1, 2, 3],
         input_transform='resize_concat',

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mmseg.models.decode_heads import FCNHead
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.models.decode_heads.branchwise_fcn_head import BranchwiseFCNHead
 
 LOSS_WEIGHT = 0.4  # of each auxiliary decoder in the published system
 
 
 @MODELS.register_module()
-class AuxFCNHead(FCNHead):
+class AuxFCNHead(BranchwiseFCNHead):
     """FCN decoder over a subset of the branches, at the resolution of its finest one.
 
     The branches are resized to the finest, concatenated, and pass a 1x1 convolution with norm and ReLU, and a 1x1
@@ -63,14 +63,14 @@ class AuxFCNHead(FCNHead):
             **settings,
         )
 
-    def _transform_inputs(self, inputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Return the logits of the maps of a backbone, float (N, classes, H, W) at the resolution of the finest."""
         if self.in_index[-1] >= len(inputs):
             raise ConfigError(
                 f'in_index={self.in_index} of AuxFCNHead names a branch that the backbone lacks: '
                 f'it has {len(inputs)}, so use 0..{len(inputs) - 1}'
             )
-        features: Tensor = super()._transform_inputs(inputs)
-        return features
+        return super().forward(inputs)
 
 
 def _check_branches(in_channels: Sequence[int], in_index: Sequence[int]) -> None:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.visualization import overlay
+
 ClassMap = NDArray[np.uint8]
 
 
@@ -14,8 +16,8 @@ class ErrorKind(NamedTuple):
     Attributes:
         value: in the map.
         name: for the legend.
-        colour: red, green, blue. Okabe and Ito's blue, yellow, vermilion and black (Color Universal Design, 2008), and
-            a grey. A test measures how far apart they are in simulated colour blindness.
+        colour: red, green, blue, as in the other pictures; with a black and a grey. A test measures how far apart they
+            are in simulated colour blindness.
     """
 
     value: int
@@ -24,12 +26,12 @@ class ErrorKind(NamedTuple):
 
 
 RIGHT = 0  # right, and not the class of interest: the image stays bare
-HIT = ErrorKind(1, 'correct (TP)', (0, 114, 178))
-FALSE = ErrorKind(2, 'false alarm (FP)', (240, 228, 66))
-MISSED = ErrorKind(3, 'missed (FN)', (213, 94, 0))
+HIT = ErrorKind(1, 'correct (TP)', overlay.CORRECT)
+FALSE = ErrorKind(2, 'false alarm (FP)', overlay.FALSE_ALARM)
+MISSED = ErrorKind(3, 'missed (FN)', overlay.MISSED)
 CONFUSED = ErrorKind(4, 'wrong between other classes', (0, 0, 0))
 NOT_COUNTED = ErrorKind(5, 'ignored, not counted', (150, 150, 150))
-WRONG = ErrorKind(3, 'wrong', (213, 94, 0))
+WRONG = ErrorKind(3, 'wrong', overlay.MISSED)
 
 
 def error_kinds(num_classes: int, class_of_interest: int | None) -> tuple[ErrorKind, ...]:

@@ -1,0 +1,162 @@
+"""Predicts blocks of rows: reads rows of windows, predicts them in batches, adds up their weighted probabilities."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from mmseg_aux_hrnet.inference.model import MapModel
+from mmseg_aux_hrnet.inference.threads import ahead
+from mmseg_aux_hrnet.raster.blend import axis_weights
+from mmseg_aux_hrnet.raster.windows import Plan
+
+Floats = NDArray[np.float32]
+BANDS_AHEAD = 1  # each is a window high and as wide as the raster
+BATCHES_AHEAD = 2
+
+
+class Work(NamedTuple):
+    """One raster and how it is predicted.
+
+    Attributes:
+        open: opens it, once for each thread; the source has ``read(window)``, which returns image and valid pixels.
+        plan: its windows.
+        batch_size: most windows that are predicted together; they always lie in one row of windows.
+    """
+
+    open: Callable[[], AbstractContextManager[Any]]
+    plan: Plan
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows between the starts of two rows of windows.
+
+    Attributes:
+        index: of the block, from the top.
+        probabilities: float32 (classes, rows, width); zeros where no window was predicted.
+        valid: bool (rows, width).
+        carry: what these windows add to the rows below, float32 (classes, rows, extent); None after the last
+            block.
+    """
+
+    index: int
+    probabilities: Floats
+    valid: NDArray[np.bool_]
+    carry: Floats | None
+
+
+@dataclass(frozen=True)
+class _Band:
+    """A row of windows: image uint8 (window, extent, 3), filled where not valid, bool (window, extent)."""
+
+    index: int
+    image: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+
+
+class _Part(NamedTuple):
+    """Some windows of a band, by their column, and their probabilities; no windows: the band is complete."""
+
+    band: _Band
+    columns: tuple[int, ...]
+    probabilities: Floats | None
+
+
+def predict_block(work: Work, model: MapModel, index: int) -> Block:
+    """Return a finished block; it depends on nothing but these.
+
+    Rows of windows that reach into the block from above are predicted for it too.
+    """
+    return next(predict_blocks(work, model, range(index, index + 1), in_threads=False))
+
+
+def predict_blocks(
+    work: Work, model: MapModel, indices: range, *, carry: Floats | None = None, in_threads: bool = True
+) -> Iterator[Block]:
+    """Yield successive blocks, each equal to what ``predict_block`` returns for it, and predict no window twice.
+
+    Args:
+        work: the raster.
+        model: predicts windows.
+        indices: of the blocks.
+        carry: that of the block before the first one; without it, the rows of windows above that reach into the first
+            block are predicted again.
+        in_threads: read and predict in threads of their own, ahead of whoever uses the blocks.
+    """
+    first = indices.start if carry is not None else work.plan.rows.first_over(indices.start)
+    bands = _read(work, range(first, indices.stop), fill=model.facts.fill)
+    if in_threads:
+        bands = ahead(bands, depth=BANDS_AHEAD)
+    parts = _predict(bands, model, work)
+    if in_threads:
+        parts = ahead(parts, depth=BATCHES_AHEAD)
+    classes = len(model.facts.legend.names)
+    for block in _add_up(parts, work.plan, classes=classes, carry=carry):
+        if block.index >= indices.start:
+            yield block
+
+
+def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Iterator[_Band]:
+    axis, columns = work.plan.rows, work.plan.columns
+    with work.open() as source:
+        for index in rows:
+            top = axis.starts[index]
+            patch = source.read(Window(0, top, columns.size, min(axis.window, axis.size - top)))
+            beyond = (0, axis.window - patch.valid.shape[0], 0, columns.extent - columns.size)
+            valid = cv2.copyMakeBorder(patch.valid.view(np.uint8), *beyond, cv2.BORDER_CONSTANT, value=0).view(bool)
+            image = cv2.copyMakeBorder(patch.image, *beyond, cv2.BORDER_CONSTANT, value=fill)
+            image[~valid] = fill
+            yield _Band(index, image, valid)
+
+
+def _predict(bands: Iterator[_Band], model: MapModel, work: Work) -> Iterator[_Part]:
+    columns = work.plan.columns
+    for band in bands:
+        starts = [(j, slice(start, start + columns.window)) for j, start in enumerate(columns.starts)]
+        used = [(j, span) for j, span in starts if band.valid[:, span].any()]
+        for at in range(0, len(used), work.batch_size):
+            batch = used[at : at + work.batch_size]
+            images = np.stack([band.image[:, span] for _, span in batch])
+            yield _Part(band, tuple(j for j, _ in batch), model.predict(images))
+        yield _Part(band, (), None)
+
+
+def _add_up(parts: Iterator[_Part], plan: Plan, *, classes: int, carry: Floats | None) -> Iterator[Block]:
+    """Yield blocks; a pixel's windows are added in their order, whichever block is the first, to equal bytes."""
+    down, across = axis_weights(plan.rows), axis_weights(plan.columns)
+    total: Floats | None = None
+    for part in parts:
+        if total is None:
+            total = np.zeros((classes, plan.rows.window, plan.columns.extent), np.float32)
+            if carry is not None:
+                total[:, : carry.shape[1]] = carry
+        if part.probabilities is None:
+            block = _finished(part.band, total, plan)
+            total, carry = None, block.carry
+            yield block
+            continue
+        for column, probabilities in zip(part.columns, part.probabilities, strict=True):
+            start, weights = plan.columns.starts[column], np.outer(down[part.band.index], across[column])
+            _add_weighted(total[:, :, start : start + plan.columns.window], probabilities, weights)
+
+
+def _add_weighted(total: Floats, probabilities: Floats, weights: Floats) -> None:
+    """Add to ``total`` class by class, so that the product of one class is still in the cache when it is added."""
+    product = np.empty_like(weights)
+    for sums, values in zip(total, probabilities, strict=True):
+        np.multiply(values, weights, out=product)
+        sums += product
+
+
+def _finished(band: _Band, total: Floats, plan: Plan) -> Block:
+    top, end = plan.rows.block(band.index)
+    height, width = end - top, plan.columns.size
+    carry = total[:, height:] if band.index + 1 < len(plan.rows.starts) else None
+    return Block(band.index, total[:, :height, :width], band.valid[:height, :width], carry)

@@ -1,0 +1,151 @@
+"""Makes the maps of many rasters, in one process or in several; one bad raster does not stop the others."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from mmengine.dist import all_gather_object, broadcast_object_list, get_dist_info
+
+from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, OutsideAreaError, ResourceError, one_line
+from mmseg_aux_hrnet.inference.mapping import begin, complete, pending, predict
+from mmseg_aux_hrnet.inference.model import MapModel
+from mmseg_aux_hrnet.inference.planning import PlannedMap, plan_map
+from mmseg_aux_hrnet.inference.settings import MapSettings
+from mmseg_aux_hrnet.inference.sharing import Pending, Share, share_of
+
+
+class Listener(NamedTuple):
+    """Is told how the work goes.
+
+    Attributes:
+        begins: count of blocks that this process will predict.
+        on_block: a block of this raster is done.
+        note: something that a user should read.
+    """
+
+    begins: Callable[[int], None]
+    on_block: Callable[[Path], None]
+    note: Callable[[str], None]
+
+
+class Job(NamedTuple):
+    """What is asked for.
+
+    Attributes:
+        model: predicts windows.
+        rasters: files.
+        outs: the map of each.
+        settings: of all of them.
+        listener: hears how it goes.
+    """
+
+    model: MapModel
+    rasters: Sequence[Path]
+    outs: Sequence[Path]
+    settings: MapSettings
+    listener: Listener
+
+    def plan(self, number: int) -> PlannedMap:
+        """Return the plan of a raster's map."""
+        return plan_map(self.model, self.rasters[number], self.outs[number], self.settings)
+
+
+class Outcome:
+    """What has become of each raster.
+
+    Attributes:
+        failed: what is wrong, by number of the raster.
+        outside: numbers of rasters without a pixel in the area of interest.
+    """
+
+    def __init__(self) -> None:
+        self.failed: dict[int, str] = {}
+        self.outside: list[int] = []
+
+    def attempt(self, job: Job, number: int, work: Callable[[], None]) -> None:
+        """Do some work for a raster, or note what was wrong; what concerns all rasters ends everything."""
+        try:
+            work()
+        except ResourceError:
+            raise
+        except OutsideAreaError as error:
+            job.listener.note(f'left out: {one_line(error)}')
+            self.outside.append(number)
+        except AuxHRNetError as error:
+            job.listener.note(f'failed: {one_line(error)}')
+            self.failed[number] = one_line(error)
+
+    def shared(self) -> 'Outcome':
+        """Return what has become of the rasters in all processes, of which none goes on before all are here."""
+        everywhere = Outcome()
+        for failed, outside in all_gather_object((self.failed, self.outside)):
+            everywhere.failed.update(failed)
+            everywhere.outside += [number for number in outside if number not in everywhere.outside]
+        return everywhere
+
+
+def map_paths(rasters: Sequence[Path], folder: Path) -> list[Path]:
+    """Return the file of each raster's map in a folder: ``NAME_classes.tif``.
+
+    Raises:
+        ConfigError: two rasters would have the same map, or a raster would be overwritten.
+    """
+    outs = [folder / f'{raster.stem}_classes.tif' for raster in rasters]
+    given = {raster.resolve() for raster in rasters}
+    for number, out in enumerate(outs):
+        raster, first = rasters[number], outs.index(out)
+        if first < number:
+            raise ConfigError(f'{rasters[first]} and {raster} would both become {out}: give each its own --out')
+        for path in (out, folder / f'{raster.stem}_prob.tif'):
+            if path.resolve() in given:
+                raise ConfigError(f'the map of {raster} would overwrite the raster {path}: give another --out')
+    return outs
+
+
+def predict_rasters(job: Job) -> Outcome:
+    """Make the maps of rasters, together with the other processes where there are any.
+
+    Raises:
+        ConfigError: a map or an unfinished run is in the way; nothing was predicted.
+        ResourceError: memory or disk space ran out.
+    """
+    process, processes = get_dist_info()
+    outcome = Outcome()
+    todo = [_begin_all(job, outcome) if process == 0 else []]
+    broadcast_object_list(todo)  # nobody predicts before it is clear what is there already
+    shares = share_of(todo[0], process=process, processes=processes)
+    job.listener.begins(sum(len(share.blocks) for share in shares))
+    for share in shares:
+        outcome.attempt(job, share.raster, partial(_predict, job, share))
+    outcome = outcome.shared()
+    for share in shares:
+        if share.writes and not share.alone and share.raster not in outcome.failed:
+            outcome.attempt(job, share.raster, partial(_complete, job, share.raster))
+    return outcome.shared()
+
+
+def _begin_all(job: Job, outcome: Outcome) -> list[Pending]:
+    plans: dict[int, PlannedMap] = {}
+    for number in range(len(job.rasters)):
+        outcome.attempt(job, number, lambda number=number: plans.update({number: job.plan(number)}))  # type: ignore[misc]
+    todo = []
+    for number, planned in plans.items():
+        for note in planned.notes:
+            job.listener.note(note)
+        if begin(planned):  # what is in the way of one map ends everything, before hours of work
+            todo.append(Pending(number, tuple(pending(planned)), len(planned.work.plan.columns.starts)))
+        else:
+            job.listener.note(f'{planned.out} is finished')
+    return todo
+
+
+def _predict(job: Job, share: Share) -> None:
+    planned = job.plan(share.raster)
+    predict(planned, share.blocks, on_block=lambda done, count: job.listener.on_block(planned.path))
+    if share.alone:
+        complete(planned)
+
+
+def _complete(job: Job, number: int) -> None:
+    complete(job.plan(number))

@@ -1,0 +1,170 @@
+"""A trained model as a function from RGB images to class probabilities."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mmseg_aux_hrnet import run_config
+from mmseg_aux_hrnet.errors import ConfigError, ResourceError, one_line
+from mmseg_aux_hrnet.export.graph import PROBABILITIES, ExportGraph, Form
+from mmseg_aux_hrnet.export.source import Source, load_source
+from mmseg_aux_hrnet.inference.augmentation import mean_over_views, views_of
+from mmseg_aux_hrnet.inference.model import ModelFacts
+from mmseg_aux_hrnet.models.channel_order import swaps_channels
+from mmseg_aux_hrnet.raster.legend import Legend
+from mmseg_aux_hrnet.raster.windows import GRID
+from mmseg_aux_hrnet.weights import best_checkpoint
+
+FORM = Form(unit_range=False, outputs=(PROBABILITIES,), foreground_only=False, half=False, fixed_size=None)
+LONGEST_REASON = 200  # characters
+LEAST_WINDOW = 512  # pixels: smaller ones hide from the network what lies around
+
+
+class Predictor:
+    """Predicts class probabilities of RGB images, by the same network as exported files.
+
+    Images are filled up to multiples of 32 pixels on the right and below, by the mean colour, and the results cut back.
+
+    Args:
+        source: the trained model.
+        device: such as ``cpu`` or ``cuda:1``; None for the first GPU, or the CPU where there is none.
+        tta: test-time augmentation, a key of ``VIEWS``: probabilities are averaged over mirrored, turned or resized
+            images.
+        amp: compute in half precision where that is safe; probabilities stay float32.
+
+    Raises:
+        ConfigError: there is no such device or augmentation.
+    """
+
+    def __init__(self, source: Source, *, device: str | None = None, tta: str = 'none', amp: bool = False) -> None:
+        self.device = _device(device)
+        self._views = views_of(tta)
+        self._amp = amp
+        self._network = _network(source).to(self.device)
+        self.facts = _facts(source, tta=tta, amp=amp)
+
+    @classmethod
+    def from_files(
+        cls,
+        config: str | Path,
+        checkpoint: str | Path,
+        *,
+        threshold: str | float | None = None,
+        cfg_options: Sequence[str] = (),
+        **settings: Any,
+    ) -> 'Predictor':
+        """Return the predictor of a config and a checkpoint.
+
+        Args:
+            config: the config that the checkpoint was trained with.
+            checkpoint: a checkpoint, or a work dir: its best checkpoint, else its last.
+            threshold: on the probability of the class of interest; ``argmax`` for none; None for what the checkpoint
+                or the head says.
+            cfg_options: settings of the config to override, ``KEY=VALUE``.
+            **settings: ``device``, ``tta`` and ``amp`` of the class.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be read, or does not fit.
+            ConfigError: the config or a setting is wrong.
+        """
+        merged = run_config.load_config(config, run_config.parse_options(cfg_options))
+        option = None if threshold is None else str(threshold)
+        source = load_source(merged, best_checkpoint(Path(checkpoint)), threshold=option)
+        return cls(source, **settings)
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities, float32 (classes, H, W), of an RGB image, uint8 (H, W, 3)."""
+        probabilities: NDArray[np.float32] = self.predict(image[None])[0]
+        return probabilities
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities, float32 (N, classes, H, W), of RGB images, uint8 (N, H, W, 3).
+
+        Raises:
+            ConfigError: the images are of another form, or the network cannot take their size.
+        """
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise ConfigError(f'images are {images.dtype} {images.shape}: RGB as uint8 (N, height, width, 3) is needed')
+        batch = torch.tensor(images).to(self.device).permute(0, 3, 1, 2)
+        try:
+            with torch.inference_mode():
+                mean = mean_over_views(self._probabilities, batch, self._views)
+        except torch.OutOfMemoryError as error:
+            raise ResourceError(
+                f'{self.device} has too little memory for {len(images)} windows of {images.shape[1]} x '
+                f'{images.shape[2]} pixels: give a smaller --batch-size, then a smaller --window'
+            ) from error
+        except RuntimeError as error:  # how networks refuse a size that they cannot take
+            raise ConfigError(
+                f'this network cannot predict windows of {images.shape[1]} x {images.shape[2]} pixels '
+                f'({one_line(error)[:LONGEST_REASON]}): give another --window'
+            ) from error
+        probabilities: NDArray[np.float32] = mean.cpu().numpy()
+        return probabilities
+
+    def _probabilities(self, images: Tensor) -> Tensor:
+        """Return probabilities, float32 (N, classes, H, W), of RGB images of any type, (N, 3, H, W)."""
+        with torch.autocast(self.device.type, dtype=_half(self.device), enabled=self._amp):
+            (probabilities,) = self._network(images)
+        in_full: Tensor = probabilities.float()
+        return in_full
+
+
+def _network(source: Source) -> ExportGraph:
+    """Return the network in the form that predicts fastest; whatever speeds it up is applied here."""
+    network = ExportGraph(source.model, decision=None, form=FORM, fuse=False)
+    # At other sizes HRNet's coarse maps are stretched over the image, at 32 n + 1 the most, as in no training crop.
+    network.divisor = math.lcm(network.divisor, GRID)
+    return network
+
+
+def _facts(source: Source, *, tta: str, amp: bool) -> ModelFacts:
+    names = source.class_names
+    colours = None if source.palette is None else tuple((red, green, blue) for red, green, blue in source.palette)
+    preprocessor = source.model.data_preprocessor
+    mean = [round(value) for value in preprocessor.mean.flatten().tolist()]
+    red, green, blue = mean if swaps_channels(preprocessor) else mean[::-1]
+    record = {
+        'MODEL': source.checkpoint_name,
+        'MODEL_SHA256': source.checkpoint_sha256,
+        'CONFIG': source.config_name,
+        'CONFIG_SHA256': source.config_sha256,
+        'THRESHOLD': 'argmax' if source.decision is None else _words(source),
+        'TTA': tta,
+        'AMP': 'yes' if amp else 'no',
+    }
+    return ModelFacts(
+        legend=Legend(names, colours, source.of_interest),
+        decision=source.decision,
+        window=(max(LEAST_WINDOW, source.tile[0]), max(LEAST_WINDOW, source.tile[1])),
+        fill=(red, green, blue),
+        gsd=source.gsd,
+        record=record,
+    )
+
+
+def _words(source: Source) -> str:
+    assert source.decision is not None  # asked for only then
+    return f'{source.class_names[source.decision.class_index]} from {source.decision.value:.9g}'
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        # With its number: a thread that predicts has a current GPU of its own.
+        return torch.zeros(1, device=name or ('cuda' if torch.cuda.is_available() else 'cpu')).device
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise ConfigError(
+            f'device {name} cannot be used ({one_line(error)[:LONGEST_REASON]}): give cpu, cuda or cuda:1'
+        ) from error
+
+
+def _half(device: torch.device) -> torch.dtype:
+    if device.type == 'cuda' and not torch.cuda.is_bf16_supported():
+        return torch.float16
+    return torch.bfloat16

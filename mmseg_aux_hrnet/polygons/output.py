@@ -1,0 +1,98 @@
+"""Writes polygons batch by batch into a file that gets its name when it is whole."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pyogrio
+import shapely
+from pyproj import CRS
+
+from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.polygons.features import Features
+from mmseg_aux_hrnet.polygons.geojson import write_geojson
+from mmseg_aux_hrnet.polygons.parquet import write_parquet
+
+Write = Callable[[Features], None]
+FAILURES = (
+    OSError,
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    pyogrio.errors.FeatureError,
+    pyogrio.errors.GeometryError,
+)
+COMPANIONS = ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx', '.qix')  # of a Shapefile
+
+
+class Opener(Protocol):
+    """Opens a file of a format and gives the function that writes batches to it."""
+
+    def __call__(self, path: Path, crs: CRS | None) -> AbstractContextManager[Write]:
+        """Open ``path``; the file is whole when the context ends."""
+
+
+class _Gdal(NamedTuple):
+    driver: str
+    options: dict[str, str]
+
+    @contextmanager
+    def __call__(self, path: Path, crs: CRS | None) -> Iterator[Write]:
+        written = 0
+
+        def write(features: Features) -> None:
+            nonlocal written
+            pyogrio.raw.write(
+                path,
+                geometry=shapely.to_wkb(features.polygons),
+                fields=list(features.columns),
+                field_data=list(features.columns.values()),
+                driver=self.driver,
+                crs=None if crs is None else crs.to_wkt(),
+                geometry_type='Polygon',
+                encoding='utf-8' if self.driver == 'ESRI Shapefile' else None,
+                append=written > 0,
+                layer_options=self.options if not written else None,
+            )
+            written += 1
+
+        yield write
+
+
+FORMATS: dict[str, Opener] = {
+    '.gpkg': _Gdal('GPKG', {}),
+    '.geojson': write_geojson,
+    '.parquet': write_parquet,
+    '.shp': _Gdal('ESRI Shapefile', {'2GB_LIMIT': 'YES'}),  # larger ones cannot be read everywhere
+}
+
+
+@contextmanager
+def open_output(out: Path, crs: CRS | None) -> Iterator[Write]:
+    """Give the function that writes batches of features; the first, maybe empty, says the columns.
+
+    Raises:
+        DataError: the file cannot be written; what was there is as before.
+    """
+    folder = out.parent / f'.{out.name}.{os.getpid()}.part'
+    try:
+        folder.mkdir(parents=True)
+        with FORMATS[out.suffix.lower()](folder / out.name, crs) as write:
+            yield write
+        _move(folder, out)
+    except FAILURES as error:
+        reason = getattr(error, 'strerror', None) or ' '.join(str(error).split())
+        raise DataError(f'{out} cannot be written ({reason}): choose a folder that is writable and has room') from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(folder: Path, out: Path) -> None:
+    """Move the files of a folder to their place, the one that is opened last and the old one of it away first."""
+    if out.suffix.lower() == '.shp':
+        for suffix in COMPANIONS:
+            out.with_suffix(suffix).unlink(missing_ok=True)
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == out.name):
+        os.replace(path, out.parent / path.name)

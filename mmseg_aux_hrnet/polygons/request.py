@@ -1,0 +1,103 @@
+"""What is asked of the polygons of a map, checked before any work is done."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.polygons.output import FORMATS
+from mmseg_aux_hrnet.raster.available import BUILDINGS, PARQUET, check_available
+
+BACKGROUND = 'background'  # the class that nobody wants polygons of, unless they name it
+
+
+@dataclass(frozen=True)
+class PolygonRequest:
+    """Which polygons, and how they are treated.
+
+    Attributes:
+        of: names of the classes to write; None for all but one called background.
+        min_area: square metres; smaller polygons are left out.
+        fill_holes: square metres; smaller holes are filled, with all that lies in them.
+        simplify: metres; a corner goes when the triangle that it makes with its neighbours is smaller than its square.
+        square: make corners right angles, for buildings.
+
+    Raises:
+        ConfigError: a number is no size, or squaring several classes is asked for.
+        StackError: squaring is asked for and its extra is missing.
+    """
+
+    of: tuple[str, ...] | None = None
+    min_area: float = 0.0
+    fill_holes: float = 0.0
+    simplify: float = 0.0
+    square: bool = False
+
+    def __post_init__(self) -> None:
+        for name, unit in (('min_area', 'square metres'), ('fill_holes', 'square metres'), ('simplify', 'metres')):
+            value = getattr(self, name)
+            if not (value >= 0 and math.isfinite(value)):
+                raise ConfigError(f'--{name.replace("_", "-")} {value:g}: give {unit} from 0 on')
+        if self.square:
+            check_available(BUILDINGS, extra='buildings')
+
+    @property
+    def needs_metres(self) -> bool:
+        """Whether anything is asked for in metres."""
+        return bool(self.min_area or self.fill_holes or self.simplify or self.square)
+
+    def chosen(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Return the indices of the classes to write.
+
+        Args:
+            names: of all classes of the map.
+
+        Raises:
+            ConfigError: a class is not of the map, or none or, to be squared, several are chosen.
+        """
+        unknown = [name for name in self.of or () if name not in names]
+        if unknown:
+            raise ConfigError(f'--of names {", ".join(unknown)}: the classes of the map are {", ".join(names)}')
+        chosen = [i for i, name in enumerate(names) if (name in self.of if self.of else name.lower() != BACKGROUND)]
+        if not chosen:
+            raise ConfigError(f'the only class of the map is {", ".join(names)}: name it with --of to get its polygons')
+        if self.square and len(chosen) > 1:
+            raise ConfigError(
+                f'--square would tear {", ".join(names[i] for i in chosen)} apart at their common borders: '
+                'name the one that is buildings with --of'
+            )
+        return tuple(chosen)
+
+
+def parse_names(text: str | None, *, option: str) -> tuple[str, ...] | None:
+    """Return the names of a comma-separated list; None for none.
+
+    Raises:
+        ConfigError: a name is empty or there twice.
+    """
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(','))
+    if not all(names) or len(set(names)) < len(names):
+        raise ConfigError(f'{option} is {text!r}: name each class once, separated by commas, such as other,green')
+    return names
+
+
+def check_output(out: Path, *, source: Path, overwrite: bool) -> None:
+    """Raise unless the polygons can be written to ``out``.
+
+    Raises:
+        ConfigError: its suffix names no format, it is the map itself, a folder, or exists and must not be replaced.
+        StackError: the extra for its format is missing.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise ConfigError(f'{out} ends in {out.suffix or "nothing"}: it can end in {", ".join(FORMATS)}')
+    if out.resolve() == source.resolve():
+        raise ConfigError(f'{out} is read and cannot be written: name another file')
+    if out.is_dir():
+        raise ConfigError(f'{out} is a folder: name a file')
+    if out.exists() and not overwrite:
+        raise ConfigError(f'{out} exists: name another file, or replace it with --overwrite')
+    if out.suffix.lower() == '.parquet':
+        check_available(PARQUET, extra='parquet')

@@ -1,0 +1,75 @@
+"""What the values of a class map stand for, and how its GeoTIFF says so."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from mmseg_aux_hrnet.errors import ConfigError
+
+NODATA = 255  # of class maps, and no class in any
+CLASSES_TAG = 'CLASS_NAMES'
+INTEREST_TAG = 'CLASS_OF_INTEREST'
+Colour = tuple[int, int, int]
+
+
+class Legend(NamedTuple):
+    """Names and colours of the classes of a map, in the order of their values 0, 1, 2, ...
+
+    Attributes:
+        names: one for each class, at most 255.
+        colours: red, green, blue of each, 0..255; None where nobody says.
+        of_interest: the class that the map was made for; None where nobody says.
+    """
+
+    names: tuple[str, ...]
+    colours: tuple[Colour, ...] | None
+    of_interest: str | None
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags of a GeoTIFF that hold the names; the colours are its colour table."""
+        tags = {CLASSES_TAG: json.dumps(list(self.names))}
+        return tags if self.of_interest is None else {**tags, INTEREST_TAG: self.of_interest}
+
+
+def read_legend(
+    tags: Mapping[str, str], colour_table: Mapping[int, Sequence[int]] | None, *, classes: Sequence[str] | None = None
+) -> Legend:
+    """Return the legend of a class map.
+
+    Args:
+        tags: those of the GeoTIFF.
+        colour_table: of its band, value to red, green, blue (and alpha); None where it has none.
+        classes: names that the command line gives; None for those of the tags.
+
+    Raises:
+        ConfigError: neither says the names, the tag is damaged, or the names are of another number than those given.
+    """
+    held = _held_names(tags)
+    if held is None and not classes:
+        raise ConfigError('the map does not say what its values stand for: give --classes NAME,NAME,...')
+    if held is not None and classes and len(classes) != len(held):
+        raise ConfigError(
+            f'--classes gives {len(classes)} names, but the map has {len(held)} classes ({", ".join(held)})'
+        )
+    names = tuple(classes or held or ())
+    interest = tags.get(INTEREST_TAG)
+    return Legend(names, _colours(colour_table, count=len(names)), interest if interest in names else None)
+
+
+def _held_names(tags: Mapping[str, str]) -> tuple[str, ...] | None:
+    text = tags.get(CLASSES_TAG)
+    if text is None:
+        return None
+    try:
+        names = json.loads(text)
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+        raise ConfigError(f'the tag {CLASSES_TAG} of the map is damaged ({text[:40]!r}): give --classes NAME,NAME,...')
+    return tuple(names)
+
+
+def _colours(table: Mapping[int, Sequence[int]] | None, *, count: int) -> tuple[Colour, ...] | None:
+    if table is None or any(value not in table for value in range(count)):
+        return None
+    return tuple((int(table[value][0]), int(table[value][1]), int(table[value][2])) for value in range(count))

@@ -1,0 +1,140 @@
+"""Reads the polygons of a vector file, valid and with the reference system of their coordinates."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.raster.polygonal import Geometries, repair
+
+ALLOWED = {  # missing: a row of a table without a geometry
+    shapely.GeometryType.MISSING,
+    shapely.GeometryType.POLYGON,
+    shapely.GeometryType.MULTIPOLYGON,
+    shapely.GeometryType.GEOMETRYCOLLECTION,
+}
+logger = logging.getLogger(__name__)
+
+
+class Polygons(NamedTuple):
+    """The polygons of a file.
+
+    Attributes:
+        geometries: valid, two-dimensional polygons, each of one part.
+        crs: of their coordinates, east before north.
+    """
+
+    geometries: Geometries
+    crs: CRS
+
+
+class Rows(NamedTuple):
+    """The rows of a layer.
+
+    Attributes:
+        geometries: a valid, two-dimensional multipolygon for each; empty where the row has none with an area.
+        crs: of their coordinates, east before north.
+        repaired: which were broken, bool.
+        values: of the field that was asked for; None where none was.
+    """
+
+    geometries: Geometries
+    crs: CRS
+    repaired: NDArray[np.bool_]
+    values: NDArray[np.generic] | None
+
+
+def read_polygons(path: Path) -> Polygons:
+    """Read the polygons of a vector file; broken ones are repaired with a warning.
+
+    Raises:
+        DataError: it cannot be read, has no CRS, several layers, or geometries that are no polygons.
+    """
+    layers = list_layers(path)
+    if len(layers) != 1:
+        raise DataError(
+            f'{path} holds the layers {", ".join(layers)}, and one is needed: write it to a file of its own'
+        )
+    rows = read_rows(path, layer=layers[0])
+    if rows.repaired.any():
+        logger.warning(
+            '%s: %d of %d polygons were broken and are repaired', path, rows.repaired.sum(), len(rows.repaired)
+        )
+    polygons = shapely.get_parts(rows.geometries)
+    if not polygons.size:
+        raise DataError(f'{path} holds no polygon with an area: it says nothing of where')
+    return Polygons(polygons, rows.crs)
+
+
+def list_layers(path: Path) -> list[str]:
+    """Return the layers with geometries of a vector file, at least one.
+
+    Raises:
+        DataError: it cannot be read or has none.
+    """
+    if not path.exists():
+        raise DataError(f'{path} does not exist: name a vector file')
+    try:
+        held = pyogrio.list_layers(path)
+    except pyogrio.errors.DataSourceError as error:
+        raise DataError(f'{path} cannot be read as a vector file (GDAL does not know its format)') from error
+    layers = [str(name) for name, kind in held if kind is not None]
+    if not layers:
+        raise DataError(f'{path} holds no layer with geometries, and one is needed: name a file with polygons')
+    return layers
+
+
+def read_rows(path: Path, *, layer: str, field: str | None = None) -> Rows:
+    """Read the polygons of a layer, one for each row; broken ones are repaired.
+
+    Args:
+        path: file of any format that GDAL reads.
+        layer: one of :func:`list_layers`.
+        field: one of the layer, whose values are read too.
+
+    Raises:
+        DataError: it cannot be read, has no CRS, or geometries that are no polygons.
+    """
+    geometries, crs, opened, values = _read(path, layer=layer, field=field)
+    if crs is None:
+        raise DataError(f'{path} has no coordinate reference system: assign one, as ogr2ogr -a_srs does')
+    _refuse_other_types(geometries, path)
+    if not np.isfinite(shapely.get_coordinates(geometries)).all():
+        raise DataError(f'{path} holds coordinates that are no numbers: repair it')
+    broken = opened | (~shapely.is_valid(geometries) & ~shapely.is_missing(geometries))
+    return Rows(repair(geometries), crs, broken, values)
+
+
+def _read(
+    path: Path, *, layer: str, field: str | None
+) -> tuple[Geometries, CRS | None, NDArray[np.bool_], NDArray[np.generic] | None]:
+    """Return geometries, their reference system, which had open rings that were closed, and values."""
+    columns = [] if field is None else [field]
+    try:
+        with warnings.catch_warnings():  # of open rings and of numbers that are none: both are told apart here
+            warnings.simplefilter('ignore', RuntimeWarning)
+            meta, _, wkb, values = pyogrio.raw.read(path, layer=layer, columns=columns, force_2d=True)
+            closed = shapely.from_wkb(wkb, on_invalid='ignore')
+            geometries = shapely.from_wkb(wkb, on_invalid='fix')
+        crs = None if meta['crs'] is None else CRS.from_user_input(meta['crs'])
+    except (pyogrio.errors.DataSourceError, shapely.errors.GEOSException) as error:
+        raise DataError(f'{path} cannot be read as a vector file ({error})') from error
+    except CRSError as error:
+        raise DataError(f'{path} has a coordinate reference system that is not understood ({error})') from error
+    opened = shapely.is_missing(closed) & ~shapely.is_missing(geometries)
+    return geometries, crs, opened, values[0] if columns else None
+
+
+def _refuse_other_types(geometries: Geometries, path: Path) -> None:
+    kinds = {shapely.GeometryType(kind) for kind in shapely.get_type_id(geometries)} - ALLOWED
+    if kinds:
+        names = ', '.join(sorted(kind.name.lower() for kind in kinds))
+        raise DataError(f'{path} holds geometries of type {names}, and polygons are needed')

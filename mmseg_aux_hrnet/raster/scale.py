@@ -1,0 +1,80 @@
+"""How the values of a raster become 8 bits: as they are, or by a rule that is said, never by statistics."""
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.errors import ConfigError
+
+LEVELS = 255  # the highest of 8 bits
+TABLE_BITS = 16  # up to this many, a table of all values is quicker than arithmetic
+
+
+class Scale(NamedTuple):
+    """A linear rule for each band: low becomes 0, high becomes 255, what lies beyond is clipped.
+
+    Attributes:
+        lows: of red, green and blue, in the values that the file stores.
+        highs: above the lows.
+    """
+
+    lows: tuple[float, float, float]
+    highs: tuple[float, float, float]
+
+    def __str__(self) -> str:
+        return ','.join(f'{low:.17g}:{high:.17g}' for low, high in zip(self.lows, self.highs, strict=True))
+
+
+def parse_scale(text: str) -> Scale:
+    """Return the rule of ``--scale``: LOW:HIGH for all bands, or three of them with commas.
+
+    Raises:
+        ConfigError: it is neither, a number is not finite, or a low is not below its high.
+    """
+    pairs = [part.split(':') for part in text.split(',')]
+    if len(pairs) not in (1, 3) or any(len(pair) != 2 for pair in pairs):
+        raise ConfigError(
+            f'--scale is {text!r}, and LOW:HIGH or three are needed, such as 0:3000 or 0:3000,0:2500,0:2000'
+        )
+    try:
+        ranges = [(float(low), float(high)) for low, high in pairs]
+    except ValueError as error:
+        raise ConfigError(f'--scale is {text!r}: LOW and HIGH are numbers, such as 0:3000') from error
+    if not all(math.isfinite(high - low) and low < high for low, high in ranges):
+        raise ConfigError(f'--scale is {text!r}: each LOW must be a number below its HIGH, such as 0:3000')
+    lows, highs = zip(*(ranges * 3 if len(ranges) == 1 else ranges), strict=True)
+    return Scale(lows, highs)
+
+
+def to_8bit(values: NDArray[np.generic], scale: Scale) -> NDArray[np.uint8]:
+    """Return values in 8 bits, rounded half up; not-a-number becomes 0.
+
+    Args:
+        values: (3, H, W), integers or floats.
+        scale: the rule.
+    """
+    kind = values.dtype
+    out = np.empty(values.shape, np.uint8)
+    for band, (low, high) in enumerate(zip(scale.lows, scale.highs, strict=True)):
+        if kind.kind in 'iu' and kind.itemsize * 8 <= TABLE_BITS:
+            np.take(_table(kind.str, low, high), values[band].view(f'u{kind.itemsize}'), out=out[band])
+        else:
+            out[band] = _scaled(values[band], low, high)
+    return out
+
+
+@lru_cache(maxsize=16)
+def _table(kind: str, low: float, high: float) -> NDArray[np.uint8]:
+    """Return the result for every value of a small integer type, in the order of their bits read as unsigned."""
+    bits = np.dtype(kind).itemsize * 8
+    return _scaled(np.arange(2**bits, dtype=f'u{bits // 8}').view(kind), low, high)
+
+
+def _scaled(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
+    with np.errstate(over='ignore', invalid='ignore'):  # infinities are clipped, not-a-number is replaced
+        levels = (values.astype(np.float64) - low) * LEVELS / (high - low)
+    np.clip(levels, 0, LEVELS, out=levels)
+    return np.floor(np.nan_to_num(levels, copy=False, nan=0.0) + 0.5).astype(np.uint8)

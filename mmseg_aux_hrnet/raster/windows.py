@@ -1,0 +1,71 @@
+"""Plans windows: which parts of a raster are predicted together, and which rows are finished together."""
+
+import math
+from bisect import bisect_right
+from typing import NamedTuple
+
+# The steps of convolutional networks down to their coarsest map are 2 x 2 x 2 x 2 x 2. Windows that start at multiples
+# of it lay the network's own grid over the raster as one great image would; others shift it, and disagree more.
+GRID = 32
+
+
+class Axis(NamedTuple):
+    """Windows along one axis of a raster, all of one length.
+
+    Attributes:
+        size: of the raster, in pixels.
+        window: length of each window, at most ``size``.
+        starts: first pixel of each window, ascending; the last window may end beyond the raster.
+    """
+
+    size: int
+    window: int
+    starts: tuple[int, ...]
+
+    @property
+    def extent(self) -> int:
+        """Where the last window ends, ``size`` or somewhat more."""
+        return self.starts[-1] + self.window
+
+    def block(self, index: int) -> tuple[int, int]:
+        """Return the first pixel of a block, and the one after its last.
+
+        A block lies between the starts of two successive windows, so no later window covers any of it. All blocks
+        together are the raster.
+        """
+        ends = (*self.starts[1:], self.size)
+        return self.starts[index], ends[index]
+
+    def first_over(self, index: int) -> int:
+        """Return the first window that covers a pixel of block ``index``."""
+        return bisect_right(self.starts, self.starts[index] - self.window)
+
+
+class Plan(NamedTuple):
+    """Windows of a raster: every row of windows with every column.
+
+    Attributes:
+        rows: windows from top to bottom.
+        columns: windows from left to right.
+    """
+
+    rows: Axis
+    columns: Axis
+
+
+def plan_axis(size: int, *, window: int, overlap: float, grid: float = GRID) -> Axis:
+    """Return windows that cover an axis.
+
+    Args:
+        size: of the raster, 1 or more.
+        window: wanted length, 1 or more; the whole axis where that is shorter.
+        overlap: least share of a window that the next one covers too, 0 to below 1.
+        grid: all starts are multiples of it, to half a pixel, unless the overlap leaves no step that long.
+    """
+    if window >= size:
+        return Axis(size, size, (0,))
+    grid = grid if 1 <= grid <= window * (1 - overlap) else 1
+    step = max(1.0, window * (1 - overlap) // grid * grid)
+    last = math.ceil((size - window) / grid) * grid
+    before = (round(index * step) for index in range(math.ceil(last / step)))
+    return Axis(size, window, (*before, round(last)))

@@ -1,0 +1,79 @@
+"""Give the areas of the classes of a map: python tools/area.py MAP.tif [--zones FILE --id-field NAME] [--out FILE]."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Measure the classes of a georeferenced map on the ground, on the whole of it or in each zone of a '
+        'vector file: square metres, hectares, percent of what has data. Pixels on the border of a zone count by the '
+        'share that lies inside.'
+    )
+    line.add_argument('map', type=Path, help='GeoTIFF with one band of class indices (tools/predict_raster.py)')
+    line.add_argument('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ... of a map that lacks them')
+    line.add_argument('--zones', type=Path, metavar='FILE', help='polygons, in any format and reference system')
+    line.add_argument('--id-field', metavar='NAME', help='the field that names the zones (default: numbers from 1)')
+    line.add_argument('--layer', metavar='NAME', help='the layer with the zones, of a file with several')
+    line.add_argument('--out', type=Path, metavar='FILE', help='write the areas: .csv, .json or .gpkg (with the zones)')
+    line.add_argument('--quicklook', type=Path, metavar='PNG', help='draw the map with its legend and a scale bar')
+    line.add_argument('--image', type=Path, metavar='RASTER', help='draw the map over this image')
+    line.add_argument('--bands', metavar='R,G,B', help='names or numbers of the bands of --image')
+    line.add_argument('--scale', metavar='LOW:HIGH', help='values of --image that become black and white')
+    line.add_argument('--overwrite', action='store_true', help='replace files that exist')
+    return line
+
+
+def measure(args: argparse.Namespace) -> str:
+    """Measure as the command line says, print the table and return the closing line."""
+    from mmseg_aux_hrnet.raster.available import check_available
+
+    check_available()
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mmseg_aux_hrnet.areas.quicklook import draw_quicklook
+    from mmseg_aux_hrnet.areas.request import Request, check_request
+    from mmseg_aux_hrnet.areas.table import method_line, screen_table
+    from mmseg_aux_hrnet.areas.writing import write_areas, write_bytes
+    from mmseg_aux_hrnet.areas.zonal import zonal_area
+
+    request = Request(**vars(args))
+    check_request(request)
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task('Adding up areas', total=None)
+        areas = zonal_area(
+            args.map,
+            zones=args.zones,
+            id_field=args.id_field,
+            layer=args.layer,
+            classes=request.class_names(),
+            on_block=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    Console().print(screen_table(areas))
+    for note in areas.notes:
+        print(f'note: {note}', file=sys.stderr)
+    if args.quicklook is not None:
+        write_bytes(args.quicklook, draw_quicklook(areas, image=args.image, reading=request.reading()))
+    if args.out is not None:
+        write_areas(areas, args.out)
+    written = ' and '.join(str(path) for path in (args.out, args.quicklook) if path is not None)
+    return f'{args.map}: areas {method_line(areas)}' + (f'; written to {written}' if written else '')
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(measure, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Turn a class map into polygons: python tools/polygonize.py MAP.tif OUT.gpkg."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Write the regions of a class map as polygons with class and area. Pixels that share a side make '
+        'one polygon. The format goes by the suffix: .gpkg, .shp, .parquet (GeoParquet) or .geojson (in WGS 84).'
+    )
+    add = line.add_argument
+    add('map', type=Path, help='GeoTIFF with one band of class indices (tools/predict_raster.py)')
+    add('out', type=Path, help='file to write: .gpkg, .shp, .parquet or .geojson')
+    add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ... of a map that lacks them')
+    add('--of', metavar='NAME,NAME', help='classes to write (default: all but the one called background)')
+    add('--min-area', type=float, default=0.0, metavar='M2', help='leave out polygons below so many square metres')
+    add('--fill-holes', type=float, default=0.0, metavar='M2', help='fill holes below, with all that lies in them')
+    add(
+        '--simplify',
+        type=float,
+        default=0.0,
+        metavar='METRES',
+        help='leave out corners whose triangle with the neighbours is smaller than METRES squared; common borders of '
+        'polygons stay common',
+    )
+    add('--square', action='store_true', help='make right angles, for buildings; outlines move by --simplify')
+    add('--overwrite', action='store_true', help='replace OUT where it exists')
+    return line
+
+
+def work(args: argparse.Namespace) -> str:
+    """Polygonize as the command line says and return the closing line."""
+    from mmseg_aux_hrnet.raster.available import check_available
+
+    check_available()
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mmseg_aux_hrnet.polygons.polygonizing import polygonize
+    from mmseg_aux_hrnet.polygons.request import PolygonRequest, parse_names
+
+    sizes = {name: getattr(args, name) for name in ('min_area', 'fill_holes', 'simplify', 'square')}
+    request = PolygonRequest(of=parse_names(args.of, option='--of'), **sizes)
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task('Tracing regions', total=None)
+        summary = polygonize(
+            args.map,
+            args.out,
+            request=request,
+            classes=parse_names(args.classes, option='--classes'),
+            overwrite=args.overwrite,
+            on_rows=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if summary.note is not None:
+        print(f'note: no areas: {summary.note}', file=sys.stderr)
+    return summary.closing_line()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(work, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

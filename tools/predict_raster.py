@@ -1,0 +1,60 @@
+"""Predict the classes of georeferenced rasters: python tools/predict_raster.py CONFIG CHECKPOINT IN... --out DIR."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Write the class map of rasters of any size, as a GeoTIFF on the same grid: DIR/NAME_classes.tif. '
+        'Several processes share the work: torchrun --nproc_per_node=N tools/predict_raster.py ...'
+    )
+    add = line.add_argument
+    add('config', help='the config that the checkpoint was trained with')
+    add('checkpoint', type=Path, help='a checkpoint, or a work dir: its best checkpoint, else its last')
+    add('rasters', nargs='+', metavar='IN', help='rasters, folders of them, or patterns such as "ortho/*.tif"')
+    add('--out', type=Path, required=True, metavar='DIR', help='folder of the maps')
+    add('--bands', metavar='R,G,B', help='names or numbers of red, green and blue (default: what the raster says)')
+    add('--scale', metavar='LOW:HIGH', help='values that become 0 and 255, where a raster has other than 8 bits')
+    add('--window', type=int, metavar='PIXELS', help='side of the windows (default: 512, or the tiles of training)')
+    add('--overlap', type=float, default=1 / 3, metavar='SHARE', help='of neighbouring windows (default: 0.33)')
+    add('--batch-size', type=int, default=4, metavar='N', help='windows predicted together (default: %(default)s)')
+    add('--device', help='such as cpu or cuda:1 (default: the first GPU, else the CPU)')
+    add('--amp', action='store_true', help='compute in half precision')
+    add('--prob', choices=('uint8', 'uint16'), help='also write probabilities: DIR/NAME_prob.tif')
+    add('--threshold', metavar='T', help="for the class of interest, or 'argmax' (default: what the checkpoint says)")
+    add('--tta', choices=('none', 'flip', 'd4', 'scales'), default='none', help='average over views of each window')
+    add('--gsd', type=float, metavar='METRES', help='resample windows to what the model was trained at')
+    add('--aoi', type=Path, metavar='FILE', help='polygons: predict inside only')
+    again = line.add_mutually_exclusive_group()
+    again.add_argument('--resume', action='store_true', help='go on with an unfinished run, keep finished maps')
+    again.add_argument('--overwrite', action='store_true', help='replace maps and unfinished runs')
+    add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override')
+    return line
+
+
+def predict(args: argparse.Namespace) -> str:
+    """Predict as the command line says and return the closing line."""
+    from mmseg_aux_hrnet.raster.available import check_available
+
+    check_available()
+    from mmseg_aux_hrnet.inference.command import run_prediction
+
+    return run_prediction(args)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(predict, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
