@@ -1,30 +1,28 @@
 """Times the input pipeline of urban green against mmseg's own: PNG or JPEG tiles of 1024 x 512 to crops of 512 x 256.
 
-Usage: python benchmarks/input_pipeline.py [--tiles N] [--rounds N] [--side N]
+Usage: python benchmarks/input_pipeline.py [--tiles N] [--rounds N] [--toy]
+
+The time is that of the processor, for a loader process is one of several and shares the machine; waiting for the disk
+is not in it. Crops are drawn alike for both, and compared before they are timed.
 """
 
 import argparse
-import platform
-import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
-import PIL
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import TRANSFORMS
 from PIL import Image
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from results import OURS, STOCK, Result, command_line, compared, run_part
 
 import mmseg_aux_hrnet
 from mmseg_aux_hrnet.datasets.cache.content import SETTLED_AFTER
@@ -32,28 +30,17 @@ from mmseg_aux_hrnet.datasets.label_rules import label_rule
 from mmseg_aux_hrnet.demo.scenes import draw_scene
 from mmseg_aux_hrnet.label_png import write_label_png
 
+PART = 'input pipeline'
 CONFIG = 'hrnet/fcn_hr18_256x512_80k_singlegreen.py'
 PALETTE = [[0, 0, 0], [128, 0, 0]]
 DRAWS = 4  # of every tile in a round
+SIDE, TOY_SIDE = 512, 64  # height of the tiles in pixels; they are twice as wide
 JPEG_QUALITY = 90
+EQUAL = 'same crops: labels equal, images to 1 of 255'
 DISTORTIONS = ('PhotoMetricDistortion', 'TablePhotoMetricDistortion')
-HEADINGS = ('what', 'mmseg', 'here', 'times faster')
 
 Sample = dict[str, Any]
 Work = Callable[[Sample], Sample]
-
-
-class Row(NamedTuple):
-    """What was compared, and the CPU milliseconds a sample of each round: mmseg's, ours."""
-
-    what: str
-    stock: list[float]
-    ours: list[float]
-
-    @property
-    def ratio(self) -> float:
-        """How many times faster ours is; the median of the rounds, each with its own ratio."""
-        return statistics.median(theirs / mine for theirs, mine in zip(self.stock, self.ours, strict=True))
 
 
 def write_tiles(root: Path, count: int, *, side: int) -> list[tuple[str, str, str]]:
@@ -118,19 +105,16 @@ def cpu_milliseconds(work: Work, given: Sequence[Sample], *, draws: int) -> floa
     return 1000 * spent / (draws * len(given))
 
 
-class Comparison(NamedTuple):
-    """How often things are timed."""
-
-    rounds: int
-    draws: int = DRAWS
-
-    def row(self, what: str, stock: Callable[[], Work], ours: Callable[[], Work], given: Sequence[Sample]) -> Row:
-        """Time mmseg's work and ours in turns; each is made anew for each round, and the first round warms up."""
-        times: list[list[float]] = [[], []]
-        for _ in range(self.rounds + 1):
-            for make, record in zip((stock, ours), times, strict=True):
-                record.append(cpu_milliseconds(make(), given, draws=self.draws))
-        return Row(what, times[0][1:], times[1][1:])
+def row(
+    work: str, makers: Sequence[Callable[[], Work]], given: Sequence[Sample], *, rounds: int, draws: int = DRAWS
+) -> list[Result]:
+    """Time mmseg's work and ours in turns; each is made anew for each round, and the first round warms up."""
+    times: dict[str, list[float]] = {STOCK: [], OURS: []}
+    for _ in range(rounds + 1):
+        for who, make in zip(times, makers, strict=True):
+            times[who].append(cpu_milliseconds(make(), given, draws=draws))
+    values = {who: record[1:] for who, record in times.items()}
+    return compared(PART, work, values, unit='CPU ms a sample', equal=EQUAL)
 
 
 def check_crops(stock: Work, ours: Work, given: Sequence[Sample]) -> None:
@@ -153,67 +137,54 @@ def check_tiles(stock: Work, ours: Sequence[Work], given: Sequence[Sample]) -> N
             assert all(np.array_equal(each[key], want[key]) for each in got), f'{key} of {want["img_path"]} differs'
 
 
-def measure(root: Path, *, tiles: int, rounds: int, side: int) -> list[Row]:
-    """Compare every part; ``root`` is an empty folder for tiles and caches."""
-    config = Config.fromfile(mmseg_aux_hrnet.config(CONFIG))
-    plain, quick = config.stock_train_pipeline, [dict(step) for step in config.train_pipeline]
-    quick[0]['type'], quick[1]['type'] = 'LoadTile', 'LoadLabel'  # as the data set does
-    files = write_tiles(root, tiles, side=side)
-    time.sleep(SETTLED_AFTER)  # so that a run reads them once only
-    stock, ours = (partial(pipeline, steps[2:], side=side) for steps in (plain, quick))
-    arrays = decoded(pipeline(quick[:2], side=side), samples(files, image=0))
-    check_crops(stock(without=DISTORTIONS), ours(without=DISTORTIONS), arrays)
-    rows = [Comparison(rounds).row('all but decoding', stock, ours, arrays)]
-    for image, kind in enumerate(('PNG', 'JPEG')):
-        rows += file_rows(kind, (plain, quick), samples(files, image=image), folder=root, rounds=rounds, side=side)
-    return rows
-
-
-def file_rows(
-    kind: str, steps: tuple[Any, Any], given: Sequence[Sample], *, folder: Path, rounds: int, side: int
-) -> list[Row]:
-    """Compare what begins with files: decoding, and whole pipelines without a cache and with one."""
-    stock, ours = (partial(pipeline, each, side=side) for each in steps)
-    decode, read = (partial(pipeline, each[:2], side=side) for each in steps)
-    cache = str(folder / f'{kind} warm')
-    check_tiles(decode(), [read(), read(cache_dir=cache), read(cache_dir=cache)], given)
-    folders = (str(folder / f'{kind} {number}') for number in range(rounds + 1))
-    warm = ours(cache_dir=cache)
-    often, once = Comparison(rounds), Comparison(rounds, draws=1)
-    return [
-        often.row(f'{kind}: decoding alone', decode, read, given),
-        often.row(f'{kind}: all, no cache', stock, ours, given),
-        once.row(f'{kind}: all, cache, first epoch of all', stock, lambda: ours(cache_dir=next(folders)), given),
-        once.row(f'{kind}: all, cache, first epoch of a run', stock, partial(ours, cache_dir=cache), given),
-        often.row(f'{kind}: all, cache, later epochs', stock, lambda: warm, given),
-    ]
-
-
-def main() -> None:
-    """Measure and print."""
-    line = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    line.add_argument('--tiles', type=int, default=8, help='tiles (default: %(default)s)')
-    line.add_argument('--rounds', type=int, default=9, help='repetitions of each (default: %(default)s)')
-    line.add_argument('--side', type=int, default=512, help='height of the tiles in pixels (default: %(default)s)')
-    args = line.parse_args()
+def measure(args: argparse.Namespace) -> Iterable[Result]:
+    """Yield the times of transforms alone, then those of what begins with files."""
     warnings.simplefilter('ignore')  # of mmcv, about operators that nothing here uses
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     init_default_scope('mmseg')
-    console = Console(width=110)
-    machine = f'{platform.machine()}, {platform.system()}, Python {platform.python_version()}'
-    versions = f'OpenCV {cv2.__version__}, Pillow {PIL.__version__}, numpy {np.__version__}, torch {torch.__version__}'
-    console.print(f'{machine}, {versions}; one thread')
+    side, tiles = (TOY_SIDE, 2) if args.toy else (SIDE, args.tiles)
+    config = Config.fromfile(mmseg_aux_hrnet.config(CONFIG))
+    steps = config.stock_train_pipeline, [dict(step) for step in config.train_pipeline]
+    steps[1][0]['type'], steps[1][1]['type'] = 'LoadTile', 'LoadLabel'  # as the data set does
     with tempfile.TemporaryDirectory() as folder:
-        rows = measure(Path(folder), tiles=args.tiles, rounds=args.rounds, side=args.side)
-    title = f'CPU milliseconds a sample: medians of {args.rounds} rounds, and their range'
-    table = Table(*HEADINGS, title=title, title_justify='left', box=box.SIMPLE_HEAD)
-    for row in rows:
-        cells = (
-            f'{statistics.median(times):.2f} ({min(times):.2f}-{max(times):.2f})' for times in (row.stock, row.ours)
-        )
-        table.add_row(row.what, *cells, f'{row.ratio:.1f}')
-    console.print(table)
+        files = write_tiles(Path(folder), tiles, side=side)
+        time.sleep(SETTLED_AFTER)  # so that a run reads them once only
+        stock, ours = (partial(pipeline, each[2:], side=side) for each in steps)
+        arrays = decoded(pipeline(steps[1][:2], side=side), samples(files, image=0))
+        check_crops(stock(without=DISTORTIONS), ours(without=DISTORTIONS), arrays)
+        yield from row('all but decoding', (stock, ours), arrays, rounds=args.rounds)
+        for image, kind in enumerate(('PNG', 'JPEG')):
+            given = samples(files, image=image)
+            yield from measure_files(kind, steps, given, cache=Path(folder, kind), rounds=args.rounds, side=side)
+
+
+def measure_files(
+    kind: str, steps: Sequence[Any], given: Sequence[Sample], *, cache: Path, rounds: int, side: int
+) -> Iterable[Result]:
+    """Yield the times of decoding, and of whole pipelines without a cache and with one in new folders at ``cache``."""
+    stock, ours = (partial(pipeline, each, side=side) for each in steps)
+    decode, read = (partial(pipeline, each[:2], side=side) for each in steps)
+    warm = f'{cache} warm'
+    check_tiles(decode(), [read(), read(cache_dir=warm), read(cache_dir=warm)], given)
+    empty = (f'{cache} {number}' for number in range(rounds + 1))
+    run = ours(cache_dir=warm)
+    yield from row(f'{kind}, decoding alone', (decode, read), given, rounds=rounds)
+    yield from row(f'{kind}, all, no cache', (stock, ours), given, rounds=rounds)
+    for words, make in (
+        ('an empty cache', lambda: ours(cache_dir=next(empty))),
+        ('a full cache, first epoch of a run', lambda: ours(cache_dir=warm)),
+    ):
+        yield from row(f'{kind}, all, {words}', (stock, make), given, rounds=rounds, draws=1)
+    yield from row(f'{kind}, all, a full cache, later epochs', (stock, lambda: run), given, rounds=rounds)
+
+
+def main() -> None:
+    """Measure and print."""
+    line = command_line(__doc__, rounds=9)
+    line.add_argument('--tiles', type=int, default=8, help='tiles (default: %(default)s)')
+    line.set_defaults(threads=1)
+    run_part(measure, line.parse_args())
 
 
 if __name__ == '__main__':
