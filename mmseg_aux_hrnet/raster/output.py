@@ -89,7 +89,13 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
     try:
         sums = _write_plain(plain, rows, grid=grid, layer=layer)
         resampling = 'MODE' if layer.step is None else 'AVERAGE'
-        options = {'BLOCKSIZE': str(TILE), 'COMPRESS': 'DEFLATE', 'LEVEL': LEVEL, 'OVERVIEW_RESAMPLING': resampling}
+        options = {
+            'BLOCKSIZE': str(TILE),
+            'COMPRESS': 'DEFLATE',
+            'LEVEL': LEVEL,
+            'NUM_THREADS': 'ALL_CPUS',  # the bytes are the same for any count
+            'OVERVIEW_RESAMPLING': resampling,
+        }
         predictor = {'PREDICTOR': 'NO' if layer.step is None else 'STANDARD'}
         rasterio.shutil.copy(plain, part, driver='COG', BIGTIFF='IF_SAFER', **options, **predictor)
         _check(part, sums)
