@@ -124,11 +124,11 @@ def counts_of(image: Image, way: Way) -> NDArray[np.int64]:
     )
 
 
-def images_of(predictor: Predictor, names: list[str]) -> Iterator[Image]:
-    """Yield images with what the network says of them as a whole."""
+def images_of(predictor: Predictor, names: list[str], *, cut: int) -> Iterator[Image]:
+    """Yield images, less ``cut`` pixels on the right and below, with what the network says of them as a whole."""
     for path in track(find_rasters(names), description='images', console=Console(stderr=True), transient=True):
         with open_source(path) as source:
-            yield Image(predictor, source.read(Window(0, 0, source.width, source.height)))
+            yield Image(predictor, source.read(Window(0, 0, source.width - cut, source.height - cut)))
 
 
 def row_of(way: Way, counts: NDArray[np.int64]) -> list[Any]:
@@ -149,6 +149,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--overlaps', type=float, nargs='+', default=[0, 0.25, 1 / 3, 0.5], help='(default: 0 to 0.5)')
     line.add_argument('--grids', type=int, nargs='+', default=[32], help='of which starts are multiples (default: 32)')
     line.add_argument('--powers', type=float, nargs='+', default=[0, 2, 4], help='of the sine (default: 0 2 4)')
+    line.add_argument('--cut', type=int, default=0, help='leave off pixels on the right and below (default: 0)')
     line.add_argument('--threads', type=int, default=1, help='of torch (default: %(default)s)')
     return line
 
@@ -160,12 +161,14 @@ def main() -> None:
     predictor = Predictor.from_files(args.config, args.checkpoint, device='cpu')
     counts = {Way(*way): np.zeros(5, np.int64) for way in product(args.windows, args.overlaps, args.grids, args.powers)}
     seamed = 0
-    for image in images_of(predictor, args.images):
+    for image in images_of(predictor, args.images, cut=args.cut):
         found = {way: counts_of(image, way) for way in counts}
         counts = {way: counts[way] + found[way] for way in counts}
         seamed += any(one[-1] for one in found.values())
     console = Console(width=120)
-    console.print(f'{machine()}; {Path(args.checkpoint).name}, {seamed} images of more than one window')
+    console.print(
+        f'{machine()}; {Path(args.checkpoint).name}, {seamed} images of more than one window, cut by {args.cut} px'
+    )
     headings = [
         'window',
         'overlap',

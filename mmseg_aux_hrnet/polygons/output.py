@@ -24,7 +24,7 @@ FAILURES = (
     pyogrio.errors.FeatureError,
     pyogrio.errors.GeometryError,
 )
-COMPANIONS = ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx')  # of a Shapefile
+COMPANIONS = ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx', '.qix')  # of a Shapefile
 
 
 class Opener(Protocol):

@@ -153,7 +153,7 @@ def _check(path: Path, sums: list[int]) -> None:
             top = index * TILE
             window = Window(0, top, written.width, min(TILE, written.height - top))
             if _checksum(written.read(window=window)) != expected:
-                raise RasterError(f'{path.name} does not hold what was written to it: check the disk')
+                raise RasterError(f'{path} does not hold what was written to it: check the disk')
 
 
 def _checksum(rows: Rows) -> int:
