@@ -92,4 +92,4 @@ def _pixels(values: Tensor) -> Any:
 
 def largest_difference(one: Tensor, other: Tensor) -> float:
     """Return the largest difference as a share of the largest value."""
-    return float((one - other).abs().max() / other.abs().max())
+    return ((one - other).abs().max() / other.abs().max()).item()

@@ -146,6 +146,7 @@ def command_line(description: str, *, rounds: int) -> argparse.ArgumentParser:
     line.add_argument('--rounds', type=int, default=rounds, help='measurements of each (default: %(default)s)')
     line.add_argument('--threads', type=int, default=min(2, os.cpu_count() or 1), help='default: %(default)s')
     line.add_argument('--toy', action='store_true', help='smallest sizes, once: says whether it runs, not how fast')
+    line.add_argument('--peers', type=Path, metavar='DIR', help='where the packages of the extra "bench" lie, if apart')
     line.add_argument('--json', type=Path, metavar='FILE', help='write the results here too')
     line.add_argument('--markdown', type=Path, metavar='FILE', help='write the tables here too')
     return line

@@ -123,17 +123,17 @@ def check_equal(config: Config) -> str:
     assert levels <= LEVELS, f'images differ by {levels} of 255'
     ours, theirs = build(config.model), build(stock.model)
     theirs.load_state_dict(ours.state_dict())
-    losses = [float(_loss(segmentor, mine)) for segmentor in (ours, theirs)]
+    losses = [_loss(segmentor, mine) for segmentor in (ours, theirs)]
     apart = abs(losses[0] - losses[1]) / losses[1]
     assert apart < TOLERANCE, f'the losses of one batch are {losses[0]} here and {losses[1]} with mmseg'
     return f'same labels, images within {levels} of 255, same weights: losses within {apart:.0e}'
 
 
-def _loss(segmentor: Any, batch: Any) -> torch.Tensor:
+def _loss(segmentor: Any, batch: Any) -> float:
     data = segmentor.train().data_preprocessor(batch, True)
     with torch.no_grad():
         losses = segmentor.loss(data['inputs'], data['data_samples'])
-    return torch.stack([value for name, value in losses.items() if 'loss' in name]).sum()
+    return torch.stack([value for name, value in losses.items() if 'loss' in name]).sum().item()
 
 
 def rows(network: str, root: Path, args: argparse.Namespace) -> Iterable[Result]:
