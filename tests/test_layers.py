@@ -45,7 +45,7 @@ TABLE = {
     'label_png': ('errors', 'PIL numpy'),
     'launch': ('errors', 'mmengine torch'),
     'map_folders': ('datasets errors evaluation splits', 'numpy'),
-    'maps': ('areas inference raster', ''),
+    'maps': ('areas inference polygons raster', ''),
     'migration': ('datasets errors portable_paths whole_files', 'mmcv mmengine mmseg'),
     'models': ('errors probability threshold weights', 'mmcv mmengine mmseg torch'),
     'output_files': ('errors', ''),

@@ -31,7 +31,7 @@ class HoleFilling:
         """Note the holes of polygons that are smaller than so many square metres."""
         holed = polygons.where(shapely.get_num_interior_rings(polygons.outlines) > 0)
         rings, owners = shapely.get_rings(holed.outlines, return_index=True)
-        inner = np.concatenate([[False], owners[1:] == owners[:-1]])  # the first ring of a polygon is its outline
+        inner = np.diff(owners, prepend=-1) == 0  # the first ring of a polygon is its outline
         holes, values = shapely.polygons(rings[inner]), holed.values[owners[inner]]
         if not len(holes):
             return

@@ -136,7 +136,7 @@ class _Run:
         features = make_features(
             polygons,
             names=self._map.legend.names,
-            transform=self._map.transform,
+            transform=self.scale.transform,
             pixel_area=self.scale.pixel_area if self.scale.known else None,
         )
         write(features)
@@ -155,6 +155,7 @@ class _Run:
 
         parts = strips(read_and_tell, shape=(height, width), rows=self.rows)
         yield from trace(parts, smallest=smallest, simplify=simplify, pixel_area=self.scale.pixel_area)
+        self._on_rows((finished + 1) * height, self._passes * height)
 
     def _read(self, start: int, stop: int) -> Values:
         return np.asarray(self._chosen[self._raw(start, stop)])

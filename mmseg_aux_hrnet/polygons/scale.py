@@ -16,6 +16,7 @@ from mmseg_aux_hrnet.polygons.tracing import Floats
 
 SQUARE = 1e-3  # by how much the sides of a pixel may differ, as a share, and its angle from a right one
 SQUARING_PIXELS = 2.0  # how far outlines move when buildings are squared, unless --simplify says it
+UNPLACED = Affine(1, 0, 0, 0, -1, 0)  # pixels, y upwards: where QGIS shows a raster that has no place
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def map_scale(class_map: ClassMap, request: PolygonRequest) -> MapScale:
     except DataError as error:
         if request.needs_metres:
             raise
-        return MapScale(None, transform, None, shape, note=str(error))
+        return MapScale(None, UNPLACED if transform.is_identity else transform, None, shape, note=str(error))
     if request.square and not (crs.is_projected and _square_pixels(transform)):
         raise ConfigError(
             f'{class_map.path}: --square needs square pixels of a projected reference system, and these are '
