@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 import torch
-from contenders import CONFIGS, SMALLEST, batch, largest_difference, leaf, segmentors
+from contenders import CONFIGS, SMALLEST, largest_difference, leaf, segmentors
 from libraries import add_peers, missing, smp_prediction, timm_segmentor
+from noise import batch
 from results import OURS, STOCK, Result, command_line, compared, not_measured, run_part
 from turns import in_turns
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contenders import CONFIGS, SMALLEST, build, leaf, stock_model
+from contenders import CONFIGS, SMALLEST, build, leaf, plain_losses, stock_model
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -29,7 +29,6 @@ from mmseg_aux_hrnet.label_png import write_label_png
 
 PART = 'training run'
 WARM_UP = 3  # iterations, of which the first fill the queues of the loader
-LOSS = {'type': 'CrossEntropyLoss', 'avg_non_ignore': True}
 TOLERANCE = 1e-4  # of the loss, relative
 LEVELS = 8  # of 255: crops differ by one, which distortion multiplies
 STOCK_HOOKS = {
@@ -59,7 +58,6 @@ def our_config(network: str, root: Path, *, side: int, iterations: int, workers:
     config.merge_from_dict(
         {
             'model.data_preprocessor.size': (side // 2, side),
-            'model.decode_head.loss_decode': [LOSS],
             'train_dataloader.dataset.data_root': str(root),
             'train_dataloader.batch_size': 2,
             'train_dataloader.num_workers': workers,
@@ -67,8 +65,7 @@ def our_config(network: str, root: Path, *, side: int, iterations: int, workers:
             'train_cfg': {'type': 'IterBasedTrainLoop', 'max_iters': iterations, '_delete_': True},
         }
     )
-    for head in config.model.get('auxiliary_head') or []:
-        head.loss_decode = [{**LOSS, 'loss_weight': 0.4}]
+    plain_losses(config.model)
     for step in itertools.chain(config.train_dataloader.dataset.pipeline, config.stock_train_pipeline):
         step.update({key: size for key, size in _sizes(side).items() if key in step})
     for key in ('val_dataloader', 'val_evaluator', 'val_cfg', 'test_dataloader', 'test_evaluator', 'test_cfg'):
@@ -155,6 +152,8 @@ def rows(network: str, root: Path, args: argparse.Namespace) -> Iterable[Result]
     yield from compared(PART, name, speed, unit='iterations/s', equal=equal, more_is_better=True)
     first = values(lambda answer: answer['ends'][0])
     yield from compared(PART, f'{name}: start to end of iteration 1', first, unit='s', equal=equal)
+    busy = values(lambda answer: answer['busy'][0])
+    yield from compared(PART, f'{name}: start to end of iteration 1', busy, unit='CPU s', equal=equal)
     memory = values(lambda answer: answer['mb'])
     if peak_memory() is not None:
         yield from compared(PART, f'{name}: peak memory without workers', memory, unit='MB', equal=equal)
