@@ -73,7 +73,8 @@ class Outcome:
             job.listener.note(f'left out: {one_line(error)}')
             self.outside.append(number)
         except AuxHRNetError as error:
-            job.listener.note(f'failed: {one_line(error)}')
+            if len(job.rasters) > 1:  # of the only one, the end tells
+                job.listener.note(f'failed: {one_line(error)}')
             self.failed[number] = one_line(error)
 
     def shared(self) -> 'Outcome':

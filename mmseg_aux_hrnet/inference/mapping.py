@@ -17,6 +17,7 @@ from mmseg_aux_hrnet.inference.planning import PlannedMap, plan_map, tags_of
 from mmseg_aux_hrnet.inference.settings import MapSettings
 from mmseg_aux_hrnet.inference.values import STEPS, class_values, kept_classes, probability_values
 from mmseg_aux_hrnet.raster.journal import Journal
+from mmseg_aux_hrnet.raster.legend import RUN_TAG
 from mmseg_aux_hrnet.raster.output import Layer, class_layer, write_map
 
 OnBlock = Callable[[int, int], None]
@@ -153,7 +154,7 @@ def _is_finished(planned: PlannedMap) -> bool:
 def _fingerprint(path: Path) -> str | None:
     try:
         with rasterio.open(path) as made:
-            tag: str | None = made.tags().get('RUN_SHA256')
+            tag: str | None = made.tags().get(RUN_TAG)
     except rasterio.errors.RasterioError:
         return None
     return tag

@@ -20,12 +20,15 @@ from mmseg_aux_hrnet.inference.resampling import ResampledModel
 from mmseg_aux_hrnet.inference.settings import MapSettings
 from mmseg_aux_hrnet.raster.aoi import AreaOfInterest
 from mmseg_aux_hrnet.raster.gsd import GroundSampling, ground_sampling
+from mmseg_aux_hrnet.raster.legend import RUN_TAG
 from mmseg_aux_hrnet.raster.output import Grid
 from mmseg_aux_hrnet.raster.source import Reading, open_source
 from mmseg_aux_hrnet.raster.windows import GRID, Plan, plan_axis
 from mmseg_aux_hrnet.version import __version__
 
 SAME_GSD = 0.01  # relative difference
+MOST_ENLARGED = 4  # times: work grows with the square
+MOST_SHRUNK = 16  # times: memory grows with the square
 GSD_TOLERANCE = 1.25  # ratio from which a raster is no longer what the model was trained on
 
 
@@ -85,6 +88,7 @@ def plan_map(model: MapModel, path: Path, out: Path, settings: MapSettings) -> P
         notes, bands = source.notes, source.bands
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
     factors = _factors(sampling, settings.gsd)
+    _refuse_far(path, factors, gsd=settings.gsd)
     plan = _windows(grid, factors, settings=settings, facts=model.facts)
     read = {'bands': ','.join(map(str, bands)), 'scale': 'none' if reading.scale is None else str(reading.scale)}
     return PlannedMap(
@@ -133,6 +137,20 @@ def _factors(sampling: GroundSampling | None, gsd: float | None) -> tuple[float,
     return (1.0, 1.0) if all(abs(factor - 1) < SAME_GSD for factor in factors) else factors
 
 
+def _refuse_far(path: Path, factors: tuple[float, float], *, gsd: float | None) -> None:
+    """Raise where resampling would take very long for nothing, or very much memory."""
+    if max(factors) > MOST_ENLARGED:
+        raise DataError(
+            f'{path}: --gsd {gsd:g} would enlarge it {max(factors):.3g} times, and details of {gsd:g} m are not in it: '
+            f'up to {MOST_ENLARGED} times is allowed; predict it without --gsd, or take a finer raster'
+        )
+    if min(factors) < 1 / MOST_SHRUNK:
+        raise DataError(
+            f'{path}: --gsd {gsd:g} would shrink it {1 / min(factors):.3g} times, and windows of it would not fit into '
+            f'memory: up to {MOST_SHRUNK} times is allowed; resample it first, such as by gdalwarp -r average'
+        )
+
+
 def _unlike(
     path: Path, sampling: GroundSampling | None, *, settings: MapSettings, facts: ModelFacts
 ) -> tuple[str, ...]:
@@ -142,10 +160,10 @@ def _unlike(
     own = (sampling.rows * sampling.columns) ** 0.5
     if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
         return ()
-    return (
-        f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: --gsd {facts.gsd:.3g} '
-        'shows it the raster as that',
-    )
+    advice = f'--gsd {facts.gsd:.3g} shows it the raster as that'
+    if not 1 / MOST_SHRUNK <= own / facts.gsd <= MOST_ENLARGED:
+        advice = 'expect little of this map'
+    return (f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: {advice}',)
 
 
 def _windows(grid: Grid, factors: tuple[float, float], *, settings: MapSettings, facts: ModelFacts) -> Plan:
@@ -187,6 +205,6 @@ def tags_of(planned: PlannedMap) -> dict[str, str]:
         'GSD': 'as it is' if settings.gsd is None else f'{settings.gsd:.6g}',
         'BANDS': planned.begun['bands'],
         'SCALE': planned.begun['scale'],
-        'RUN_SHA256': planned.fingerprint,
+        RUN_TAG: planned.fingerprint,
     }
     return {'TIFFTAG_SOFTWARE': f'mmseg-aux-hrnet {__version__}', **planned.model.facts.record, **said}

@@ -9,11 +9,12 @@ from map_support import THREE, THRESHOLD, StubModel
 from raster_support import METRE, noise, write_raster
 from rasterio.crs import CRS
 
-from mmseg_aux_hrnet.errors import ConfigError, RasterError, ResourceError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.inference import mapping
 from mmseg_aux_hrnet.inference.mapping import journal_of, predict_raster
 from mmseg_aux_hrnet.inference.planning import plan_map
 from mmseg_aux_hrnet.inference.settings import MapSettings
+from mmseg_aux_hrnet.raster.inputs import find_rasters
 from mmseg_aux_hrnet.raster.journal import Journal
 
 SIZES = [(1, 1), (1, 50), (50, 1), (7, 9), (16, 16), (61, 70)]
@@ -94,8 +95,38 @@ def test_a_batch_of_none_and_other_settings_out_of_range_are_refused():
     for wrong in ({'batch_size': 0}, {'window': 0}, {'overlap': 1.0}, {'overlap': float('nan')}, {'gsd': 0.0}):
         with pytest.raises(ConfigError, match='give'):
             MapSettings(**wrong)
+    for wrong in ({'bands': '1,2'}, {'scale': '1'}):
+        with pytest.raises(ConfigError, match='are needed'):
+            MapSettings(**wrong)
     with pytest.raises(ConfigError, match='one of the two'):
         MapSettings(resume=True, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ('gsd', 'message'),
+    [(0.24, r'--gsd 0\.24 would enlarge it 4\.17 times.*up to 4'), (16.5, r'would shrink it 16\.5 times.*up to 16')],
+)
+def test_resampling_beyond_reason_is_refused_before_any_work(raster, gsd, message):
+    model = StubModel()
+    with pytest.raises(DataError, match=message):
+        run(raster, model, gsd=gsd)
+    assert model.count == 0
+    assert run(raster, gsd=0.26 if gsd < 1 else 15.5).is_file()
+
+
+@pytest.mark.parametrize(('gsd', 'advice'), [(0.5, '--gsd 0.5 shows it'), (0.1, 'expect little'), (0.9, None)])
+def test_a_raster_unlike_those_of_training_is_told_what_can_be_done(raster, gsd, advice):
+    notes = plan_map(StubModel(gsd=gsd), raster, raster.with_name('map_classes.tif'), MapSettings()).notes
+    assert [advice in note for note in notes] == ([] if advice is None else [True])
+
+
+def test_no_map_is_taken_for_an_image(raster):
+    model = StubModel(legend=THREE)  # its probabilities have three bands
+    run(raster, model, probabilities='uint8')
+    for name in ('map_classes.tif', 'map_prob.tif'):
+        with pytest.raises(RasterError, match=f'{name} is a map that was predicted'):
+            run(raster.with_name(name), name='again_classes.tif')
+    assert find_rasters([str(raster.parent)]) == [raster]
 
 
 def test_what_is_there_is_not_replaced_unasked(raster):

@@ -96,6 +96,26 @@ def test_several_rasters_of_which_one_is_bad(files, raster, tmp_path, capsys):
     assert (tmp_path / 'out' / 'ortho_classes.tif').is_file()
 
 
+@pytest.mark.parametrize(
+    ('extra', 'said'), [(('--bands', '1,2'), '1,2'), (('--scale', '9'), '9'), (('--aoi', 'none.gpkg'), 'none.gpkg')]
+)
+def test_what_is_wrong_for_all_rasters_is_said_once_before_any_work(files, raster, tmp_path, extra, said, capsys):
+    second = write_raster(tmp_path / 'second.tif', noise(3, (40, 50)))
+    assert run_here('predict_raster', files[0], 'none.pth', raster, second, '--out', tmp_path / 'out', *extra) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith('error: ')
+    assert said in line
+
+
+def test_when_all_rasters_fail_no_maps_are_promised(files, tmp_path, capsys):
+    for name in 'ab':
+        (tmp_path / f'{name}.tif').write_bytes(b'nothing')
+    assert run_here('predict_raster', *files, tmp_path / 'a.tif', tmp_path / 'b.tif', '--out', tmp_path / 'out') == 2
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert [first.startswith('failed: '), second.startswith('failed: ')] == [True, True]
+    assert last == 'error: 2 of 2 rasters failed, see above: a.tif, b.tif'
+
+
 def write_odd(folder, kind):
     values = noise(3, (20, 20))
     return {
@@ -124,9 +144,9 @@ def write_odd(folder, kind):
 )
 def test_bad_input_is_one_line(files, tmp_path, kind, extra, said, capsys):
     assert run_here('predict_raster', *files, write_odd(tmp_path, kind), '--out', tmp_path / 'out', *extra) == 2
-    *_, last = capsys.readouterr().err.splitlines()
-    assert last.startswith('error: ')
-    assert said in last
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith('error: ')
+    assert said in line
     assert not list(tmp_path.glob('out/*.tif'))
 
 
