@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import io
 import json
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -80,4 +79,4 @@ def _step(segmentor: Any, given: Any) -> Callable[[], Any]:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()
