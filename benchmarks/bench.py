@@ -17,7 +17,7 @@ from rich.console import Console
 from turns import HERE, surroundings
 
 PARTS = (
-    'input_pipeline', 'training_run', 'peers', 'multi_scale', 'metric', 'threshold', 'import_time', 'memory',
+    'input_pipeline', 'training_run', 'prediction', 'multi_scale', 'metric', 'threshold', 'import_time', 'memory',
 )  # fmt: skip
 COMMON = ('rounds', 'threads', 'peers')
 

@@ -32,8 +32,11 @@ def main() -> None:
     warnings.simplefilter('ignore')
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         work, before = prepared(args), peak_memory()
-        for _ in range(PASSES):
-            work()
+        import torch
+
+        with torch.set_grad_enabled(args.train):
+            for _ in range(PASSES):
+                work()
     print(json.dumps({'before': before, 'mb': peak_memory()}))
 
 

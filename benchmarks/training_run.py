@@ -89,7 +89,8 @@ def stock_config(config: Config, *, same_draws: bool) -> Config:
     stock.model = stock_model(stock.model)
     stock.default_hooks, stock.custom_hooks = STOCK_HOOKS, []
     dataset = stock.train_dataloader.dataset
-    dataset.update(type='BaseSegDataset', metainfo={'classes': ('background', 'green'), 'palette': PALETTE}, img_suffix='.png', seg_map_suffix='.png')
+    metainfo = {'classes': ('background', 'green'), 'palette': PALETTE}
+    dataset.update(type='BaseSegDataset', metainfo=metainfo, img_suffix='.png', seg_map_suffix='.png')
     dataset.pipeline = stock.stock_train_pipeline
     if not same_draws:
         stock.train_dataloader.sampler = {'type': 'InfiniteSampler', 'shuffle': True}
