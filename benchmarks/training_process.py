@@ -12,7 +12,7 @@ import warnings
 from typing import Any
 
 from results import OURS, STOCK
-from turns import peak_memory
+from turns import loads_this_package, peak_memory
 
 
 def main() -> None:
@@ -25,7 +25,16 @@ def main() -> None:
     warnings.simplefilter('ignore')
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         ends, busy = train(args.config, ours=args.who == OURS)
-    print(json.dumps({'ends': [end - args.started for end in ends], 'busy': busy, 'mb': peak_memory()}))
+    print(
+        json.dumps(
+            {
+                'ends': [end - args.started for end in ends],
+                'busy': busy,
+                'mb': peak_memory(),
+                'ours': loads_this_package(),
+            }
+        )
+    )
 
 
 def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
