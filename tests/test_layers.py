@@ -71,9 +71,10 @@ TABLE = {
     'speed': ('errors models', 'mmengine torch'),
     'splits': ('errors', ''),
     'stack': ('errors', 'mmengine'),
+    'training': ('engine input_cache launch pretrained run_config speed weights', 'mmengine'),
     'threshold': ('errors', ''),
     'testing': (
-        'errors evaluation launch models report run_config testing_config threshold visualization weights',
+        'errors evaluation launch models report run_config speed testing_config threshold visualization weights',
         'mmengine rich',
     ),
     'testing_config': ('errors run_config', 'mmengine'),

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.whole_files import write_whole
 
 Arrays = dict[str, NDArray[Any]]
@@ -75,7 +76,9 @@ class Journal:
         """
         if carry is not None:
             write_whole(self._carry(index + 1), _bytes(carry))
-        write_whole(self._block(index), _zip(block))
+        content = io.BytesIO()
+        np.savez_compressed(content, allow_pickle=False, **block)
+        write_whole(self._block(index), content.getvalue())
         self._carry(index).unlink(missing_ok=True)
 
     def carry(self, index: int) -> NDArray[np.float32] | None:
@@ -87,10 +90,19 @@ class Journal:
         return held
 
     def blocks(self, count: int) -> Iterator[Arrays]:
-        """Yield the blocks 0 to ``count`` - 1."""
+        """Yield the blocks 0 to ``count`` - 1.
+
+        Raises:
+            RasterError: one is not what was written.
+        """
         for index in range(count):
-            with np.load(self._block(index), allow_pickle=False) as block:
-                yield dict(block)
+            path = self._block(index)
+            try:
+                with np.load(path, allow_pickle=False) as block:
+                    arrays = dict(block)
+            except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                raise RasterError(f'{path} is damaged: remove it and go on with --resume') from error
+            yield arrays
 
     def remove(self) -> None:
         """Remove the folder."""
@@ -106,16 +118,6 @@ class Journal:
 def _bytes(array: NDArray[Any]) -> bytes:
     content = io.BytesIO()
     np.save(content, array)
-    return content.getvalue()
-
-
-def _zip(arrays: Arrays) -> bytes:
-    """Return what ``numpy.load`` reads; less compressed than by numpy, and in a quarter of the time."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            with archive.open(f'{name}.npy', 'w', force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
     return content.getvalue()
 
 
