@@ -13,7 +13,7 @@ DEMO_DIR := work_dirs/demo
 help:
 	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it (a few minutes)'
 	@echo 'make test     run the tests and print their coverage'
-	@echo 'make bench    time what has to be fast, see benchmarks/README.md (a few minutes)'
+	@echo 'make bench    time what has to be fast, see benchmarks/README.md (ten minutes)'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make clean    remove builds and caches; data, work_dirs and $(VENV) stay'
 
@@ -37,6 +37,9 @@ test: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/metric.py
 	$(BIN)/python benchmarks/threshold.py
+	$(BIN)/python benchmarks/raster_bookkeeping.py
+	$(BIN)/python benchmarks/raster_overlap.py
+	$(BIN)/python benchmarks/raster_memory.py --width 5000 --heights 1000 10000
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

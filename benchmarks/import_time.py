@@ -8,6 +8,7 @@ import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
+from libraries import add_peers, missing
 from results import OURS, STOCK, Result, command_line, compared, not_measured, run_part
 from turns import HERE, fresh_in_turns, peak_memory
 
@@ -16,8 +17,9 @@ PART = 'import time'
 STATEMENTS = {
     STOCK: 'from mmseg.utils import register_all_modules; register_all_modules()',
     OURS: 'import mmseg_aux_hrnet',
-    'timm': 'import timm',
-    'segmentation-models-pytorch': 'import segmentation_models_pytorch',
+    'timm': 'from libraries import add_peers; add_peers({peers}); import timm',
+    'segmentation-models-pytorch': 'from libraries import add_peers; add_peers({peers}); '
+    'import segmentation_models_pytorch',
 }
 NEEDED = {'timm': 'timm', 'segmentation-models-pytorch': 'segmentation_models_pytorch'}
 TIMED = """
@@ -41,8 +43,11 @@ except SystemExit:
 
 def measure(args: argparse.Namespace) -> Iterable[Result]:
     """Yield the time and memory of imports, then the time of the help."""
-    there = {who: text for who, text in STATEMENTS.items() if who not in NEEDED or _installed(NEEDED[who])}
-    words = {who: ['-c', TIMED.format(statement=text)] for who, text in there.items()}
+    add_peers(args.peers)
+    reasons = {who: missing(module) for who, module in NEEDED.items()}
+    there = {who: text for who, text in STATEMENTS.items() if not reasons.get(who)}
+    folder = args.peers and str(args.peers.resolve())
+    words = {who: ['-c', TIMED.format(statement=text.format(peers=repr(folder)))] for who, text in there.items()}
     answers = fresh_in_turns(words, rounds=args.rounds, threads=args.threads)
     equal = 'all classes registered, in mmseg too; other libraries: other work'
     for unit, key in (('CPU s', 's'), ('MB', 'mb')):
@@ -50,8 +55,7 @@ def measure(args: argparse.Namespace) -> Iterable[Result]:
         values = {who: [answer[key] for answer in record] for who, record in answers.items()}
         if key != 'mb' or peak_memory() is not None:
             yield from compared(PART, work, values, unit=unit, equal=equal)
-    for who in STATEMENTS.keys() - there.keys():
-        yield not_measured(PART, 'import', who, reason=f'{who} is not installed: pip install "mmseg-aux-hrnet[bench]"')
+    yield from (not_measured(PART, 'import', who, reason=reason) for who, reason in reasons.items() if reason)
     yield from _help(args)
 
 
@@ -68,10 +72,6 @@ def _stock_tool() -> Path | None:
     [folder] = importlib.util.find_spec('mmseg').submodule_search_locations  # type: ignore[union-attr, misc]
     path = Path(folder, '.mim/tools/train.py')
     return path if path.is_file() else None
-
-
-def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contenders import CONFIGS, SMALLEST, build, leaf, stock_model
+from contenders import CONFIGS, SMALLEST, build, leaf, plain_losses, stock_model
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -29,7 +29,6 @@ from mmseg_aux_hrnet.label_png import write_label_png
 
 PART = 'training run'
 WARM_UP = 3  # iterations, of which the first fill the queues of the loader
-LOSS = {'type': 'CrossEntropyLoss', 'avg_non_ignore': True}
 TOLERANCE = 1e-4  # of the loss, relative
 LEVELS = 8  # of 255: crops differ by one, which distortion multiplies
 STOCK_HOOKS = {
@@ -59,7 +58,6 @@ def our_config(network: str, root: Path, *, side: int, iterations: int, workers:
     config.merge_from_dict(
         {
             'model.data_preprocessor.size': (side // 2, side),
-            'model.decode_head.loss_decode': [LOSS],
             'train_dataloader.dataset.data_root': str(root),
             'train_dataloader.batch_size': 2,
             'train_dataloader.num_workers': workers,
@@ -67,8 +65,7 @@ def our_config(network: str, root: Path, *, side: int, iterations: int, workers:
             'train_cfg': {'type': 'IterBasedTrainLoop', 'max_iters': iterations, '_delete_': True},
         }
     )
-    for head in config.model.get('auxiliary_head') or []:
-        head.loss_decode = [{**LOSS, 'loss_weight': 0.4}]
+    plain_losses(config.model)
     for step in itertools.chain(config.train_dataloader.dataset.pipeline, config.stock_train_pipeline):
         step.update({key: size for key, size in _sizes(side).items() if key in step})
     for key in ('val_dataloader', 'val_evaluator', 'val_cfg', 'test_dataloader', 'test_evaluator', 'test_cfg'):
@@ -123,17 +120,17 @@ def check_equal(config: Config) -> str:
     assert levels <= LEVELS, f'images differ by {levels} of 255'
     ours, theirs = build(config.model), build(stock.model)
     theirs.load_state_dict(ours.state_dict())
-    losses = [float(_loss(segmentor, mine)) for segmentor in (ours, theirs)]
+    losses = [_loss(segmentor, mine) for segmentor in (ours, theirs)]
     apart = abs(losses[0] - losses[1]) / losses[1]
     assert apart < TOLERANCE, f'the losses of one batch are {losses[0]} here and {losses[1]} with mmseg'
     return f'same labels, images within {levels} of 255, same weights: losses within {apart:.0e}'
 
 
-def _loss(segmentor: Any, batch: Any) -> torch.Tensor:
+def _loss(segmentor: Any, batch: Any) -> float:
     data = segmentor.train().data_preprocessor(batch, True)
     with torch.no_grad():
         losses = segmentor.loss(data['inputs'], data['data_samples'])
-    return torch.stack([value for name, value in losses.items() if 'loss' in name]).sum()
+    return torch.stack([value for name, value in losses.items() if 'loss' in name]).sum().item()
 
 
 def rows(network: str, root: Path, args: argparse.Namespace) -> Iterable[Result]:
@@ -155,6 +152,8 @@ def rows(network: str, root: Path, args: argparse.Namespace) -> Iterable[Result]
     yield from compared(PART, name, speed, unit='iterations/s', equal=equal, more_is_better=True)
     first = values(lambda answer: answer['ends'][0])
     yield from compared(PART, f'{name}: start to end of iteration 1', first, unit='s', equal=equal)
+    busy = values(lambda answer: answer['busy'][0])
+    yield from compared(PART, f'{name}: start to end of iteration 1', busy, unit='CPU s', equal=equal)
     memory = values(lambda answer: answer['mb'])
     if peak_memory() is not None:
         yield from compared(PART, f'{name}: peak memory without workers', memory, unit='MB', equal=equal)

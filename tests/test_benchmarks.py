@@ -20,7 +20,7 @@ def rows_in(text):
     """Return the rows of the table in a text, split at wide gaps."""
     lines = text.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(' ─'))
-    return [re.split(r'\s{2,}', line.strip()) for line in lines[start + 1 :] if line.strip()]
+    return [re.split(r'\s{2,}', line.strip()) for line in lines[start + 1 :] if line.startswith('  ') and line.strip()]
 
 
 @pytest.fixture

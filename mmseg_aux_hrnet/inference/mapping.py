@@ -1,6 +1,7 @@
 """Makes the map of one raster: predicts what is missing of it, and writes it when all is there."""
 
 import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,8 +106,7 @@ def complete(planned: PlannedMap) -> None:
     """Write the map from the journal, which then is removed; the class map comes last, so its name means all is there.
 
     Raises:
-        RasterError: it cannot be written.
-        ResourceError: the disk is full.
+        ResourceError: the disk is full, or cannot be written for another reason.
     """
     journal, tags = journal_of(planned), tags_of(planned)
     legend = planned.model.facts.legend
@@ -116,7 +116,7 @@ def complete(planned: PlannedMap) -> None:
         names = tuple(f'probability of {legend.names[index]}' for index in kept_classes(legend))
         layer = Layer(planned.settings.probabilities, steps + 1, names, tags, step=1 / steps)
         layers = {planned.probabilities: ('probabilities', layer), **layers}
-    with clear_of_space(planned), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
+    with clear_of_space(planned), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, CPL_LOG=os.devnull):
         for path, (name, layer) in layers.items():
             rows = (block[name] for block in journal.blocks(planned.blocks))
             write_map(path, rows, grid=planned.grid, layer=layer, scratch=journal.folder)

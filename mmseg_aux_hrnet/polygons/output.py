@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from mmseg_aux_hrnet.polygons.parquet import write_parquet
 Write = Callable[[Features], None]
 FAILURES = (
     OSError,
+    sqlite3.Error,  # of the holes to fill
     pyogrio.errors.DataSourceError,
     pyogrio.errors.DataLayerError,
     pyogrio.errors.FeatureError,
@@ -40,10 +42,10 @@ class _Gdal(NamedTuple):
 
     @contextmanager
     def __call__(self, path: Path, crs: CRS | None) -> Iterator[Write]:
-        written = 0
+        batches = count = 0
 
         def write(features: Features) -> None:
-            nonlocal written
+            nonlocal batches, count
             pyogrio.raw.write(
                 path,
                 geometry=shapely.to_wkb(features.polygons),
@@ -53,12 +55,15 @@ class _Gdal(NamedTuple):
                 crs=None if crs is None else crs.to_wkt(),
                 geometry_type='Polygon',
                 encoding='utf-8' if self.driver == 'ESRI Shapefile' else None,
-                append=written > 0,
-                layer_options=self.options if not written else None,
+                append=batches > 0,
+                layer_options=self.options if not batches else None,
             )
-            written += 1
+            batches, count = batches + 1, count + len(features.polygons)
 
         yield write
+        held = pyogrio.read_info(path, force_feature_count=True)['features']
+        if held != count:  # GDAL does not raise for what it writes as it closes a file
+            raise OSError(f'it holds {held} of {count} polygons')
 
 
 FORMATS: dict[str, Opener] = {

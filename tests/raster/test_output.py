@@ -10,7 +10,7 @@ from raster_support import METRE, UTM
 from rasterio.crs import CRS
 from rio_cogeo import cog_validate
 
-from mmseg_aux_hrnet.errors import RasterError
+from mmseg_aux_hrnet.errors import ResourceError
 from mmseg_aux_hrnet.raster import output
 from mmseg_aux_hrnet.raster.legend import Legend, read_legend
 from mmseg_aux_hrnet.raster.output import Grid, Layer, class_layer, write_map
@@ -97,7 +97,7 @@ def test_a_map_that_reads_otherwise_than_it_was_written_gets_no_name(tmp_path, m
     sums = iter(range(100))
     monkeypatch.setattr(output, '_checksum', lambda rows: next(sums))
     values, rows = drawn((1, 30, 20))
-    with pytest.raises(RasterError, match=r'a.tif.part does not hold what was written'):
+    with pytest.raises(ResourceError, match=r'a.tif.part does not hold what was written'):
         write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}))
     assert list(tmp_path.iterdir()) == []
 
