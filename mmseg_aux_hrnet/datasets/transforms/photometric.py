@@ -58,7 +58,7 @@ class TablePhotoMetricDistortion(PhotoMetricDistortion):
         """Return ``img * alpha + beta``, cut to whole numbers of 0..255."""
         table = super().convert(ALL_VALUES, alpha, beta)
         shift = int(table[MIDDLE]) - MIDDLE
-        if (table == np.arange(shift, 256 + shift).clip(0, 255)).all():
+        if alpha == 1 and (table == np.arange(shift, 256 + shift).clip(0, 255)).all():
             return cv2.add(img, (shift, shift, shift, 0)).reshape(img.shape)  # type: ignore[call-overload, no-any-return]
         if beta == 0 and _is_rounded(table, alpha):
             return cv2.convertScaleAbs(img, alpha=alpha, beta=CUT).reshape(img.shape)
