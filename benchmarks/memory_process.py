@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import io
 import json
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +32,11 @@ def main() -> None:
     warnings.simplefilter('ignore')
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         work, before = prepared(args), peak_memory()
-        for _ in range(PASSES):
-            work()
+        import torch
+
+        with torch.set_grad_enabled(args.train):
+            for _ in range(PASSES):
+                work()
     print(json.dumps({'before': before, 'mb': peak_memory()}))
 
 
@@ -80,4 +82,4 @@ def _step(segmentor: Any, given: Any) -> Callable[[], Any]:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import io
 import json
-import sys
 import time
 import warnings
 from typing import Any
@@ -40,7 +39,7 @@ def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
     ends: list[float] = []
     busy: list[float] = []
 
-    class Recorder(Hook):  # type: ignore[misc]
+    class Recorder(Hook):
         def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
             ends.append(time.time())
             busy.append(time.process_time())
@@ -58,4 +57,4 @@ def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()
