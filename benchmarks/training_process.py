@@ -25,16 +25,8 @@ def main() -> None:
     warnings.simplefilter('ignore')
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         ends, busy = train(args.config, ours=args.who == OURS)
-    print(
-        json.dumps(
-            {
-                'ends': [end - args.started for end in ends],
-                'busy': busy,
-                'mb': peak_memory(),
-                'ours': loads_this_package(),
-            }
-        )
-    )
+    since = [end - args.started for end in ends]
+    print(json.dumps({'ends': since, 'busy': busy, 'mb': peak_memory(), 'ours': loads_this_package()}))
 
 
 def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:

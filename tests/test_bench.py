@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,11 +124,10 @@ def test_a_fresh_process_answers_or_says_why_not(module):
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='does not tell')
 def test_peak_memory_is_that_of_the_process_itself(module):
-    code = 'import json; from turns import peak_memory as p; a = p(); b = bytes(10**8); print(json.dumps([a, p()]))'
-    held = bytearray(3 * 10**8)  # of the process that starts it
-    first, then = json.loads(module('subprocess').check_output(
-        [sys.executable, '-c', code], env=module('turns').surroundings()
-    ))  # fmt: skip
+    code = "import json; from turns import peak_memory as p; a = p(); b = b'x' * 10**8; print(json.dumps([a, p()]))"
+    held = b'x' * 3 * 10**8  # by the process that starts it
+    printed = subprocess.check_output([sys.executable, '-c', code], env=module('turns').surroundings())
+    first, then = json.loads(printed)
     assert first < len(held) / 1e6
     assert 90 < then - first < 130
 
@@ -142,10 +142,10 @@ def test_stock_has_nothing_of_this_package_but_the_same_weights(module):
 
 
 def test_unequal_predictions_are_seen(module):
-    prediction, batch = module('prediction'), module('noise').batch(1, size=(64, 64))
-    contenders = module('contenders')
-    works = {who: contenders.without_gradients(model.test_step) for who, model in
-             zip(('mmseg', 'here'), contenders.segmentors(contenders.leaf('W18-Small-v1').model), strict=True)}  # fmt: skip
+    prediction, contenders = module('prediction'), module('contenders')
+    batch = module('noise').batch(1, size=(64, 64))
+    pair = contenders.segmentors(contenders.leaf('W18-Small-v1').model)
+    works = dict(zip(('mmseg', 'here'), (contenders.without_gradients(one.test_step) for one in pair), strict=True))
     assert prediction.check_equal(works, batch).startswith('same weights')
     brighter = {**batch, 'inputs': [image.clamp(max=250) + 5 for image in batch['inputs']]}
     with pytest.raises(AssertionError, match='probabilities differ'):
