@@ -45,11 +45,14 @@ def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
             ends.append(time.time())
             busy.append(time.process_time())
 
-    runner = Runner.from_cfg(Config.fromfile(path))
-    runner.register_hook(Recorder(), priority='VERY_HIGH')
+    config = Config.fromfile(path)
     if ours:
         from mmseg_aux_hrnet import engine, speed
 
+        speed.set_speed(config, speed.DEFAULT)
+    runner = Runner.from_cfg(config)
+    runner.register_hook(Recorder(), priority='VERY_HIGH')
+    if ours:
         speed.apply(runner.model, training=True)
         engine.train(runner)
     else:
