@@ -17,7 +17,8 @@ from rich.console import Console
 from turns import HERE, surroundings
 
 PARTS = (
-    'input_pipeline', 'training_run', 'prediction', 'multi_scale', 'metric', 'threshold', 'import_time', 'memory',
+    'input_pipeline', 'training_step', 'training_run', 'prediction', 'multi_scale', 'metric', 'threshold',
+    'import_time', 'memory',
 )  # fmt: skip
 COMMON = ('rounds', 'threads', 'peers')
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 FOLDER = Path(__file__).resolve().parents[1] / 'benchmarks'
-IN_PROCESS = ('prediction', 'multi_scale', 'metric', 'threshold')
+IN_PROCESS = ('prediction', 'training_step', 'multi_scale', 'metric', 'threshold')
 IN_FRESH_ONES = ('training_run', 'import_time', 'memory')
 BOTH = {'mmseg', 'here'}
 ABSENT = 'it comes with make bench'
@@ -150,6 +150,17 @@ def test_unequal_predictions_are_seen(module):
     brighter = {**batch, 'inputs': [image.clamp(max=250) + 5 for image in batch['inputs']]}
     with pytest.raises(AssertionError, match='probabilities differ'):
         prediction.check_equal({'mmseg': works['mmseg'], 'here': lambda given: works['here'](brighter)}, batch)
+
+
+def test_unequal_gradients_are_seen(module):
+    step, contenders = module('training_step'), module('contenders')
+    given = module('noise').batch(2, size=(64, 64))
+    model = contenders.leaf('W18-Small-v1').model
+    models = {'mmseg': contenders.build(contenders.stock_model(model)), 'here': contenders.build(model)}
+    assert step.check_equal(models, given).startswith('same weights')
+    torch.nn.init.zeros_(models['here'].auxiliary_head[1].conv_seg.weight)
+    with pytest.raises(AssertionError, match='gradients'):
+        step.check_equal(models, given)
 
 
 def test_unequal_training_is_seen(module, tmp_path, monkeypatch):
