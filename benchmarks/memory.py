@@ -49,6 +49,7 @@ def rows(network: str, work: Work, folder: Path, args: argparse.Namespace) -> It
     Config({'model': stock_model(config.model)}).dump(files[STOCK])
     words = {who: words_of(who, files.get(who, files[STOCK]), network, work, args) for who in contenders(work)}
     answers = fresh_in_turns(words, rounds=args.rounds, threads=args.threads)
+    assert all(answer['ours'] == (who == OURS) for who, record in answers.items() for answer in record)
     for more, figure in (('', _peak), (', above the built network', _growth)):
         values = {who: [figure(answer) for answer in record] for who, record in answers.items()}
         yield from compared(PART, f'{network}, {work}{more}', values, unit='MB', equal=EQUAL)

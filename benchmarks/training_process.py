@@ -12,7 +12,7 @@ import warnings
 from typing import Any
 
 from results import OURS, STOCK
-from turns import peak_memory
+from turns import loads_this_package, peak_memory
 
 
 def main() -> None:
@@ -25,7 +25,8 @@ def main() -> None:
     warnings.simplefilter('ignore')
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         ends, busy = train(args.config, ours=args.who == OURS)
-    print(json.dumps({'ends': [end - args.started for end in ends], 'busy': busy, 'mb': peak_memory()}))
+    since = [end - args.started for end in ends]
+    print(json.dumps({'ends': since, 'busy': busy, 'mb': peak_memory(), 'ours': loads_this_package()}))
 
 
 def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
@@ -44,11 +45,14 @@ def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
             ends.append(time.time())
             busy.append(time.process_time())
 
-    runner = Runner.from_cfg(Config.fromfile(path))
-    runner.register_hook(Recorder(), priority='VERY_HIGH')
+    config = Config.fromfile(path)
     if ours:
         from mmseg_aux_hrnet import engine, speed
 
+        speed.set_speed(config, speed.DEFAULT)
+    runner = Runner.from_cfg(config)
+    runner.register_hook(Recorder(), priority='VERY_HIGH')
+    if ours:
         speed.apply(runner.model, training=True)
         engine.train(runner)
     else:

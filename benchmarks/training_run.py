@@ -143,6 +143,7 @@ def rows(network: str, root: Path, args: argparse.Namespace) -> Iterable[Result]
     for _ in range(args.rounds):
         for who, config in configs.items():
             answers[who].append(run(config, who, root.parent, threads=args.threads))
+            assert answers[who][-1]['ours'] == (who == OURS), 'mmseg must run without this package'
 
     def values(figure: Any) -> dict[str, list[float]]:
         return {who: [figure(answer) for answer in record] for who, record in answers.items()}
