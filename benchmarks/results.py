@@ -3,26 +3,20 @@
 import argparse
 import json
 import os
-import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from machine import setting
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from turns import ratio, summary
 
-from mmseg_aux_hrnet.whole_files import write_whole
-
 STOCK, OURS = 'mmseg', 'here'
 HEADINGS = ('work', 'who', 'median', 'lowest', 'highest', 'unit', 'times as good', 'equal work')
-PACKAGES = (
-    'torch', 'onedl-mmsegmentation', 'mmsegmentation', 'onedl-mmengine', 'mmengine', 'onedl-mmcv', 'mmcv', 'numpy',
-    'opencv-python', 'opencv-python-headless', 'timm', 'segmentation-models-pytorch', 'onnxruntime', 'openvino',
-)  # fmt: skip
+THREADS = min(2, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -59,18 +53,14 @@ def compared(
     more_is_better: bool = False,
 ) -> list[Result]:
     """Return the results of contenders that took turns, each with its ratio to the reference."""
-    return [
-        Result(
-            part,
-            work,
-            who,
-            unit,
-            tuple(mine),
-            ratio(mine, values[reference], more_is_better=more_is_better) if reference in values else None,
-            equal,
-        )
-        for who, mine in values.items()
-    ]
+
+    def times_as_good(mine: Sequence[float]) -> float | None:
+        given = values.get(reference, ())
+        if not given or min(*mine, *given) <= 0:  # a clock or a count that was too coarse
+            return None
+        return ratio(mine, given, more_is_better=more_is_better)
+
+    return [Result(part, work, who, unit, tuple(mine), times_as_good(mine), equal) for who, mine in values.items()]
 
 
 def not_measured(part: str, work: str, who: str, *, reason: str) -> Result:
@@ -78,61 +68,49 @@ def not_measured(part: str, work: str, who: str, *, reason: str) -> Result:
     return Result(part, work, who, '', (), None, f'not measured: {reason}')
 
 
-def cells(result: Result) -> list[str]:
-    """Return a row of the table."""
-    figures = [f'{value:.4g}' for value in summary(result.values)] if result.values else ['-'] * 3
-    times = '-' if result.times_as_good is None else f'{result.times_as_good:.2f}'
-    return [result.work, result.who, *figures, result.unit, times, result.equal]
+def tables(results: Sequence[Result]) -> dict[str, list[list[str]]]:
+    """Return the rows of text of each part; what a row has in common with the one above is not repeated."""
+    rows: dict[str, list[list[str]]] = {}
+    last = Result('', '', '', '', (), None, '')
+    for result in results:
+        figures = [f'{value:.4g}' for value in summary(result.values)] if result.values else ['-'] * 3
+        times = '-' if result.times_as_good is None else f'{result.times_as_good:.2f}'
+        goes_on = (last.part, last.work, last.unit) == (result.part, result.work, result.unit)
+        work = '' if goes_on else result.work
+        equal = '' if (last.part, last.equal) == (result.part, result.equal) else result.equal
+        rows.setdefault(result.part, []).append([work, result.who, *figures, result.unit, times, equal])
+        last = result
+    return rows
 
 
 def show(results: Sequence[Result], console: Console) -> None:
     """Print one table a part."""
-    for part in dict.fromkeys(result.part for result in results):
+    for part, rows in tables(results).items():
         table = Table(*HEADINGS, title=part, title_justify='left', box=box.SIMPLE_HEAD)
-        for result in results:
-            if result.part == part:
-                table.add_row(*cells(result))
+        for row in rows:
+            table.add_row(*row)
         console.print(table)
 
 
-def to_markdown(results: Sequence[Result], setting: str) -> str:
+def to_markdown(results: Sequence[Result], where: str) -> str:
     """Return the tables and what they were measured on."""
-    lines = [setting, '']
-    for part in dict.fromkeys(result.part for result in results):
+    lines = [where, '']
+    for part, rows in tables(results).items():
         lines += [f'### {part}', '', f'| {" | ".join(HEADINGS)} |', '|---|---|' + '---:|' * 3 + '---|---:|---|']
-        lines += [f'| {" | ".join(cells(result))} |' for result in results if result.part == part]
+        lines += [f'| {" | ".join(cell.replace("|", "/") for cell in row)} |' for row in rows]
         lines.append('')
     return '\n'.join(lines)
 
 
-def setting(threads: int) -> str:
-    """Return the machine, the versions and how many threads were used, one line."""
-    versions = ', '.join(f'{name} {number}' for name in PACKAGES if (number := _version(name)))
-    load = f', load at the start {os.getloadavg()[0]:.1f}' if hasattr(os, 'getloadavg') else ''
-    return (
-        f'{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, '
-        f'Python {platform.python_version()}, {versions}; {threads} thread(s){load}'
-    )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(':')[2].strip() for line in lines if line.startswith('model name'))
-    return next(names, '') or platform.processor() or platform.machine()
+def unlimited() -> Console:
+    """Return a console that breaks lines late and takes square brackets as they are."""
+    return Console(width=150, markup=False, highlight=False)
 
 
 def save(results: Sequence[Result], *, where: str, json_file: Path | None, markdown_file: Path | None) -> None:
     """Write the files that were asked for."""
+    from mmseg_aux_hrnet.whole_files import write_whole  # here: a process of mmseg alone must not import this package
+
     if json_file is not None:
         content = json.dumps({'setting': where, 'results': [asdict(result) for result in results]}, indent=1)
         write_whole(json_file, content.encode())
@@ -140,25 +118,41 @@ def save(results: Sequence[Result], *, where: str, json_file: Path | None, markd
         write_whole(markdown_file, to_markdown(results, where).encode())
 
 
-def command_line(description: str, *, rounds: int) -> argparse.ArgumentParser:
+def read(content: dict[str, Any]) -> list[Result]:
+    """Return the results of a file that :func:`save` wrote."""
+    return [Result(**{**result, 'values': tuple(result['values'])}) for result in content['results']]
+
+
+def command_line(description: str, *, rounds: int | None, threads: int | None = THREADS) -> argparse.ArgumentParser:
     """Return the options that every benchmark has."""
     line = argparse.ArgumentParser(description=description.splitlines()[0])
-    line.add_argument('--rounds', type=int, default=rounds, help='measurements of each (default: %(default)s)')
-    line.add_argument('--threads', type=int, default=min(2, os.cpu_count() or 1), help='default: %(default)s')
-    line.add_argument('--toy', action='store_true', help='smallest sizes, once: says whether it runs, not how fast')
-    line.add_argument('--peers', type=Path, metavar='DIR', help='where the packages of the extra "bench" lie, if apart')
-    line.add_argument('--json', type=Path, metavar='FILE', help='write the results here too')
-    line.add_argument('--markdown', type=Path, metavar='FILE', help='write the tables here too')
+    add = line.add_argument
+    add('--rounds', type=_count, default=rounds, help=f'measurements of each{_default(rounds)}')
+    add('--threads', type=_count, default=threads, help=f'of the processor, for each{_default(threads)}')
+    add('--toy', action='store_true', help='smallest sizes, once, one thread: says whether it runs, not how fast')
+    add('--peers', type=Path, metavar='DIR', help='where the packages of the extra "bench" lie, if apart')
+    add('--json', type=Path, metavar='FILE', help='write the results here too')
+    add('--markdown', type=Path, metavar='FILE', help='write the tables here too')
     return line
+
+
+def _default(value: int | None) -> str:
+    return ' (default: as each benchmark has it)' if value is None else f' (default: {value})'
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text} is no count: give 1 or more')
+    return int(text)
 
 
 def run_part(measure: Callable[[Any], Iterable[Result]], args: argparse.Namespace) -> None:
     """Measure as the command line says, print and write."""
     if args.toy:
-        args.rounds = 1
-    where = setting(args.threads)
+        args.rounds = args.threads = 1
+    where = f'{setting(args.peers)}; {args.threads} thread(s), {args.rounds} round(s)'
     results = list(measure(args))
-    console = Console(width=150, markup=False)
+    console = unlimited()
     console.print(where)
     show(results, console)
     save(results, where=where, json_file=args.json, markdown_file=args.markdown)

@@ -62,7 +62,7 @@ def fresh(arguments: Sequence[str], *, threads: int) -> dict[str, Any]:
     Raises:
         RuntimeError: it failed; with its last line.
     """
-    environment = {**os.environ, 'OMP_NUM_THREADS': str(threads), 'PYTHONPATH': os.pathsep.join(map(str, _places()))}
+    environment = surroundings() | {'OMP_NUM_THREADS': str(threads)}
     before = os.times()
     done = subprocess.run(
         [sys.executable, *arguments], capture_output=True, encoding='utf-8', env=environment, timeout=LONGEST
@@ -75,9 +75,15 @@ def fresh(arguments: Sequence[str], *, threads: int) -> dict[str, Any]:
     return {**json.loads(done.stdout.strip().splitlines()[-1]), 'cpu_s': spent}
 
 
-def _places() -> list[str]:
-    """Return where a process must look for this package, if it is not installed, and for these scripts."""
-    return [str(HERE.parent), str(HERE), *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
+def surroundings() -> dict[str, str]:
+    """Return the environment of a process that finds this package, even if it is not installed, and these scripts."""
+    given = os.environ.get('PYTHONPATH', '').split(os.pathsep)
+    return {**os.environ, 'PYTHONPATH': os.pathsep.join([str(HERE.parent), str(HERE), *filter(None, given)])}
+
+
+def loads_this_package() -> bool:
+    """Say whether this process has imported the package, which one of mmseg alone must not."""
+    return 'mmseg_aux_hrnet' in sys.modules
 
 
 def summary(values: Sequence[float]) -> Summary:

@@ -9,7 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from rich.console import Console
 
-from mmseg_aux_hrnet import launch, run_config, testing_config
+from mmseg_aux_hrnet import launch, run_config, speed, testing_config
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.class_set import class_set
 from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
@@ -50,6 +50,7 @@ def run_test(args: Namespace) -> str:
     sources['checkpoint'] = best_checkpoint(args.checkpoint)
     meta = load_model_weights(runner.model, sources['checkpoint'])
     sources['threshold'] = _use_threshold(runner, args, meta=meta, dataset=dataset)
+    speed.apply(runner.model, args.speed, compiled=args.compile)
     figures = runner.test()
     if out is not None and not has_labels(dataset):
         return f'no labels, so no figures; predictions: {out}'

@@ -27,6 +27,10 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--scales', metavar='S,S,...', help='average predictions at these multiples of the test size')
     line.add_argument('--flip', action='store_true', help='average with predictions of the mirrored image')
     line.add_argument(
+        '--speed', choices=('off', 'safe', 'max'), default='safe', help='off: as mmseg computes; max: also in bfloat16'
+    )
+    line.add_argument('--compile', action='store_true', help='compile the network: slow to start, faster then')
+    line.add_argument(
         '--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='what started several processes'
     )
     line.add_argument(

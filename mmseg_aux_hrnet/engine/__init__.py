@@ -1,5 +1,6 @@
 """What runs around training and testing: hooks and samplers, registered in mmseg's registries, and training itself."""
 
+from mmseg_aux_hrnet.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
 from mmseg_aux_hrnet.engine.hooks import (
     ClassCountHook,
     ContactSheetHook,
@@ -9,6 +10,7 @@ from mmseg_aux_hrnet.engine.hooks import (
     ExactResumeHook,
     FiniteHook,
     InterruptHook,
+    LateRuntimeInfoHook,
     OverlayHook,
     ProgressHook,
     SharedStatisticsHook,
@@ -19,6 +21,7 @@ from mmseg_aux_hrnet.engine.samplers import ExactInfiniteSampler, ExactSampler
 from mmseg_aux_hrnet.engine.training import train
 
 __all__ = (
+    'BFloat16OptimWrapper',
     'ClassCountHook',
     'ContactSheetHook',
     'CurveHook',
@@ -29,6 +32,7 @@ __all__ = (
     'ExactSampler',
     'FiniteHook',
     'InterruptHook',
+    'LateRuntimeInfoHook',
     'OverlayHook',
     'ProgressHook',
     'SharedStatisticsHook',

@@ -130,6 +130,7 @@ class HRNetV2(HRNet):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the four maps of ``x``, float (N, in_channels, H, W), finest first."""
+        x = x.to(self.conv1.weight.dtype)  # of a network that was turned into half precision for prediction
         if self.layout == 'channels_last' or (self.layout == 'auto' and _prefers_channels_last(x)):
             x = x.contiguous(memory_format=torch.channels_last)
         return list(super().forward(x))

@@ -1,6 +1,7 @@
 """mmseg's FCN decoder over branches, computed branch by branch where that is faster."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
 import torch
@@ -9,6 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.models.decode_heads.branchwise import classify_branches, convolve_branches, fold_norm
+from mmseg_aux_hrnet.models.losses.accuracy import pixel_accuracy
 
 Form = Literal['auto', 'plain']
 
@@ -18,30 +20,27 @@ class BranchwiseFCNHead(FCNHead):
     """mmseg's ``FCNHead`` with the same arguments, state-dict keys and results up to rounding.
 
     With ``input_transform='resize_concat'`` and one 1x1 convolution, the enlarged branches are never put together: each
-    branch is convolved by its part of the weights at its own resolution, and the results are enlarged and
-    added, which takes 8 times fewer multiply-adds for the four branches of HRNetV2. Everything else, and every head
-    with other settings, is computed by ``FCNHead``.
+    branch is convolved by its part of the weights at its own resolution, and the results are enlarged and added, which
+    takes 8 times fewer multiply-adds for the four branches of HRNetV2. Everything else, and every head with other
+    settings, is computed by ``FCNHead``. Logits are float32 also in half precision, where enlarging them and the sums
+    of losses would lose digits.
 
     Attributes:
         form: ``auto`` goes branch by branch on a CPU and in a compiled network, and in the plain form in eager mode on
             other devices, where the additional maps cost more than the multiply-adds; ``plain`` is ``FCNHead``'s.
+        compiled: compute the logits with ``torch.compile``.
     """
 
     form: Form = 'auto'
-
-    def _forward_feature(self, inputs: Sequence[Tensor]) -> Tensor:
-        if not self._goes_branchwise(inputs):
-            features: Tensor = super()._forward_feature(inputs)
-            return features
-        block = self.convs[0]
-        branches = [inputs[index] for index in self.in_index]
-        features = convolve_branches(branches, block.conv.weight, block.conv.bias, align_corners=self.align_corners)
-        if block.with_norm:
-            features = block.norm(features)
-        return block.activate(features) if block.with_activation else features
+    compiled: bool = False
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the logits of the maps of a backbone, float (N, classes, H, W) at the resolution of the finest."""
+        logits: Tensor = _compiled_logits()(self, inputs) if self.compiled else self.logits(inputs)
+        return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+    def logits(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Return the logits in the precision of the network."""
         if not (self._goes_branchwise(inputs) and self._only_logits_count(inputs)):
             logits: Tensor = super().forward(inputs)
             return logits
@@ -54,6 +53,36 @@ class BranchwiseFCNHead(FCNHead):
             classifier_bias=self.conv_seg.bias,
             align_corners=self.align_corners,
         )
+
+    def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list[Any]) -> dict[str, Tensor]:
+        """Return the losses, and the share of pixels that are right in percent, at the size of the labels.
+
+        mmseg's own way picks the pixels that count, so that a GPU's host has to wait for their number.
+        """
+        labels = self._stack_batch_gt(batch_data_samples)
+        logits = nn.functional.interpolate(
+            seg_logits, labels.shape[2:], mode='bilinear', align_corners=self.align_corners
+        )
+        weight = None if self.sampler is None else self.sampler.sample(logits, labels)
+        labels = labels.squeeze(1)
+        losses: dict[str, Tensor] = {}
+        terms: Any = self.loss_decode if isinstance(self.loss_decode, nn.ModuleList) else [self.loss_decode]
+        for term in terms:
+            value = term(logits, labels, weight=weight, ignore_index=self.ignore_index)
+            losses[term.loss_name] = losses[term.loss_name] + value if term.loss_name in losses else value
+        losses['acc_seg'] = pixel_accuracy(logits.detach(), labels, ignore_index=self.ignore_index)
+        return losses
+
+    def _forward_feature(self, inputs: Sequence[Tensor]) -> Tensor:
+        if not self._goes_branchwise(inputs):
+            features: Tensor = super()._forward_feature(inputs)
+            return features
+        block = self.convs[0]
+        branches = [inputs[index] for index in self.in_index]
+        features = convolve_branches(branches, block.conv.weight, block.conv.bias, align_corners=self.align_corners)
+        if block.with_norm:
+            features = block.norm(features)
+        return block.activate(features) if block.with_activation else features
 
     def _goes_branchwise(self, inputs: Sequence[Tensor]) -> bool:
         if self.form == 'plain' or not self._is_one_1x1_convolution():
@@ -83,6 +112,12 @@ class BranchwiseFCNHead(FCNHead):
             return False  # a distillation looks at the input of the classifier
         ends_plainly = block.with_activation and type(block.activate) is nn.ReLU and type(self.conv_seg) is nn.Conv2d
         return ends_plainly and _can_be_folded(block.norm)
+
+
+@cache
+def _compiled_logits() -> Any:
+    # Not an attribute of the head: its copies, such as that of EMAHook, would go on computing with the original.
+    return torch.compile(lambda head, inputs: head.logits(inputs))
 
 
 def _can_be_folded(norm: Any) -> bool:
