@@ -1,11 +1,16 @@
 """Plans the map of one raster before anything is predicted: its windows, its files, and what its bytes depend on."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import DataError, one_line
 from mmseg_aux_hrnet.inference.blocks import Work
@@ -87,22 +92,24 @@ def plan_map(model: MapModel, path: Path, out: Path, settings: MapSettings) -> P
         out=out,
         settings=settings,
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
-        work=Work(partial(opened, path, reading, _area(path, grid, settings)), plan, settings.batch_size),
+        work=Work(partial(opened, path, reading), plan, settings.batch_size, _area(path, grid, settings)),
         grid=grid,
         begun={**_begun(path, grid, plan=plan, settings=settings, facts=model.facts), **read},
         notes=(*notes, *_unlike(path, sampling, settings=settings, facts=model.facts)),
     )
 
 
-def _area(path: Path, grid: Grid, settings: MapSettings) -> AreaOfInterest | None:
+def _area(path: Path, grid: Grid, settings: MapSettings) -> Callable[[Window], NDArray[np.bool_]] | None:
+    """Return what tells which pixels of a window are asked for; None for all."""
     if settings.aoi is None:
         return None
     try:
-        return AreaOfInterest.from_file(
+        area = AreaOfInterest.from_file(
             settings.aoi, crs=grid.crs, transform=grid.transform, height=grid.height, width=grid.width
         )
     except DataError as error:
         raise type(error)(f'{path}: {one_line(error)}') from error
+    return partial(area.mask, transform=grid.transform)
 
 
 def _sampling(path: Path, grid: Grid, *, settings: MapSettings, facts: ModelFacts) -> GroundSampling | None:

@@ -147,6 +147,30 @@ def test_what_lies_beyond_the_raster_is_filled_too():
     assert (model.windows[0][1][:, 18 - 8 :] == FILL).all()
 
 
+def work_inside(image, valid, area, **settings):
+    return work_on(image, valid, **settings)._replace(area=lambda window: area[window.toslices()])
+
+
+def test_around_the_pixels_that_are_asked_for_the_model_sees_what_is_there():
+    image, valid, area = noise((20, 20)), np.ones((20, 20), bool), np.zeros((20, 20), bool)
+    valid[3:9, 4:12] = False
+    area[5:15, 5:9] = True
+    model = StubModel()
+    _, wanted = everything(work_inside(image, valid, area, window=32), model)
+    np.testing.assert_array_equal(wanted, valid & area)
+    np.testing.assert_array_equal(model.windows[0][0], np.where(valid[..., None], image, FILL))
+
+
+def test_what_is_predicted_of_an_area_is_that_part_of_the_whole():
+    valid, area = np.ones((64, 64), bool), np.zeros((64, 64), bool)
+    area[40:50, 10:12] = True
+    model, whole = StubModel(shifted=True), everything(work_on(noise((64, 64))), StubModel(shifted=True))[0]
+    probabilities, wanted = everything(work_inside(noise((64, 64)), valid, area), model)
+    np.testing.assert_array_equal(wanted, area)
+    np.testing.assert_array_equal(probabilities[:, area], whole[:, area])
+    assert model.count == 6  # rows from 32, 40 and 48, columns from 0 and 8
+
+
 def test_windows_without_a_valid_pixel_are_not_predicted():
     valid = np.zeros((64, 64), bool)
     valid[40:50, 40:50] = True
