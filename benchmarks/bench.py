@@ -17,7 +17,8 @@ from rich.console import Console
 from turns import HERE, surroundings
 
 PARTS = (
-    'input_pipeline', 'training_run', 'peers', 'multi_scale', 'metric', 'threshold', 'import_time', 'memory',
+    'input_pipeline', 'training_step', 'training_run', 'prediction', 'multi_scale', 'metric', 'threshold',
+    'import_time', 'memory',
 )  # fmt: skip
 COMMON = ('rounds', 'threads', 'peers')
 
@@ -56,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         line.error(f'{unknown[0]} is no part: choose of {", ".join(PARTS)}')
     console = unlimited()
-    where = setting()
+    where = setting(args.peers)
     console.print(where)
     results = run_all(args.parts or PARTS, args, console)
     save(results, where=where, json_file=args.json, markdown_file=args.markdown)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 TIMM = {'W18-Small-v1': 'hrnet_w18_small', 'W18': 'hrnet_w18', 'W48': 'hrnet_w48'}
+SMP = 'segmentation-models-pytorch'
 OPERATORS = ('nms', 'qnms')
 SIGNATURE = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
 

@@ -2,7 +2,8 @@
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+import sys
+from importlib.metadata import Distribution
 from pathlib import Path
 
 PACKAGES = (
@@ -11,19 +12,14 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def setting() -> str:
-    """Return the machine, its load and the versions, one line."""
-    versions = ', '.join(f'{name} {number}' for name in PACKAGES if (number := _version(name)))
+def setting(peers: Path | None) -> str:
+    """Return the machine, its load and the versions, those in the folder ``peers`` too, one line."""
+    places = [*sys.path, *([str(peers)] if peers else [])]
+    found = {name: next(iter(Distribution.discover(name=name, path=places)), None) for name in PACKAGES}
+    versions = ', '.join(f'{name} {package.version}' for name, package in found.items() if package)
     load = f', load {os.getloadavg()[0]:.1f} at the start' if hasattr(os, 'getloadavg') else ''
     machine = f'{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}'
     return f'{machine}{load}; Python {platform.python_version()}, {versions}'
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _processor() -> str:

@@ -17,18 +17,18 @@ from turns import HERE, fresh_in_turns, peak_memory
 
 PART = 'peak memory'
 LIBRARIES = {'timm': 'timm', 'segmentation-models-pytorch': 'segmentation_models_pytorch'}
-EQUAL = 'same network, or the library\'s own decoder with segmentation-models-pytorch; see "prediction, libraries"'
+EQUAL = 'as in "prediction"'
 
 
 class Work(NamedTuple):
     """Images at once, their (height, width), and whether they are trained on."""
 
-    count: int
+    images: int
     size: tuple[int, int]
     train: bool
 
     def __str__(self) -> str:
-        return f'{"training step" if self.train else "prediction"}, {self.count} x {self.size[0]}x{self.size[1]}'
+        return f'{"training step" if self.train else "prediction"}, {self.images} x {self.size[0]}x{self.size[1]}'
 
 
 WORKS = (
@@ -49,6 +49,7 @@ def rows(network: str, work: Work, folder: Path, args: argparse.Namespace) -> It
     Config({'model': stock_model(config.model)}).dump(files[STOCK])
     words = {who: words_of(who, files.get(who, files[STOCK]), network, work, args) for who in contenders(work)}
     answers = fresh_in_turns(words, rounds=args.rounds, threads=args.threads)
+    assert all(answer['ours'] == (who == OURS) for who, record in answers.items() for answer in record)
     for more, figure in (('', _peak), (', above the built network', _growth)):
         values = {who: [figure(answer) for answer in record] for who, record in answers.items()}
         yield from compared(PART, f'{network}, {work}{more}', values, unit='MB', equal=EQUAL)
@@ -61,7 +62,7 @@ def contenders(work: Work) -> list[str]:
 
 def words_of(who: str, file: str, network: str, work: Work, args: argparse.Namespace) -> list[str]:
     """Return the command line of a process, without ``python``."""
-    words = [str(HERE / 'memory_process.py'), file, '--who', who, '--network', network, '--count', str(work.count)]
+    words = [str(HERE / 'memory_process.py'), file, '--who', who, '--network', network, '--count', str(work.images)]
     words += ['--size', *map(str, work.size)]
     return [*words, *(['--train'] if work.train else []), *(['--peers', str(args.peers)] if args.peers else [])]
 

@@ -10,7 +10,7 @@ SEED = 0
 
 
 def batch(count: int, *, size: tuple[int, int]) -> dict[str, Any]:
-    """Return what a loader hands to a segmentor: ``count`` images of noise, (height, width), with labels of 2 classes."""
+    """Return what a loader hands to a segmentor: ``count`` images of noise, (height, width), labels 0 and 1."""
     generator = torch.Generator().manual_seed(SEED)
     images = torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8, generator=generator)
     samples = []

@@ -71,13 +71,13 @@ def not_measured(part: str, work: str, who: str, *, reason: str) -> Result:
 def tables(results: Sequence[Result]) -> dict[str, list[list[str]]]:
     """Return the rows of text of each part; what a row has in common with the one above is not repeated."""
     rows: dict[str, list[list[str]]] = {}
-    last: Result | None = None
+    last = Result('', '', '', '', (), None, '')
     for result in results:
         figures = [f'{value:.4g}' for value in summary(result.values)] if result.values else ['-'] * 3
         times = '-' if result.times_as_good is None else f'{result.times_as_good:.2f}'
-        goes_on = last is not None and (last.part, last.work, last.unit) == (result.part, result.work, result.unit)
+        goes_on = (last.part, last.work, last.unit) == (result.part, result.work, result.unit)
         work = '' if goes_on else result.work
-        equal = '' if goes_on and last is not None and last.equal == result.equal else result.equal
+        equal = '' if (last.part, last.equal) == (result.part, result.equal) else result.equal
         rows.setdefault(result.part, []).append([work, result.who, *figures, result.unit, times, equal])
         last = result
     return rows
@@ -150,7 +150,7 @@ def run_part(measure: Callable[[Any], Iterable[Result]], args: argparse.Namespac
     """Measure as the command line says, print and write."""
     if args.toy:
         args.rounds = args.threads = 1
-    where = f'{setting()}; {args.threads} thread(s), {args.rounds} round(s)'
+    where = f'{setting(args.peers)}; {args.threads} thread(s), {args.rounds} round(s)'
     results = list(measure(args))
     console = unlimited()
     console.print(where)

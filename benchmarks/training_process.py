@@ -7,13 +7,12 @@ import argparse
 import contextlib
 import io
 import json
-import sys
 import time
 import warnings
 from typing import Any
 
 from results import OURS, STOCK
-from turns import peak_memory
+from turns import loads_this_package, peak_memory
 
 
 def main() -> None:
@@ -26,7 +25,8 @@ def main() -> None:
     warnings.simplefilter('ignore')
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         ends, busy = train(args.config, ours=args.who == OURS)
-    print(json.dumps({'ends': [end - args.started for end in ends], 'busy': busy, 'mb': peak_memory()}))
+    since = [end - args.started for end in ends]
+    print(json.dumps({'ends': since, 'busy': busy, 'mb': peak_memory(), 'ours': loads_this_package()}))
 
 
 def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
@@ -40,16 +40,19 @@ def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
     ends: list[float] = []
     busy: list[float] = []
 
-    class Recorder(Hook):  # type: ignore[misc]
+    class Recorder(Hook):
         def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
             ends.append(time.time())
             busy.append(time.process_time())
 
-    runner = Runner.from_cfg(Config.fromfile(path))
-    runner.register_hook(Recorder(), priority='VERY_HIGH')
+    config = Config.fromfile(path)
     if ours:
         from mmseg_aux_hrnet import engine, speed
 
+        speed.set_speed(config, speed.DEFAULT)
+    runner = Runner.from_cfg(config)
+    runner.register_hook(Recorder(), priority='VERY_HIGH')
+    if ours:
         speed.apply(runner.model, training=True)
         engine.train(runner)
     else:
@@ -58,4 +61,4 @@ def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -81,6 +81,11 @@ def surroundings() -> dict[str, str]:
     return {**os.environ, 'PYTHONPATH': os.pathsep.join([str(HERE.parent), str(HERE), *filter(None, given)])}
 
 
+def loads_this_package() -> bool:
+    """Say whether this process has imported the package, which one of mmseg alone must not."""
+    return 'mmseg_aux_hrnet' in sys.modules
+
+
 def summary(values: Sequence[float]) -> Summary:
     """Return median, lowest and highest."""
     return Summary(statistics.median(values), min(values), max(values))

@@ -68,7 +68,7 @@ TABLE = {
     'sampling': ('datasets errors evaluation', 'numpy rich'),
     'shipped': ('errors', ''),
     'split_layouts': ('errors splits', ''),
-    'speed': ('errors models', 'mmengine torch'),
+    'speed': ('errors models', 'mmengine mmseg torch'),
     'splits': ('errors', ''),
     'stack': ('errors', 'mmengine'),
     'training': ('engine input_cache launch pretrained run_config speed weights', 'mmengine'),

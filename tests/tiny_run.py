@@ -112,7 +112,17 @@ def loader(sampler, workers, test_mode=False, dataset=None):
 
 
 def config(
-    work_dir, *, epochs=False, workers=0, end=None, length=12, dataset=None, custom=(), on_bad='stop', visualizer=None
+    work_dir,
+    *,
+    epochs=False,
+    workers=0,
+    end=None,
+    length=12,
+    dataset=None,
+    custom=(),
+    on_bad='stop',
+    visualizer=None,
+    runtime_info=None,
 ):
     """Return the config of a run of ``length`` iterations, or of 4 epochs of 3."""
     loop = (
@@ -125,6 +135,7 @@ def config(
             rule='greater', max_keep_ckpts=2,
         ),
         exact_resume=dict(type='ExactResumeHook'), interrupt=dict(type='InterruptHook'), finite=dict(type='FiniteHook'),
+        **({} if runtime_info is None else dict(runtime_info=runtime_info)),
     )  # fmt: skip
     ends = [] if end is None else [dict(type='EndAt', iteration=end[0], by=end[1])]
     return dict(

@@ -26,6 +26,7 @@ from mmseg_aux_hrnet.raster.legend import NODATA
 OnRows = Callable[[int, int], None]
 CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine
 BATCH = 10_000  # polygons that are written at once
+MOST_CLASSES = 8  # in the closing line
 
 
 @dataclass
@@ -52,7 +53,8 @@ class PolygonSummary:
             f'{count} {name}' + (f' ({self.square_metres[name] / 10_000:,.4g} ha)' if self.square_metres else '')
             for name, count in sorted(self.polygons.items())
         ]
-        return f'{self.out}: polygons of {", ".join(parts)}'
+        more = f' and {len(parts) - MOST_CLASSES} more classes' if len(parts) > MOST_CLASSES else ''
+        return f'{self.out}: polygons of {", ".join(parts[:MOST_CLASSES])}{more}'
 
 
 def polygonize(

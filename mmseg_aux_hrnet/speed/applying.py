@@ -1,13 +1,16 @@
 """Sets how a built network computes."""
 
+from types import MethodType
 from typing import Any
 
 import torch
 from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmseg.models.segmentors import BaseSegmentor
 from torch import nn
 
 from mmseg_aux_hrnet.models import BranchwiseFCNHead, HRNetV2
 from mmseg_aux_hrnet.models.folding import fold_batch_norms
+from mmseg_aux_hrnet.models.segmentors.postprocessing import set_predictions
 from mmseg_aux_hrnet.speed.hardware import check_compiler, has_bfloat16
 from mmseg_aux_hrnet.speed.levels import DEFAULT, Level, check_level
 
@@ -43,8 +46,10 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
             part.form = 'plain' if level == 'off' else 'auto'
     if level != 'off':
         if not training:
-            fold_batch_norms(segmentor)
+            _prepare_prediction(segmentor, device)
         _store_weights(parts, level=level, device=device, training=training)
+    if training and level != 'off' and device.type == 'cuda':
+        segmentor.data_preprocessor._non_blocking = True  # mmseg's has no argument for it
     if compiled or (level == 'max' and device.type == 'cuda'):
         check_compiler(device)
         for part in parts:
@@ -55,6 +60,12 @@ def _segmentor(model: Any) -> Any:
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
     return model
+
+
+def _prepare_prediction(segmentor: Any, device: torch.device) -> None:
+    fold_batch_norms(segmentor)
+    if device.type == 'cpu' and type(segmentor).postprocess_result is BaseSegmentor.postprocess_result:
+        segmentor.postprocess_result = MethodType(set_predictions, segmentor)
 
 
 def _store_weights(parts: list[Any], *, level: Level, device: torch.device, training: bool) -> None:

@@ -11,7 +11,7 @@ from mmseg_aux_hrnet.speed.levels import Level, check_level
 
 
 def set_speed(config: Any, level: Level) -> None:
-    """Train in bfloat16 at level ``max`` where the hardware has it; copy batches to a GPU beside its work.
+    """Train in bfloat16 at level ``max`` where the hardware has it; keep the host of a GPU from waiting for it.
 
     Raises:
         ConfigError: the level is unknown, or the config has an optimizer wrapper of its own at level ``max``.
@@ -20,6 +20,8 @@ def set_speed(config: Any, level: Level) -> None:
     device = torch.device(get_device())
     if level != 'off' and device.type == 'cuda':
         config.train_dataloader.setdefault('pin_memory', True)
+        hooks = config.setdefault('default_hooks', {})
+        hooks.setdefault('runtime_info', {'type': 'LateRuntimeInfoHook'})
     if level != 'max' or not has_bfloat16(device):
         return
     kind = config.optim_wrapper.get('type', 'OptimWrapper')

@@ -74,6 +74,26 @@ def test_a_shapefile_is_replaced_as_a_set(tmp_path):
     assert {path.suffix for path in tmp_path.iterdir()} == {'.shp', '.shx', '.dbf', '.prj', '.cpg'}
 
 
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('suffix', ['.gpkg', '.shp'])
+def test_no_reference_system_is_no_warning_of_a_library(tmp_path, suffix):
+    with open_output(tmp_path / f'out{suffix}', None) as write:
+        write(features(1))
+    assert pyogrio.read_info(tmp_path / f'out{suffix}')['crs'] is None
+
+
+def test_a_file_that_is_damaged_while_it_is_written_is_one_plain_line(tmp_path):
+    with pytest.raises(DataError) as caught, open_output(tmp_path / 'out.gpkg', UTM) as write:
+        write(features(1))
+        (part,) = tmp_path.rglob('out.gpkg')
+        part.write_bytes(b'cut')
+        write(features(1))
+    assert str(caught.value) == (
+        f'{tmp_path / "out.gpkg"} cannot be written (what was written of it so far is damaged): '
+        'choose a folder that is writable and has room'
+    )
+
+
 @pytest.mark.skipif(os.name == 'nt' or os.geteuid() == 0, reason='needs a folder that may not be written')
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     tmp_path.chmod(0o500)

@@ -175,6 +175,30 @@ def test_without_a_reference_system_there_are_polygons_but_no_areas(tmp_path):
     assert summary.closing_line().endswith('polygons of 1 building, 1 green')
 
 
+@pytest.mark.parametrize(
+    ('crs', 'transform'),
+    [('LOCAL_CS["site",UNIT["metre",1]]', Affine(1, 0, 0, 0, -1, 0)), ('EPSG:4326', Affine(1, 0, 355, 0, -1, 99))],
+)
+def test_a_system_without_areas_is_kept(tmp_path, crs, transform):
+    source = class_map(tmp_path / 'map.tif', crs=crs, transform=transform)
+    summary = polygonize(source, tmp_path / 'out.gpkg')
+    assert CRS(read(tmp_path / 'out.gpkg')[2]).name == CRS(crs).name
+    assert summary.note.startswith(f'{source}: ')
+
+
+def test_geojson_of_a_site_without_a_place_on_earth_is_refused(tmp_path):
+    source = class_map(tmp_path / 'map.tif', crs='LOCAL_CS["site",UNIT["metre",1]]')
+    with pytest.raises(DataError, match=r"reference system 'site'.*\.gpkg"):
+        polygonize(source, tmp_path / 'out.geojson')
+
+
+def test_a_closing_line_of_many_classes_stays_one_line(tmp_path):
+    values = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    tags = {'CLASS_NAMES': json.dumps([f'kind {i:02}' for i in range(20)])}
+    line = polygonize(class_map(tmp_path / 'map.tif', values, tags=tags), tmp_path / 'out.gpkg').closing_line()
+    assert line.endswith('1 kind 07 (0.0001 ha) and 12 more classes')
+
+
 @pytest.mark.parametrize('size', ['min_area', 'fill_holes', 'simplify'])
 def test_metres_without_a_reference_system_are_refused(tmp_path, size):
     source = class_map(tmp_path / 'map.tif', crs=None)

@@ -3,7 +3,11 @@ import functools
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
+from mmengine.structures import PixelData
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from no_waiting import Reads
 from torch import nn
 
 from mmseg_aux_hrnet import run_config, shipped, speed
@@ -132,3 +136,26 @@ def test_the_model_within_a_wrapper_is_meant(trained):
 def test_an_unknown_level_is_refused(trained):
     with pytest.raises(ConfigError, match="'fast' is unknown: use one of off, safe, max"):
         speed.apply(trained, 'fast')
+
+
+def test_no_training_step_makes_the_host_of_a_gpu_wait(monkeypatch, trained):
+    monkeypatch.setattr('mmseg_aux_hrnet.models.losses.pixel_loss.host_waits', lambda values: True)
+    model = copy.deepcopy(trained).train()
+    speed.apply(model, training=True)
+    optim = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, foreach=True))
+    labels = torch.randint(0, 2, (2, 1, 64, 96))
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=label)) for label in labels]
+    with Reads() as reads:
+        losses, _ = model.parse_losses(model(IMAGES, samples, mode='loss'))
+        optim.update_params(losses)
+    assert reads.names == []
+
+
+def test_what_makes_the_host_of_a_gpu_wait_is_seen():
+    values = torch.randn(4)
+    with Reads() as reads:
+        float(values[0])
+        values[values > 0]
+        values.nonzero()
+        values[torch.tensor([0, 1])]
+    assert reads.names == ['_local_scalar_dense', 'index', 'nonzero']

@@ -98,9 +98,8 @@ class TileCache:
             if not self._closed:
                 write_entry(self.folder / f'{name}{SUFFIX}', pixels)
                 return
-            fault = (
-                f'is full, with {self._room.limit / GIB:g} GiB (cache_gb) or {KEPT_FREE / GIB:g} GiB of its disk left'
-            )
+            room, disk = self._room.limit / GIB, KEPT_FREE / GIB
+            fault = f'is full (it holds {room:g} GiB, see cache_gb, or {disk:g} GiB of its disk are left)'
         except OSError as error:
             self._closed = True
             fault = f'cannot be written ({one_line(error)})'

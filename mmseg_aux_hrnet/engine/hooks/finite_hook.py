@@ -1,49 +1,93 @@
 """Stops a run that left the finite numbers, before it is saved."""
 
 import math
+from collections import deque
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
+from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import LAST
+from mmseg_aux_hrnet.engine.late_scalars import LateScalars, host_waits
 from mmseg_aux_hrnet.errors import DivergedError
+
+
+class Step(NamedTuple):
+    """An iteration whose loss was not read yet."""
+
+    iteration: int
+    loss: LateScalars
+    batch: Any
 
 
 @HOOKS.register_module()
 class FiniteHook(Hook):
     """Stop at the first loss that is NaN or infinite, and at weights that are, before a checkpoint gets them.
 
+    On a GPU, whose host must not wait, the loss of an iteration is looked at when the next one is under way.
+
     Raises (while training):
-        DivergedError: names the batch's files and the last good checkpoint.
+        DivergedError: names the batch's files, a label of theirs that is no class, and the last good checkpoint.
     """
 
     priority = 'VERY_HIGH'  # before the hook that saves
 
     def __init__(self) -> None:
+        self._unread: deque[Step] = deque()
         self._batch: Any = None
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Check the loss; mmengine reads it in every iteration too, so a GPU waits no longer."""
+        """Check the loss."""
+        loss = (outputs or {}).get('loss', 0.0)
         self._batch = data_batch
-        loss = float(torch.as_tensor((outputs or {}).get('loss', 0.0)).detach())
-        if not math.isfinite(loss):
-            self._raise(runner, f'the loss is {loss}', iteration=runner.iter + 1)
+        self._unread.append(Step(runner.iter + 1, LateScalars({'loss': loss}), data_batch))
+        self._check(runner, left=1 if host_waits(loss) else 0)
+
+    def after_train(self, runner: Any) -> None:
+        """Check the last loss."""
+        self._check(runner)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Check the weights, which the last step can have broken after a finite loss."""
+        self._check(runner)
         for name, value in checkpoint['state_dict'].items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                self._raise(runner, f'the weights {name} are not finite', iteration=checkpoint['meta']['iter'])
+                what = f'the weights {name} are not finite'
+                _raise(runner, what, iteration=checkpoint['meta']['iter'], batch=self._batch)
 
-    def _raise(self, runner: Any, what: str, *, iteration: int) -> None:
-        last = Path(runner.work_dir) / LAST
-        good = last.read_text() if last.is_file() else 'none was written yet'
-        samples = (self._batch or {}).get('data_samples', []) if isinstance(self._batch, dict) else []
-        names = ', '.join(str(sample.metainfo.get('img_path')) for sample in samples)
-        raise DivergedError(
-            f'{what} at iteration {iteration}; last good checkpoint: {good}; batch: {names or "unknown"}; '
-            'lower the learning rate or look at these files, then go on with --resume'
-        )
+    def _check(self, runner: Any, *, left: int = 0) -> None:
+        while len(self._unread) > left:
+            step = self._unread.popleft()
+            loss = step.loss.read()['loss']
+            if not math.isfinite(loss):
+                _raise(runner, f'the loss is {loss}', iteration=step.iteration, batch=step.batch)
+
+
+def _raise(runner: Any, what: str, *, iteration: int, batch: Any) -> None:
+    last = Path(runner.work_dir) / LAST
+    good = last.read_text() if last.is_file() else 'none was written yet'
+    samples = (batch or {}).get('data_samples', []) if isinstance(batch, dict) else []
+    names = ', '.join(str(sample.metainfo.get('img_path')) for sample in samples)
+    wrong = _wrong_label(samples, heads(runner.model))
+    raise DivergedError(
+        f'{what} at iteration {iteration}; last good checkpoint: {good}; batch: {names or "unknown"}; '
+        + (wrong or 'lower the learning rate or look at these files, then go on with --resume')
+    )
+
+
+def _wrong_label(samples: Any, parts: list[tuple[str, Any]]) -> str | None:
+    """Say which label is no class; on a GPU such a label only makes the loss NaN."""
+    for (_, head), sample in product(parts[:1], samples):
+        labels = sample.gt_sem_seg.data if 'gt_sem_seg' in sample else torch.empty(0)
+        wrong = labels[(labels != head.ignore_index) & ((labels < 0) | (labels >= head.num_classes))]
+        if len(wrong):
+            return (
+                f'label {int(wrong[0])} of {sample.metainfo.get("img_path")} is no class: allowed are '
+                f'0..{head.num_classes - 1} and {head.ignore_index} (ignored); fix the label files or declare their '
+                'label_format'
+            )
+    return None

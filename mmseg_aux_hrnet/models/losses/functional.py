@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
+from mmseg_aux_hrnet.models.losses.dice_sums import DiceSums, dice_sums
 
 
 def two_class_logits(logits: Tensor) -> Tensor:
@@ -21,13 +22,18 @@ def two_class_logits(logits: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(logits), logits], dim=1)
 
 
+def wrong_labels(labels: Tensor, *, num_classes: int, ignore_index: int) -> Tensor:
+    """Return where a label is neither a class nor ignored, bool (N, H, W)."""
+    return (labels != ignore_index) & ((labels < 0) | (labels >= num_classes))
+
+
 def check_labels(labels: Tensor, *, num_classes: int, ignore_index: int) -> None:
     """Raise where a label is neither a class nor ignored.
 
     Raises:
         LabelError: names the first such value and its position (image in the batch, row, column).
     """
-    wrong = (labels != ignore_index) & ((labels < 0) | (labels >= num_classes))
+    wrong = wrong_labels(labels, num_classes=num_classes, ignore_index=ignore_index)
     if not bool(wrong.any()):
         return
     position = wrong.nonzero()[0].tolist()
@@ -37,8 +43,8 @@ def check_labels(labels: Tensor, *, num_classes: int, ignore_index: int) -> None
     )
 
 
-def class_weight_tensor(class_weight: tuple[float, ...] | None, logits: Tensor) -> Tensor:
-    """Return class weights, float (C,), on the device of ``logits``; ones where none are given.
+def class_weight_tensor(class_weight: Tensor | None, logits: Tensor) -> Tensor:
+    """Return class weights, float (C,), as ``logits`` are; ones where none are given.
 
     Raises:
         ConfigError: the number of weights differs from the number of classes C.
@@ -48,7 +54,7 @@ def class_weight_tensor(class_weight: tuple[float, ...] | None, logits: Tensor) 
         return logits.new_ones(num_classes)
     if len(class_weight) != num_classes:
         raise ConfigError(f'class_weight has {len(class_weight)} values but the head predicts {num_classes} classes')
-    return logits.new_tensor(class_weight)
+    return class_weight.to(logits)
 
 
 def one_hot(labels: Tensor, *, valid: Tensor, num_classes: int) -> Tensor:
@@ -78,15 +84,25 @@ def masked_dice(
     """
     valid = labels != ignore_index
     weight = valid.to(logits.dtype) if pixel_weight is None else valid * pixel_weight.to(logits.dtype)
-    probabilities = logits.softmax(dim=1)
-    target = one_hot(labels, valid=valid, num_classes=logits.shape[1]).to(logits.dtype)
-    weight = weight.unsqueeze(1)
-    overlap = (weight * probabilities * target).sum(dim=(2, 3))
-    total = (weight * (probabilities.square() + target)).sum(dim=(2, 3))
-    per_class = 1 - (2 * overlap + smooth) / (total + smooth)
+    sums = _sums(logits, torch.where(valid, labels, 0), weight)
+    per_class = 1 - (2 * sums.overlap + smooth) / (sums.squares + sums.area + smooth)
     per_image = (per_class * class_weight).sum(dim=1) / class_weight.sum()
-    counted = (weight.sum(dim=(1, 2, 3)) > 0).to(logits.dtype)
+    counted = (sums.area.sum(dim=1) > 0).to(logits.dtype)
     return (per_image * counted).sum() / counted.sum().clamp(min=1)
+
+
+def _sums(logits: Tensor, labels: Tensor, weight: Tensor) -> DiceSums:
+    if logits.shape[1] > 2 and logits.device.type == 'cpu':
+        return dice_sums(logits, labels, weight)
+    # Measured: two classes are faster with one-hot labels. On a GPU all pixels would be added to the same few sums.
+    target = one_hot(labels, valid=torch.ones_like(labels, dtype=torch.bool), num_classes=logits.shape[1])
+    probabilities = logits.softmax(dim=1)
+    weight = weight.unsqueeze(1)
+    return DiceSums(
+        overlap=(weight * probabilities * target).sum(dim=(2, 3)),
+        squares=(weight * probabilities.square()).sum(dim=(2, 3)),
+        area=(weight * target).sum(dim=(2, 3)),
+    )
 
 
 def reference_dice(
@@ -149,9 +165,18 @@ def ohem_keep(logits: Tensor, labels: Tensor, *, thresh: float, min_kept: int, i
         valid = labels != ignore_index
         safe = torch.where(valid, labels, 0).unsqueeze(1)
         probability = logits.softmax(dim=1).gather(1, safe).squeeze(1)
-        candidates = probability[valid]
-        if candidates.numel() == 0:
-            return valid
-        rank = min(min_kept, candidates.numel() - 1) + 1  # the official code indexes a sorted list from 0
-        limit = candidates.kthvalue(rank).values.clamp(min=thresh)
-        return valid & (probability < limit)
+        hard = valid & (probability < thresh)
+        if hard.device.type == 'cpu' and int(hard.sum()) > min_kept:
+            return hard  # nothing to select; a GPU's host would have to wait for the number
+        return valid & (probability < _risen_limit(probability, valid, min_kept=min_kept).clamp(min=thresh))
+
+
+def _risen_limit(probability: Tensor, valid: Tensor, *, min_kept: int) -> Tensor:
+    """Return the probability of the ``min_kept``-th hardest valid pixel, of the easiest where there are fewer.
+
+    The official code indexes a sorted list from 0. Here the pixels that do not count are the easiest ones, so that
+    nothing depends on how many there are, and nothing is sorted.
+    """
+    candidates = torch.where(valid, probability, torch.inf).flatten()
+    selected = candidates.kthvalue(min(min_kept, candidates.numel() - 1) + 1).values
+    return torch.where(selected.isinf(), torch.where(valid, probability, -torch.inf).amax(), selected)

@@ -7,7 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.models.losses.functional import check_labels, class_weight_tensor, two_class_logits
+from mmseg_aux_hrnet.models.losses.functional import (
+    check_labels,
+    class_weight_tensor,
+    two_class_logits,
+    wrong_labels,
+)
+
+
+def host_waits(values: Tensor) -> bool:
+    """Say whether reading a number from a tensor makes the host wait for a device."""
+    return values.device.type != 'cpu'
 
 
 class PixelLoss(nn.Module, ABC):
@@ -39,6 +49,10 @@ class PixelLoss(nn.Module, ABC):
         self.class_weight = None if class_weight is None else tuple(float(w) for w in class_weight)
         self.loss_weight = loss_weight
         self._loss_name = loss_name
+        self._weights: Tensor | None
+        # On the device of the model, where a step would otherwise wait for it to arrive; in no checkpoint.
+        weights = None if self.class_weight is None else torch.tensor(self.class_weight)
+        self.register_buffer('_weights', weights, persistent=False)
 
     @property
     def loss_name(self) -> str:
@@ -62,8 +76,11 @@ class PixelLoss(nn.Module, ABC):
             ignore_index: label of pixels that do not count.
             reduction_override: only what all losses here do, ``mean``.
 
+        On a GPU, where asking for an error would make the host wait in every step, a label that is no class makes the
+        loss NaN.
+
         Raises:
-            LabelError: a label is no class.
+            LabelError: a label on the CPU is no class.
             ConfigError: ``class_weight`` has another length than the classes, or a loss per pixel is asked for.
         """
         if reduction_override not in (None, 'mean'):
@@ -75,10 +92,16 @@ class PixelLoss(nn.Module, ABC):
         if logits.dtype in (torch.float16, torch.bfloat16):  # sums over pixels overflow or lose their digits
             logits = logits.float()
         labels = labels.long()
-        check_labels(labels, num_classes=logits.shape[1], ignore_index=ignore_index)
-        class_weight = class_weight_tensor(self.class_weight, logits)
+        class_weight = class_weight_tensor(self._weights, logits)
+        if not host_waits(labels):
+            check_labels(labels, num_classes=logits.shape[1], ignore_index=ignore_index)
+            return self.loss_weight * self.compute(
+                logits, labels, class_weight=class_weight, pixel_weight=weight, ignore_index=ignore_index
+            )
+        wrong = wrong_labels(labels, num_classes=logits.shape[1], ignore_index=ignore_index)
+        labels = torch.where(wrong, ignore_index, labels)
         loss = self.compute(logits, labels, class_weight=class_weight, pixel_weight=weight, ignore_index=ignore_index)
-        return self.loss_weight * loss
+        return self.loss_weight * torch.where(wrong.any(), torch.nan, loss)
 
     @abstractmethod
     def compute(

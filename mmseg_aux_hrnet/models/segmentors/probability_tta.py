@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.models.segmentors.postprocessing import most_probable
 from mmseg_aux_hrnet.probability import class_probabilities
 
 ONE_CHANNEL_THRESHOLD = 0.5
@@ -76,6 +77,6 @@ class ProbabilityTTAModel(BaseTTAModel):
     def _decide(self, mean: PixelData) -> Tensor:
         probabilities: Tensor = mean.data
         if probabilities.shape[0] > 1:
-            return probabilities.argmax(dim=0, keepdim=True)
+            return most_probable(probabilities, dim=0)
         threshold = self.module.decode_head.threshold
         return (probabilities > (ONE_CHANNEL_THRESHOLD if threshold is None else threshold)).long()

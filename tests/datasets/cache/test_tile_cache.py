@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import shutil
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,7 +142,15 @@ def test_a_used_up_room_is_said_once(tmp_path, tile, decode, said):
         assert np.array_equal(loaded(cache, tile, decode), PIXELS + np.uint8(value))
     assert len(entries(tmp_path)) == 1
     [words] = said
-    assert 'is full, with 2.79397e-07 GiB (cache_gb) or 2 GiB of its disk left: other tiles are decoded' in words
+    assert 'is full (it holds 2.79397e-07 GiB, see cache_gb, or 2 GiB of its disk are left): other tiles' in words
+
+
+def test_of_several_loader_processes_the_first_speaks(tmp_path, tile, decode, said, monkeypatch):
+    worker = SimpleNamespace(id=1)
+    monkeypatch.setattr(tile_cache, 'get_worker_info', lambda: worker)
+    for worker.id, words in ((1, 0), (0, 1), (0, 1)):
+        loaded(opened(tmp_path, gigabytes=1 / 2**30), tile, decode)
+        assert len(said) == words
 
 
 def test_entries_of_a_folder_that_is_not_ours_are_read(tmp_path, tile, decode, monkeypatch):

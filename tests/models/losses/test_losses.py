@@ -5,6 +5,7 @@ from mmengine.structures import PixelData
 from mmseg.models.decode_heads import FCNHead
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from no_waiting import Reads
 
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 from mmseg_aux_hrnet.models.losses import ReferenceDiceLoss
@@ -138,3 +139,46 @@ def test_ohem_sampler_of_mmseg_works_with_the_corrected_dice():
     losses = head.loss_by_feat(head([torch.randn(2, 4, 8, 8)]), samples)
     assert 0 < losses['loss_dice'].item() < 1
     assert torch.isfinite(losses['loss_ce'])
+
+
+LOSSES = [
+    dict(type='MaskedCrossEntropyLoss'),
+    dict(type='MaskedCrossEntropyLoss', class_weight=[1.0, 2.0, 3.0]),
+    dict(type='MaskedDiceLoss'),
+    dict(type='OHEMCrossEntropyLoss', thresh=0.7, min_kept=20),
+    dict(type='ReferenceDiceLoss'),
+]
+
+
+@pytest.fixture
+def on_a_device(monkeypatch):
+    """Take the way of tensors on a GPU."""
+    monkeypatch.setattr('mmseg_aux_hrnet.models.losses.pixel_loss.host_waits', lambda values: True)
+
+
+@pytest.mark.parametrize('loss', LOSSES, ids=str)
+def test_a_device_gives_the_same_without_making_its_host_wait(request, loss):
+    logits, labels = torch.randn(2, 3, 8, 8), torch.randint(0, 3, (2, 8, 8))
+    labels[0, :3] = 255
+    term = MODELS.build(loss)
+    expected = term(logits, labels)
+    request.getfixturevalue('on_a_device')
+    with Reads() as reads:
+        value = term(logits, labels)
+    assert torch.equal(value, expected)
+    # what a CPU may ask: whether enough pixels are hard
+    assert reads.names == (['_local_scalar_dense'] if 'OHEM' in loss['type'] else [])
+
+
+@pytest.mark.parametrize('loss', LOSSES, ids=str)
+def test_a_label_that_is_no_class_makes_the_loss_of_a_device_nan(on_a_device, loss):
+    labels = torch.zeros(2, 8, 8, dtype=torch.long)
+    labels[1, 2, 3] = 128
+    value = MODELS.build(loss)(torch.randn(2, 3, 8, 8, requires_grad=True), labels)
+    assert value.isnan()
+
+
+def test_class_weights_follow_the_model_and_are_in_no_checkpoint():
+    term = MODELS.build(LOSSES[1])
+    assert not term.state_dict()
+    assert term.to('meta')._weights.device.type == 'meta'

@@ -1,0 +1,53 @@
+"""Notes what a training step gives without waiting for the GPU in every step."""
+
+from collections import deque
+from typing import Any
+
+from mmengine.hooks import LoggerHook, RuntimeInfoHook
+from mmseg.registry import HOOKS
+
+from mmseg_aux_hrnet.engine.late_scalars import LateScalars
+
+
+@HOOKS.register_module()
+class LateRuntimeInfoHook(RuntimeInfoHook):
+    """mmengine's ``RuntimeInfoHook``, which reads the losses of an iteration when the next one is under way.
+
+    What is logged and kept is the same: before a log line, a validation, a checkpoint and the end of training, the
+    values of all iterations are there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: deque[LateScalars] = deque()
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Ask for the values of this iteration and note those of the one before."""
+        self._waiting.append(LateScalars(outputs or {}))
+        self._note(runner, left=0 if self._is_logged(runner, batch_idx) else 1)
+
+    def before_val(self, runner: Any) -> None:
+        """Note all values."""
+        self._note(runner)
+        super().before_val(runner)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Note all values; a checkpoint keeps the history of the losses."""
+        self._note(runner)
+        if 'message_hub' in checkpoint:
+            checkpoint['message_hub'] = runner.message_hub.state_dict()
+
+    def after_train(self, runner: Any) -> None:
+        """Note all values."""
+        self._note(runner)
+        super().after_train(runner)
+
+    def _is_logged(self, runner: Any, batch_idx: int) -> bool:
+        intervals = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
+        ends = self.end_of_epoch(runner.train_dataloader, batch_idx) or self.is_last_train_iter(runner)
+        return ends or any(self.every_n_inner_iters(batch_idx, interval) for interval in intervals)
+
+    def _note(self, runner: Any, *, left: int = 0) -> None:
+        while len(self._waiting) > left:
+            for name, value in self._waiting.popleft().read().items():
+                runner.message_hub.update_scalar(f'train/{name}', value)
