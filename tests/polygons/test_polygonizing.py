@@ -140,6 +140,29 @@ def test_small_polygons_go_and_small_holes_are_filled(tmp_path, request_, expect
 
 
 @pytest.mark.usefixtures('small_strips')
+@pytest.mark.parametrize('seed', range(4))
+def test_filled_holes_do_not_depend_on_strips(tmp_path, monkeypatch, seed):
+    values = np.random.default_rng(seed).choice([0, 1, 2, 255], size=(24, 24), p=[0.12, 0.78, 0.08, 0.02])
+    source = class_map(tmp_path / 'map.tif', values.astype(np.uint8))
+    outlines = []
+    for rows in (2, 5, 24):
+        monkeypatch.setattr(polygonizing, 'strip_rows', lambda shape, rows=rows: rows)
+        polygonize(source, tmp_path / 'out.gpkg', request=PolygonRequest(fill_holes=4), overwrite=True)
+        outlines.append(sorted(shapely.to_wkt(shapely.normalize(read(tmp_path / 'out.gpkg')[1]))))
+    assert outlines[0] == outlines[1] == outlines[2]
+
+
+@pytest.mark.parametrize('corner', [0, 1])
+def test_the_hole_of_the_smallest_ring_is_filled(tmp_path, corner):
+    ring = np.zeros((5, 5), np.uint8)
+    ring[1:4, 1:4] = 1
+    ring[2, 2] = 0
+    ring[1, 1] = corner
+    polygonize(class_map(tmp_path / 'map.tif', ring), tmp_path / 'out.gpkg', request=PolygonRequest(fill_holes=2))
+    columns, _, _ = read(tmp_path / 'out.gpkg')
+    assert columns['pixels'].tolist() == [8 + corner]
+
+
 def test_pixels_without_data_stay_holes(tmp_path):
     values = RING.copy()
     values[5, 5] = 255
