@@ -63,7 +63,7 @@ def test_output_that_exists_is_replaced_only_where_asked(folder, capsys):
         (('--out', 'folder.csv', '--overwrite'), 'is a folder'),
         (('--id-field', 'name'), '--id-field says something about --zones, which is not given'),
         (('--image', 'map.tif'), '--image says something about --quicklook'),
-        (('--classes', 'a,a'), 'give each class a name of its own'),
+        (('--classes', 'a,a'), 'name each class once'),
         (('--classes', 'a,b,c'), 'gives 3 names, but the map has 2 classes'),
         (('--quicklook', 'q.png', '--image', 'map.tif'), 'is a map that was predicted, not an image'),
         (('--zones', 'map.tif'), 'map.tif'),

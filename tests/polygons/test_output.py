@@ -11,7 +11,7 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError, StackError
 from mmseg_aux_hrnet.polygons import request
 from mmseg_aux_hrnet.polygons.features import Features
 from mmseg_aux_hrnet.polygons.output import FORMATS, open_output
-from mmseg_aux_hrnet.polygons.request import PolygonRequest, check_output, parse_names
+from mmseg_aux_hrnet.polygons.request import PolygonRequest, check_output
 
 UTM = CRS.from_epsg(32633)
 
@@ -133,11 +133,3 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch, options, extra):
     with pytest.raises(StackError, match=rf'pip install "mmseg-aux-hrnet\[{extra}\]"'):
         PolygonRequest(**options)
         check_output(tmp_path / 'out.parquet', source=tmp_path / 'map.tif', overwrite=False)
-
-
-def test_names_are_separated_by_commas():
-    assert parse_names('other, green', option='--of') == ('other', 'green')
-    assert parse_names(None, option='--of') is None
-    for text in ('', 'a,,b', 'a,a'):
-        with pytest.raises(ConfigError, match='--of is'):
-            parse_names(text, option='--of')
