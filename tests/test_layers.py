@@ -57,7 +57,7 @@ TABLE = {
     'pretrained': ('errors models weights', 'mmengine'),
     'probability': ('errors', 'torch'),
     'quiet': ('', ''),
-    'raster': ('errors whole_files', 'affine numpy pyproj rasterio shapely pyogrio cv2'),
+    'raster': ('errors whole_files', 'affine filelock numpy pyproj rasterio shapely pyogrio cv2'),
     'registry': ('', 'mmengine mmseg'),
     'report': (
         'datasets errors evaluation report_file threshold version visualization whole_files',

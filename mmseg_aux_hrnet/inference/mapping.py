@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,25 @@ def predict_raster(
         ResourceError: the disk is full; ``resume`` goes on.
     """
     planned = plan_map(model, Path(path), Path(out), settings or MapSettings())
-    if begin(planned):
-        predict(planned, pending(planned), on_block=on_block)
-        complete(planned)
+    with held(planned):
+        if begin(planned):
+            predict(planned, pending(planned), on_block=on_block)
+            complete(planned)
     return planned.out
+
+
+@contextmanager
+def held(planned: PlannedMap) -> Iterator[None]:
+    """Keep other processes from making the same map meanwhile.
+
+    Raises:
+        ConfigError: one does.
+        ResourceError: the folder of the map cannot be written.
+    """
+    with ExitStack() as stack:
+        with clear_of_space(planned):
+            stack.enter_context(journal_of(planned).held())
+        yield
 
 
 def begin(planned: PlannedMap) -> bool:

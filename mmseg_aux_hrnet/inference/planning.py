@@ -139,16 +139,24 @@ def _factors(sampling: GroundSampling | None, gsd: float | None) -> tuple[float,
 
 def _refuse_far(path: Path, factors: tuple[float, float], *, gsd: float | None) -> None:
     """Raise where resampling would take very long for nothing, or very much memory."""
-    if max(factors) > MOST_ENLARGED:
+    if _much_larger(max(factors)):
         raise DataError(
             f'{path}: --gsd {gsd:g} would enlarge it {max(factors):.3g} times, and details of {gsd:g} m are not in it: '
             f'up to {MOST_ENLARGED} times is allowed; predict it without --gsd, or take a finer raster'
         )
-    if min(factors) < 1 / MOST_SHRUNK:
+    if _much_smaller(min(factors)):
         raise DataError(
             f'{path}: --gsd {gsd:g} would shrink it {1 / min(factors):.3g} times, and windows of it would not fit into '
             f'memory: up to {MOST_SHRUNK} times is allowed; resample it first, such as by gdalwarp -r average'
         )
+
+
+def _much_larger(factor: float) -> bool:
+    return round(factor, 1) > MOST_ENLARGED  # rounded: on the ground, 0.6 m are seldom exactly that
+
+
+def _much_smaller(factor: float) -> bool:
+    return round(1 / factor, 1) > MOST_SHRUNK
 
 
 def _unlike(
@@ -161,7 +169,7 @@ def _unlike(
     if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
         return ()
     advice = f'--gsd {facts.gsd:.3g} shows it the raster as that'
-    if not 1 / MOST_SHRUNK <= own / facts.gsd <= MOST_ENLARGED:
+    if _much_larger(own / facts.gsd) or _much_smaller(own / facts.gsd):
         advice = 'expect little of this map'
     return (f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: {advice}',)
 

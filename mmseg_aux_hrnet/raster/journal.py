@@ -6,10 +6,12 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
@@ -28,6 +30,35 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from the map, until the block ends or this process does, however it does.
+
+        On a file system that knows no locks, nothing is kept from anybody.
+
+        Raises:
+            ConfigError: another process holds it.
+            OSError: the folder around cannot be written.
+        """
+        path = self.folder.with_suffix('.lock')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ConfigError(
+                f'another process is making this map, and holds {path}: wait for it, or give another --out'
+            ) from error
+        except NotImplementedError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows removes no open files: there, releasing it does
+                path.unlink(missing_ok=True)
+            lock.release()
 
     def exists(self) -> bool:
         """Return whether there is an unfinished run of which anything is finished."""

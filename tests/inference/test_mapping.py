@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.inference import mapping
-from mmseg_aux_hrnet.inference.mapping import journal_of, predict_raster
+from mmseg_aux_hrnet.inference.mapping import held, journal_of, predict_raster
 from mmseg_aux_hrnet.inference.planning import plan_map
 from mmseg_aux_hrnet.inference.settings import MapSettings
 from mmseg_aux_hrnet.raster.inputs import find_rasters
@@ -118,6 +118,16 @@ def test_resampling_beyond_reason_is_refused_before_any_work(raster, gsd, messag
 def test_a_raster_unlike_those_of_training_is_told_what_can_be_done(raster, gsd, advice):
     notes = plan_map(StubModel(gsd=gsd), raster, raster.with_name('map_classes.tif'), MapSettings()).notes
     assert [advice in note for note in notes] == ([] if advice is None else [True])
+
+
+def test_two_processes_do_not_make_one_map(raster):
+    expected = run(raster, StubModel(shifted=True), name='whole_classes.tif').read_bytes()
+    planned = plan_map(StubModel(), raster, raster.with_name('map_classes.tif'), MapSettings())
+    for again in ({}, {'resume': True}, {'overwrite': True}):
+        with held(planned), pytest.raises(ConfigError, match='another process is making this map'):
+            run(raster, **again)
+    assert run(raster, StubModel(shifted=True)).read_bytes() == expected
+    assert {path.name for path in raster.parent.iterdir()} == {'map_classes.tif', 'ortho.tif', 'whole_classes.tif'}
 
 
 def test_no_map_is_taken_for_an_image(raster):
