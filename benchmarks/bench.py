@@ -36,15 +36,16 @@ def run(part: str, folder: Path, args: argparse.Namespace) -> list[Result]:
     return read(json.loads(file.read_text(encoding='utf-8')))
 
 
-def run_all(parts: Iterable[str], args: argparse.Namespace, console: Console) -> list[Result]:
-    """Run the benchmarks, and print the results of each as soon as they are there."""
-    results = []
+def run_all(parts: Iterable[str], args: argparse.Namespace, *, where: str, console: Console) -> list[Result]:
+    """Run the benchmarks, print the results of each as soon as they are there, and write all that there are so far."""
+    results: list[Result] = []
     with tempfile.TemporaryDirectory() as folder:
         for part in parts:
             with console.status(f'{part} ...'):
                 new = run(part, Path(folder), args)
             show(new, console)
             results += new
+            save(results, where=where, json_file=args.json, markdown_file=args.markdown)
     return results
 
 
@@ -59,8 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     console = unlimited()
     where = setting(args.peers)
     console.print(where)
-    results = run_all(args.parts or PARTS, args, console)
-    save(results, where=where, json_file=args.json, markdown_file=args.markdown)
+    results = run_all(args.parts or PARTS, args, where=where, console=console)
     failed = [result.part for result in results if result.equal.startswith('not measured: failed')]
     if failed:
         console.print(f'failed: {", ".join(failed)}')

@@ -14,7 +14,7 @@ from contenders import CONFIGS, SMALLEST, leaf, segmentors, without_gradients
 from mmseg.models.segmentors import SegTTAModel
 from mmseg.structures import SegDataSample
 from results import OURS, STOCK, Result, command_line, compared, run_part
-from turns import in_turns
+from turns import clock_for, in_turns
 
 from mmseg_aux_hrnet.models import ProbabilityTTAModel
 
@@ -43,6 +43,7 @@ def augmented(side: int, scales: Iterable[float]) -> dict[str, Any]:
 
 def rows(network: str, args: argparse.Namespace) -> Iterable[Result]:
     """Yield the rows of a network."""
+    clock = clock_for(args.threads)
     stock, ours = segmentors(leaf(network).model)
     models = {STOCK: SegTTAModel(module=stock), OURS: ProbabilityTTAModel(module=ours)}
     scales, side = (TOY_SCALES, TOY_SIDE) if args.toy else (SCALES, SIDE)
@@ -52,10 +53,10 @@ def rows(network: str, args: argparse.Namespace) -> Iterable[Result]:
     assert 0 < classes[STOCK].float().mean() < 1, 'there is one class only, so nothing is compared'
     apart, pixels = int((classes[STOCK] != classes[OURS]).sum()), classes[STOCK].numel()
     assert apart <= OTHER_CLASSES * pixels, f'the classes of {apart} of {pixels} pixels differ'
-    times = in_turns(works, rounds=args.rounds)
+    times = in_turns(works, rounds=args.rounds, clock=clock)
     work = f'{network}, {side}x{side}, {len(scales)} scales, with and without flip'
     equal = f'same weights, {apart} of {pixels} pixels of another class'
-    yield from compared(PART, work, times, unit='ms', equal=equal)
+    yield from compared(PART, work, times, unit=clock.unit, equal=equal)
 
 
 def measure(args: argparse.Namespace) -> Iterable[Result]:

@@ -15,7 +15,7 @@ from exported import onnx_content, prediction, runtimes
 from libraries import SMP, add_peers, missing, smp_prediction, timm_segmentor
 from noise import batch
 from results import OURS, STOCK, Result, command_line, compared, not_measured, run_part
-from turns import in_turns
+from turns import clock_for, in_turns
 
 PART = 'prediction'
 SIZES = (((512, 512), 1), ((512, 512), 4), ((1024, 2048), 1))  # (height, width), images at once
@@ -43,13 +43,15 @@ def contenders(network: str, *, threads: int) -> dict[str, Predict]:
 
 def rows(network: str, args: argparse.Namespace) -> Iterable[Result]:
     """Yield the rows of a network."""
+    clock = clock_for(args.threads)
     works = contenders(network, threads=args.threads)
     for (height, width), count in TOY_SIZES if args.toy else SIZES:
         work = f'{network}, {count} x {height}x{width}'
         given = batch(count, size=(height, width))
         equal = check_equal(works, given)
-        times = in_turns({who: partial(predict, given) for who, predict in works.items()}, rounds=args.rounds)
-        for result in compared(PART, work, times, unit='ms', equal=equal):
+        tasks = {who: partial(predict, given) for who, predict in works.items()}
+        times = in_turns(tasks, rounds=args.rounds, clock=clock)
+        for result in compared(PART, work, times, unit=clock.unit, equal=equal):
             yield replace(result, equal=OTHER) if result.who == SMP else result
     for who, module in PEERS.items():
         if reason := missing(module):

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Result:
         values: one of every round; none where it could not be measured, and ``equal`` says why.
         times_as_good: how many times better than the reference, the median over the rounds; None for want of one.
         equal: how it was made sure that the contenders did the same.
+        threads: of the processor that each had; None where it was not said.
     """
 
     part: str
@@ -40,6 +41,7 @@ class Result:
     values: tuple[float, ...]
     times_as_good: float | None
     equal: str
+    threads: int | None = None
 
 
 def compared(
@@ -78,7 +80,8 @@ def tables(results: Sequence[Result]) -> dict[str, list[list[str]]]:
         goes_on = (last.part, last.work, last.unit) == (result.part, result.work, result.unit)
         work = '' if goes_on else result.work
         equal = '' if (last.part, last.equal) == (result.part, result.equal) else result.equal
-        rows.setdefault(result.part, []).append([work, result.who, *figures, result.unit, times, equal])
+        threads = f', {result.threads} thread(s)' if result.threads else ''
+        rows.setdefault(f'{result.part}{threads}', []).append([work, result.who, *figures, result.unit, times, equal])
         last = result
     return rows
 
@@ -130,9 +133,9 @@ def command_line(description: str, *, rounds: int | None, threads: int | None = 
     add('--rounds', type=_count, default=rounds, help=f'measurements of each{_default(rounds)}')
     add('--threads', type=_count, default=threads, help=f'of the processor, for each{_default(threads)}')
     add('--toy', action='store_true', help='smallest sizes, once, one thread: says whether it runs, not how fast')
-    add('--peers', type=Path, metavar='DIR', help='where the packages of the extra "bench" lie, if apart')
-    add('--json', type=Path, metavar='FILE', help='write the results here too')
-    add('--markdown', type=Path, metavar='FILE', help='write the tables here too')
+    add('--peers', type=_folder, metavar='DIR', help='where the packages of the extra "bench" lie, if apart')
+    add('--json', type=_file, metavar='FILE', help='write the results here too')
+    add('--markdown', type=_file, metavar='FILE', help='write the tables here too')
     return line
 
 
@@ -146,12 +149,25 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f'{text} is no folder')
+    return Path(text)
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f'{text} cannot be written: name a file in a folder that is there')
+    return path
+
+
 def run_part(measure: Callable[[Any], Iterable[Result]], args: argparse.Namespace) -> None:
     """Measure as the command line says, print and write."""
     if args.toy:
         args.rounds = args.threads = 1
-    where = f'{setting(args.peers)}; {args.threads} thread(s), {args.rounds} round(s)'
-    results = list(measure(args))
+    where = setting(args.peers)
+    results = [replace(result, threads=args.threads) for result in measure(args)]
     console = unlimited()
     console.print(where)
     show(results, console)

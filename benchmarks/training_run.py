@@ -149,8 +149,9 @@ def rows(network: str, root: Path, args: argparse.Namespace) -> Iterable[Result]
         return {who: [figure(answer) for answer in record] for who, record in answers.items()}
 
     name = f'{network} + 2 auxiliary decoders, 2 x {side // 2}x{side}, {args.workers} workers'
-    speed = values(lambda answer: args.iterations / (answer['ends'][-1] - answer['ends'][WARM_UP - 1]))
-    yield from compared(PART, name, speed, unit='iterations/s', equal=equal, more_is_better=True)
+    clock, unit = ('busy', 'iterations/CPU s') if args.threads == 1 else ('ends', 'iterations/s')
+    speed = values(lambda answer: args.iterations / (answer[clock][-1] - answer[clock][WARM_UP - 1]))
+    yield from compared(PART, name, speed, unit=unit, equal=equal, more_is_better=True)
     first = values(lambda answer: answer['ends'][0])
     yield from compared(PART, f'{name}: start to end of iteration 1', first, unit='s', equal=equal)
     busy = values(lambda answer: answer['busy'][0])

@@ -14,7 +14,7 @@ from contenders import CONFIGS, SMALLEST, build, leaf, stock_model
 from mmengine.optim import OptimWrapper
 from noise import batch
 from results import OURS, STOCK, Result, command_line, compared, run_part
-from turns import in_turns
+from turns import clock_for, in_turns
 
 from mmseg_aux_hrnet import speed
 
@@ -25,6 +25,7 @@ TOLERANCE = 1e-6  # of losses and gradients, relative to the largest
 
 def rows(network: str, args: argparse.Namespace) -> Iterable[Result]:
     """Yield the rows of a network."""
+    clock = clock_for(args.threads)
     model = leaf(network).model
     models = {STOCK: build(stock_model(model)), OURS: build(model)}
     models[STOCK].load_state_dict(models[OURS].state_dict())
@@ -34,7 +35,7 @@ def rows(network: str, args: argparse.Namespace) -> Iterable[Result]:
     equal = check_equal(models, given)
     steps = {who: partial(segmentor.train_step, given, optimizer_of(segmentor)) for who, segmentor in models.items()}
     work = f'{network} + 2 auxiliary decoders, {IMAGES} x {size[0]}x{size[1]}'
-    yield from compared(PART, work, in_turns(steps, rounds=args.rounds), unit='ms', equal=equal)
+    yield from compared(PART, work, in_turns(steps, rounds=args.rounds, clock=clock), unit=clock.unit, equal=equal)
 
 
 def optimizer_of(segmentor: Any) -> OptimWrapper:

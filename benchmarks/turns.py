@@ -22,20 +22,43 @@ class Summary(NamedTuple):
     high: float
 
 
-def in_turns(works: Mapping[str, Callable[[], Any]], *, rounds: int, warm_up: int = 1) -> dict[str, list[float]]:
+class Clock(NamedTuple):
+    """What time is read from, seconds, and the unit of the milliseconds that come of it."""
+
+    read: Callable[[], float]
+    unit: str
+
+
+WALL = Clock(time.perf_counter, 'ms')
+CPU = Clock(time.process_time, 'CPU ms')
+
+
+def clock_for(threads: int) -> Clock:
+    """Return the clock for works of some threads.
+
+    The processor's time of one thread is the same whatever else a machine does; of several, that wait for each other,
+    it says little.
+    """
+    return CPU if threads == 1 else WALL
+
+
+def in_turns(
+    works: Mapping[str, Callable[[], Any]], *, rounds: int, clock: Clock = WALL, warm_up: int = 1
+) -> dict[str, list[float]]:
     """Return the milliseconds that each work took in every round.
 
     Args:
         works: a name for each.
         rounds: that count.
-        warm_up: rounds before, that do not.
+        clock: that times them.
+        warm_up: rounds before, that do not count.
     """
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(warm_up + rounds):
         for name, work in works.items():
-            start = time.perf_counter()
+            start = clock.read()
             work()
-            times[name].append(1000 * (time.perf_counter() - start))
+            times[name].append(1000 * (clock.read() - start))
     return {name: record[warm_up:] for name, record in times.items()}
 
 

@@ -105,7 +105,7 @@ def test_one_part_alone(bench, capsys):
     assert 'bad' not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('wrong', [['wrong'], ['--rounds', '0']])
+@pytest.mark.parametrize('wrong', [['wrong'], ['--rounds', '0'], ['--peers', 'nowhere'], ['--json', 'nowhere/a']])
 def test_what_cannot_be_measured_is_refused(bench, wrong, capsys):
     with pytest.raises(SystemExit) as ended:
         bench.main(wrong)
