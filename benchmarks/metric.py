@@ -126,6 +126,7 @@ def share(name: str, words: str, root: Path) -> float:
     config.test_evaluator = [dict(evaluator) for evaluator in EVALUATORS[words]]
     config.log_level = 'ERROR'
     config.experiment_name = f'{Path(name).stem}_{time.time_ns()}'  # runs of one name share their log
+    config.visualizer = None  # one of the run's name: that of the config is shared by all runs, and keeps its folder
     runner = Runner.from_cfg(config)
     spent: list[float] = []
     with timed_evaluators(spent):

@@ -14,6 +14,7 @@ from mmseg.registry import MODEL_WRAPPERS, MODELS
 from mmseg.structures import SegDataSample
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmseg_aux_hrnet import speed
 from mmseg_aux_hrnet.command import run_tool
 from mmseg_aux_hrnet.launch import join_processes
 
@@ -39,6 +40,7 @@ def frozen_network():
     config = Config.fromfile(MODEL).model
     config.data_preprocessor.size = SIZE
     network = MODELS.build(config)
+    speed.apply(network, 'off', training=True)  # what is fast on a CPU rounds by the size of the batch
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     for norm in norms:
         norm.momentum = None  # one pass sets the statistics

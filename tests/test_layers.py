@@ -38,7 +38,7 @@ TABLE = {
     ),
     'foreign_config': ('portable_paths', ''),
     'inference': (
-        'errors export launch models probability raster run_config version weights',
+        'errors export launch models probability raster run_config speed version weights',
         'cv2 mmengine numpy rasterio rich torch',
     ),
     'input_cache': ('datasets errors run_config', 'mmengine mmseg'),

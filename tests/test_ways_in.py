@@ -179,7 +179,10 @@ def test_paths_and_arrays_in_any_order(model, green_root):
     for image in (array, path, [array, path], path):
         results = inference_model(model, image)
         for result in results if isinstance(results, list) else [results]:
-            assert torch.equal(result.seg_logits.data, first)
+            if isinstance(results, list):  # sums of a batch may round otherwise
+                torch.testing.assert_close(result.seg_logits.data, first, rtol=1e-5, atol=1e-6)
+            else:
+                assert torch.equal(result.seg_logits.data, first)
 
 
 def test_config_is_an_absolute_path():
