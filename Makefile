@@ -7,13 +7,18 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO_CONFIG := configs/hrnet/fcn_aux-hr18s-v1_128x128_demo.py
 DEMO_DIR := work_dirs/demo
+PEERS := $(VENV)/peers
+PACKAGES := 'import sysconfig; print(sysconfig.get_path("purelib"))'
+# Of benchmarks/bench.py: parts and options.
+BENCH ?=
 
-.PHONY: help install demo test bench lint clean
+.PHONY: help install demo test bench bench-maps lint clean
 
 help:
 	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it (a few minutes)'
 	@echo 'make test     run the tests and print their coverage'
-	@echo 'make bench    time what has to be fast, see benchmarks/README.md (a few minutes)'
+	@echo 'make bench    time what has to be fast, see benchmarks/README.md (ten minutes)'
+	@echo 'make bench-maps   the same for maps of rasters (a few minutes)'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make clean    remove builds and caches; data, work_dirs and $(VENV) stay'
 
@@ -34,9 +39,22 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov=mmseg_aux_hrnet
 
-bench: $(INSTALLED)
-	$(BIN)/python benchmarks/metric.py
-	$(BIN)/python benchmarks/threshold.py
+# In a folder of their own: mmseg imports timm wherever it finds it, which takes time, and fails where its torchvision
+# was built for another torch.
+$(PEERS)/.installed: $(INSTALLED)
+	$(BIN)/python -m venv --clear $(PEERS)
+	$(BIN)/python -c $(PACKAGES) > "$$($(PEERS)/bin/python -c $(PACKAGES))/environment.pth"
+	@echo 'installing what benchmarks compare with into $(PEERS)'
+	$(PEERS)/bin/python -m pip install --quiet 'mmseg-aux-hrnet[bench]' --constraint constraints.txt
+	@touch $@
+
+bench: $(PEERS)/.installed
+	$(BIN)/python benchmarks/bench.py --peers "$$($(PEERS)/bin/python -c $(PACKAGES))" $(BENCH)
+
+bench-maps: $(INSTALLED)
+	$(BIN)/python benchmarks/raster_bookkeeping.py
+	$(BIN)/python benchmarks/raster_overlap.py
+	$(BIN)/python benchmarks/raster_memory.py --width 5000 --heights 1000 10000
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -96,7 +96,7 @@ def write_raster(path: Path, *, height: int, width: int, filled: int | None = No
     profile = {
         'driver': 'GTiff', 'height': height, 'width': width, 'count': 3, 'dtype': 'uint8', 'nodata': 0, 'tiled': True,
         'blockxsize': 512, 'blockysize': 512, 'photometric': 'RGB', 'SPARSE_OK': True, 'BIGTIFF': 'IF_SAFER',
-        'crs': 'EPSG:32611', 'transform': Affine.translation(4e5, 4e6) * Affine.scale(METRES, -METRES),
+        'crs': 'EPSG:32611', 'transform': Affine(METRES, 0, 4e5, 0, -METRES, 4e6),
     }  # fmt: skip
     with rasterio.Env(GDAL_CACHEMAX=64), rasterio.open(path, 'w', **profile) as out:
         for row, top in enumerate(range(0, height, 512)):

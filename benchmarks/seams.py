@@ -4,11 +4,11 @@ Usage: python benchmarks/seams.py CONFIG CHECKPOINT IN... [--windows N...] [--ov
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -20,15 +20,19 @@ from rasterio.windows import Window
 from rich.console import Console
 from rich.progress import track
 
+from mmseg_aux_hrnet.command import run_tool
+from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.inference import blocks
 from mmseg_aux_hrnet.inference.model import ModelFacts
 from mmseg_aux_hrnet.inference.predictor import Predictor
+from mmseg_aux_hrnet.inference.settings import MapSettings
 from mmseg_aux_hrnet.inference.values import class_values
 from mmseg_aux_hrnet.raster.inputs import find_rasters
 from mmseg_aux_hrnet.raster.source import Patch, open_source
 from mmseg_aux_hrnet.raster.windows import Axis, Plan, plan_axis
 
 NEAR = 16  # pixels from the border of a window
+LIMIT = 0.5  # percent of the pixels
 
 
 class Way(NamedTuple):
@@ -124,11 +128,13 @@ def counts_of(image: Image, way: Way) -> NDArray[np.int64]:
     )
 
 
-def images_of(predictor: Predictor, names: list[str]) -> Iterator[Image]:
-    """Yield images with what the network says of them as a whole."""
+def images_of(predictor: Predictor, names: list[str], *, cut: int) -> Iterator[Image]:
+    """Yield images, less ``cut`` pixels on the right and below, with what the network says of them as a whole."""
     for path in track(find_rasters(names), description='images', console=Console(stderr=True), transient=True):
         with open_source(path) as source:
-            yield Image(predictor, source.read(Window(0, 0, source.width, source.height)))
+            if not 0 <= cut < min(source.height, source.width):
+                raise ConfigError(f'{path} is {source.height} x {source.width}: {cut} pixels cannot be cut off')
+            yield Image(predictor, source.read(Window(0, 0, source.width - cut, source.height - cut)))
 
 
 def row_of(way: Way, counts: NDArray[np.int64]) -> list[Any]:
@@ -149,36 +155,46 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--overlaps', type=float, nargs='+', default=[0, 0.25, 1 / 3, 0.5], help='(default: 0 to 0.5)')
     line.add_argument('--grids', type=int, nargs='+', default=[32], help='of which starts are multiples (default: 32)')
     line.add_argument('--powers', type=float, nargs='+', default=[0, 2, 4], help='of the sine (default: 0 2 4)')
+    line.add_argument('--cut', type=int, default=0, help='leave off pixels on the right and below (default: 0)')
     line.add_argument('--threads', type=int, default=1, help='of torch (default: %(default)s)')
     return line
 
 
-def main() -> None:
-    """Measure and print."""
-    args = parser().parse_args()
+def measure(args: argparse.Namespace) -> str:
+    """Measure, print the table, and return the closing line."""
+    ways = [Way(*way) for way in product(args.windows, args.overlaps, args.grids, args.powers)]
+    for way in ways:
+        MapSettings(window=way.window, overlap=way.overlap)  # refuses what is no setting
     torch.set_num_threads(args.threads)
     predictor = Predictor.from_files(args.config, args.checkpoint, device='cpu')
-    counts = {Way(*way): np.zeros(5, np.int64) for way in product(args.windows, args.overlaps, args.grids, args.powers)}
-    seamed = 0
-    for image in images_of(predictor, args.images):
-        found = {way: counts_of(image, way) for way in counts}
-        counts = {way: counts[way] + found[way] for way in counts}
-        seamed += any(one[-1] for one in found.values())
+    counts = dict.fromkeys(ways, np.zeros(5, np.int64))
+    images = 0
+    for image in images_of(predictor, args.images, cut=args.cut):
+        found = {way: counts_of(image, way) for way in ways}
+        counts = {way: counts[way] + found[way] for way in ways}
+        images += any(one[-1] for one in found.values())
     console = Console(width=120)
-    console.print(f'{machine()}; {Path(args.checkpoint).name}, {seamed} images of more than one window')
-    headings = [
-        'window',
-        'overlap',
-        'grid',
-        'power',
-        'differ %',
-        f'within {NEAR} px of borders %',
-        'elsewhere %',
-        'windows',
-    ]
-    rows = [row_of(way, count) for way, count in counts.items() if count[-1]]
+    console.print(f'{machine()}; {images} images of more than one window, cut by {args.cut} px')
+    near = f'within {NEAR} px of borders %'
+    headings = ['window', 'overlap', 'grid', 'power', 'differ %', near, 'elsewhere %', 'windows']
+    rows = [row_of(way, count) for way, count in counts.items() if count[1] + count[3]]  # valid pixels
     console.print(table('pixels whose class is not that of the whole image', headings, rows))
+    return _closing_line(rows)
+
+
+def _closing_line(rows: list[list[Any]]) -> str:
+    """Return the windows that need the least overlap to stay under the limit."""
+    under = [row for row in rows if float(row[4]) < LIMIT]
+    if not under:
+        return f'no way stays under {LIMIT} %'
+    least = min(under, key=lambda row: float(row[1]))
+    return f'least overlap under {LIMIT} %: {least[1]}, window {least[0]}, grid {least[2]}, power {least[3]}'
+
+
+def main() -> int:
+    """Measure and return the exit code."""
+    return run_tool(measure, parser().parse_args())
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

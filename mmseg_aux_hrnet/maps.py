@@ -8,5 +8,16 @@ from mmseg_aux_hrnet.areas.zonal import ZonalAreas, zonal_area  # noqa: E402  # 
 from mmseg_aux_hrnet.inference.mapping import predict_raster  # noqa: E402
 from mmseg_aux_hrnet.inference.predictor import Predictor  # noqa: E402
 from mmseg_aux_hrnet.inference.settings import MapSettings  # noqa: E402
+from mmseg_aux_hrnet.polygons.polygonizing import PolygonSummary, polygonize  # noqa: E402
+from mmseg_aux_hrnet.polygons.request import PolygonRequest  # noqa: E402
 
-__all__ = ('MapSettings', 'Predictor', 'ZonalAreas', 'predict_raster', 'zonal_area')
+__all__ = (
+    'MapSettings',
+    'PolygonRequest',
+    'PolygonSummary',
+    'Predictor',
+    'ZonalAreas',
+    'polygonize',
+    'predict_raster',
+    'zonal_area',
+)

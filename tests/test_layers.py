@@ -45,7 +45,7 @@ TABLE = {
     'label_png': ('errors', 'PIL numpy'),
     'launch': ('errors', 'mmengine torch'),
     'map_folders': ('datasets errors evaluation splits', 'numpy'),
-    'maps': ('areas inference raster', ''),
+    'maps': ('areas inference polygons raster', ''),
     'migration': ('datasets errors portable_paths whole_files', 'mmcv mmengine mmseg'),
     'models': ('errors probability threshold weights', 'mmcv mmengine mmseg torch'),
     'output_files': ('errors', ''),
@@ -57,7 +57,7 @@ TABLE = {
     'pretrained': ('errors models weights', 'mmengine'),
     'probability': ('errors', 'torch'),
     'quiet': ('', ''),
-    'raster': ('errors whole_files', 'affine numpy pyproj rasterio shapely pyogrio cv2'),
+    'raster': ('errors whole_files', 'affine filelock numpy pyproj rasterio shapely pyogrio cv2'),
     'registry': ('', 'mmengine mmseg'),
     'report': (
         'datasets errors evaluation report_file threshold version visualization whole_files',

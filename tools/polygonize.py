@@ -40,7 +40,8 @@ def work(args: argparse.Namespace) -> str:
     from rich.progress import Progress
 
     from mmseg_aux_hrnet.polygons.polygonizing import polygonize
-    from mmseg_aux_hrnet.polygons.request import PolygonRequest, parse_names
+    from mmseg_aux_hrnet.polygons.request import PolygonRequest
+    from mmseg_aux_hrnet.raster.options import parse_names
 
     sizes = {name: getattr(args, name) for name in ('min_area', 'fill_holes', 'simplify', 'square')}
     request = PolygonRequest(of=parse_names(args.of, option='--of'), **sizes)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.areas.ground import Ground, measure_ground
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.raster.dataset import open_dataset, reading_rows
 from mmseg_aux_hrnet.raster.legend import NODATA, Legend, read_legend
@@ -78,6 +79,20 @@ class ClassMap:
                 'set it with gdal_edit.py -a_ullr LEFT TOP RIGHT BOTTOM'
             )
         return CRS.from_wkt(self._dataset.crs.to_wkt())
+
+    def ground(self, crs: CRS) -> Ground:
+        """Return how areas of the map are measured.
+
+        Args:
+            crs: its reference system.
+
+        Raises:
+            DataError: the reference system does not say where on the earth the map is, or does not reach there.
+        """
+        try:
+            return measure_ground(crs, self.transform, shape=(self.height, self.width))
+        except DataError as error:
+            raise DataError(f'{self.path}: {error}') from error
 
     def blocks(self) -> list[Window]:
         """Return windows that cover the map once, row by row, along the blocks of the file."""

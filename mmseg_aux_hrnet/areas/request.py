@@ -1,12 +1,12 @@
 """What a command line asks of the areas of a map, checked before any work is done."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from mmseg_aux_hrnet.areas.frame import check_image
 from mmseg_aux_hrnet.areas.writing import FORMATS
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.raster.options import check_output, parse_names
 from mmseg_aux_hrnet.raster.source import Reading
 
 NEEDS = (('id_field', 'zones'), ('layer', 'zones'), ('image', 'quicklook'), ('bands', 'image'), ('scale', 'image'))
@@ -35,9 +35,13 @@ class Request(NamedTuple):
         """
         return Reading.parse(bands=self.bands, scale=self.scale)
 
-    def class_names(self) -> list[str] | None:
-        """Return the names of ``--classes``."""
-        return None if self.classes is None else [name.strip() for name in self.classes.split(',')]
+    def class_names(self) -> tuple[str, ...] | None:
+        """Return the names of ``--classes``.
+
+        Raises:
+            ConfigError: one is empty or there twice.
+        """
+        return parse_names(self.classes, option='--classes')
 
 
 def check_request(request: Request) -> None:
@@ -51,28 +55,15 @@ def check_request(request: Request) -> None:
     for option, needed in NEEDS:
         if getattr(request, option) is not None and getattr(request, needed) is None:
             raise ConfigError(f'--{option.replace("_", "-")} says something about --{needed}, which is not given')
-    names = request.class_names()
-    if names is not None and (not all(names) or len(set(names)) < len(names)):
-        raise ConfigError(f'--classes is {request.classes!r}: give each class a name of its own, such as other,green')
+    request.class_names()
+    inputs = [path for path in (request.map, request.zones, request.image) if path is not None]
     if request.out is not None:
-        _check_output(request, request.out, suffixes=FORMATS)
+        check_output(request.out, suffixes=FORMATS, inputs=inputs, overwrite=request.overwrite)
         if request.out.suffix.lower() == '.gpkg' and request.zones is None:
             raise ConfigError(
                 f'{request.out} would hold zones, and there are none: give --zones, or write .csv or .json'
             )
     if request.quicklook is not None:
-        _check_output(request, request.quicklook, suffixes=('.png',))
+        check_output(request.quicklook, suffixes=('.png',), inputs=inputs, overwrite=request.overwrite)
     if request.image is not None:
         check_image(request.image, reading=request.reading())
-
-
-def _check_output(request: Request, path: Path, *, suffixes: Iterable[str]) -> None:
-    if path.suffix.lower() not in suffixes:
-        raise ConfigError(f'{path} ends in {path.suffix or "nothing"}: it can end in {", ".join(suffixes)}')
-    inputs = (request.map, request.zones, request.image)
-    if any(path.resolve() == source.resolve() for source in inputs if source is not None):
-        raise ConfigError(f'{path} is read and cannot be written: name another file')
-    if path.is_dir():
-        raise ConfigError(f'{path} is a folder: name a file')
-    if path.exists() and not request.overwrite:
-        raise ConfigError(f'{path} exists: name another file, or replace it with --overwrite')

@@ -12,7 +12,8 @@ import shapely
 from mmseg_aux_hrnet.areas.table import areas_json, columns, csv_text
 from mmseg_aux_hrnet.areas.zonal import ZonalAreas
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.whole_files import write_whole
+from mmseg_aux_hrnet.raster.companions import remove_companions
+from mmseg_aux_hrnet.whole_files import whole_file
 
 
 def write_areas(areas: ZonalAreas, path: Path) -> None:
@@ -32,7 +33,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         DataError: it cannot be written.
     """
     try:
-        write_whole(path, content)
+        with whole_file(path, content):
+            remove_companions(path)
     except OSError as error:
         raise DataError(f'{path} cannot be written ({error.strerror}): choose a folder that is writable') from error
 

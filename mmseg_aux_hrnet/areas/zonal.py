@@ -8,8 +8,8 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.areas.class_map import ClassMap, open_class_map
-from mmseg_aux_hrnet.areas.ground import Ground, measure_ground
+from mmseg_aux_hrnet.areas.class_map import open_class_map
+from mmseg_aux_hrnet.areas.ground import Ground
 from mmseg_aux_hrnet.areas.placing import Grid, PlacedZones, place_zones
 from mmseg_aux_hrnet.areas.tally import OnBlock, add_up
 from mmseg_aux_hrnet.areas.zone_file import Zones, read_zones
@@ -97,7 +97,7 @@ def zonal_area(
     """
     with rasterio.Env(GDAL_CACHEMAX=CACHE), open_class_map(path, classes=classes) as class_map:
         grid = Grid(class_map.crs(), class_map.transform, (class_map.height, class_map.width))
-        ground = _ground(class_map, grid)
+        ground = class_map.ground(grid.crs)
         read = None if zones is None else read_zones(zones, id_field=id_field, layer=layer)
         placed = (
             PlacedZones(np.array([], object), np.ones(1)) if read is None else _placed(Path(zones or ''), read, grid)
@@ -115,13 +115,6 @@ def zonal_area(
         outlines=placed.polygons,
         notes=() if read is None else (*read.notes, *_coverage_notes(read, placed.covered)),
     )
-
-
-def _ground(class_map: ClassMap, grid: Grid) -> Ground:
-    try:
-        return measure_ground(grid.crs, grid.transform, shape=grid.shape)
-    except DataError as error:
-        raise DataError(f'{class_map.path}: {error}') from error
 
 
 def _placed(path: Path, zones: Zones, grid: Grid) -> PlacedZones:

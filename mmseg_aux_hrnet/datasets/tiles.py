@@ -53,7 +53,7 @@ def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[np.uint8
         depth = f'{image.mode} ({_raw_mode(image)})'
         raise ImageError(f'{path} has pixels of mode {depth}: save it as 8-bit RGB, with a scaling of your choice')
     try:
-        return np.asarray(image.convert('RGB'))
+        return np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
     except DAMAGE as error:
         raise ImageError(f'{path} cannot be decoded ({error!r}): it is damaged, replace it') from error
 

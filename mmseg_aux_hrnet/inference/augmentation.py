@@ -1,6 +1,6 @@
 """Test-time augmentation: the mean of the probabilities of mirrored, turned or resized images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -31,20 +31,25 @@ VIEWS = {
 }
 
 
-def mean_over_views(predict: Callable[[Tensor], Tensor], images: Tensor, *, tta: str) -> Tensor:
+def views_of(tta: str) -> tuple[View, ...]:
+    """Return the views of an augmentation.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    if tta not in VIEWS:
+        raise ConfigError(f'tta {tta!r} is unknown: give one of {", ".join(VIEWS)}')
+    return VIEWS[tta]
+
+
+def mean_over_views(predict: Callable[[Tensor], Tensor], images: Tensor, views: Sequence[View]) -> Tensor:
     """Return the mean of the probabilities of all views, each brought back to the images, float32 (N, classes, H, W).
 
     Args:
         predict: images (N, 3, H, W) to probabilities (N, classes, H, W).
         images: uint8 (N, 3, H, W).
-        tta: a key of ``VIEWS``.
-
-    Raises:
-        ConfigError: there is no such key.
+        views: at least one.
     """
-    if tta not in VIEWS:
-        raise ConfigError(f'tta {tta!r} is unknown: give one of {", ".join(VIEWS)}')
-    views = VIEWS[tta]
     size = images.shape[2], images.shape[3]
     total = _back(predict(_seen(images, views[0])), views[0], size)
     for view in views[1:]:

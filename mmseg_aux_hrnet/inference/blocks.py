@@ -27,11 +27,14 @@ class Work(NamedTuple):
         open: opens it, once for each thread; the source has ``read(window)``, which returns image and valid pixels.
         plan: its windows.
         batch_size: most windows that are predicted together; they always lie in one row of windows.
+        area: which pixels of a window are asked for, bool (H, W); None for all. The model sees the others too, because
+            what lies around a pixel helps to tell what it is.
     """
 
     open: Callable[[], AbstractContextManager[Any]]
     plan: Plan
     batch_size: int
+    area: Callable[[Window], NDArray[np.bool_]] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Block:
     Attributes:
         index: of the block, from the top.
         probabilities: float32 (classes, rows, width); zeros where no window was predicted.
-        valid: bool (rows, width).
+        valid: bool (rows, width), False too for pixels that nobody asked for.
         carry: what these windows add to the rows below, float32 (classes, rows, extent); None after the last
             block.
     """
@@ -54,11 +57,11 @@ class Block:
 
 @dataclass(frozen=True)
 class _Band:
-    """A row of windows: image uint8 (window, extent, 3), filled where not valid, bool (window, extent)."""
+    """A row of windows: image uint8 (window, extent, 3), filled where not valid; wanted bool (window, extent)."""
 
     index: int
     image: NDArray[np.uint8]
-    valid: NDArray[np.bool_]
+    wanted: NDArray[np.bool_]
 
 
 class _Part(NamedTuple):
@@ -108,19 +111,29 @@ def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Iterator[_B
     with work.open() as source:
         for index in rows:
             top = axis.starts[index]
-            patch = source.read(Window(0, top, columns.size, min(axis.window, axis.size - top)))
-            beyond = (0, axis.window - patch.valid.shape[0], 0, columns.extent - columns.size)
-            valid = cv2.copyMakeBorder(patch.valid.view(np.uint8), *beyond, cv2.BORDER_CONSTANT, value=0).view(bool)
-            image = cv2.copyMakeBorder(patch.image, *beyond, cv2.BORDER_CONSTANT, value=fill)
-            image[~valid] = fill
-            yield _Band(index, image, valid)
+            window = Window(0, top, columns.size, min(axis.window, axis.size - top))
+            area = None if work.area is None else work.area(window)
+            image = np.full((axis.window, columns.extent, 3), fill, np.uint8)
+            wanted = np.zeros(image.shape[:2], bool)
+            if area is None or area.any():  # else it is not even read
+                _fill_in(image, wanted, patch=source.read(window), area=area)
+            yield _Band(index, image, wanted)
+
+
+def _fill_in(
+    image: NDArray[np.uint8], wanted: NDArray[np.bool_], *, patch: Any, area: NDArray[np.bool_] | None
+) -> None:
+    """Copy what a source has read to the upper left: its valid pixels, and which of them are asked for."""
+    inside = tuple(slice(0, size) for size in patch.valid.shape)
+    cv2.copyTo(patch.image, patch.valid.view(np.uint8), image[inside])
+    wanted[inside] = patch.valid if area is None else patch.valid & area
 
 
 def _predict(bands: Iterator[_Band], model: MapModel, work: Work) -> Iterator[_Part]:
     columns = work.plan.columns
     for band in bands:
         starts = [(j, slice(start, start + columns.window)) for j, start in enumerate(columns.starts)]
-        used = [(j, span) for j, span in starts if band.valid[:, span].any()]
+        used = [(j, span) for j, span in starts if band.wanted[:, span].any()]
         for at in range(0, len(used), work.batch_size):
             batch = used[at : at + work.batch_size]
             images = np.stack([band.image[:, span] for _, span in batch])
@@ -159,4 +172,4 @@ def _finished(band: _Band, total: Floats, plan: Plan) -> Block:
     top, end = plan.rows.block(band.index)
     height, width = end - top, plan.columns.size
     carry = total[:, height:] if band.index + 1 < len(plan.rows.starts) else None
-    return Block(band.index, total[:, :height, :width], band.valid[:height, :width], carry)
+    return Block(band.index, total[:, :height, :width], band.wanted[:height, :width], carry)

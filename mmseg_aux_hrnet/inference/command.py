@@ -13,6 +13,7 @@ from mmseg_aux_hrnet.inference.many import Job, Listener, Outcome, map_paths, pr
 from mmseg_aux_hrnet.inference.predictor import Predictor
 from mmseg_aux_hrnet.inference.settings import MapSettings
 from mmseg_aux_hrnet.raster.inputs import find_rasters
+from mmseg_aux_hrnet.raster.polygon_file import read_polygons
 
 
 def run_prediction(args: Namespace) -> str:
@@ -25,6 +26,8 @@ def run_prediction(args: Namespace) -> str:
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
     rasters = find_rasters(args.rasters)
     outs = map_paths(rasters, args.out)
+    if args.aoi is not None:
+        read_polygons(args.aoi)  # a wrong file is wrong for all rasters
     launch.join_predictors()
     predictor = Predictor.from_files(
         args.config,
@@ -71,9 +74,8 @@ def _closing_line(outcome: Outcome, rasters: list[Path], folder: Path) -> str:
         raise DataError(failed[0])
     if failed:
         names = ', '.join(rasters[number].name for number in sorted(failed))
-        raise DataError(
-            f'{len(failed)} of {count} rasters failed, see above: {names}; the maps of the others are in {folder}'
-        )
+        others = f'; the maps of the others are in {folder}' if count > len(failed) + len(outcome.outside) else ''
+        raise DataError(f'{len(failed)} of {count} rasters failed, see above: {names}{others}')
     outside = len(outcome.outside)
     if outside == count:
         raise DataError('no raster has a pixel in the area of interest: nothing was written')

@@ -1,6 +1,7 @@
 """Makes the maps of many rasters, in one process or in several; one bad raster does not stop the others."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 from mmengine.dist import all_gather_object, broadcast_object_list, get_dist_info
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, OutsideAreaError, ResourceError, one_line
-from mmseg_aux_hrnet.inference.mapping import begin, complete, pending, predict
+from mmseg_aux_hrnet.inference.mapping import begin, complete, held, pending, predict
 from mmseg_aux_hrnet.inference.model import MapModel
 from mmseg_aux_hrnet.inference.planning import PlannedMap, plan_map
 from mmseg_aux_hrnet.inference.settings import MapSettings
@@ -73,7 +74,8 @@ class Outcome:
             job.listener.note(f'left out: {one_line(error)}')
             self.outside.append(number)
         except AuxHRNetError as error:
-            job.listener.note(f'failed: {one_line(error)}')
+            if len(job.rasters) > 1:  # of the only one, the end tells
+                job.listener.note(f'failed: {one_line(error)}')
             self.failed[number] = one_line(error)
 
     def shared(self) -> 'Outcome':
@@ -116,12 +118,13 @@ def predict_rasters(job: Job) -> Outcome:
     broadcast_object_list(todo)  # nobody predicts before it is clear what is there already
     shares = share_of(todo[0], process=process, processes=processes)
     job.listener.begins(sum(len(share.blocks) for share in shares))
-    for share in shares:
-        outcome.attempt(job, share.raster, partial(_predict, job, share))
-    outcome = outcome.shared()
-    for share in shares:
-        if share.writes and not share.alone and share.raster not in outcome.failed:
-            outcome.attempt(job, share.raster, partial(_complete, job, share.raster))
+    with ExitStack() as held_maps:
+        for share in shares:
+            outcome.attempt(job, share.raster, partial(_predict, job, share, held_maps))
+        outcome = outcome.shared()
+        for share in shares:
+            if share.writes and not share.alone and share.raster not in outcome.failed:
+                outcome.attempt(job, share.raster, partial(_complete, job, share.raster))
     return outcome.shared()
 
 
@@ -133,18 +136,26 @@ def _begin_all(job: Job, outcome: Outcome) -> list[Pending]:
     for number, planned in plans.items():
         for note in planned.notes:
             job.listener.note(note)
-        if begin(planned):  # what is in the way of one map ends everything, before hours of work
+        with held(planned):  # what is in the way of one map ends everything, before hours of work
+            ready = begin(planned)
+        if ready:
             todo.append(Pending(number, tuple(pending(planned)), len(planned.work.plan.columns.starts)))
         else:
             job.listener.note(f'{planned.out} is finished')
     return todo
 
 
-def _predict(job: Job, share: Share) -> None:
+def _predict(job: Job, share: Share, held_maps: ExitStack) -> None:
+    """Predict a share; who writes the map keeps it from others, beyond this where others have a share in it."""
     planned = job.plan(share.raster)
-    predict(planned, share.blocks, on_block=lambda done, count: job.listener.on_block(planned.path))
-    if share.alone:
-        complete(planned)
+    with ExitStack() as hold:
+        if share.writes:
+            hold.enter_context(held(planned))
+        predict(planned, share.blocks, on_block=lambda done, count: job.listener.on_block(planned.path))
+        if share.alone:
+            complete(planned)
+        else:
+            held_maps.push(hold.pop_all())
 
 
 def _complete(job: Job, number: int) -> None:

@@ -1,8 +1,9 @@
 """Makes the map of one raster: predicts what is missing of it, and writes it when all is there."""
 
 import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mmseg_aux_hrnet.inference.planning import PlannedMap, plan_map, tags_of
 from mmseg_aux_hrnet.inference.settings import MapSettings
 from mmseg_aux_hrnet.inference.values import STEPS, class_values, kept_classes, probability_values
 from mmseg_aux_hrnet.raster.journal import Journal
+from mmseg_aux_hrnet.raster.legend import RUN_TAG
 from mmseg_aux_hrnet.raster.output import Layer, class_layer, write_map
 
 OnBlock = Callable[[int, int], None]
@@ -47,10 +49,25 @@ def predict_raster(
         ResourceError: the disk is full; ``resume`` goes on.
     """
     planned = plan_map(model, Path(path), Path(out), settings or MapSettings())
-    if begin(planned):
-        predict(planned, pending(planned), on_block=on_block)
-        complete(planned)
+    with held(planned):
+        if begin(planned):
+            predict(planned, pending(planned), on_block=on_block)
+            complete(planned)
     return planned.out
+
+
+@contextmanager
+def held(planned: PlannedMap) -> Iterator[None]:
+    """Keep other processes from making the same map meanwhile.
+
+    Raises:
+        ConfigError: one does.
+        ResourceError: the folder of the map cannot be written.
+    """
+    with ExitStack() as stack:
+        with clear_of_space(planned):
+            stack.enter_context(journal_of(planned).held())
+        yield
 
 
 def begin(planned: PlannedMap) -> bool:
@@ -105,8 +122,7 @@ def complete(planned: PlannedMap) -> None:
     """Write the map from the journal, which then is removed; the class map comes last, so its name means all is there.
 
     Raises:
-        RasterError: it cannot be written.
-        ResourceError: the disk is full.
+        ResourceError: the disk is full, or cannot be written for another reason.
     """
     journal, tags = journal_of(planned), tags_of(planned)
     legend = planned.model.facts.legend
@@ -116,7 +132,7 @@ def complete(planned: PlannedMap) -> None:
         names = tuple(f'probability of {legend.names[index]}' for index in kept_classes(legend))
         layer = Layer(planned.settings.probabilities, steps + 1, names, tags, step=1 / steps)
         layers = {planned.probabilities: ('probabilities', layer), **layers}
-    with clear_of_space(planned), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
+    with clear_of_space(planned), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, CPL_LOG=os.devnull):
         for path, (name, layer) in layers.items():
             rows = (block[name] for block in journal.blocks(planned.blocks))
             write_map(path, rows, grid=planned.grid, layer=layer, scratch=journal.folder)
@@ -153,7 +169,7 @@ def _is_finished(planned: PlannedMap) -> bool:
 def _fingerprint(path: Path) -> str | None:
     try:
         with rasterio.open(path) as made:
-            tag: str | None = made.tags().get('RUN_SHA256')
+            tag: str | None = made.tags().get(RUN_TAG)
     except rasterio.errors.RasterioError:
         return None
     return tag

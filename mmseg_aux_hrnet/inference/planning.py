@@ -1,11 +1,16 @@
 """Plans the map of one raster before anything is predicted: its windows, its files, and what its bytes depend on."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import DataError, one_line
 from mmseg_aux_hrnet.inference.blocks import Work
@@ -15,12 +20,15 @@ from mmseg_aux_hrnet.inference.resampling import ResampledModel
 from mmseg_aux_hrnet.inference.settings import MapSettings
 from mmseg_aux_hrnet.raster.aoi import AreaOfInterest
 from mmseg_aux_hrnet.raster.gsd import GroundSampling, ground_sampling
+from mmseg_aux_hrnet.raster.legend import RUN_TAG
 from mmseg_aux_hrnet.raster.output import Grid
 from mmseg_aux_hrnet.raster.source import Reading, open_source
 from mmseg_aux_hrnet.raster.windows import GRID, Plan, plan_axis
 from mmseg_aux_hrnet.version import __version__
 
 SAME_GSD = 0.01  # relative difference
+MOST_ENLARGED = 4  # times: work grows with the square
+MOST_SHRUNK = 16  # times: memory grows with the square
 GSD_TOLERANCE = 1.25  # ratio from which a raster is no longer what the model was trained on
 
 
@@ -80,6 +88,7 @@ def plan_map(model: MapModel, path: Path, out: Path, settings: MapSettings) -> P
         notes, bands = source.notes, source.bands
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
     factors = _factors(sampling, settings.gsd)
+    _refuse_far(path, factors, gsd=settings.gsd)
     plan = _windows(grid, factors, settings=settings, facts=model.facts)
     read = {'bands': ','.join(map(str, bands)), 'scale': 'none' if reading.scale is None else str(reading.scale)}
     return PlannedMap(
@@ -87,22 +96,24 @@ def plan_map(model: MapModel, path: Path, out: Path, settings: MapSettings) -> P
         out=out,
         settings=settings,
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
-        work=Work(partial(opened, path, reading, _area(path, grid, settings)), plan, settings.batch_size),
+        work=Work(partial(opened, path, reading), plan, settings.batch_size, _area(path, grid, settings)),
         grid=grid,
         begun={**_begun(path, grid, plan=plan, settings=settings, facts=model.facts), **read},
         notes=(*notes, *_unlike(path, sampling, settings=settings, facts=model.facts)),
     )
 
 
-def _area(path: Path, grid: Grid, settings: MapSettings) -> AreaOfInterest | None:
+def _area(path: Path, grid: Grid, settings: MapSettings) -> Callable[[Window], NDArray[np.bool_]] | None:
+    """Return what tells which pixels of a window are asked for; None for all."""
     if settings.aoi is None:
         return None
     try:
-        return AreaOfInterest.from_file(
+        area = AreaOfInterest.from_file(
             settings.aoi, crs=grid.crs, transform=grid.transform, height=grid.height, width=grid.width
         )
     except DataError as error:
         raise type(error)(f'{path}: {one_line(error)}') from error
+    return partial(area.mask, transform=grid.transform)
 
 
 def _sampling(path: Path, grid: Grid, *, settings: MapSettings, facts: ModelFacts) -> GroundSampling | None:
@@ -126,6 +137,28 @@ def _factors(sampling: GroundSampling | None, gsd: float | None) -> tuple[float,
     return (1.0, 1.0) if all(abs(factor - 1) < SAME_GSD for factor in factors) else factors
 
 
+def _refuse_far(path: Path, factors: tuple[float, float], *, gsd: float | None) -> None:
+    """Raise where resampling would take very long for nothing, or very much memory."""
+    if _much_larger(max(factors)):
+        raise DataError(
+            f'{path}: --gsd {gsd:g} would enlarge it {max(factors):.3g} times, and details of {gsd:g} m are not in it: '
+            f'up to {MOST_ENLARGED} times is allowed; predict it without --gsd, or take a finer raster'
+        )
+    if _much_smaller(min(factors)):
+        raise DataError(
+            f'{path}: --gsd {gsd:g} would shrink it {1 / min(factors):.3g} times, and windows of it would not fit into '
+            f'memory: up to {MOST_SHRUNK} times is allowed; resample it first, such as by gdalwarp -r average'
+        )
+
+
+def _much_larger(factor: float) -> bool:
+    return round(factor, 1) > MOST_ENLARGED  # rounded: on the ground, 0.6 m are seldom exactly that
+
+
+def _much_smaller(factor: float) -> bool:
+    return round(1 / factor, 1) > MOST_SHRUNK
+
+
 def _unlike(
     path: Path, sampling: GroundSampling | None, *, settings: MapSettings, facts: ModelFacts
 ) -> tuple[str, ...]:
@@ -135,10 +168,10 @@ def _unlike(
     own = (sampling.rows * sampling.columns) ** 0.5
     if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
         return ()
-    return (
-        f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: --gsd {facts.gsd:.3g} '
-        'shows it the raster as that',
-    )
+    advice = f'--gsd {facts.gsd:.3g} shows it the raster as that'
+    if _much_larger(own / facts.gsd) or _much_smaller(own / facts.gsd):
+        advice = 'expect little of this map'
+    return (f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: {advice}',)
 
 
 def _windows(grid: Grid, factors: tuple[float, float], *, settings: MapSettings, facts: ModelFacts) -> Plan:
@@ -180,6 +213,6 @@ def tags_of(planned: PlannedMap) -> dict[str, str]:
         'GSD': 'as it is' if settings.gsd is None else f'{settings.gsd:.6g}',
         'BANDS': planned.begun['bands'],
         'SCALE': planned.begun['scale'],
-        'RUN_SHA256': planned.fingerprint,
+        RUN_TAG: planned.fingerprint,
     }
     return {'TIFFTAG_SOFTWARE': f'mmseg-aux-hrnet {__version__}', **planned.model.facts.record, **said}

@@ -14,7 +14,7 @@ from mmseg_aux_hrnet import run_config
 from mmseg_aux_hrnet.errors import ConfigError, ResourceError, one_line
 from mmseg_aux_hrnet.export.graph import PROBABILITIES, ExportGraph, Form
 from mmseg_aux_hrnet.export.source import Source, load_source
-from mmseg_aux_hrnet.inference.augmentation import mean_over_views
+from mmseg_aux_hrnet.inference.augmentation import mean_over_views, views_of
 from mmseg_aux_hrnet.inference.model import ModelFacts
 from mmseg_aux_hrnet.models.channel_order import swaps_channels
 from mmseg_aux_hrnet.raster.legend import Legend
@@ -44,8 +44,8 @@ class Predictor:
 
     def __init__(self, source: Source, *, device: str | None = None, tta: str = 'none', amp: bool = False) -> None:
         self.device = _device(device)
-        self.tta = tta
-        self.amp = amp
+        self._views = views_of(tta)
+        self._amp = amp
         self._network = _network(source).to(self.device)
         self.facts = _facts(source, tta=tta, amp=amp)
 
@@ -94,7 +94,7 @@ class Predictor:
         batch = torch.tensor(images).to(self.device).permute(0, 3, 1, 2)
         try:
             with torch.inference_mode():
-                mean = mean_over_views(self._probabilities, batch, tta=self.tta)
+                mean = mean_over_views(self._probabilities, batch, self._views)
         except torch.OutOfMemoryError as error:
             raise ResourceError(
                 f'{self.device} has too little memory for {len(images)} windows of {images.shape[1]} x '
@@ -110,7 +110,7 @@ class Predictor:
 
     def _probabilities(self, images: Tensor) -> Tensor:
         """Return probabilities, float32 (N, classes, H, W), of RGB images of any type, (N, 3, H, W)."""
-        with torch.autocast(self.device.type, dtype=_half(self.device), enabled=self.amp):
+        with torch.autocast(self.device.type, dtype=_half(self.device), enabled=self._amp):
             (probabilities,) = self._network(images)
         in_full: Tensor = probabilities.float()
         return in_full

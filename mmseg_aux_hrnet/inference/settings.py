@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.inference.values import STEPS, Depth
+from mmseg_aux_hrnet.raster.source import Reading
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class MapSettings:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        Reading.parse(bands=self.bands, scale=self.scale)
         if self.batch_size < 1:
             raise ConfigError(f'batch size {self.batch_size}: give 1 or more windows')
         if self.window is not None and self.window < 1:

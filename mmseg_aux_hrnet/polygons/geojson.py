@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
 
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.polygons.features import Features
@@ -29,7 +30,13 @@ def write_geojson(path: Path, crs: CRS | None) -> Iterator[Callable[[Features], 
             'GeoJSON holds longitudes and latitudes, and the map has no coordinate reference system: '
             'write .gpkg, .shp or .parquet'
         )
-    to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
+    try:
+        to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
+    except ProjError as error:
+        raise DataError(
+            f'GeoJSON holds longitudes and latitudes, and the reference system {crs.name!r} of the map does not say '
+            'where on the earth it is: write .gpkg, .shp or .parquet'
+        ) from error
     with path.open('w', encoding='utf-8', newline='\n') as file:
         file.write('{"type": "FeatureCollection", "features": [')
         separator = '\n'

@@ -31,7 +31,7 @@ class HoleFilling:
         """Note the holes of polygons that are smaller than so many square metres."""
         holed = polygons.where(shapely.get_num_interior_rings(polygons.outlines) > 0)
         rings, owners = shapely.get_rings(holed.outlines, return_index=True)
-        inner = np.concatenate([[False], owners[1:] == owners[:-1]])  # the first ring of a polygon is its outline
+        inner = np.diff(owners, prepend=-1) == 0  # the first ring of a polygon is its outline
         holes, values = shapely.polygons(rings[inner]), holed.values[owners[inner]]
         if not len(holes):
             return
@@ -67,8 +67,7 @@ class HoleFilling:
         if not holes:
             return values
         outlines, kinds = zip(*holes, strict=True)
-        placed = shifted(np.array(shapely.from_wkb(outlines)), -first_row)
-        burnt = rasterize(zip(placed, kinds, strict=True), out=values.copy())
+        burnt = _burnt(values, shifted(np.array(shapely.from_wkb(outlines)), -first_row), np.array(kinds, np.uint8))
         return np.asarray(np.where(no_data, np.uint8(REST), burnt))
 
     def _holes(self, strip: int) -> Iterator[tuple[bytes, int]]:
@@ -78,3 +77,15 @@ class HoleFilling:
     def close(self) -> None:
         """Remove the database."""
         self._database.close()
+
+
+def _burnt(values: Values, outlines: NDArray[np.object_], kinds: Values) -> Values:
+    """Return class indices with polygons in pixels burnt into them, in their order, the smallest first."""
+    burnt: Values = values.copy()
+    single = shapely.area(outlines) == 1  # most holes of a noisy map: rasterize takes long over each
+    columns, rows = shapely.bounds(outlines[single]).astype(int).T[:2]
+    here = (rows >= 0) & (rows < len(values))
+    burnt[rows[here], columns[here]] = kinds[single][here]
+    if not single.all():
+        rasterize(zip(outlines[~single], kinds[~single], strict=True), out=burnt)
+    return burnt

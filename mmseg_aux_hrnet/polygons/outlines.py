@@ -1,7 +1,9 @@
 """Outlines of labelled regions as polygons in pixels, with a vertex wherever three regions meet."""
 
+from array import array
+from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -35,23 +37,32 @@ def outline_regions(labels: Labels, *, corners: NDArray[np.bool_]) -> Polygons:
         labels: int32 (height, width), 4-connected regions, 0 for none.
         corners: of pixels that get a vertex also where the outline runs straight, bool (height + 1, width + 1).
     """
-    found = sorted(shapes(labels, mask=labels > 0, connectivity=4), key=lambda pair: pair[1])
-    if not found:
+    rings, numbers = _traced(labels)
+    if not len(numbers):
         return np.zeros(0, object)
-    points, starts, polygons = _with_vertices(_rings([shape['coordinates'] for shape, _ in found]), corners)
+    points, starts, polygons = _with_vertices(rings, corners)
     outlines = shapely.from_ragged_array(shapely.GeometryType.POLYGON, points.astype(np.float64), (starts, polygons))
-    return np.asarray(shapely.orient_polygons(outlines))
+    return np.asarray(shapely.orient_polygons(outlines[np.argsort(numbers)]))
 
 
-def _rings(polygons: list[Any]) -> Rings:
-    """Return the rings of polygons as GeoJSON gives their coordinates."""
-    rings = [ring for polygon in polygons for ring in polygon]
-    points = np.array(list(chain.from_iterable(rings))).astype(np.int64)
-    return Rings(points, _offsets(map(len, rings)), _offsets(map(len, polygons)))
+def _traced(labels: Labels) -> tuple[Rings, Integers]:
+    """Return the rings of all regions and their numbers.
+
+    Kept in flat arrays as they come, because a noisy map has a region for every few pixels.
+    """
+    points, ring_lengths, ring_counts, numbers = array('d'), array('q'), array('q'), array('q')
+    for shape, number in shapes(labels, mask=labels > 0, connectivity=4):
+        rings = shape['coordinates']
+        ring_counts.append(len(rings))
+        ring_lengths.extend(map(len, rings))
+        points.extend(chain.from_iterable(chain.from_iterable(rings)))
+        numbers.append(int(number))
+    flat = np.frombuffer(points, np.float64).astype(np.int64).reshape(-1, 2)
+    return Rings(flat, _offsets(ring_lengths), _offsets(ring_counts)), np.array(numbers, np.int64)
 
 
-def _offsets(lengths: Any) -> Integers:
-    return np.concatenate([[0], np.cumsum(np.fromiter(lengths, np.int64))])
+def _offsets(lengths: Sequence[int]) -> Integers:
+    return np.concatenate([[0], np.cumsum(np.array(lengths, np.int64))])
 
 
 def _with_vertices(rings: Rings, corners: NDArray[np.bool_]) -> Rings:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sqlite3
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,16 +17,17 @@ from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.polygons.features import Features
 from mmseg_aux_hrnet.polygons.geojson import write_geojson
 from mmseg_aux_hrnet.polygons.parquet import write_parquet
+from mmseg_aux_hrnet.raster.companions import remove_companions
 
 Write = Callable[[Features], None]
 FAILURES = (
     OSError,
+    sqlite3.Error,  # of the holes to fill
     pyogrio.errors.DataSourceError,
     pyogrio.errors.DataLayerError,
     pyogrio.errors.FeatureError,
     pyogrio.errors.GeometryError,
 )
-COMPANIONS = ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx')  # of a Shapefile
 
 
 class Opener(Protocol):
@@ -40,25 +43,42 @@ class _Gdal(NamedTuple):
 
     @contextmanager
     def __call__(self, path: Path, crs: CRS | None) -> Iterator[Write]:
-        written = 0
+        batches = count = 0
 
         def write(features: Features) -> None:
-            nonlocal written
-            pyogrio.raw.write(
-                path,
-                geometry=shapely.to_wkb(features.polygons),
-                fields=list(features.columns),
-                field_data=list(features.columns.values()),
-                driver=self.driver,
-                crs=None if crs is None else crs.to_wkt(),
-                geometry_type='Polygon',
-                encoding='utf-8' if self.driver == 'ESRI Shapefile' else None,
-                append=written > 0,
-                layer_options=self.options if not written else None,
-            )
-            written += 1
+            nonlocal batches, count
+            with warnings.catch_warnings(), _reopening(batches > 0):
+                warnings.filterwarnings('ignore', "'crs' was not provided")  # the summary says so
+                pyogrio.raw.write(
+                    path,
+                    geometry=shapely.to_wkb(features.polygons),
+                    fields=list(features.columns),
+                    field_data=list(features.columns.values()),
+                    driver=self.driver,
+                    crs=None if crs is None else crs.to_wkt(),
+                    geometry_type='Polygon',
+                    encoding='utf-8' if self.driver == 'ESRI Shapefile' else None,
+                    append=batches > 0,
+                    layer_options=self.options if not batches else None,
+                )
+            batches, count = batches + 1, count + len(features.polygons)
 
         yield write
+        with _reopening(True):
+            held = pyogrio.read_info(path, force_feature_count=True)['features']
+        if held != count:  # GDAL does not raise for what it writes as it closes a file
+            raise OSError(f'it holds {held} of {count} polygons')
+
+
+@contextmanager
+def _reopening(begun: bool) -> Iterator[None]:
+    """Say what it means when GDAL does not know the format of the file that it has begun."""
+    try:
+        yield
+    except pyogrio.errors.DataSourceError as error:
+        if not begun:
+            raise
+        raise OSError('what was written of it so far is damaged') from error
 
 
 FORMATS: dict[str, Opener] = {
@@ -91,8 +111,6 @@ def open_output(out: Path, crs: CRS | None) -> Iterator[Write]:
 
 def _move(folder: Path, out: Path) -> None:
     """Move the files of a folder to their place, the one that is opened last and the old one of it away first."""
-    if out.suffix.lower() == '.shp':
-        for suffix in COMPANIONS:
-            out.with_suffix(suffix).unlink(missing_ok=True)
+    remove_companions(out)
     for path in sorted(folder.iterdir(), key=lambda path: path.name == out.name):
         os.replace(path, out.parent / path.name)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import shapely
 from pyproj import CRS
 
@@ -24,8 +23,8 @@ def write_parquet(path: Path, crs: CRS | None) -> Iterator[Callable[[Features], 
     from pyarrow import Table, array, binary, string
     from pyarrow.parquet import ParquetWriter
 
+    metadata = {'geo': json.dumps(_metadata(crs))}
     writer: Any = None
-    bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])
 
     def write(features: Features) -> None:
         nonlocal writer
@@ -34,27 +33,22 @@ def write_parquet(path: Path, crs: CRS | None) -> Iterator[Callable[[Features], 
             for name, values in features.columns.items()
         }
         table = Table.from_pydict({**columns, GEOMETRY: array(shapely.to_wkb(features.polygons), binary())})
+        table = table.replace_schema_metadata(metadata)
         writer = writer or ParquetWriter(path, table.schema, compression='zstd')
         writer.write_table(table)
-        if len(features.polygons):
-            own = shapely.total_bounds(features.polygons)
-            bounds[:2], bounds[2:] = np.minimum(bounds[:2], own[:2]), np.maximum(bounds[2:], own[2:])
 
     try:
         yield write
-        writer.add_key_value_metadata({'geo': json.dumps(_metadata(crs, bounds.tolist()))})
     finally:
         if writer is not None:
             writer.close()
 
 
-def _metadata(crs: CRS | None, bounds: list[float]) -> dict[str, Any]:
-    column: dict[str, Any] = {
+def _metadata(crs: CRS | None) -> dict[str, Any]:
+    column = {
         'encoding': 'WKB',
         'geometry_types': ['Polygon'],
         'crs': None if crs is None else crs.to_json_dict(),
         'orientation': 'counterclockwise',
     }
-    if bounds[0] <= bounds[2]:
-        column['bbox'] = bounds
     return {'version': '1.1.0', 'primary_column': GEOMETRY, 'columns': {GEOMETRY: column}}

@@ -20,12 +20,14 @@ from mmseg_aux_hrnet.polygons.request import PolygonRequest, check_output
 from mmseg_aux_hrnet.polygons.scale import MapScale, map_scale
 from mmseg_aux_hrnet.polygons.squaring import square_corners
 from mmseg_aux_hrnet.polygons.strips import REST, Values, strip_rows, strips
-from mmseg_aux_hrnet.polygons.tracing import trace
+from mmseg_aux_hrnet.polygons.tracing import PixelArea, trace
 from mmseg_aux_hrnet.raster.legend import NODATA
 
 OnRows = Callable[[int, int], None]
 CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine
 BATCH = 10_000  # polygons that are written at once
+MOST_CLASSES = 8  # in the closing line
+HOLED = 7  # pixels of the smallest region with a hole: a ring around one pixel may lack a corner
 
 
 @dataclass
@@ -52,7 +54,8 @@ class PolygonSummary:
             f'{count} {name}' + (f' ({self.square_metres[name] / 10_000:,.4g} ha)' if self.square_metres else '')
             for name, count in sorted(self.polygons.items())
         ]
-        return f'{self.out}: polygons of {", ".join(parts)}'
+        more = f' and {len(parts) - MOST_CLASSES} more classes' if len(parts) > MOST_CLASSES else ''
+        return f'{self.out}: polygons of {", ".join(parts[:MOST_CLASSES])}{more}'
 
 
 def polygonize(
@@ -106,7 +109,10 @@ class _Run:
 
     def find_holes(self, holes: HoleFilling) -> None:
         """Fill ``holes`` with those of the polygons."""
-        for polygons in self._traced(self._read, finished=0, smallest=0.0, simplify=0.0):
+        traced = self._traced(
+            self._read, finished=0, smallest=HOLED, simplify=0.0, pixel_area=lambda places: np.ones(len(places))
+        )
+        for polygons in traced:
             holes.add(polygons, smaller_than=self._request.fill_holes, pixel_area=self.scale.pixel_area)
         holes.index()
 
@@ -123,6 +129,7 @@ class _Run:
             finished=self._passes - 1,
             smallest=request.min_area,
             simplify=0.0 if request.square else request.simplify,
+            pixel_area=self.scale.pixel_area,
         )
         self._write(PixelPolygons.empty(), write, summary)  # says the columns, where nothing follows
         for polygons in traced:
@@ -136,7 +143,7 @@ class _Run:
         features = make_features(
             polygons,
             names=self._map.legend.names,
-            transform=self._map.transform,
+            transform=self.scale.transform,
             pixel_area=self.scale.pixel_area if self.scale.known else None,
         )
         write(features)
@@ -145,7 +152,13 @@ class _Run:
             summary.square_metres[name] += area
 
     def _traced(
-        self, read: Callable[[int, int], Values], *, finished: int, smallest: float, simplify: float
+        self,
+        read: Callable[[int, int], Values],
+        *,
+        finished: int,
+        smallest: float,
+        simplify: float,
+        pixel_area: PixelArea,
     ) -> Iterator[PixelPolygons]:
         height, width = self._map.height, self._map.width
 
@@ -154,7 +167,8 @@ class _Run:
             return read(start, stop)
 
         parts = strips(read_and_tell, shape=(height, width), rows=self.rows)
-        yield from trace(parts, smallest=smallest, simplify=simplify, pixel_area=self.scale.pixel_area)
+        yield from trace(parts, smallest=smallest, simplify=simplify, pixel_area=pixel_area)
+        self._on_rows((finished + 1) * height, self._passes * height)
 
     def _read(self, start: int, stop: int) -> Values:
         return np.asarray(self._chosen[self._raw(start, stop)])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.polygons.output import FORMATS
+from mmseg_aux_hrnet.raster import options
 from mmseg_aux_hrnet.raster.available import BUILDINGS, PARQUET, check_available
 
 BACKGROUND = 'background'  # the class that nobody wants polygons of, unless they name it
@@ -70,20 +71,6 @@ class PolygonRequest:
         return tuple(chosen)
 
 
-def parse_names(text: str | None, *, option: str) -> tuple[str, ...] | None:
-    """Return the names of a comma-separated list; None for none.
-
-    Raises:
-        ConfigError: a name is empty or there twice.
-    """
-    if text is None:
-        return None
-    names = tuple(name.strip() for name in text.split(','))
-    if not all(names) or len(set(names)) < len(names):
-        raise ConfigError(f'{option} is {text!r}: name each class once, separated by commas, such as other,green')
-    return names
-
-
 def check_output(out: Path, *, source: Path, overwrite: bool) -> None:
     """Raise unless the polygons can be written to ``out``.
 
@@ -91,13 +78,6 @@ def check_output(out: Path, *, source: Path, overwrite: bool) -> None:
         ConfigError: its suffix names no format, it is the map itself, a folder, or exists and must not be replaced.
         StackError: the extra for its format is missing.
     """
-    if out.suffix.lower() not in FORMATS:
-        raise ConfigError(f'{out} ends in {out.suffix or "nothing"}: it can end in {", ".join(FORMATS)}')
-    if out.resolve() == source.resolve():
-        raise ConfigError(f'{out} is read and cannot be written: name another file')
-    if out.is_dir():
-        raise ConfigError(f'{out} is a folder: name a file')
-    if out.exists() and not overwrite:
-        raise ConfigError(f'{out} exists: name another file, or replace it with --overwrite')
+    options.check_output(out, suffixes=FORMATS, inputs=[source], overwrite=overwrite)
     if out.suffix.lower() == '.parquet':
         check_available(PARQUET, extra='parquet')

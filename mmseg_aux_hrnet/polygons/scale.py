@@ -8,7 +8,7 @@ from affine import Affine
 from pyproj import CRS
 
 from mmseg_aux_hrnet.areas.class_map import ClassMap
-from mmseg_aux_hrnet.areas.ground import Ground, measure_ground
+from mmseg_aux_hrnet.areas.ground import Ground
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.polygons.features import place
 from mmseg_aux_hrnet.polygons.request import PolygonRequest
@@ -16,6 +16,7 @@ from mmseg_aux_hrnet.polygons.tracing import Floats
 
 SQUARE = 1e-3  # by how much the sides of a pixel may differ, as a share, and its angle from a right one
 SQUARING_PIXELS = 2.0  # how far outlines move when buildings are squared, unless --simplify says it
+UNPLACED = Affine(1, 0, 0, 0, -1, 0)  # pixels, y upwards: where QGIS shows a raster that has no place
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,14 @@ def map_scale(class_map: ClassMap, request: PolygonRequest) -> MapScale:
         ConfigError: buildings cannot be squared on pixels that are not square.
     """
     shape, transform = (class_map.height, class_map.width), class_map.transform
+    crs = None
     try:
         crs = class_map.crs()
-        ground = measure_ground(crs, transform, shape=shape)
+        ground = class_map.ground(crs)
     except DataError as error:
         if request.needs_metres:
             raise
-        return MapScale(None, transform, None, shape, note=str(error))
+        return MapScale(crs, UNPLACED if transform.is_identity else transform, None, shape, note=str(error))
     if request.square and not (crs.is_projected and _square_pixels(transform)):
         raise ConfigError(
             f'{class_map.path}: --square needs square pixels of a projected reference system, and these are '

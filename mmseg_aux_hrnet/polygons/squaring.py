@@ -1,5 +1,7 @@
 """Squares the corners of buildings."""
 
+import warnings
+
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -20,9 +22,11 @@ def square_corners(outlines: NDArray[np.object_], *, tolerance: float) -> NDArra
     if not len(outlines):
         return outlines
     frame = GeoDataFrame({'source': np.arange(len(outlines))}, geometry=outlines)
-    squared = regularize_geodataframe(
-        frame, simplify_tolerance=tolerance, parallel_threshold=2 * tolerance, allow_circles=False, num_cores=1
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', UserWarning)  # for each building that it leaves as it is
+        squared = regularize_geodataframe(
+            frame, simplify_tolerance=tolerance, parallel_threshold=2 * tolerance, allow_circles=False, num_cores=1
+        )
     places, shapes = squared['source'].to_numpy(), np.asarray(squared.geometry.array)
     times = np.bincount(places, minlength=len(outlines))
     whole = (

@@ -32,7 +32,11 @@ def stitch(pieces: list[Edges], *, straight: dict[int, NDArray[np.int64]]) -> sh
     """
     edges = _without_opposites(np.concatenate(pieces).astype(np.int64))
     points, following = edges[:, :2], _following(edges)
-    rings = [_without_needless(points[ring], straight) for ring in _cycles(following)]
+    on_seams = np.isin(points[:, 1], list(straight))
+    rings = [
+        _without_needless(points[ring], on_seams[ring], straight) if on_seams[ring].any() else points[ring]
+        for ring in _cycles(following)
+    ]
     areas = [_signed_area(ring) for ring in rings]
     outline = int(np.argmax(areas))  # the only one that is positive: a connected region has one outline
     return shapely.Polygon(rings[outline], [ring for index, ring in enumerate(rings) if index != outline])
@@ -87,14 +91,14 @@ def _cycles(following: Integers) -> list[list[int]]:
     return cycles
 
 
-def _without_needless(ring: Integers, straight: dict[int, NDArray[np.int64]]) -> Integers:
+def _without_needless(ring: Integers, on_seams: NDArray[np.bool_], straight: dict[int, NDArray[np.int64]]) -> Integers:
     """Return an open ring without the vertices on seams at which it runs straight and nothing else ends."""
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
-    level = before[:, 0] * after[:, 1] == before[:, 1] * after[:, 0]
-    for index in np.flatnonzero(level & np.isin(ring[:, 1], list(straight))):
+    needless = on_seams & (before[:, 0] * after[:, 1] == before[:, 1] * after[:, 0])
+    for index in np.flatnonzero(needless):
         x, y = ring[index]
-        level[index] = x not in straight[int(y)]
-    return np.asarray(ring[~(level & np.isin(ring[:, 1], list(straight)))])
+        needless[index] = x not in straight[int(y)]
+    return np.asarray(ring[~needless])
 
 
 def _signed_area(ring: Integers) -> int:

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from mmseg_aux_hrnet.errors import StackError
 
-GEO = ('rasterio', 'pyproj', 'shapely', 'pyogrio', 'exactextract')
+GEO = ('rasterio', 'pyproj', 'shapely', 'pyogrio', 'exactextract', 'filelock')
 BUILDINGS = ('buildingregulariser',)
 PARQUET = ('pyarrow',)
 

@@ -9,7 +9,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.raster.legend import CLASSES_TAG
+from mmseg_aux_hrnet.raster.legend import is_map
 
 RASTERS = ('.tif', '.tiff', '.vrt', '.jp2', '.img')
 WORLD_FILES = {  # suffixes of the small text file that gives a picture coordinates
@@ -24,8 +24,8 @@ def find_rasters(inputs: Sequence[str]) -> list[Path]:
     """Return the rasters of files, folders and patterns, sorted, each once.
 
     Of a folder those are taken that lie in it itself: GeoTIFF, VRT, JPEG 2000, IMG, and PNG and JPEG with a world file.
-    Maps of classes are left out of folders and patterns with a warning, so that nothing predicts its own results. A
-    file that is named is taken whatever it is.
+    Maps that were predicted are left out of folders and patterns with a warning, so that nothing predicts its own
+    results. A file that is named is taken whatever it is.
 
     Raises:
         DataError: an input does not exist, cannot be listed, or holds no raster.
@@ -71,18 +71,18 @@ def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
     images: list[Path] = []
     maps: list[Path] = []
     for path in paths:
-        (maps if _is_class_map(path) else images).append(path)
+        (maps if _is_map(path) else images).append(path)
     if maps:
-        logger.warning('%s: %d maps of classes are left out, such as %s', of, len(maps), min(maps).name)
+        logger.warning('%s: %d maps that were predicted are left out, such as %s', of, len(maps), min(maps).name)
     if not images:
-        raise DataError(f'no raster is in {of}{" but maps of classes" if maps else ""}: {hint}')
+        raise DataError(f'no raster is in {of}{" but maps that were predicted" if maps else ""}: {hint}')
     return images
 
 
-def _is_class_map(path: Path) -> bool:
+def _is_map(path: Path) -> bool:
     """Return whether a file is a map as this package writes them; one that cannot be opened fails in its own turn."""
     try:
         with rasterio.open(path, sharing=False) as dataset:
-            return CLASSES_TAG in dataset.tags()
+            return is_map(dataset.tags())
     except RasterioError:
         return False

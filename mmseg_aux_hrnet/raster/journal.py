@@ -4,14 +4,17 @@ import io
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.whole_files import write_whole
 
 Arrays = dict[str, NDArray[Any]]
@@ -27,6 +30,35 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from the map, until the block ends or this process does, however it does.
+
+        On a file system that knows no locks, nothing is kept from anybody.
+
+        Raises:
+            ConfigError: another process holds it.
+            OSError: the folder around cannot be written.
+        """
+        path = self.folder.with_suffix('.lock')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ConfigError(
+                f'another process is making this map, and holds {path}: wait for it, or give another --out'
+            ) from error
+        except NotImplementedError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows removes no open files: there, releasing it does
+                path.unlink(missing_ok=True)
+            lock.release()
 
     def exists(self) -> bool:
         """Return whether there is an unfinished run of which anything is finished."""
@@ -75,7 +107,9 @@ class Journal:
         """
         if carry is not None:
             write_whole(self._carry(index + 1), _bytes(carry))
-        write_whole(self._block(index), _zip(block))
+        content = io.BytesIO()
+        np.savez_compressed(content, allow_pickle=False, **block)
+        write_whole(self._block(index), content.getvalue())
         self._carry(index).unlink(missing_ok=True)
 
     def carry(self, index: int) -> NDArray[np.float32] | None:
@@ -87,10 +121,19 @@ class Journal:
         return held
 
     def blocks(self, count: int) -> Iterator[Arrays]:
-        """Yield the blocks 0 to ``count`` - 1."""
+        """Yield the blocks 0 to ``count`` - 1.
+
+        Raises:
+            RasterError: one is not what was written.
+        """
         for index in range(count):
-            with np.load(self._block(index), allow_pickle=False) as block:
-                yield dict(block)
+            path = self._block(index)
+            try:
+                with np.load(path, allow_pickle=False) as block:
+                    arrays = dict(block)
+            except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                raise RasterError(f'{path} is damaged: remove it and go on with --resume') from error
+            yield arrays
 
     def remove(self) -> None:
         """Remove the folder."""
@@ -106,16 +149,6 @@ class Journal:
 def _bytes(array: NDArray[Any]) -> bytes:
     content = io.BytesIO()
     np.save(content, array)
-    return content.getvalue()
-
-
-def _zip(arrays: Arrays) -> bytes:
-    """Return what ``numpy.load`` reads; less compressed than by numpy, and in a quarter of the time."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            with archive.open(f'{name}.npy', 'w', force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
     return content.getvalue()
 
 

@@ -9,6 +9,7 @@ from mmseg_aux_hrnet.errors import ConfigError
 NODATA = 255  # of class maps, and no class in any
 CLASSES_TAG = 'CLASS_NAMES'
 INTEREST_TAG = 'CLASS_OF_INTEREST'
+RUN_TAG = 'RUN_SHA256'  # of maps of classes and of probabilities: everything that their bytes depend on
 Colour = tuple[int, int, int]
 
 
@@ -29,6 +30,11 @@ class Legend(NamedTuple):
         """Return the tags of a GeoTIFF that hold the names; the colours are its colour table."""
         tags = {CLASSES_TAG: json.dumps(list(self.names))}
         return tags if self.of_interest is None else {**tags, INTEREST_TAG: self.of_interest}
+
+
+def is_map(tags: Mapping[str, str]) -> bool:
+    """Return whether a GeoTIFF with these tags was predicted here, classes or probabilities."""
+    return CLASSES_TAG in tags or RUN_TAG in tags
 
 
 def read_legend(

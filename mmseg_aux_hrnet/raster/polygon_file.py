@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,9 +56,18 @@ class Rows(NamedTuple):
 def read_polygons(path: Path) -> Polygons:
     """Read the polygons of a vector file; broken ones are repaired with a warning.
 
+    The last file is kept: each of many rasters asks for the same one.
+
     Raises:
         DataError: it cannot be read, has no CRS, several layers, or geometries that are no polygons.
     """
+    state = path.stat() if path.exists() else None
+    return _polygons_of(path, None if state is None else (state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=1)
+def _polygons_of(path: Path, state: tuple[int, int] | None) -> Polygons:
+    """Read a file in one of its states."""
     layers = list_layers(path)
     if len(layers) != 1:
         raise DataError(

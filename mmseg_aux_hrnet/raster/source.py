@@ -17,7 +17,7 @@ from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.raster.alpha import find_transparency
 from mmseg_aux_hrnet.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
 from mmseg_aux_hrnet.raster.dataset import open_dataset, reading_rows
-from mmseg_aux_hrnet.raster.legend import CLASSES_TAG
+from mmseg_aux_hrnet.raster.legend import is_map
 from mmseg_aux_hrnet.raster.palette import Palette
 from mmseg_aux_hrnet.raster.sample import describe_values
 from mmseg_aux_hrnet.raster.scale import Scale, parse_scale, to_8bit
@@ -90,13 +90,13 @@ class RasterSource:
         reading: how its values become 8-bit RGB.
 
     Raises:
-        RasterError: it is a class map.
+        RasterError: it is a map of classes or probabilities.
         ConfigError: the reading does not fit it, or the raster needs one that says more.
     """
 
     def __init__(self, path: Path, dataset: Any, reading: Reading) -> None:
-        if CLASSES_TAG in dataset.tags():
-            raise RasterError(f'{path} is a map of classes, not an image: name the raster that it was made of')
+        if is_map(dataset.tags()):
+            raise RasterError(f'{path} is a map that was predicted, not an image: name the raster that it was made of')
         self.path = path
         self.height: int = dataset.height
         self.width: int = dataset.width

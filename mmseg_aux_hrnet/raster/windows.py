@@ -1,6 +1,7 @@
 """Plans windows: which parts of a raster are predicted together, and which rows are finished together."""
 
 import math
+from bisect import bisect_right
 from typing import NamedTuple
 
 # The steps of convolutional networks down to their coarsest map are 2 x 2 x 2 x 2 x 2. Windows that start at multiples
@@ -37,7 +38,7 @@ class Axis(NamedTuple):
 
     def first_over(self, index: int) -> int:
         """Return the first window that covers a pixel of block ``index``."""
-        return next(j for j, start in enumerate(self.starts) if start + self.window > self.starts[index])
+        return bisect_right(self.starts, self.starts[index] - self.window)
 
 
 class Plan(NamedTuple):

@@ -3,14 +3,13 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font_names
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # at run time only where something is drawn: matplotlib would take a tenth of the package's import
+    from matplotlib.axes import Axes
 
 NUMBERED_CLASSES = 30  # beyond, numbers in the cells would be too small to read
 ROOMY_CLASSES = 6  # up to here counts are written out
@@ -37,6 +36,9 @@ def draw_confusion_matrix(path: str | Path, counts: Sequence[Sequence[int]], nam
         counts: pixels, C rows of C.
         names: C class names.
     """
+    from matplotlib.colors import PowerNorm
+    from matplotlib.figure import Figure
+
     table = np.array(counts, np.int64)
     support = table.sum(axis=1, keepdims=True)
     shares = np.divide(100 * table, support, out=np.full(table.shape, np.nan), where=support > 0)
@@ -57,7 +59,7 @@ def draw_confusion_matrix(path: str | Path, counts: Sequence[Sequence[int]], nam
         figure.savefig(path, dpi=110, format='png')
 
 
-def _write_numbers(axes: Axes, table: NDArray[np.int64], shares: NDArray[np.float64], *, roomy: bool) -> None:
+def _write_numbers(axes: 'Axes', table: NDArray[np.int64], shares: NDArray[np.float64], *, roomy: bool) -> None:
     for (row, column), count in np.ndenumerate(table):
         share = shares[row, column]
         if count == 0 and not roomy:
@@ -68,7 +70,9 @@ def _write_numbers(axes: Axes, table: NDArray[np.int64], shares: NDArray[np.floa
         axes.text(column, row, words, ha='center', va='center', color=ink, fontsize=11 if roomy else 8)
 
 
-def _label(axes: Axes, names: Sequence[str]) -> None:
+def _label(axes: 'Axes', names: Sequence[str]) -> None:
+    from matplotlib.font_manager import get_font_names
+
     ticks = range(len(names))
     upright = len(names) > ROOMY_CLASSES or max(map(len, names)) > 16
     size = None if len(names) <= NUMBERED_CLASSES else 7

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # see confusion_matrix
+    from matplotlib.axes import Axes
 
 SMOOTHING_SHARE = 0.05  # of the iterations, the width of the running mean
 LOSS_COLOUR = '#0072B2'
@@ -32,6 +33,8 @@ def running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]
 
 def draw_curves(path: str | Path, *, loss: Curve, figures: list[Curve], title: str) -> None:
     """Write a PNG with the loss above and the validation figures, in percent, below."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(8, 6), layout='constrained')
     top, bottom = figure.subplots(2, 1, sharex=True)
     draw_loss(top, loss)
@@ -43,7 +46,7 @@ def draw_curves(path: str | Path, *, loss: Curve, figures: list[Curve], title: s
     os.replace(part, path)
 
 
-def draw_loss(axes: Axes, loss: Curve) -> None:
+def draw_loss(axes: 'Axes', loss: Curve) -> None:
     """Draw the training loss and its running mean."""
     values = np.array(loss.values, np.float64)
     axes.plot(loss.iterations, values, color=LOSS_COLOUR, alpha=0.25, linewidth=0.8)
@@ -55,7 +58,7 @@ def draw_loss(axes: Axes, loss: Curve) -> None:
     axes.grid(alpha=0.3)
 
 
-def draw_figures(axes: Axes, figures: list[Curve]) -> None:
+def draw_figures(axes: 'Axes', figures: list[Curve]) -> None:
     """Draw the validation figures, in percent."""
     for curve, colour in zip(figures, FIGURE_COLOURS, strict=False):
         axes.plot(curve.iterations, curve.values, color=colour, marker='o', markersize=3, label=curve.name)

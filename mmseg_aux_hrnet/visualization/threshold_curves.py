@@ -3,12 +3,14 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # see confusion_matrix
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 CURVES = {
     'precision': ('Precision', '#0072B2', '--'),
@@ -38,6 +40,8 @@ def draw_threshold_curves(path: str | Path, sweep: Mapping[str, Any]) -> None:
         path: the file to write.
         sweep: as in :func:`draw_sweep`.
     """
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(11, 4.6), layout='constrained')
     left, right = figure.subplots(1, 2)
     draw_over_threshold(left, sweep)
@@ -53,12 +57,14 @@ def draw_reliability(path: str | Path, sweep: Mapping[str, Any]) -> None:
         path: the file to write.
         sweep: as in :func:`draw_sweep`.
     """
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(5.6, 7), layout='constrained')
     draw_calibration(*figure.subplots(2, 1, sharex=True, height_ratios=(3, 1)), sweep=sweep)
     _save(figure, path)
 
 
-def draw_calibration(top: Axes, bottom: Axes, *, sweep: Mapping[str, Any]) -> None:
+def draw_calibration(top: 'Axes', bottom: 'Axes', *, sweep: Mapping[str, Any]) -> None:
     """Draw the observed share of the class over its mean probability, and the pixels of every bin below."""
     bins = sweep['reliability']
     filled = [part for part in bins if part['pixels']]
@@ -81,13 +87,13 @@ def draw_calibration(top: Axes, bottom: Axes, *, sweep: Mapping[str, Any]) -> No
         axes.grid(alpha=0.3)
 
 
-def _save(figure: Figure, path: str | Path) -> None:
+def _save(figure: 'Figure', path: str | Path) -> None:
     part = Path(f'{path}.part')
     figure.savefig(part, dpi=110, format='png')
     os.replace(part, path)
 
 
-def draw_over_threshold(axes: Axes, sweep: Mapping[str, Any]) -> None:
+def draw_over_threshold(axes: 'Axes', sweep: Mapping[str, Any]) -> None:
     """Draw the figures over the threshold, the best IoU marked."""
     for key, (name, colour, style) in CURVES.items():
         values = _numbers(sweep[key]) * (100 if key == 'kappa' else 1)
@@ -102,7 +108,7 @@ def draw_over_threshold(axes: Axes, sweep: Mapping[str, Any]) -> None:
     axes.legend(loc='lower center', edgecolor='none', framealpha=1, ncols=3)
 
 
-def draw_precision_recall(axes: Axes, sweep: Mapping[str, Any]) -> None:
+def draw_precision_recall(axes: 'Axes', sweep: Mapping[str, Any]) -> None:
     """Draw precision over recall, threshold 0.5 and the one of the best IoU marked."""
     recall, precision = _numbers(sweep['recall']), _numbers(sweep['precision'])
     axes.plot(recall, precision, color=INK, linewidth=1.4)

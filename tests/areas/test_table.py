@@ -63,6 +63,13 @@ def test_geopackage_has_zones_and_columns(areas, tmp_path):
     assert list(table) == list(columns(areas))
 
 
+def test_a_geopackage_that_replaces_another_takes_its_log_away(areas, tmp_path):
+    log = tmp_path / 'out.gpkg-wal'
+    log.write_bytes(b'of the old file')
+    write_areas(areas, tmp_path / 'out.gpkg')
+    assert not log.exists()
+
+
 @pytest.mark.parametrize('names', [('zone', 'ZONE'), ('name', 'covered')])
 def test_columns_of_one_name_are_refused(tmp_path, names):
     path = write_map(tmp_path / 'map.tif', VALUES, names=names)

@@ -85,3 +85,9 @@ def test_only_the_window_is_computed_where_that_is_less(monkeypatch):
 def test_an_image_of_its_own_size_is_not_copied():
     image = noise((20, 30), seed=0)
     assert np.shares_memory(image, bilinear_window(image, scaled=(20, 30), window=Window(2, 3, 4, 5)))
+
+
+@pytest.mark.skipif(int(cv2.__version__.split('.')[0]) < 5, reason='rounds positions to 1/32 pixel')
+def test_the_warp_of_opencv_5_is_exact_and_used():
+    warp_is_exact.cache_clear()
+    assert warp_is_exact()

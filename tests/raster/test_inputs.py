@@ -57,7 +57,7 @@ def test_named_file_is_taken_whatever_it_is(ortho):
 def test_maps_of_classes_are_left_out_of_folders_with_a_warning(ortho, caplog):
     path = write_raster(ortho / 'b_map.tif', noise(1), tags=MAP_TAGS)
     assert 'b_map.tif' not in names([ortho])
-    assert '1 maps of classes are left out, such as b_map.tif' in caplog.text
+    assert '1 maps that were predicted are left out, such as b_map.tif' in caplog.text
     assert names([path]) == ['b_map.tif']
 
 
@@ -68,7 +68,7 @@ def test_maps_of_classes_are_left_out_of_folders_with_a_warning(ortho, caplog):
         ('none/*.tif', r'no raster is in pattern none/\*\.tif'),
         ('empty', r'no raster is in folder empty: for deeper ones give "empty.\*\*.\*\.tif"'),
         ('ortho/*.txt', 'no raster is in pattern'),
-        ('maps', 'no raster is in folder maps but maps of classes'),
+        ('maps', 'no raster is in folder maps but maps that were predicted'),
         ('x' * 5000, 'cannot be read|does not exist'),
     ],
 )

@@ -162,7 +162,7 @@ def test_nodata_of_a_palette_is_not_valid(tmp_path):
 def test_map_of_classes_is_not_an_image(tmp_path):
     tags = Legend(('ground', 'green'), None, None).tags()
     path = write_raster(tmp_path / 'map.tif', noise(1), tags=tags)
-    with pytest.raises(RasterError, match='map of classes'):
+    with pytest.raises(RasterError, match='map that was predicted'):
         read_whole(path, bands='1,1,1')
 
 

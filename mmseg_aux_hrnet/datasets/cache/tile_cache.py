@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch.utils.data import get_worker_info
 
 from mmseg_aux_hrnet.datasets.cache.content import ContentNames
 from mmseg_aux_hrnet.datasets.cache.entry import DamagedEntryError, entry_size, map_entry, write_entry
-from mmseg_aux_hrnet.datasets.cache.room import SUFFIX, Room
+from mmseg_aux_hrnet.datasets.cache.room import KEPT_FREE, SUFFIX, Room
 from mmseg_aux_hrnet.errors import ConfigError, one_line
 
 CACHE_GB = 50.0  # GiB, unless said; a pair of 1024 x 512 pixels takes 2 MiB
@@ -94,21 +95,23 @@ class TileCache:
             return
         try:
             self._closed = not self._room.take(entry_size(pixels))
-            if self._closed:
-                _say_once(f'cache {self.folder} is full: other tiles are decoded each time; see cache_gb')
-            else:
+            if not self._closed:
                 write_entry(self.folder / f'{name}{SUFFIX}', pixels)
+                return
+            room, disk = self._room.limit / GIB, KEPT_FREE / GIB
+            fault = f'is full (it holds {room:g} GiB, see cache_gb, or {disk:g} GiB of its disk are left)'
         except OSError as error:
             self._closed = True
-            _say_once(f'cache {self.folder} cannot be written ({one_line(error)}): tiles are decoded each time')
+            fault = f'cannot be written ({one_line(error)})'
+        _warn_once(f'cache {self.folder} {fault}: other tiles are decoded each time')
 
 
-_said: set[str] = set()
+_warned = RawValue('b')  # processes that are forked from this one share it
 
 
-def _say_once(words: str) -> None:
-    """Warn, in the first of several loader processes only: the others come to the same."""
+def _warn_once(words: str) -> None:
+    """Warn, but not in each of several loader processes, which all come to the same."""
     worker = get_worker_info()
-    if words not in _said and (worker is None or worker.id == 0):
+    if not _warned.value and (worker is None or worker.id == 0):
+        _warned.value = 1
         print_log(words, logger='current', level=logging.WARNING)
-    _said.add(words)

@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import shutil
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def tile(tmp_path):
 def said(monkeypatch):
     words = []
     monkeypatch.setattr(tile_cache, 'print_log', lambda text, **_: words.append(text))
-    monkeypatch.setattr(tile_cache, '_said', set())
+    monkeypatch.setattr(tile_cache, '_warned', tile_cache.RawValue('b'))
     return words
 
 
@@ -130,7 +131,7 @@ def test_a_full_disk_is_said_once_and_training_goes_on(tmp_path, tile, decode, s
         for _ in range(3):
             assert np.array_equal(loaded(cache, tile, decode), PIXELS + 7)
     [words] = said
-    assert 'cannot be written ([Errno 28] No space left on device): tiles are decoded each time' in words
+    assert 'cannot be written ([Errno 28] No space left on device): other tiles are decoded each time' in words
 
 
 def test_a_used_up_room_is_said_once(tmp_path, tile, decode, said):
@@ -140,7 +141,16 @@ def test_a_used_up_room_is_said_once(tmp_path, tile, decode, said):
             file.write(bytes([value]) * 50)
         assert np.array_equal(loaded(cache, tile, decode), PIXELS + np.uint8(value))
     assert len(entries(tmp_path)) == 1
-    assert [words.split(': ')[1] for words in said] == ['other tiles are decoded each time; see cache_gb']
+    [words] = said
+    assert 'is full (it holds 2.79397e-07 GiB, see cache_gb, or 2 GiB of its disk are left): other tiles' in words
+
+
+def test_of_several_loader_processes_the_first_speaks(tmp_path, tile, decode, said, monkeypatch):
+    worker = SimpleNamespace(id=1)
+    monkeypatch.setattr(tile_cache, 'get_worker_info', lambda: worker)
+    for worker.id, words in ((1, 0), (0, 1), (0, 1)):
+        loaded(opened(tmp_path, gigabytes=1 / 2**30), tile, decode)
+        assert len(said) == words
 
 
 def test_entries_of_a_folder_that_is_not_ours_are_read(tmp_path, tile, decode, monkeypatch):

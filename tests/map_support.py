@@ -1,0 +1,52 @@
+"""Models that cost nothing, for tests of what is around models."""
+
+import numpy as np
+
+from mmseg_aux_hrnet.export.decision import Decision
+from mmseg_aux_hrnet.inference.model import ModelFacts
+from mmseg_aux_hrnet.raster.legend import Legend
+
+GREEN = Legend(('ground', 'green'), ((0, 0, 0), (0, 128, 0)), 'green')
+THREE = Legend(('ground', 'green', 'water'), ((0, 0, 0), (0, 128, 0), (0, 0, 255)), None)
+FILL = (9, 8, 7)
+
+
+class StubModel:
+    """Predicts the second class by the red value alone, and counts what it is asked for.
+
+    Args:
+        shifted: add to the probability what depends on the place in the window, so that blending shows.
+        legend: its classes; the third gets nothing.
+        decision: how the class follows.
+        window: (height, width) that it asks for.
+        gsd: that it was trained at.
+    """
+
+    def __init__(self, *, shifted=False, legend=GREEN, decision=None, window=(16, 16), gsd=None):
+        self.facts = ModelFacts(legend, decision, window=window, fill=FILL, gsd=gsd, record={'MODEL': 'stub.pth'})
+        self.shifted = shifted
+        self.windows = []  # the images of each call
+
+    def predict(self, images):
+        """Return float32 (N, classes, H, W)."""
+        self.windows.append(images)
+        second = images[..., 0].astype(np.float32) / 256
+        if self.shifted:
+            height, width = second.shape[1:]
+            second = second / 2 + place(height, width) / 2
+        rest = [np.zeros_like(second)] * (len(self.facts.legend.names) - 2)
+        return np.stack([1 - second, second, *rest], axis=1)
+
+    @property
+    def count(self):
+        """Return how many windows it has predicted."""
+        return sum(len(images) for images in self.windows)
+
+
+def place(height, width):
+    """Return what ``shifted`` stubs add at each place of a window, float32 (height, width), 0 to below 1."""
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    return (rows * 7 % height / height + columns * 5 % width / width).astype(np.float32) / 2
+
+
+THRESHOLD = Decision(1, 0.25)
