@@ -50,7 +50,8 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
             _prepare_prediction(segmentor, device)
         half = level == 'max' and not training and has_bfloat16(device)
         if device.type == 'cpu' and not (training or half or compiled):
-            use_winograd(segmentor.backbone)
+            for part in parts:
+                use_winograd(part)
         _store_weights(parts, half=half, on_cpu=device.type == 'cpu')
     if training and level != 'off' and device.type == 'cuda':
         segmentor.data_preprocessor._non_blocking = True  # mmseg's has no argument for it
@@ -68,7 +69,8 @@ def _segmentor(model: Any) -> Any:
 
 def _prepare_prediction(segmentor: Any, device: torch.device) -> None:
     fold_batch_norms(segmentor)
-    if device.type == 'cpu' and type(segmentor).postprocess_result is BaseSegmentor.postprocess_result:
+    own = getattr(type(segmentor), 'postprocess_result', None)
+    if device.type == 'cpu' and own is BaseSegmentor.postprocess_result:
         segmentor.postprocess_result = MethodType(set_predictions, segmentor)
 
 

@@ -92,22 +92,21 @@ class WinogradConv2d(nn.Module):
         padded = x.new_zeros(images, down * TILE + 2, across * TILE + 2, channels)
         padded[:, 1 : height + 1, 1 : width + 1] = x.permute(0, 2, 3, 1)
         out = x.new_empty(images, down * TILE, across * TILE, len(self.bias))
-        band = max(BAND // (len(self.kernel) * images * across * channels), 1) * TILE
-        for top in range(0, down * TILE, band):
-            self._convolve(padded[:, top : top + band + 2], out[:, top : top + band])
+        band = max(BAND // (len(self.kernel) * across * channels), 1) * TILE
+        for image, result in zip(padded, out, strict=True):  # one by one: an image gives the same bits in any batch
+            for top in range(0, down * TILE, band):
+                self._convolve(image[top : top + band + 2], result[top : top + band])
         return out[:, :height, :width].permute(0, 3, 1, 2)
 
     def _convolve(self, padded: Tensor, out: Tensor) -> None:
-        """Fill ``out``, (N, 4 T, 4 U, D), from the padded input, (N, 4 T + 2, 4 U + 2, C)."""
-        channels = padded.shape[3]
-        tiles = padded.unfold(1, TILE + 2, TILE).unfold(2, TILE + 2, TILE)  # (N, T, U, C, 6, 6)
-        positions = tiles.permute(4, 5, 0, 1, 2, 3).reshape(len(self.tile_transform), -1)
+        """Fill ``out``, (4 T, 4 U, D), from the padded input, (4 T + 2, 4 U + 2, C)."""
+        tiles = padded.unfold(0, TILE + 2, TILE).unfold(1, TILE + 2, TILE)  # (T, U, C, 6, 6)
+        down, across, channels = tiles.shape[:3]
+        positions = tiles.permute(3, 4, 0, 1, 2).reshape(len(self.tile_transform), -1)
         transformed = (self.tile_transform @ positions).view(len(positions), -1, channels)
         products = torch.bmm(transformed, self.kernel)
-        images, down, across = tiles.shape[:3]
-        pixels = (self.output_transform @ products.flatten(1)).view(TILE, TILE, images, down, across, -1)
-        target = out.view(images, down, TILE, across, TILE, -1)
-        torch.add(pixels.permute(2, 3, 0, 4, 1, 5), self.bias, out=target)
+        pixels = (self.output_transform @ products.flatten(1)).view(TILE, TILE, down, across, -1)
+        torch.add(pixels.permute(2, 0, 3, 1, 4), self.bias, out=out.view(down, TILE, across, TILE, -1))
 
 
 def suits(conv: nn.Module) -> bool:
