@@ -13,6 +13,7 @@ from mmseg_aux_hrnet.models.folding import fold_batch_norms
 from mmseg_aux_hrnet.models.segmentors.postprocessing import set_predictions
 from mmseg_aux_hrnet.speed.hardware import check_compiler, has_bfloat16
 from mmseg_aux_hrnet.speed.levels import DEFAULT, Level, check_level
+from mmseg_aux_hrnet.speed.winograd import use_winograd
 
 
 def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, compiled: bool = False) -> None:
@@ -20,8 +21,8 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
 
     ``off`` computes step by step what MMSegmentation computes. ``safe`` changes results by rounding only: decoders go
     branch by branch, maps have their channels side by side, and for prediction batch norms are folded into
-    convolutions. ``max`` also predicts in bfloat16 where the hardware has it, and compiles on a GPU. Parts that are not
-    of this package are folded and left alone otherwise.
+    convolutions, of which a CPU does the wide ones by Winograd's algorithm. ``max`` also predicts in bfloat16 where the
+    hardware has it, and compiles on a GPU. Parts that are not of this package are folded and left alone otherwise.
 
     Args:
         model: a segmentor, or a module around one, such as what averages its predictions. For prediction its weights
@@ -47,7 +48,11 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
     if level != 'off':
         if not training:
             _prepare_prediction(segmentor, device)
-        _store_weights(parts, level=level, device=device, training=training)
+        half = level == 'max' and not training and has_bfloat16(device)
+        if device.type == 'cpu' and not (training or half or compiled):
+            for part in parts:
+                use_winograd(part)
+        _store_weights(parts, half=half, on_cpu=device.type == 'cpu')
     if training and level != 'off' and device.type == 'cuda':
         segmentor.data_preprocessor._non_blocking = True  # mmseg's has no argument for it
     if compiled or (level == 'max' and device.type == 'cuda'):
@@ -64,17 +69,17 @@ def _segmentor(model: Any) -> Any:
 
 def _prepare_prediction(segmentor: Any, device: torch.device) -> None:
     fold_batch_norms(segmentor)
-    if device.type == 'cpu' and type(segmentor).postprocess_result is BaseSegmentor.postprocess_result:
+    own = getattr(type(segmentor), 'postprocess_result', None)
+    if device.type == 'cpu' and own is BaseSegmentor.postprocess_result:
         segmentor.postprocess_result = MethodType(set_predictions, segmentor)
 
 
-def _store_weights(parts: list[Any], *, level: Level, device: torch.device, training: bool) -> None:
+def _store_weights(parts: list[Any], *, half: bool, on_cpu: bool) -> None:
     """Hold weights as the convolutions want them, which would otherwise turn them round in every call."""
-    half = level == 'max' and not training and has_bfloat16(device)
     for part in parts:
         if half:
             part.to(dtype=torch.bfloat16)
-        if device.type == 'cpu' or half:
+        if on_cpu or half:
             part.to(memory_format=torch.channels_last)
 
 

@@ -115,7 +115,7 @@ def test_each_branch_is_convolved_at_its_own_resolution(monkeypatch):
 @pytest.mark.parametrize('grad', [False, True])
 def test_the_channels_of_a_large_map_are_made_in_chunks(monkeypatch, grad):
     ours, theirs = (head.eval() for head in pair())
-    monkeypatch.setattr(branchwise, 'CHUNK', 16 * 2 * 24 * 40)
+    monkeypatch.setattr(branchwise, 'CHUNK', 16 * 24 * 40)
     sizes = convolved(monkeypatch)
     with torch.set_grad_enabled(grad):
         logits = ours(maps())

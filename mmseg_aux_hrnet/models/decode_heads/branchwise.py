@@ -49,8 +49,8 @@ def classify_branches(
         classifier_bias: float (classes,).
         align_corners: of the interpolation.
     """
-    images, _, height, width = branches[0].shape
-    channels = max(CHUNK // (images * height * width) // BLOCK, 1) * BLOCK
+    height, width = branches[0].shape[2:]
+    channels = max(CHUNK // (height * width) // BLOCK, 1) * BLOCK  # an image is summed up alike in any batch
     logits: Tensor | None = None
     for start in range(0, weight.shape[0], channels):
         chosen = slice(start, start + channels)
