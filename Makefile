@@ -17,7 +17,7 @@ BENCH ?=
 help:
 	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it (a few minutes)'
 	@echo 'make test     run the tests and print their coverage'
-	@echo 'make bench    time what has to be fast, see benchmarks/README.md (ten minutes)'
+	@echo 'make bench    time what has to be fast, see benchmarks/README.md (half an hour; BENCH="metric --rounds 3" for less)'
 	@echo 'make bench-maps   the same for maps of rasters (a few minutes)'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make clean    remove builds and caches; data, work_dirs and $(VENV) stay'

@@ -92,7 +92,7 @@ def measure(args: argparse.Namespace) -> Iterable[Result]:
 
 def main() -> None:
     """Measure and print."""
-    line = command_line(__doc__, rounds=3)
+    line = command_line(__doc__, rounds=1)
     line.add_argument('--networks', nargs='+', choices=CONFIGS, default=[SMALLEST, 'W18'], help='default: %(default)s')
     run_part(measure, line.parse_args())
 
