@@ -13,7 +13,6 @@ from mmseg_aux_hrnet.models.folding import fold_batch_norms
 from mmseg_aux_hrnet.models.segmentors.postprocessing import set_predictions
 from mmseg_aux_hrnet.speed.hardware import check_compiler, has_bfloat16
 from mmseg_aux_hrnet.speed.levels import DEFAULT, Level, check_level
-from mmseg_aux_hrnet.speed.winograd import use_winograd
 
 
 def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, compiled: bool = False) -> None:
@@ -21,8 +20,8 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
 
     ``off`` computes step by step what MMSegmentation computes. ``safe`` changes results by rounding only: decoders go
     branch by branch, maps have their channels side by side, and for prediction batch norms are folded into
-    convolutions, of which a CPU does the wide ones by Winograd's algorithm. ``max`` also predicts in bfloat16 where the
-    hardware has it, and compiles on a GPU. Parts that are not of this package are folded and left alone otherwise.
+    convolutions. ``max`` also predicts in bfloat16 where the hardware has it, and compiles on a GPU. Parts that are not
+    of this package are folded and left alone otherwise.
 
     Args:
         model: a segmentor, or a module around one, such as what averages its predictions. For prediction its weights
@@ -49,9 +48,6 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
         if not training:
             _prepare_prediction(segmentor, device)
         half = level == 'max' and not training and has_bfloat16(device)
-        if device.type == 'cpu' and not (training or half or compiled):
-            for part in parts:
-                use_winograd(part)
         _store_weights(parts, half=half, on_cpu=device.type == 'cpu')
     if training and level != 'off' and device.type == 'cuda':
         segmentor.data_preprocessor._non_blocking = True  # mmseg's has no argument for it

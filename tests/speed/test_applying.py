@@ -15,7 +15,6 @@ from mmseg_aux_hrnet.errors import ConfigError, StackError
 from mmseg_aux_hrnet.models import ProbabilityTTAModel
 from mmseg_aux_hrnet.models.decode_heads import branchwise_fcn_head
 from mmseg_aux_hrnet.speed import applying
-from mmseg_aux_hrnet.speed.winograd import WinogradConv2d
 
 IMAGES = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
 
@@ -160,15 +159,6 @@ def test_what_makes_the_host_of_a_gpu_wait_is_seen():
         values.nonzero()
         values[torch.tensor([0, 1])]
     assert reads.names == ['_local_scalar_dense', 'index', 'nonzero']
-
-
-def test_wide_convolutions_are_done_by_winograd_in_prediction_only(trained):
-    kinds = []
-    for training in (False, True):
-        model = copy.deepcopy(trained)
-        speed.apply(model, training=training)
-        kinds.append(any(isinstance(module, WinogradConv2d) for module in model.modules()))
-    assert kinds == [True, False]
 
 
 def test_an_image_gives_the_same_bits_in_any_batch(trained):
