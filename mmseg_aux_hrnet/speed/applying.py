@@ -11,6 +11,7 @@ from torch import nn
 from mmseg_aux_hrnet.models import BranchwiseFCNHead, HRNetV2
 from mmseg_aux_hrnet.models.folding import fold_batch_norms
 from mmseg_aux_hrnet.models.segmentors.postprocessing import set_predictions
+from mmseg_aux_hrnet.speed.allocator import keep_freed_memory
 from mmseg_aux_hrnet.speed.hardware import check_compiler, has_bfloat16
 from mmseg_aux_hrnet.speed.levels import DEFAULT, Level, check_level
 
@@ -20,8 +21,9 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
 
     ``off`` computes step by step what MMSegmentation computes. ``safe`` changes results by rounding only: decoders go
     branch by branch, maps have their channels side by side, and for prediction batch norms are folded into
-    convolutions. ``max`` also predicts in bfloat16 where the hardware has it, and compiles on a GPU. Parts that are not
-    of this package are folded and left alone otherwise.
+    convolutions; on a CPU the process keeps the memory that it frees (:func:`keep_freed_memory`). ``max`` also predicts
+    in bfloat16 where the hardware has it, and compiles on a GPU. Parts that are not of this package are folded and left
+    alone otherwise.
 
     Args:
         model: a segmentor, or a module around one, such as what averages its predictions. For prediction its weights
@@ -45,6 +47,8 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
         else:
             part.form = 'plain' if level == 'off' else 'auto'
     if level != 'off':
+        if device.type == 'cpu':
+            keep_freed_memory()
         if not training:
             _prepare_prediction(segmentor, device)
         half = level == 'max' and not training and has_bfloat16(device)

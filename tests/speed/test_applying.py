@@ -179,3 +179,11 @@ def test_a_module_around_the_segmentor_will_do(trained):
     around = Around()
     speed.apply(around)
     assert difference(around.segmentor, trained) < 1e-5
+
+
+@pytest.mark.parametrize(('level', 'kept'), [('off', []), ('safe', [True]), ('max', [True])])
+def test_a_cpu_keeps_freed_memory_but_for_off(monkeypatch, trained, level, kept):
+    calls = []
+    monkeypatch.setattr(applying, 'keep_freed_memory', lambda: calls.append(True))
+    speed.apply(copy.deepcopy(trained), level)
+    assert calls == kept
