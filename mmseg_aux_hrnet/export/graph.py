@@ -83,7 +83,7 @@ class ExportGraph(nn.Module):
             uint8 (N, H, W).
         """
         logits = two_class_logits(self._logits(self._normalised(image)).float())
-        probabilities = logits.softmax(dim=1)
+        probabilities = _probabilities(logits)
         outputs = {
             PROBABILITIES: probabilities[:, 1:] if self.form.foreground_only else probabilities,
             CLASSES: self._decide(logits, probabilities),
@@ -114,6 +114,14 @@ class ExportGraph(nn.Module):
         class_index, value = self.decision
         reached = reaches(probabilities[:, class_index], value)
         return (reached if class_index == 1 else ~reached).to(torch.uint8)
+
+
+def _probabilities(logits: Tensor) -> Tensor:
+    """Return the softmax over the classes; of two by sigmoids, for which runtimes do not turn the map round."""
+    if logits.shape[1] != 2:
+        return logits.softmax(dim=1)
+    difference = logits[:, 1:] - logits[:, :1]
+    return torch.cat([-difference, difference], dim=1).sigmoid()
 
 
 @contextmanager
