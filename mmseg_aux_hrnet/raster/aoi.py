@@ -1,5 +1,7 @@
 """The pixels of a raster that lie inside an area of interest."""
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from mmseg_aux_hrnet.raster.polygon_file import read_polygons
 from mmseg_aux_hrnet.raster.polygonal import Geometries
 from mmseg_aux_hrnet.raster.reprojection import reproject_near
 
+SIDE = 1024  # pixels of a window in which a pixel inside is looked for
 MARGIN = 1  # pixels around a window in which polygons keep their course
 
 
@@ -47,7 +50,7 @@ class AreaOfInterest:
             width: of the raster, in pixels.
 
         Raises:
-            OutsideAreaError: no polygon touches the raster.
+            OutsideAreaError: no polygon touches the raster, or none has the centre of a pixel inside.
             DataError: the file cannot be read, holds no polygons, or one of the two has no CRS.
         """
         polygons, vector_crs = read_polygons(Path(path))
@@ -59,7 +62,10 @@ class AreaOfInterest:
         touching = polygons[shapely.intersects(polygons, footprint)]
         if not touching.size:
             raise OutsideAreaError(f'no polygon of {path} touches the raster')
-        return cls(touching)
+        area = cls(touching)
+        if not any(area.mask(window, transform).any() for window in _windows_of(touching, transform, height, width)):
+            raise OutsideAreaError(f'no polygon of {path} has the centre of a pixel of the raster inside')
+        return area
 
     def mask(self, window: Window, transform: Affine) -> NDArray[np.bool_]:
         """Return which pixels of a window have their centre inside, bool (H, W).
@@ -80,6 +86,17 @@ class AreaOfInterest:
             return np.zeros(shape, bool)
         inside = rasterize(clipped, out_shape=shape, transform=window_transform(window, transform), dtype=np.uint8)
         return np.asarray(inside, bool)
+
+
+def _windows_of(polygons: Geometries, transform: Affine, height: int, width: int) -> Iterator[Window]:
+    """Yield windows of bounded size that together cover all polygons as far as the raster reaches."""
+    for left, bottom, right, top in shapely.bounds(polygons):
+        cols, rows = ~transform * (np.array([left, left, right, right]), np.array([bottom, top, bottom, top]))
+        first_row, last_row = np.clip((math.floor(rows.min()), math.ceil(rows.max())), 0, height)
+        first_col, last_col = np.clip((math.floor(cols.min()), math.ceil(cols.max())), 0, width)
+        for row in range(first_row, last_row, SIDE):
+            for col in range(first_col, last_col, SIDE):
+                yield Window(col, row, min(SIDE, last_col - col), min(SIDE, last_row - row))
 
 
 def _footprint(window: Window, transform: Affine, *, margin: int = 0) -> shapely.Polygon:

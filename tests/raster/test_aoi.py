@@ -140,3 +140,15 @@ def test_raster_outside_is_told_apart(tmp_path):
 def test_raster_without_reference_system_is_refused(tmp_path):
     with pytest.raises(DataError, match='the raster has no coordinate reference system'):
         area(write(tmp_path / 'area.gpkg', [star(NORTH_UP)]), crs=None)
+
+
+@pytest.mark.parametrize('transform', [NORTH_UP, SOUTH_UP, TURNED], ids=['north up', 'south up', 'turned'])
+@pytest.mark.parametrize(('radius', 'holds'), [(0.5, False), (1.5, True)])
+def test_polygons_between_the_centres_of_pixels_are_told_apart(tmp_path, transform, radius, holds):
+    corner = shapely.Point(transform * (20, 10))  # of four pixels, whose centres are 1.4 m away
+    path = write(tmp_path / 'small.gpkg', [corner.buffer(radius)])
+    if holds:
+        assert area(path, transform=transform).mask(Window(0, 0, WIDTH, HEIGHT), transform).sum() == 4
+        return
+    with pytest.raises(OutsideAreaError, match='no polygon of .*small.gpkg has the centre of a pixel'):
+        area(path, transform=transform)
