@@ -317,6 +317,14 @@ def test_unequal_training_is_seen(module, tmp_path, monkeypatch):
         run.check_equal(config)
 
 
+def test_a_library_is_looked_for_in_the_folder_of_peers_which_is_not_on_the_path(module, tmp_path):
+    (tmp_path / 'a_peer.py').touch()
+    missing = module('libraries').missing
+    assert missing('a_peer', tmp_path) is None
+    assert missing('a_peer', None).startswith('no a_peer')
+    assert str(tmp_path) not in sys.path  # which other processes get
+
+
 def test_networks_of_timm_take_the_weights(module):
     pytest.importorskip('timm', exc_type=Exception)
     contenders, libraries = module('contenders'), module('libraries')
