@@ -1,6 +1,6 @@
 """Runs the benchmarks one after the other, each in a process of its own, and puts what they measured together.
 
-Usage: python benchmarks/bench.py [PART...] [--rounds N] [--threads N] [--toy] [--json FILE] [--markdown FILE]
+Usage: python benchmarks/bench.py [PART...] [--networks NAME...] [--rounds N] [--threads N] [--toy] [--json FILE]
 """
 
 import argparse
@@ -21,6 +21,7 @@ PARTS = (
     'import_time', 'memory',
 )  # fmt: skip
 COMMON = ('rounds', 'threads', 'peers')
+WITH_NETWORKS = ('training_step', 'training_run', 'prediction', 'multi_scale', 'memory')
 
 
 def run(part: str, folder: Path, args: argparse.Namespace) -> list[Result]:
@@ -28,6 +29,8 @@ def run(part: str, folder: Path, args: argparse.Namespace) -> list[Result]:
     file = folder / f'{part}.json'
     given = {name: getattr(args, name) for name in COMMON}
     words = [f'--{name}={value}' for name, value in given.items() if value is not None]
+    if args.networks and part in WITH_NETWORKS:
+        words += ['--networks', *args.networks]
     command = [sys.executable, str(HERE / f'{part}.py'), f'--json={file}', *words, *(['--toy'] if args.toy else [])]
     done = subprocess.run(command, capture_output=True, encoding='utf-8', errors='replace', env=surroundings())
     if done.returncode:
@@ -53,6 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run what the command line names and return whether a benchmark failed."""
     line = command_line(__doc__, rounds=None, threads=None)
     line.add_argument('parts', nargs='*', metavar='PART', help=f'default: all of {", ".join(PARTS)}')
+    line.add_argument('--networks', nargs='+', metavar='NAME', help=f'of {", ".join(WITH_NETWORKS)}; after the parts')
     args = line.parse_args(argv)
     unknown = [part for part in args.parts if part not in PARTS]
     if unknown:

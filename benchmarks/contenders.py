@@ -1,7 +1,7 @@
 """The same network as a config of this package builds it and as mmseg's own classes do, with the same weights."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -9,9 +9,9 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from noise import batch
+from workers import Worker
 
 import mmseg_aux_hrnet
-from mmseg_aux_hrnet import speed
 from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS, stage_settings
 
 # The sizes of every network here are multiples of 32, where the fuse layers of mmseg's HRNet and of HRNetV2 agree.
@@ -21,6 +21,7 @@ CONFIGS = {
     'W48': 'hrnet/fcn_aux-hr48_256x512_80k_singlegreen.py',
 }
 SMALLEST = 'W18-Small-v1'
+SPEED = 'mmseg_aux_hrnet.speed'
 SEED = 0
 SPREAD = 2  # standard deviation of the difference of the logits
 LOSS = {'type': 'CrossEntropyLoss', 'avg_non_ignore': True}
@@ -59,12 +60,31 @@ def _stock_head(head: ConfigDict, *, main: ConfigDict) -> ConfigDict:
     return ConfigDict({**main, **own})
 
 
-def segmentors(model: ConfigDict) -> tuple[Any, Any]:
-    """Return mmseg's and our segmentor of the same random weights, in evaluation mode, ours at the default speed."""
-    ours, stock = build(model), build(stock_model(model))
-    stock.load_state_dict(ours.state_dict())
-    speed.apply(ours)
-    return stock, ours
+def stock_segmentor(model: ConfigDict) -> Any:
+    """Return mmseg's segmentor of random weights, in evaluation mode; in any process the same weights."""
+    return build(stock_model(model))
+
+
+def our_segmentor(model: ConfigDict) -> Any:
+    """Return our segmentor with the weights of :func:`stock_segmentor`, its speed not set yet."""
+    weights = stock_segmentor(model).state_dict()
+    ours = MODELS.build(copy.deepcopy(model)).eval()
+    ours.load_state_dict(weights)
+    return ours
+
+
+def at_speed(segmentor: Any, **options: Any) -> Any:
+    """Return our segmentor after ``speed.apply`` with some options, which may hold for the whole process."""
+    from mmseg_aux_hrnet import speed  # here: a process that has imported it may be set, see check_apart
+
+    speed.apply(segmentor, **options)
+    return segmentor
+
+
+def check_apart(workers: Mapping[str, Worker], *, ours: Collection[str]) -> None:
+    """Raise unless our processes, and no others, have loaded what sets the speed of a process."""
+    loaded = {who for who, worker in workers.items() if worker.loads(SPEED)}
+    assert loaded == {*ours}, f'{SPEED} is loaded in the processes of {sorted(loaded)}'
 
 
 def build(model: ConfigDict) -> Any:

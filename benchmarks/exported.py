@@ -1,6 +1,5 @@
-"""Runs the ONNX file of a network by the runtimes that are installed, each with a number of threads."""
+"""Runs the ONNX file of a network by a runtime, with a number of threads."""
 
-import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -26,10 +25,9 @@ def onnx_content(segmentor: Any) -> bytes:
     return onnx_file.to_bytes(program, form=form, metadata={}, fuse=True)
 
 
-def runtimes(content: bytes, *, threads: int) -> dict[str, Run]:
-    """Return how each installed runtime computes the probabilities, float32 (N, classes, H, W), of RGB images."""
-    loaders = {'onnxruntime': _onnxruntime, 'openvino': _openvino}
-    return {name: load(content, threads) for name, load in loaders.items() if importlib.util.find_spec(name)}
+def runtime(name: str, content: bytes, *, threads: int) -> Run:
+    """Return how a runtime computes the probabilities, float32 (N, classes, H, W), of RGB images."""
+    return RUNTIMES[name](content, threads)
 
 
 def _onnxruntime(content: bytes, threads: int) -> Run:
@@ -48,6 +46,9 @@ def _openvino(content: bytes, threads: int) -> Run:
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(content, b''), 'CPU', settings)
     return lambda image: compiled(image)[0]
+
+
+RUNTIMES = {'onnxruntime': _onnxruntime, 'openvino': _openvino}
 
 
 def prediction(run: Run) -> Callable[[dict[str, Any]], Tensor]:

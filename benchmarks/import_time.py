@@ -8,7 +8,7 @@ import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
-from libraries import add_peers, missing
+from libraries import missing
 from results import OURS, STOCK, Result, command_line, compared, not_measured, run_part
 from turns import HERE, fresh_in_turns, peak_memory
 
@@ -43,8 +43,7 @@ except SystemExit:
 
 def measure(args: argparse.Namespace) -> Iterable[Result]:
     """Yield the time and memory of imports, then the time of the help."""
-    add_peers(args.peers)
-    reasons = {who: missing(module) for who, module in NEEDED.items()}
+    reasons = {who: missing(module, args.peers) for who, module in NEEDED.items()}
     there = {who: text for who, text in STATEMENTS.items() if not reasons.get(who)}
     folder = args.peers and str(args.peers.resolve())
     words = {who: ['-c', TIMED.format(statement=text.format(peers=repr(folder)))] for who, text in there.items()}

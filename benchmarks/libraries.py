@@ -4,6 +4,7 @@ import copy
 import importlib.util
 import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,9 @@ def add_peers(folder: Path | None) -> None:
             torch.library.define(f'torchvision::{name}', SIGNATURE)
 
 
-def missing(module: str) -> str | None:
-    """Say what to do about a library that is not there; None where it is."""
-    if importlib.util.find_spec(module) is not None:
+def missing(module: str, peers: Path | None) -> str | None:
+    """Say what to do about a library that is not there, nor in the folder ``peers``; None where it is."""
+    if PathFinder.find_spec(module, [*sys.path, *([str(peers)] if peers else [])]) is not None:
         return None
     return f'no {module}: it comes with make bench, or with the extra "bench"'
 

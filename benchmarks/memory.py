@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from contenders import CONFIGS, SMALLEST, leaf, plain_losses, stock_model
-from libraries import add_peers, missing
+from libraries import missing
 from mmengine.config import Config
 from results import OURS, STOCK, Result, command_line, compared, not_measured, run_part
 from turns import HERE, fresh_in_turns, peak_memory
@@ -47,7 +47,9 @@ def rows(network: str, work: Work, folder: Path, args: argparse.Namespace) -> It
     plain_losses(config.model)
     Config({'model': config.model}).dump(files[OURS])
     Config({'model': stock_model(config.model)}).dump(files[STOCK])
-    words = {who: words_of(who, files.get(who, files[STOCK]), network, work, args) for who in contenders(work)}
+    words = {
+        who: words_of(who, files.get(who, files[STOCK]), network, work, args) for who in contenders(work, args.peers)
+    }
     answers = fresh_in_turns(words, rounds=args.rounds, threads=args.threads)
     assert all(answer['ours'] == (who == OURS) for who, record in answers.items() for answer in record)
     for more, figure in (('', _peak), (', above the built network', _growth)):
@@ -55,9 +57,9 @@ def rows(network: str, work: Work, folder: Path, args: argparse.Namespace) -> It
         yield from compared(PART, f'{network}, {work}{more}', values, unit='MB', equal=EQUAL)
 
 
-def contenders(work: Work) -> list[str]:
+def contenders(work: Work, peers: Path | None) -> list[str]:
     """Return who does a work."""
-    return [STOCK, OURS, *(who for who, module in LIBRARIES.items() if not work.train and not missing(module))]
+    return [STOCK, OURS, *(who for who, module in LIBRARIES.items() if not work.train and not missing(module, peers))]
 
 
 def words_of(who: str, file: str, network: str, work: Work, args: argparse.Namespace) -> list[str]:
@@ -80,13 +82,12 @@ def measure(args: argparse.Namespace) -> Iterable[Result]:
     if peak_memory() is None:
         yield not_measured(PART, 'all', OURS, reason='this system does not tell')
         return
-    add_peers(args.peers)
     with tempfile.TemporaryDirectory() as folder:
         for network in [SMALLEST] if args.toy else args.networks:
             for work in TOY_WORKS if args.toy else WORKS:
                 yield from rows(network, work, Path(folder), args)
     for who, module in LIBRARIES.items():
-        if reason := missing(module):
+        if reason := missing(module, args.peers):
             yield not_measured(PART, 'prediction', who, reason=reason)
 
 

@@ -4,17 +4,19 @@ Usage: python benchmarks/multi_scale.py [--networks NAME...] [--rounds N] [--toy
 """
 
 import argparse
-import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
-from contenders import CONFIGS, SMALLEST, leaf, segmentors, without_gradients
+from contenders import CONFIGS, SMALLEST, at_speed, check_apart, leaf, our_segmentor, stock_segmentor, without_gradients
 from mmseg.models.segmentors import SegTTAModel
 from mmseg.structures import SegDataSample
-from results import OURS, STOCK, Result, command_line, compared, run_part
-from turns import clock_for, in_turns
+from numpy.typing import NDArray
+from results import OURS, STOCK, Result, command_line, compared, run_part, under_way
+from turns import clock_for
+from workers import started, workers_in_turns
 
 from mmseg_aux_hrnet.models import ProbabilityTTAModel
 
@@ -41,28 +43,51 @@ def augmented(side: int, scales: Iterable[float]) -> dict[str, Any]:
     return {'inputs': inputs, 'data_samples': samples}
 
 
+class Averager:
+    """Averages predictions, by mmseg's class and network or ours of the same weights."""
+
+    def __init__(self, who: str, *, network: str) -> None:
+        model = leaf(network).model
+        if who == STOCK:
+            self._model = SegTTAModel(module=stock_segmentor(model))
+        else:
+            self._model = ProbabilityTTAModel(module=at_speed(our_segmentor(model)))
+        self._predict = without_gradients(self._model.test_step)
+
+    def prepare(self, side: int, scales: Iterable[float]) -> NDArray[np.int64]:
+        """Make the images and return the classes, (1, H, W)."""
+        self._given = augmented(side, scales)
+        classes: NDArray[np.int64] = self._predict(self._given)[0].pred_sem_seg.data.numpy()
+        return classes
+
+    def run(self) -> None:
+        """Predict once."""
+        self._predict(self._given)
+
+
 def rows(network: str, args: argparse.Namespace) -> Iterable[Result]:
     """Yield the rows of a network."""
     clock = clock_for(args.threads)
-    stock, ours = segmentors(leaf(network).model)
-    models = {STOCK: SegTTAModel(module=stock), OURS: ProbabilityTTAModel(module=ours)}
     scales, side = (TOY_SCALES, TOY_SIDE) if args.toy else (SCALES, SIDE)
-    given = augmented(side, scales)
-    works = {who: partial(without_gradients(model.test_step), given) for who, model in models.items()}
-    classes = {who: work()[0].pred_sem_seg.data for who, work in works.items()}
-    assert 0 < classes[STOCK].float().mean() < 1, 'there is one class only, so nothing is compared'
-    apart, pixels = int((classes[STOCK] != classes[OURS]).sum()), classes[STOCK].numel()
-    assert apart <= OTHER_CLASSES * pixels, f'the classes of {apart} of {pixels} pixels differ'
-    times = in_turns(works, rounds=args.rounds, clock=clock)
     work = f'{network}, {side}x{side}, {len(scales)} scales, with and without flip'
-    equal = f'same weights, {apart} of {pixels} pixels of another class'
+    builders = {who: partial(Averager, who, network=network) for who in (STOCK, OURS)}
+    with started(builders, threads=args.threads) as workers, under_way(f'{PART}: {work}'):
+        check_apart(workers, ours=[OURS])
+        equal = check_equal({who: worker.prepare(side, scales) for who, worker in workers.items()})
+        times = workers_in_turns(workers, rounds=args.rounds, clock=clock)
     yield from compared(PART, work, times, unit=clock.unit, equal=equal)
+
+
+def check_equal(classes: Mapping[str, NDArray[np.int64]]) -> str:
+    """Raise unless both predict the same classes; say at how many pixels they do not."""
+    assert 0 < classes[STOCK].mean() < 1, 'there is one class only, so nothing is compared'
+    apart, pixels = int((classes[STOCK] != classes[OURS]).sum()), classes[STOCK].size
+    assert apart <= OTHER_CLASSES * pixels, f'the classes of {apart} of {pixels} pixels differ'
+    return f'same weights, {apart} of {pixels} pixels of another class'
 
 
 def measure(args: argparse.Namespace) -> Iterable[Result]:
     """Yield the rows of all networks."""
-    warnings.filterwarnings('ignore', message='The shape of value will convert')  # of mmseg's SegTTAModel
-    torch.set_num_threads(args.threads)
     for network in [SMALLEST] if args.toy else args.networks:
         yield from rows(network, args)
 

@@ -11,6 +11,7 @@ from typing import Any
 from machine import setting
 from rich import box
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from turns import ratio, summary
 
@@ -108,6 +109,11 @@ def to_markdown(results: Sequence[Result], where: str) -> str:
 def unlimited() -> Console:
     """Return a console that breaks lines late and takes square brackets as they are."""
     return Console(width=150, markup=False, highlight=False)
+
+
+def under_way(work: str) -> Status:
+    """Return what shows, while its block runs, on a terminal only, which work is under way."""
+    return Console(stderr=True, markup=False).status(f'{work} ...')
 
 
 def save(results: Sequence[Result], *, where: str, json_file: Path | None, markdown_file: Path | None) -> None:

@@ -5,58 +5,72 @@ Usage: python benchmarks/training_step.py [--networks NAME...] [--rounds N] [--t
 
 import argparse
 import copy
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from pathlib import Path
 
+import numpy as np
 import torch
-from contenders import CONFIGS, SMALLEST, build, leaf, stock_model
+from contenders import CONFIGS, SMALLEST, at_speed, check_apart, leaf, our_segmentor, stock_segmentor
 from mmengine.optim import OptimWrapper
 from noise import batch
-from results import OURS, STOCK, Result, command_line, compared, run_part
-from turns import clock_for, in_turns
-
-from mmseg_aux_hrnet import speed
+from numpy.typing import NDArray
+from results import OURS, STOCK, Result, command_line, compared, run_part, under_way
+from turns import clock_for
+from workers import started, workers_in_turns
 
 PART = 'training step'
 IMAGES, SIZE, TOY_SIZE = 2, (256, 512), (64, 64)  # (height, width)
 TOLERANCE = 1e-6  # of losses and gradients, relative to the largest
 
 
-def rows(network: str, args: argparse.Namespace) -> Iterable[Result]:
-    """Yield the rows of a network."""
-    clock = clock_for(args.threads)
-    model = leaf(network).model
-    models = {STOCK: build(stock_model(model)), OURS: build(model)}
-    models[STOCK].load_state_dict(models[OURS].state_dict())
-    speed.apply(models[OURS], training=True)
-    size = TOY_SIZE if args.toy else SIZE
-    given = batch(IMAGES, size=size)
-    equal = check_equal(models, given)
-    steps = {who: partial(segmentor.train_step, given, optimizer_of(segmentor)) for who, segmentor in models.items()}
-    work = f'{network} + 2 auxiliary decoders, {IMAGES} x {size[0]}x{size[1]}'
-    yield from compared(PART, work, in_turns(steps, rounds=args.rounds, clock=clock), unit=clock.unit, equal=equal)
+class Trainer:
+    """Takes training steps, by mmseg's network or ours of the same weights."""
 
+    def __init__(self, who: str, *, network: str) -> None:
+        model = leaf(network).model
+        self.segmentor = stock_segmentor(model) if who == STOCK else at_speed(our_segmentor(model), training=True)
+        self.segmentor.train()
+        sgd = torch.optim.SGD(self.segmentor.parameters(), lr=0.01, momentum=0.9, weight_decay=0.0005)
+        self._optimizer = OptimWrapper(sgd)
 
-def optimizer_of(segmentor: Any) -> OptimWrapper:
-    """Return the optimizer of the configs."""
-    return OptimWrapper(torch.optim.SGD(segmentor.parameters(), lr=0.01, momentum=0.9, weight_decay=0.0005))
+    def prepare(self, size: tuple[int, int], file: Path) -> float:
+        """Make images, (height, width), return the loss of them and write its gradients, (parameters,), into a file.
 
-
-def check_equal(models: dict[str, Any], given: dict[str, Any]) -> str:
-    """Raise unless both have the same loss and gradients; say how close they are.
-
-    In double precision, because batch norms over a few pixels make single-precision rounding large.
-    """
-    losses, gradients = {}, {}
-    for who, segmentor in models.items():
-        double = copy.deepcopy(segmentor).train().double()
-        data = double.data_preprocessor(given, True)
+        In double precision, because batch norms over a few pixels make single-precision rounding large.
+        """
+        self._given = batch(IMAGES, size=size)
+        double = copy.deepcopy(self.segmentor).double()
+        data = double.data_preprocessor(self._given, True)
         loss, _ = double.parse_losses(double.loss(data['inputs'].double(), data['data_samples']))
         loss.backward()
-        losses[who] = loss.item()
-        gradients[who] = torch.cat([values.grad.flatten() for values in double.parameters()])
-    apart = ((gradients[OURS] - gradients[STOCK]).abs().max() / gradients[STOCK].abs().max()).item()
+        np.save(file, torch.cat([values.grad.flatten() for values in double.parameters()]).numpy())
+        return float(loss.item())
+
+    def run(self) -> None:
+        """Take one step."""
+        self.segmentor.train_step(self._given, self._optimizer)
+
+
+def rows(network: str, args: argparse.Namespace) -> Iterable[Result]:
+    """Yield the rows of a network."""
+    clock, size = clock_for(args.threads), TOY_SIZE if args.toy else SIZE
+    work = f'{network} + 2 auxiliary decoders, {IMAGES} x {size[0]}x{size[1]}'
+    builders = {who: partial(Trainer, who, network=network) for who in (STOCK, OURS)}
+    with started(builders, threads=args.threads) as workers, under_way(f'{PART}: {work}'):
+        check_apart(workers, ours=[OURS])
+        with tempfile.TemporaryDirectory() as folder:
+            files = {who: Path(folder, f'{who}.npy') for who in workers}
+            losses = {who: worker.prepare(size, files[who]) for who, worker in workers.items()}
+            equal = check_equal(losses, {who: np.load(file) for who, file in files.items()})
+        times = workers_in_turns(workers, rounds=args.rounds, clock=clock)
+    yield from compared(PART, work, times, unit=clock.unit, equal=equal)
+
+
+def check_equal(losses: Mapping[str, float], gradients: Mapping[str, NDArray[np.float64]]) -> str:
+    """Raise unless both have the same loss and gradients; say how close they are."""
+    apart = float(np.abs(gradients[OURS] - gradients[STOCK]).max() / np.abs(gradients[STOCK]).max())
     loss_apart = abs(losses[OURS] - losses[STOCK]) / losses[STOCK]
     assert max(apart, loss_apart) < TOLERANCE, f'losses differ by {loss_apart:.1e}, gradients by {apart:.1e}'
     return f'same weights; in float64 losses within {loss_apart:.0e}, gradients within {apart:.0e}'
@@ -64,7 +78,6 @@ def check_equal(models: dict[str, Any], given: dict[str, Any]) -> str:
 
 def measure(args: argparse.Namespace) -> Iterable[Result]:
     """Yield the rows of all networks."""
-    torch.set_num_threads(args.threads)
     for network in [SMALLEST] if args.toy else args.networks:
         yield from rows(network, args)
 

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
-LONGEST = 900  # seconds that a fresh process may take
+LONGEST = 900  # seconds that another process may take
 
 
 class Summary(NamedTuple):
@@ -27,6 +28,12 @@ class Clock(NamedTuple):
 
     read: Callable[[], float]
     unit: str
+
+    def milliseconds(self, work: Callable[[], Any]) -> float:
+        """Return how long a work takes."""
+        start = self.read()
+        work()
+        return 1000 * (self.read() - start)
 
 
 WALL = Clock(time.perf_counter, 'ms')
@@ -45,20 +52,25 @@ def clock_for(threads: int) -> Clock:
 def in_turns(
     works: Mapping[str, Callable[[], Any]], *, rounds: int, clock: Clock = WALL, warm_up: int = 1
 ) -> dict[str, list[float]]:
-    """Return the milliseconds that each work took in every round.
+    """Return the milliseconds that each work took in every round; see :func:`timed_in_turns`."""
+    timers = {name: partial(clock.milliseconds, work) for name, work in works.items()}
+    return timed_in_turns(timers, rounds=rounds, warm_up=warm_up)
+
+
+def timed_in_turns(
+    timers: Mapping[str, Callable[[], float]], *, rounds: int, warm_up: int = 1
+) -> dict[str, list[float]]:
+    """Return what each timer returned in every round.
 
     Args:
-        works: a name for each.
+        timers: what does a work and returns its time, for each name.
         rounds: that count.
-        clock: that times them.
         warm_up: rounds before, that do not count.
     """
-    times: dict[str, list[float]] = {name: [] for name in works}
+    times: dict[str, list[float]] = {name: [] for name in timers}
     for _ in range(warm_up + rounds):
-        for name, work in works.items():
-            start = clock.read()
-            work()
-            times[name].append(1000 * (clock.read() - start))
+        for name, timer in timers.items():
+            times[name].append(timer())
     return {name: record[warm_up:] for name, record in times.items()}
 
 

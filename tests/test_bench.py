@@ -3,16 +3,22 @@
 import importlib
 import json
 import math
+import multiprocessing
+import os
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 FOLDER = Path(__file__).resolve().parents[1] / 'benchmarks'
-IN_PROCESS = ('prediction', 'training_step', 'multi_scale', 'metric', 'threshold')
+IN_PROCESS = ('metric', 'threshold')
+IN_OWN_ONES = ('prediction', 'training_step', 'multi_scale')
 IN_FRESH_ONES = ('training_run', 'import_time', 'memory')
 BOTH = {'mmseg', 'here'}
 ABSENT = 'it comes with make bench'
@@ -29,7 +35,7 @@ def toy(**more):
     return SimpleNamespace(toy=True, rounds=1, threads=1, peers=None, networks=[], iterations=1, workers=0, **more)
 
 
-@pytest.mark.parametrize('part', IN_PROCESS + IN_FRESH_ONES)
+@pytest.mark.parametrize('part', IN_PROCESS + IN_OWN_ONES + IN_FRESH_ONES)
 def test_every_work_is_measured_for_both(module, part):
     results = list(module(part).measure(toy()))
     measured = [result for result in results if result.values]
@@ -41,7 +47,7 @@ def test_every_work_is_measured_for_both(module, part):
 
 
 def test_every_part_has_a_toy_run_in_the_tests(module):
-    assert {*module('bench').PARTS} == {*IN_PROCESS, *IN_FRESH_ONES, 'input_pipeline'}
+    assert {*module('bench').PARTS} == {*IN_PROCESS, *IN_OWN_ONES, *IN_FRESH_ONES, 'input_pipeline'}
 
 
 def test_ratio_is_the_median_of_the_rounds_and_above_one_is_better(module):
@@ -73,8 +79,10 @@ line = argparse.ArgumentParser()
 for name in ('json', 'rounds'):
     line.add_argument(f'--{name}')
 line.add_argument('--toy', action='store_true')
+line.add_argument('--networks', nargs='+', default=['w'])
 args = line.parse_args()
-row = dict(part='good', work='w', who='here', unit='ms', values=[float(args.rounds)], times_as_good=None, equal='')
+works, rounds = ' '.join(args.networks), float(args.rounds)
+row = dict(part='good', work=works, who='here', unit='ms', values=[rounds], times_as_good=None, equal='')
 open(args.json, 'w').write(json.dumps({'setting': '', 'results': [row]}))
 """
 
@@ -98,6 +106,20 @@ def test_a_part_that_fails_is_named_and_the_others_run(bench, tmp_path, capsys):
     assert good['values'] == [3.0]
     assert '| w | here | 3 | 3 | 3 | ms |' in (tmp_path / 'markdown').read_text(encoding='utf-8')
     assert 'failed: bad' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(('parts', 'works'), [(['good'], 'a b'), ([], 'w')])
+def test_networks_are_handed_to_parts_that_have_them(bench, monkeypatch, tmp_path, parts, works):
+    monkeypatch.setattr(bench, 'WITH_NETWORKS', parts)
+    assert bench.main(['good', '--rounds', '1', f'--json={tmp_path / "json"}', '--networks', 'a', 'b']) == 0
+    [result] = json.loads((tmp_path / 'json').read_text(encoding='utf-8'))['results']
+    assert result['work'] == works
+
+
+def test_parts_with_networks_are_those_that_have_the_option(module):
+    parts = module('bench').PARTS
+    given = [part for part in parts if "'--networks'" in (FOLDER / f'{part}.py').read_text(encoding='utf-8')]
+    assert {*module('bench').WITH_NETWORKS} == {*given}
 
 
 def test_one_part_alone(bench, capsys):
@@ -136,31 +158,148 @@ def test_stock_has_nothing_of_this_package_but_the_same_weights(module):
     contenders = module('contenders')
     model = contenders.leaf('W18-Small-v1').model
     contenders.plain_losses(model)
-    stock, ours = contenders.build(contenders.stock_model(model)), contenders.build(model)
+    stock, ours = contenders.stock_segmentor(model), contenders.our_segmentor(model)
     assert not any(type(part).__module__.startswith('mmseg_aux_hrnet') for part in stock.modules())
-    assert stock.state_dict().keys() == ours.state_dict().keys()
+    weights, same = stock.state_dict(), ours.state_dict()
+    assert weights.keys() == same.keys()
+    assert all(torch.equal(values, same[name]) for name, values in weights.items())
+
+
+@pytest.fixture
+def started(module):
+    return partial(module('workers').started, threads=1)
+
+
+def test_each_process_has_its_threads_and_its_own_modules(module, monkeypatch):
+    monkeypatch.setenv('OMP_NUM_THREADS', '5')
+    contenders = {'named': partial(SimpleNamespace, prepare=partial(os.getenv, 'OMP_NUM_THREADS'))}
+    contenders['counted'] = partial(SimpleNamespace, prepare=torch.get_num_threads)
+    with module('workers').started(contenders, threads=2) as workers:
+        assert {name: worker.prepare() for name, worker in workers.items()} == {'named': '2', 'counted': 2}
+        assert workers['named'].loads('torch')
+        assert not workers['named'].loads('mmseg_aux_hrnet')
+    assert os.environ['OMP_NUM_THREADS'] == '5'
+
+
+def test_one_works_while_the_others_sleep(module, started):
+    clock, sleep = module('turns').WALL, 0.2
+    contender = partial(SimpleNamespace, prepare=time.process_time)
+    builders = {'slow': partial(contender, run=partial(time.sleep, sleep)), 'idle': partial(contender, run=os.getpid)}
+    with started(builders) as workers:
+        before = workers['idle'].prepare()
+        times = module('workers').workers_in_turns(workers, rounds=2, clock=clock)
+        assert workers['idle'].prepare() - before < sleep / 4
+    assert [len(record) for record in times.values()] == [2, 2]
+    assert min(times['slow']) >= 1000 * sleep > 4 * max(times['idle'])
+
+
+@pytest.mark.parametrize(
+    ('contender', 'message'),
+    [
+        (partial(int, 'four'), "bad: ended with exit code 1: ValueError: .*'four'"),
+        (partial(SimpleNamespace, prepare=partial(int, 'five')), "bad: ended with exit code 1: ValueError: .*'five'"),
+        (partial(SimpleNamespace, prepare=partial(os._exit, 3)), 'bad: ended with exit code 3: no message'),
+    ],
+)
+def test_a_process_that_fails_is_one_error_and_ends_the_others(started, contender, message):
+    builders = {'good': partial(SimpleNamespace, prepare=os.getpid), 'bad': contender}
+    with pytest.raises(RuntimeError, match=message), started(builders) as workers:
+        assert all(worker.prepare() for worker in workers.values())
+    assert not multiprocessing.active_children()
+
+
+ORPHAN = """
+import os, signal
+from functools import partial
+from types import SimpleNamespace
+from workers import started
+with started({'one': partial(SimpleNamespace, prepare=os.getpid)}, threads=1) as workers:
+    print(workers['one'].prepare(), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not Path('/proc/self/stat').is_file(), reason='does not tell who runs')
+def test_processes_end_with_the_one_that_started_them(module):
+    done = subprocess.run([sys.executable, '-c', ORPHAN], env=module('turns').surroundings(), stdout=subprocess.PIPE)
+    status, deadline = Path('/proc', done.stdout.decode().strip(), 'stat'), time.monotonic() + 10
+    while status.exists() and ') Z ' not in status.read_text():  # dead, but nobody has asked
+        assert time.monotonic() < deadline, 'it still runs'
+        time.sleep(0.05)
+
+
+def test_processes_that_are_not_ours_must_not_set_their_speed(module):
+    check = module('contenders').check_apart
+    loading, other = (SimpleNamespace(loads=lambda module, said=said: said) for said in (True, False))
+    check({'mmseg': other, 'here': loading}, ours=['here'])
+    for workers in ({'mmseg': loading, 'here': loading}, {'mmseg': other, 'here': other}):
+        with pytest.raises(AssertionError, match='is loaded in the processes of'):
+            check(workers, ours=['here'])
 
 
 def test_unequal_predictions_are_seen(module):
-    prediction, contenders = module('prediction'), module('contenders')
-    batch = module('noise').batch(1, size=(64, 64))
-    pair = contenders.segmentors(contenders.leaf('W18-Small-v1').model)
-    works = dict(zip(('mmseg', 'here'), (contenders.without_gradients(one.test_step) for one in pair), strict=True))
-    assert prediction.check_equal(works, batch).startswith('same weights')
-    brighter = {**batch, 'inputs': [image.clamp(max=250) + 5 for image in batch['inputs']]}
+    prediction = module('prediction')
+    stock = np.random.default_rng(0).random((1, 2, 8, 8), dtype=np.float32)
+    assert prediction.check_equal({'mmseg': stock, 'here': stock + 5e-5}).startswith('same weights')
+    other = stock.copy()
+    other[0, 1, 7, 7] += 2e-4
     with pytest.raises(AssertionError, match='probabilities differ'):
-        prediction.check_equal({'mmseg': works['mmseg'], 'here': lambda given: works['here'](brighter)}, batch)
+        prediction.check_equal({'mmseg': stock, 'here': stock, 'timm': other})
+    with pytest.raises(AssertionError, match='too much alike'):
+        prediction.check_equal({'mmseg': stock / 4, 'here': stock / 4})
 
 
-def test_unequal_gradients_are_seen(module):
-    step, contenders = module('training_step'), module('contenders')
-    given = module('noise').batch(2, size=(64, 64))
-    model = contenders.leaf('W18-Small-v1').model
-    models = {'mmseg': contenders.build(contenders.stock_model(model)), 'here': contenders.build(model)}
-    assert step.check_equal(models, given).startswith('same weights')
-    torch.nn.init.zeros_(models['here'].auxiliary_head[1].conv_seg.weight)
+def test_bfloat16_says_how_many_pixels_it_changes(module):
+    stock = np.zeros((1, 2, 10, 10), dtype=np.float32)
+    mine = stock.copy()
+    mine[0, 1, 0, :3] = 0.1
+    assert module('prediction').in_bfloat16(mine, stock) == 'no: bfloat16, 3 % of pixels in another class'
+
+
+def test_a_size_is_images_height_and_width(module):
+    size = module('prediction').size
+    assert str(size('4x512x1024')) == '4 x 512x1024'
+    for wrong in ('0x64x64', '1x64x65', '1x-32x32', 'axbxc'):
+        with pytest.raises(ValueError):
+            size(wrong)
+
+
+def test_unequal_classes_are_seen(module):
+    check = module('multi_scale').check_equal
+    stock = np.zeros((1, 100, 200), dtype=np.int64)
+    stock[0, 0] = 1
+    other = stock.copy()
+    other[0, 9, :2] = 1
+    assert check({'mmseg': stock, 'here': other}) == 'same weights, 2 of 20000 pixels of another class'
+    other[0, 9, 2] = 1
+    with pytest.raises(AssertionError, match='the classes of 3 of 20000 pixels differ'):
+        check({'mmseg': stock, 'here': other})
+    with pytest.raises(AssertionError, match='one class only'):
+        check({'mmseg': stock * 0, 'here': stock * 0})
+
+
+def test_unequal_gradients_are_seen(module, tmp_path):
+    step = module('training_step')
+    trainers = {who: step.Trainer(who, network='W18-Small-v1') for who in ('mmseg', 'here')}
+
+    def check():
+        losses = {who: trainer.prepare((64, 64), tmp_path / f'{who}.npy') for who, trainer in trainers.items()}
+        return step.check_equal(losses, {who: np.load(tmp_path / f'{who}.npy') for who in trainers})
+
+    assert check().startswith('same weights')
+    torch.nn.init.zeros_(trainers['here'].segmentor.auxiliary_head[1].conv_seg.weight)
     with pytest.raises(AssertionError, match='gradients'):
-        step.check_equal(models, given)
+        check()
+
+
+def test_steps_are_those_of_training(module, tmp_path):
+    trainer = module('training_step').Trainer('mmseg', network='W18-Small-v1')
+    trainer.prepare((64, 64), tmp_path / 'gradients.npy')
+    norm = trainer.segmentor.backbone.bn1
+    before = norm.running_mean.clone(), trainer.segmentor.backbone.conv1.weight.clone()
+    trainer.run()
+    assert not torch.equal(norm.running_mean, before[0])
+    assert not torch.equal(trainer.segmentor.backbone.conv1.weight, before[1])
 
 
 def test_unequal_training_is_seen(module, tmp_path, monkeypatch):
@@ -178,10 +317,18 @@ def test_unequal_training_is_seen(module, tmp_path, monkeypatch):
         run.check_equal(config)
 
 
+def test_a_library_is_looked_for_in_the_folder_of_peers_which_is_not_on_the_path(module, tmp_path):
+    (tmp_path / 'a_peer.py').touch()
+    missing = module('libraries').missing
+    assert missing('a_peer', tmp_path) is None
+    assert missing('a_peer', None).startswith('no a_peer')
+    assert str(tmp_path) not in sys.path  # which other processes get
+
+
 def test_networks_of_timm_take_the_weights(module):
     pytest.importorskip('timm', exc_type=Exception)
     contenders, libraries = module('contenders'), module('libraries')
-    [stock, _] = contenders.segmentors(contenders.leaf('W18-Small-v1').model)
+    stock = contenders.stock_segmentor(contenders.leaf('W18-Small-v1').model)
     image = torch.rand(1, 3, 64, 64)
     peer = libraries.timm_segmentor(stock, 'W18-Small-v1')
     pairs = zip(peer.backbone(image), stock.backbone(image), strict=True)
