@@ -17,7 +17,7 @@ from mmseg_aux_hrnet.export.source import Source, load_source
 from mmseg_aux_hrnet.inference.augmentation import mean_over_views, views_of
 from mmseg_aux_hrnet.inference.model import ModelFacts
 from mmseg_aux_hrnet.models.channel_order import swaps_channels
-from mmseg_aux_hrnet.raster.legend import Legend
+from mmseg_aux_hrnet.raster.legend import Legend, map_colours
 from mmseg_aux_hrnet.raster.windows import GRID
 from mmseg_aux_hrnet.weights import best_checkpoint
 
@@ -127,7 +127,6 @@ def _network(source: Source, device: torch.device) -> ExportGraph:
 
 def _facts(source: Source, *, tta: str, amp: bool) -> ModelFacts:
     names = source.class_names
-    colours = None if source.palette is None else tuple((red, green, blue) for red, green, blue in source.palette)
     preprocessor = source.model.data_preprocessor
     mean = [round(value) for value in preprocessor.mean.flatten().tolist()]
     red, green, blue = mean if swaps_channels(preprocessor) else mean[::-1]
@@ -141,7 +140,7 @@ def _facts(source: Source, *, tta: str, amp: bool) -> ModelFacts:
         'AMP': 'yes' if amp else 'no',
     }
     return ModelFacts(
-        legend=Legend(names, colours, source.of_interest),
+        legend=Legend(names, map_colours(names, source.palette), source.of_interest),
         decision=source.decision,
         window=(max(LEAST_WINDOW, source.tile[0]), max(LEAST_WINDOW, source.tile[1])),
         fill=(red, green, blue),

@@ -11,6 +11,12 @@ CLASSES_TAG = 'CLASS_NAMES'
 INTEREST_TAG = 'CLASS_OF_INTEREST'
 RUN_TAG = 'RUN_SHA256'  # of maps of classes and of probabilities: everything that their bytes depend on
 Colour = tuple[int, int, int]
+# The reference data sets mark green dark red and buildings white in their label files. In maps, which lie over images,
+# they are bluish green and vermilion of Okabe and Ito (Color Universal Design, 2008).
+OF_LABELS: dict[tuple[str, Colour], Colour] = {
+    ('green', (128, 0, 0)): (0, 158, 115),
+    ('building', (255, 255, 255)): (213, 94, 0),
+}
 
 
 class Legend(NamedTuple):
@@ -30,6 +36,14 @@ class Legend(NamedTuple):
         """Return the tags of a GeoTIFF that hold the names; the colours are its colour table."""
         tags = {CLASSES_TAG: json.dumps(list(self.names))}
         return tags if self.of_interest is None else {**tags, INTEREST_TAG: self.of_interest}
+
+
+def map_colours(names: Sequence[str], palette: Sequence[Sequence[int]] | None) -> tuple[Colour, ...] | None:
+    """Return the colours of classes in a map: those of their labels, 0..255, but for two that are hard to look at."""
+    if palette is None:
+        return None
+    colours: list[Colour] = [(red, green, blue) for red, green, blue in palette]
+    return tuple(OF_LABELS.get((name, colour), colour) for name, colour in zip(names, colours, strict=True))
 
 
 def is_map(tags: Mapping[str, str]) -> bool:

@@ -105,7 +105,7 @@ def test_half_precision_is_close_and_gives_float32(tmp_path):
 def test_what_is_known_of_the_model_goes_with_it(tmp_path):
     facts = Predictor.from_files(*written(tmp_path, meta={'gsd': 0.5}), device='cpu', threshold=0.3).facts
     assert (facts.legend.names, facts.legend.of_interest) == (('background', 'green'), 'green')
-    assert facts.legend.colours == ((0, 0, 0), (128, 0, 0))
+    assert facts.legend.colours == ((0, 0, 0), (0, 158, 115))
     assert facts.decision == Decision(1, 0.3)
     assert facts.fill == (120, 110, 100)
     assert facts.record['THRESHOLD'] == 'green from 0.3'

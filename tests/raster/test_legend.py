@@ -3,7 +3,7 @@
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.raster.legend import Legend, read_legend
+from mmseg_aux_hrnet.raster.legend import Legend, map_colours, read_legend
 
 GREEN = Legend(('background', 'green, urban'), ((0, 0, 0), (128, 0, 0)), 'green, urban')
 TABLE = {0: (0, 0, 0, 255), 1: (128, 0, 0, 255)}
@@ -38,3 +38,17 @@ def test_a_colour_table_that_lacks_a_class_is_none():
 def test_what_is_not_said_is_not_guessed(tags, classes, said):
     with pytest.raises(ConfigError, match=said):
         read_legend(tags, None, classes=classes)
+
+
+@pytest.mark.parametrize(
+    ('name', 'label', 'shown'),
+    [
+        ('green', (128, 0, 0), (0, 158, 115)),
+        ('building', (255, 255, 255), (213, 94, 0)),
+        ('green', (0, 200, 0), (0, 200, 0)),
+        ('water', (128, 0, 0), (128, 0, 0)),
+    ],
+)
+def test_maps_have_the_colours_of_labels_but_for_those_of_the_reference_data_sets(name, label, shown):
+    assert map_colours(('background', name), [[0, 0, 0], list(label)]) == ((0, 0, 0), shown)
+    assert map_colours(('background', name), None) is None
