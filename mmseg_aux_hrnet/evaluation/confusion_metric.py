@@ -11,8 +11,9 @@ from torch import Tensor
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation.class_set import ClassSet, class_set
 from mmseg_aux_hrnet.evaluation.confusion import Counts
+from mmseg_aux_hrnet.evaluation.device_counts import PendingResult, read, tally
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult, MapPair, count_image, summed_counts
-from mmseg_aux_hrnet.evaluation.index_map import index_map
+from mmseg_aux_hrnet.evaluation.index_map import index_map, plane
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates, rates_by_key
 from mmseg_aux_hrnet.evaluation.table import render
 
@@ -21,7 +22,8 @@ from mmseg_aux_hrnet.evaluation.table import render
 class ConfusionMetric(BaseMetric):
     """Precision, Recall, IoU and F1 of every class, and the rates over all of them.
 
-    The counts are exact integers, also when several processes evaluate together. Keys: ``OA``, ``mIoU``, ``mAcc``,
+    The counts are exact integers, also when several processes evaluate together. Maps on a GPU are counted there
+    (unless contours are asked for), and the counts are read when all images are done. Keys: ``OA``, ``mIoU``, ``mAcc``,
     ``mDice``, ``FWIoU``, ``kappa``, ``MCC``, ``balanced accuracy``, and for every class ``IoU.<name>``,
     ``Precision.<name>``, ``Recall.<name>``, ``F1.<name>``; all are Python floats, percent except kappa and MCC, nan
     where undefined. The rules for absent and never predicted classes are those of
@@ -92,6 +94,19 @@ class ConfusionMetric(BaseMetric):
             except DataError as error:
                 raise type(error)(f'{sample.get("seg_map_path") or image}: {error}') from error
 
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Read what is still on a GPU, then gather the counts of all processes and return the rates by key.
+
+        Args:
+            size: images of the data set.
+
+        Raises:
+            LabelError: a value is no class; names the image.
+        """
+        self.results: list[Any] = read(self.results, num_classes=len(self.classes.names))
+        rates: dict[str, float] = super().evaluate(size)
+        return rates
+
     def compute_metrics(self, results: list[ImageResult]) -> dict[str, float]:
         """Log the table and return the rates by key.
 
@@ -108,19 +123,27 @@ class ConfusionMetric(BaseMetric):
         self._log(counts, classes, images=len(results))
         return rates_by_key(counts, classes.names)
 
-    def _count(self, sample: dict[str, Any], *, image: str, num_classes: int) -> ImageResult:
+    def _count(self, sample: dict[str, Any], *, image: str, num_classes: int) -> ImageResult | PendingResult:
         if 'gt_sem_seg' not in sample:
             raise DataError('has no label to compare with; for a list of images only, write predictions instead')
-        label_path = sample.get('seg_map_path')
+        path = sample.get('seg_map_path')
+        label_path = None if path is None else str(path)
+        prediction, label = sample['pred_sem_seg']['data'], sample['gt_sem_seg']['data']
+        rule: dict[str, Any] = {'num_classes': num_classes, 'ignore_index': self.ignore_index}
+        if self.boundary_tolerance is None and self._on_device(prediction):
+            maps = (plane(prediction, name='prediction'), plane(label, name='label').to(prediction.device))
+            return PendingResult(image, label_path, tally(*maps, **rule))
         pair = MapPair(
-            prediction=index_map(sample['pred_sem_seg']['data'], name='prediction'),
-            label=index_map(sample['gt_sem_seg']['data'], name='label'),
+            prediction=index_map(prediction, name='prediction'),
+            label=index_map(label, name='label'),
             image=image,
-            label_path=None if label_path is None else str(label_path),
+            label_path=label_path,
         )
-        return count_image(
-            pair, num_classes=num_classes, ignore_index=self.ignore_index, tolerance=self.boundary_tolerance
-        )
+        return count_image(pair, tolerance=self.boundary_tolerance, **rule)
+
+    @staticmethod
+    def _on_device(values: Tensor) -> bool:
+        return values.device.type != 'cpu'
 
     def _log(self, counts: Counts, classes: ClassSet, *, images: int) -> None:
         rates, overall = dict(zip(classes.names, class_rates(counts), strict=True)), overall_rates(counts)

@@ -9,6 +9,20 @@ from torch import Tensor
 from mmseg_aux_hrnet.errors import DataError, LabelError
 
 
+def plane(data: Tensor, *, name: str) -> Tensor:
+    """Return the map of one image, (H, W), out of (1, H, W) or (H, W).
+
+    Raises:
+        DataError: the tensor is no map of one image.
+    """
+    values = data[0] if data.ndim == 3 and data.shape[0] == 1 else data
+    if values.ndim != 2:
+        raise DataError(
+            f'{name} of shape {tuple(data.shape)}: it must be (1, height, width), one class index per pixel'
+        )
+    return values
+
+
 def index_map(data: Tensor, *, name: str) -> npt.NDArray[np.integer[Any]]:
     """Return class indices as an integer array (H, W).
 
@@ -21,11 +35,7 @@ def index_map(data: Tensor, *, name: str) -> npt.NDArray[np.integer[Any]]:
         DataError: the tensor is no map of one image.
         LabelError: a value is no whole number.
     """
-    values = data[0] if data.ndim == 3 and data.shape[0] == 1 else data
-    if values.ndim != 2:
-        raise DataError(
-            f'{name} of shape {tuple(data.shape)}: it must be (1, height, width), one class index per pixel'
-        )
+    values = plane(data, name=name)
     if values.is_floating_point():
         # Written so that nan is found too.
         broken = ~(values == values.round())
