@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     add('--batch-size', type=int, default=4, metavar='N', help='windows predicted together (default: %(default)s)')
     add('--device', help='such as cpu or cuda:1 (default: the first GPU, else the CPU)')
     add('--amp', action='store_true', help='compute in half precision')
+    add('--speed', choices=('off', 'safe', 'max'), default='safe', help='see docs/performance.md (default: safe)')
     add('--prob', choices=('uint8', 'uint16'), help='also write probabilities: DIR/NAME_prob.tif')
     add('--threshold', metavar='T', help="for the class of interest, or 'argmax' (default: what the checkpoint says)")
     add('--tta', choices=('none', 'flip', 'd4', 'scales'), default='none', help='average over views of each window')

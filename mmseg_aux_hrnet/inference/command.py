@@ -37,6 +37,7 @@ def run_prediction(args: Namespace) -> str:
         device=args.device,
         tta=args.tta,
         amp=args.amp,
+        level=args.speed,
     )
     with _bars() as bars:
         try:

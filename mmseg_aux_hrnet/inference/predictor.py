@@ -37,17 +37,26 @@ class Predictor:
         tta: test-time augmentation, a key of ``VIEWS``: probabilities are averaged over mirrored, turned or resized
             images.
         amp: compute in half precision where that is safe; probabilities stay float32.
+        level: how the network computes, see :func:`mmseg_aux_hrnet.speed.apply`.
 
     Raises:
-        ConfigError: there is no such device or augmentation.
+        ConfigError: there is no such device, augmentation or level.
     """
 
-    def __init__(self, source: Source, *, device: str | None = None, tta: str = 'none', amp: bool = False) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        device: str | None = None,
+        tta: str = 'none',
+        amp: bool = False,
+        level: speed.Level = speed.DEFAULT,
+    ) -> None:
         self.device = _device(device)
         self._views = views_of(tta)
         self._amp = amp
-        self._network = _network(source, self.device)
-        self.facts = _facts(source, tta=tta, amp=amp)
+        self._network = _network(source, self.device, level)
+        self.facts = _facts(source, {'TTA': tta, 'AMP': 'yes' if amp else 'no', 'SPEED': level})
 
     @classmethod
     def from_files(
@@ -67,7 +76,7 @@ class Predictor:
             threshold: on the probability of the class of interest; ``argmax`` for none; None for what the checkpoint
                 or the head says.
             cfg_options: settings of the config to override, ``KEY=VALUE``.
-            **settings: ``device``, ``tta`` and ``amp`` of the class.
+            **settings: ``device``, ``tta``, ``amp`` and ``level`` of the class.
 
         Raises:
             CheckpointError: the checkpoint cannot be read, or does not fit.
@@ -116,16 +125,15 @@ class Predictor:
         return in_full
 
 
-def _network(source: Source, device: torch.device) -> ExportGraph:
-    """Return the network on its device, in the form that predicts fastest without changing more than the rounding."""
+def _network(source: Source, device: torch.device, level: speed.Level) -> ExportGraph:
     network = ExportGraph(source.model, decision=None, form=FORM, fuse=False).to(device)
-    speed.apply(network.segmentor, 'safe')
+    speed.apply(network.segmentor, level)
     # At other sizes HRNet's coarse maps are stretched over the image, at 32 n + 1 the most, as in no training crop.
     network.divisor = math.lcm(network.divisor, GRID)
     return network
 
 
-def _facts(source: Source, *, tta: str, amp: bool) -> ModelFacts:
+def _facts(source: Source, settings: dict[str, str]) -> ModelFacts:
     names = source.class_names
     preprocessor = source.model.data_preprocessor
     mean = [round(value) for value in preprocessor.mean.flatten().tolist()]
@@ -136,8 +144,7 @@ def _facts(source: Source, *, tta: str, amp: bool) -> ModelFacts:
         'CONFIG': source.config_name,
         'CONFIG_SHA256': source.config_sha256,
         'THRESHOLD': 'argmax' if source.decision is None else _words(source),
-        'TTA': tta,
-        'AMP': 'yes' if amp else 'no',
+        **settings,
     }
     return ModelFacts(
         legend=Legend(names, map_colours(names, source.palette), source.of_interest),

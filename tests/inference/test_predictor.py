@@ -102,6 +102,14 @@ def test_half_precision_is_close_and_gives_float32(tmp_path):
     assert 0 < difference.max() < 0.1
 
 
+@pytest.mark.parametrize(('level', 'most'), [('off', 1e-5), ('max', 0.1)])
+def test_levels_of_speed_differ_by_what_they_promise(tmp_path, level, most):
+    files = written(tmp_path)
+    safe, other = (Predictor.from_files(*files, device='cpu', level=name) for name in ('safe', level))
+    assert (safe.facts.record['SPEED'], other.facts.record['SPEED']) == ('safe', level)
+    np.testing.assert_allclose(other(noise()), safe(noise()), atol=most)
+
+
 def test_what_is_known_of_the_model_goes_with_it(tmp_path):
     facts = Predictor.from_files(*written(tmp_path, meta={'gsd': 0.5}), device='cpu', threshold=0.3).facts
     assert (facts.legend.names, facts.legend.of_interest) == (('background', 'green'), 'green')
@@ -119,7 +127,11 @@ def test_a_network_that_sees_bgr_has_its_mean_the_other_way_round(tmp_path):
 
 @pytest.mark.parametrize(
     ('settings', 'said'),
-    [({'device': 'cuda:77'}, 'device cuda:77 cannot be used'), ({'tta': 'mirror'}, 'tta .mirror. is unknown')],
+    [
+        ({'device': 'cuda:77'}, 'device cuda:77 cannot be used'),
+        ({'tta': 'mirror'}, 'tta .mirror. is unknown'),
+        ({'level': 'fast'}, "speed 'fast' is unknown"),
+    ],
 )
 def test_what_is_not_there_is_refused(tmp_path, settings, said):
     with pytest.raises(ConfigError, match=said):
