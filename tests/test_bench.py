@@ -333,3 +333,14 @@ def test_networks_of_timm_take_the_weights(module):
     peer = libraries.timm_segmentor(stock, 'W18-Small-v1')
     pairs = zip(peer.backbone(image), stock.backbone(image), strict=True)
     assert all(torch.allclose(mine, other, atol=1e-5) for mine, other in pairs)
+
+
+def test_the_picture_has_a_bar_for_every_work_that_is_compared(module, tmp_path):
+    compared, figure = module('results').compared, module('figure')
+    works = {'small': {'mmseg': [10.0], 'here': [5.0], 'onnxruntime': [4.0]}, 'alone': {'here': [1.0]}}
+    results = [result for work, times in works.items() for result in compared('part', work, times, unit='ms', equal='')]
+    found = figure.ratios(results)
+    assert found == {'part: small': {'here': 2.0, 'onnxruntime': 2.5}}
+    axes = figure.drawn(found).axes[0]
+    assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == [(1, 1)]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ['part: small']
