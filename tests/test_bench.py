@@ -344,3 +344,11 @@ def test_the_picture_has_a_bar_for_every_work_that_is_compared(module, tmp_path)
     axes = figure.drawn(found).axes[0]
     assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == [(1, 1)]
     assert [text.get_text() for text in axes.get_yticklabels()] == ['part: small']
+
+
+def test_what_comes_once_has_no_ratio_beside_what_comes_every_round(module):
+    given = toy()
+    given.rounds = 2
+    counts = {result.who: (len(result.values), result.times_as_good) for result in module('threshold').measure(given)}
+    assert counts['prediction'] == (2, 1.0)
+    assert counts['figures at the end, once'] == (1, None)
