@@ -1,6 +1,6 @@
 """Draws the ratios of results that a benchmark wrote as JSON: one bar a work, and a mark for everyone else.
 
-Usage: python benchmarks/figure.py RESULTS.json... --out FILE.png
+Usage: python benchmarks/figure.py RESULTS.json... --out FILE.png [--parts PART...]
 """
 
 import argparse
@@ -71,9 +71,10 @@ def main() -> None:
     line = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     line.add_argument('results', nargs='+', type=Path, metavar='RESULTS.json')
     line.add_argument('--out', type=Path, required=True, metavar='FILE.png')
+    line.add_argument('--parts', nargs='+', metavar='PART', help='only these, as the tables call them')
     args = line.parse_args()
     results = [result for file in args.results for result in read(json.loads(file.read_text(encoding='utf-8')))]
-    found = ratios(results)
+    found = ratios([result for result in results if not args.parts or result.part in args.parts])
     if not found:
         line.error(f'no work of {", ".join(map(str, args.results))} is compared with {STOCK}')
     drawn(found).savefig(args.out, dpi=110)
