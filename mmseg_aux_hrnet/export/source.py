@@ -68,7 +68,7 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
 
     Raises:
         CheckpointError: the checkpoint cannot be read, does not fit, or contradicts itself.
-        ConfigError: the config lacks what an export needs.
+        ConfigError: the config lacks what an export or a map needs.
     """
     text = config.pretty_text
     model = _build(config)
@@ -106,7 +106,9 @@ def _build(config: Config) -> Any:
     except Exception as error:  # a registered class can fail in any way
         raise ConfigError(f'the model of this config cannot be built: {one_line(error)}') from error
     if not hasattr(model, 'encode_decode') or not hasattr(model, 'decode_head'):
-        raise ConfigError(f'{type(model).__name__} of this config is no EncoderDecoder: only those can be exported')
+        raise ConfigError(
+            f'{type(model).__name__} of this config is no EncoderDecoder: only those can be exported or make maps'
+        )
     _check_preprocessor(model.data_preprocessor)
     return revert_sync_batchnorm(model).eval()
 
@@ -114,19 +116,19 @@ def _build(config: Config) -> Any:
 def _check_preprocessor(preprocessor: Any) -> None:
     if not isinstance(preprocessor, SegDataPreProcessor):
         raise ConfigError(
-            f'data_preprocessor of this config is a {type(preprocessor).__name__}: only the normalisation of '
-            'SegDataPreProcessor can be exported'
+            f'data_preprocessor of this config is a {type(preprocessor).__name__}: exports and maps know '
+            'the normalisation of SegDataPreProcessor only'
         )
     bands = len(getattr(preprocessor, 'mean', ()))
     if bands != 3:
         raise ConfigError(
-            f'data_preprocessor of this config normalises {bands} band(s): an export needs mean and std of red, green '
+            f'data_preprocessor of this config normalises {bands} band(s): mean and std are needed of red, green '
             'and blue'
         )
     if (preprocessor.test_cfg or {}).get('size') is not None:
         raise ConfigError(
-            'data_preprocessor.test_cfg of this config pads to one size, which the file cannot: take it out with '
-            '--cfg-options model.data_preprocessor.test_cfg=None, and give --fixed-size'
+            'data_preprocessor.test_cfg of this config pads to one size, which exported files and maps do not: take it '
+            'out with --cfg-options model.data_preprocessor.test_cfg=None, and give an export --fixed-size'
         )
 
 
