@@ -4,6 +4,7 @@ Counts are integers, int64 (C, C): rows are the reference, columns the predictio
 :mod:`~mmseg_aux_hrnet.evaluation.rates`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,9 @@ def confusion_counts(prediction: IndexMap, label: IndexMap, *, num_classes: int,
         DataError: the two maps differ in shape.
         LabelError: a value is no class; names the value and its position.
     """
-    _check(prediction, label, num_classes=num_classes, ignore_index=ignore_index)
+    check_rule(num_classes=num_classes, ignore_index=ignore_index)
+    check_shapes(prediction.shape, label.shape)
+    _check_types(prediction, label)
     by_masks = num_classes <= MASKED_CLASSES
     count, length = (_count_by_masks, CHUNK) if by_masks else (_count_by_codes, LONG_CHUNK)
     labels, predictions = label.ravel(), prediction.ravel()
@@ -54,17 +57,25 @@ def confusion_counts(prediction: IndexMap, label: IndexMap, *, num_classes: int,
     return counts
 
 
-def _check(prediction: IndexMap, label: IndexMap, *, num_classes: int, ignore_index: int) -> None:
+def check_rule(*, num_classes: int, ignore_index: int) -> None:
+    """Raise ConfigError unless these classes can be counted."""
     if not 0 < num_classes <= ignore_index <= 255:
         raise ConfigError(
             f'num_classes={num_classes} with ignore_index={ignore_index} cannot be counted: classes must be 1 to 255, '
             'and the ignored index must lie above them and at most at 255'
         )
-    if prediction.shape != label.shape:
+
+
+def check_shapes(prediction: Sequence[int], label: Sequence[int]) -> None:
+    """Raise DataError unless the shapes of both maps are the same."""
+    if tuple(prediction) != tuple(label):
         raise DataError(
-            f'prediction of shape {prediction.shape} but label of shape {label.shape}: both must have the same '
+            f'prediction of shape {tuple(prediction)} but label of shape {tuple(label)}: both must have the same '
             '(height, width); do not resize the label in the test pipeline'
         )
+
+
+def _check_types(prediction: IndexMap, label: IndexMap) -> None:
     for name, values in (('label', label), ('prediction', prediction)):
         if values.dtype.kind not in 'iu':
             raise LabelError(f'{name} of type {values.dtype}: class indices must be integers')

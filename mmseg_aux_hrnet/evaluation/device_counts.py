@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmseg_aux_hrnet.errors import DataError, LabelError
-from mmseg_aux_hrnet.evaluation.confusion import MASKED_CLASSES
+from mmseg_aux_hrnet.errors import LabelError
+from mmseg_aux_hrnet.evaluation.confusion import MASKED_CLASSES, check_rule, check_shapes
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult
 
 
@@ -40,13 +40,11 @@ def tally(prediction: Tensor, label: Tensor, *, num_classes: int, ignore_index: 
         int64 (C * C + 1,), on that device: pixels by reference and predicted class, then those of no allowed values.
 
     Raises:
+        ConfigError: too many classes, or the ignored index is one of them.
         DataError: the two differ in shape.
     """
-    if prediction.shape != label.shape:
-        raise DataError(
-            f'prediction of shape {tuple(prediction.shape)} but label of shape {tuple(label.shape)}: both must have '
-            'the same (height, width); do not resize the label in the test pipeline'
-        )
+    check_rule(num_classes=num_classes, ignore_index=ignore_index)
+    check_shapes(prediction.shape, label.shape)
     (predicted, whole), (reference, stated) = (_indices(values) for values in (prediction, label))
     is_class, ignored = (whole & _within(predicted, num_classes)), stated & (reference == ignore_index)
     counted = is_class & stated & _within(reference, num_classes)

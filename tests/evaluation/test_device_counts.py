@@ -5,7 +5,7 @@ import pytest
 import torch
 from no_waiting import Reads
 
-from mmseg_aux_hrnet.errors import DataError, LabelError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
 from mmseg_aux_hrnet.evaluation import ConfusionMetric
 from mmseg_aux_hrnet.evaluation.confusion import confusion_counts
 from mmseg_aux_hrnet.evaluation.device_counts import tally
@@ -115,3 +115,11 @@ def test_maps_of_other_sizes_are_named_at_once(monkeypatch):
     given['gt_sem_seg']['data'] = given['gt_sem_seg']['data'][:, 1:]
     with pytest.raises(DataError, match=r'label_0\.png: prediction of shape \(31, 47\) but label of shape \(30, 47\)'):
         metric(monkeypatch).process(None, [given])
+
+
+@pytest.mark.parametrize(('num_classes', 'ignore_index'), [(256, 255), (0, 255), (3, 2)])
+def test_classes_that_cannot_be_counted_are_refused_as_on_the_host(num_classes, ignore_index):
+    prediction, label = maps(2)
+    for count in (tally, lambda *given, **rule: confusion_counts(*(each.numpy() for each in given), **rule)):
+        with pytest.raises(ConfigError, match='cannot be counted'):
+            count(prediction, label, num_classes=num_classes, ignore_index=ignore_index)
