@@ -4,7 +4,7 @@ import ctypes
 import platform
 
 # Of glibc's malloc.h. mallopt takes an int.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 LARGEST = 2**31 - 1
 
 
