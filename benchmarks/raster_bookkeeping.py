@@ -99,7 +99,7 @@ def rows_of(classes: int, *, side: int, window: int, rounds: int, folder: Path) 
     spent = [[timed(work) for work in works.values()] for _ in range(rounds)]
     best = np.min(spent, axis=0)
     return [
-        [str(classes), name, f'{cpu:.2f}', f'{clock:.2f}', f'{best[0][0] / cpu:.1f}', f'{best[0][1] / clock:.1f}']
+        [str(classes), name, *(f'{figure:#.3g}' for figure in (cpu, clock, best[0][0] / cpu, best[0][1] / clock))]
         for name, (cpu, clock) in zip(works, best, strict=True)
     ]
 
