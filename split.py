@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the lists and report them; return the exit code."""
     args = parse_args(argv)
     try:
+        from mmseg_aux_hrnet.datasets.split_layouts import Division, find_layout, plan_lists, write_lists
         from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
-        from mmseg_aux_hrnet.split_layouts import Division, find_layout, plan_lists, write_lists
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -21,7 +21,7 @@ CONFIGS = {
     'W48': 'hrnet/fcn_aux-hr48_256x512_80k_singlegreen.py',
 }
 SMALLEST = 'W18-Small-v1'
-SPEED = 'mmseg_aux_hrnet.speed'
+SPEED = 'mmseg_aux_hrnet.models.speed'
 SEED = 0
 SPREAD = 2  # standard deviation of the difference of the logits
 LOSS = {'type': 'CrossEntropyLoss', 'avg_non_ignore': True}
@@ -75,7 +75,7 @@ def our_segmentor(model: ConfigDict) -> Any:
 
 def at_speed(segmentor: Any, **options: Any) -> Any:
     """Return our segmentor after ``speed.apply`` with some options, which may hold for the whole process."""
-    from mmseg_aux_hrnet import speed  # here: a process that has imported it may be set, see check_apart
+    from mmseg_aux_hrnet.models import speed  # here: a process that has imported it may be set, see check_apart
 
     speed.apply(segmentor, **options)
     return segmentor

@@ -25,10 +25,10 @@ from PIL import Image
 from results import OURS, STOCK, Result, command_line, compared, run_part
 
 import mmseg_aux_hrnet
-from mmseg_aux_hrnet.datasets.cache.content import SETTLED_AFTER
+from mmseg_aux_hrnet.datasets.cache.tile_cache import SETTLED_AFTER
 from mmseg_aux_hrnet.datasets.label_rules import label_rule
 from mmseg_aux_hrnet.demo.scenes import draw_scene
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 PART = 'input pipeline'
 CONFIG = 'hrnet/fcn_hr18_256x512_80k_singlegreen.py'

@@ -53,7 +53,7 @@ def prepared(args: argparse.Namespace) -> Callable[[], Any]:
     init_default_scope('mmseg')
     segmentor = MODELS.build(Config.fromfile(args.config).model)
     if args.who == OURS:
-        from mmseg_aux_hrnet import speed
+        from mmseg_aux_hrnet.models import speed
 
         speed.apply(segmentor, training=args.train)
     elif args.who != STOCK:

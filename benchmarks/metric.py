@@ -24,9 +24,9 @@ from results import OURS, STOCK, Result, command_line, compared, run_part
 from turns import in_turns
 
 import mmseg_aux_hrnet
-from mmseg_aux_hrnet import run_config
 from mmseg_aux_hrnet.evaluation import ConfusionMetric
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
+from mmseg_aux_hrnet.run import config as run_config
 
 PART = 'metric'
 SIDE = 1024  # pixels of the map that is counted

@@ -46,8 +46,8 @@ def make(path: Path, *, height: int, width: int) -> None:
 
 def measure(path: Path, options: dict[str, Any]) -> dict[str, float]:
     """Make polygons, in a process of its own, and return what they took."""
-    from mmseg_aux_hrnet.polygons.polygonizing import polygonize
-    from mmseg_aux_hrnet.polygons.request import PolygonRequest
+    from mmseg_aux_hrnet.maps.polygonize.polygonizing import polygonize
+    from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest
 
     start = time.perf_counter()
     summary = polygonize(path, path.with_suffix('.gpkg'), request=PolygonRequest(**options), overwrite=True)

@@ -50,7 +50,7 @@ def contenders(args: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
 
 
 def _has_bfloat16() -> bool:
-    from mmseg_aux_hrnet.speed.hardware import has_bfloat16  # here: the other processes import this file too
+    from mmseg_aux_hrnet.models.speed import has_bfloat16  # here: the other processes import this file too
 
     return has_bfloat16(torch.device('cpu'))
 

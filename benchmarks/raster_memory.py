@@ -27,8 +27,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     import torch
     from raster_stand_ins import CountingModel, FreeModel, machine, untrained_predictor
 
-    from mmseg_aux_hrnet.inference.mapping import predict_raster
-    from mmseg_aux_hrnet.inference.settings import MapSettings
+    from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
+    from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from raster_stand_ins import Floats, machine, table, untrained_predictor, write_raster
 from rich.console import Console
 
-from mmseg_aux_hrnet.inference.mapping import predict_raster
-from mmseg_aux_hrnet.inference.model import ModelFacts
-from mmseg_aux_hrnet.inference.predictor import Predictor
-from mmseg_aux_hrnet.inference.settings import MapSettings
+from mmseg_aux_hrnet.maps.predict.model import ModelFacts
+from mmseg_aux_hrnet.maps.predict.predictor import Predictor
+from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
+from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 
 
 class TimedModel:

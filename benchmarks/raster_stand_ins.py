@@ -18,9 +18,9 @@ from rich import box
 from rich.table import Table
 
 import mmseg_aux_hrnet
-from mmseg_aux_hrnet.inference.model import MapModel, ModelFacts
-from mmseg_aux_hrnet.inference.predictor import Predictor
-from mmseg_aux_hrnet.raster.legend import Legend
+from mmseg_aux_hrnet.maps.legend import Legend
+from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts
+from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 
 Floats = NDArray[np.float32]
 CONFIG = 'hrnet/fcn_hr18s-v1_256x512_80k_singlegreen.py'

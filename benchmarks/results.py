@@ -118,7 +118,7 @@ def under_way(work: str) -> Status:
 
 def save(results: Sequence[Result], *, where: str, json_file: Path | None, markdown_file: Path | None) -> None:
     """Write the files that were asked for."""
-    from mmseg_aux_hrnet.whole_files import write_whole  # here: a process of mmseg alone must not import this package
+    from mmseg_aux_hrnet.files.whole import write_whole  # here: a process of mmseg alone must not import this package
 
     if json_file is not None:
         content = json.dumps({'setting': where, 'results': [asdict(result) for result in results]}, indent=1)

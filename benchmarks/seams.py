@@ -20,16 +20,16 @@ from rasterio.windows import Window
 from rich.console import Console
 from rich.progress import track
 
-from mmseg_aux_hrnet.command import run_tool
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.inference import blocks
-from mmseg_aux_hrnet.inference.model import ModelFacts
-from mmseg_aux_hrnet.inference.predictor import Predictor
-from mmseg_aux_hrnet.inference.settings import MapSettings
-from mmseg_aux_hrnet.inference.values import class_values
-from mmseg_aux_hrnet.raster.inputs import find_rasters
-from mmseg_aux_hrnet.raster.source import Patch, open_source
-from mmseg_aux_hrnet.raster.windows import Axis, Plan, plan_axis
+from mmseg_aux_hrnet.maps.predict import blocks
+from mmseg_aux_hrnet.maps.predict.model import ModelFacts
+from mmseg_aux_hrnet.maps.predict.predictor import Predictor
+from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.maps.predict.values import class_values
+from mmseg_aux_hrnet.maps.predict.windows import Axis, Plan, plan_axis
+from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
+from mmseg_aux_hrnet.maps.raster.source import Patch, open_source
+from mmseg_aux_hrnet.run.command import run_tool
 
 NEAR = 16  # pixels from the border of a window
 LIMIT = 0.5  # percent of the pixels

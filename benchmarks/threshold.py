@@ -16,10 +16,10 @@ from results import Result, command_line, compared, run_part
 from turns import in_turns
 
 import mmseg_aux_hrnet
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.evaluation import ThresholdMetric
-from mmseg_aux_hrnet.evaluation.threshold_curves import threshold_sweep
+from mmseg_aux_hrnet.evaluation.thresholds import threshold_sweep
 from mmseg_aux_hrnet.models import decide_by_threshold
-from mmseg_aux_hrnet.threshold import Threshold
 
 CONFIG = 'hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py'
 PREDICTED = 'prediction'

@@ -47,14 +47,16 @@ def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
 
     config = Config.fromfile(path)
     if ours:
-        from mmseg_aux_hrnet import engine, speed
+        from mmseg_aux_hrnet.models import speed
+        from mmseg_aux_hrnet.run import training_config
+        from mmseg_aux_hrnet.run.training import train
 
-        speed.set_speed(config, speed.DEFAULT)
+        training_config.set_speed(config, speed.DEFAULT)
     runner = Runner.from_cfg(config)
     runner.register_hook(Recorder(), priority='VERY_HIGH')
     if ours:
         speed.apply(runner.model, training=True)
-        engine.train(runner)
+        train(runner)
     else:
         runner.train()
     return ends, busy

@@ -24,7 +24,7 @@ from results import OURS, STOCK, Result, command_line, compared, run_part
 from turns import HERE, fresh, peak_memory
 
 from mmseg_aux_hrnet.demo.scenes import draw_scene
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 PART = 'training run'
 PALETTE = [[0, 0, 0], [128, 0, 0]]

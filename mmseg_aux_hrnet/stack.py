@@ -1,12 +1,16 @@
 """Look at the installed OpenMMLab stack before it is imported, and say in one line what to type if it cannot work."""
 
 import importlib.util
+import io
 import re
-from collections.abc import Collection, Mapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from difflib import get_close_matches
 from importlib.metadata import Distribution
 from pathlib import Path
 
-from mmseg_aux_hrnet.errors import StackError
+from mmseg_aux_hrnet.errors import ConfigError, StackError
 
 Release = tuple[int, ...]
 
@@ -128,3 +132,36 @@ def _folder(module: str) -> Path | None:
     spec = importlib.util.find_spec(module)
     # A folder left behind by an uninstall imports as an empty namespace package, which has no origin.
     return Path(spec.origin).resolve().parent.parent if spec is not None and spec.origin is not None else None
+
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def config(name: str) -> str:
+    """Return the absolute path of a config of this package, such as ``hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py``.
+
+    For the ``_base_`` of a config that a tool reads which knows nothing of this package, as mmseg's own
+    ``tools/train.py``: ``_base_ = __import__('mmseg_aux_hrnet').config('hrnet/LEAF.py')``.
+
+    Raises:
+        ConfigError: there is no such config.
+    """
+    folders = (PACKAGE / '.mim' / 'configs', PACKAGE.parent / 'configs')  # an install, else a source checkout
+    folder = next((path for path in folders if path.is_dir()), folders[0])
+    path = folder / name
+    if not path.is_file():
+        names = [found.relative_to(folder).as_posix() for found in sorted(folder.glob('*/*.py'))]
+        near = get_close_matches(name, names, n=1, cutoff=0) or ['none: install the package again']
+        raise ConfigError(f'{name} is no config of mmseg_aux_hrnet: the nearest is {near[0]}')
+    return str(path)
+
+
+@contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Drop what mmseg prints and mmcv warns of when parts are missing that nothing here uses.
+
+    mmseg prints that it lacks its vendor's extension; mmcv warns of operators that were not compiled.
+    """
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='Fail to import', category=UserWarning)
+        yield

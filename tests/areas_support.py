@@ -10,7 +10,7 @@ import rasterio
 import shapely
 from raster_support import UTM, write_raster
 
-from mmseg_aux_hrnet.raster.legend import NODATA, Legend
+from mmseg_aux_hrnet.maps.legend import NODATA, Legend
 
 NAMES = ('other', 'green')
 COLOURS = ((0, 0, 0), (128, 0, 0))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mmseg_aux_hrnet.doctor.checkup import Checkup, check
 from mmseg_aux_hrnet.doctor.sources import find_sources
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 PALETTE = [[0, 0, 0], [128, 0, 0]]
 SIZE = (48, 64)

@@ -14,9 +14,9 @@ from mmseg.registry import MODEL_WRAPPERS, MODELS
 from mmseg.structures import SegDataSample
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmseg_aux_hrnet import speed
-from mmseg_aux_hrnet.command import run_tool
-from mmseg_aux_hrnet.launch import join_processes
+from mmseg_aux_hrnet.models import speed
+from mmseg_aux_hrnet.run.command import run_tool
+from mmseg_aux_hrnet.run.launch import join_processes
 
 MODEL = Path(__file__).resolve().parents[1] / 'configs/_base_/models/fcn_aux-hr18s-v1.py'
 STEPS, IMAGES, SIZE = 3, 4, (32, 64)

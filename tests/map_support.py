@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mmseg_aux_hrnet.export.decision import Decision
-from mmseg_aux_hrnet.inference.model import ModelFacts
-from mmseg_aux_hrnet.raster.legend import Legend
+from mmseg_aux_hrnet.decision import Decision
+from mmseg_aux_hrnet.maps.legend import Legend
+from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 
 GREEN = Legend(('ground', 'green'), ((0, 0, 0), (0, 128, 0)), 'green')
 THREE = Legend(('ground', 'green', 'water'), ((0, 0, 0), (0, 128, 0), (0, 0, 255)), None)

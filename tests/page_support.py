@@ -2,15 +2,14 @@
 
 import numpy as np
 
-from mmseg_aux_hrnet.evaluation.class_set import ClassSet
+from mmseg_aux_hrnet.classes import ClassSet
+from mmseg_aux_hrnet.evaluation.boundary import Tolerance
 from mmseg_aux_hrnet.evaluation.image_result import MapPair, count_image
-from mmseg_aux_hrnet.evaluation.threshold_counts import no_counts, threshold_counts
-from mmseg_aux_hrnet.evaluation.threshold_curves import threshold_sweep
-from mmseg_aux_hrnet.evaluation.tolerance import Tolerance
+from mmseg_aux_hrnet.evaluation.thresholds import no_counts, threshold_counts, threshold_sweep
 from mmseg_aux_hrnet.report.figures import Measured, report_figures
 from mmseg_aux_hrnet.report.folder import without_nan
+from mmseg_aux_hrnet.report.metrics_file import FORMAT
 from mmseg_aux_hrnet.report.page import TrainingLog, small_tile
-from mmseg_aux_hrnet.report_file import FORMAT
 
 GREEN = ClassSet(('background', 'green'), ((0, 0, 0), (128, 0, 0)), 'green')
 CITY = ClassSet(('road', 'roof', 'tree', 'water'), ((128, 64, 128), (70, 70, 70), (107, 142, 35), (0, 90, 200)), None)

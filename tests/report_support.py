@@ -6,11 +6,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from mmseg_aux_hrnet.evaluation.class_set import ClassSet
+from mmseg_aux_hrnet.classes import ClassSet
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult
 from mmseg_aux_hrnet.report.figures import Measured, report_figures
 from mmseg_aux_hrnet.report.folder import without_nan
-from mmseg_aux_hrnet.report_file import FORMAT
+from mmseg_aux_hrnet.report.metrics_file import FORMAT
 
 CLASSES = ('background', 'green')
 

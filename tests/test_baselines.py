@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_aux_hrnet.run_config import set_pretrained
+from mmseg_aux_hrnet.run.training_config import set_pretrained
 
 REPO = Path(__file__).resolve().parents[1]
 CROP = '(64,64)'

@@ -10,7 +10,7 @@ from mmseg.registry import DATASETS, MODELS
 from mmseg.structures import SegDataSample
 
 from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
-from mmseg_aux_hrnet.run_config import set_pretrained
+from mmseg_aux_hrnet.run.training_config import set_pretrained
 
 REPO = Path(__file__).resolve().parents[1]
 LEAVES = sorted((REPO / 'configs').glob('*/*.py'))

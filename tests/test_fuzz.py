@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmseg_aux_hrnet.datasets.label_rules import LABEL_FORMATS, label_rule
+from mmseg_aux_hrnet.datasets.split_layouts import SplitList, format_line, write_lists
+from mmseg_aux_hrnet.datasets.splits import SPLITS, divide, parse_line, read_split, scene_of, write_split
 from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb
 from mmseg_aux_hrnet.errors import ConfigError, ImageError, LabelError, SplitError
-from mmseg_aux_hrnet.evaluation.headline import HEADLINES, check_headlines
-from mmseg_aux_hrnet.run_config import parse_options
-from mmseg_aux_hrnet.split_layouts import SplitList, format_line, write_lists
-from mmseg_aux_hrnet.splits import SPLITS, divide, parse_line, read_split, scene_of, write_split
-from mmseg_aux_hrnet.testing_config import SCALE_RANGE, parse_scales
+from mmseg_aux_hrnet.evaluation.table import HEADLINES, check_headlines
+from mmseg_aux_hrnet.run.config import parse_options
+from mmseg_aux_hrnet.run.testing_config import SCALE_RANGE, parse_scales
 
 TIMES = int(os.environ.get('MMSEG_AUX_FUZZ_EXAMPLES', '1'))
 ANY = st.characters(exclude_characters='\r\n')  # the tools fold breaks that somebody typed, see one_line

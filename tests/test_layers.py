@@ -1,122 +1,113 @@
-"""Who may import whom: the table of docs/architecture.md, enforced on the source."""
+"""Who may import whom: the table, enforced on the source."""
 
 import ast
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'mmseg_aux_hrnet'
-# module or sub-package: (ours, others) that it may import beside itself and the standard library
+# module, sub-package, or room of maps and exchange: (ours, others) that it may import beside itself and the stdlib
 TABLE = {
-    'command': ('errors', 'mmengine torch'),
-    '__init__': ('datasets engine evaluation models quiet shipped stack version weights', ''),
-    'areas': (
-        'errors raster whole_files',
-        'PIL affine exactextract matplotlib numpy pyogrio pyproj rasterio rich shapely',
-    ),
-    'comparison': ('errors evaluation report_file threshold whole_files', 'matplotlib numpy rich'),
-    'complexity': ('models', 'mmseg torch'),
-    'conversion': ('errors models report_file run_config threshold version weights', 'mmengine mmseg numpy torch'),
-    'datasets': ('errors portable_paths registry splits', 'PIL cv2 mmcv mmengine mmseg numpy torch'),
-    'demo': ('datasets errors label_png splits', 'PIL numpy'),
-    'doctor': (
-        'datasets errors label_png run_config split_layouts splits visualization whole_files',
-        'PIL cv2 matplotlib mmengine mmseg numpy rich',
-    ),
-    'engine': (
-        'errors evaluation output_files version visualization whole_files',
-        'PIL mmengine mmseg numpy rich torch',
-    ),
+    '__init__': ('datasets engine evaluation models stack version weights', ''),
+    'classes': ('errors', 'numpy torch'),
+    'datasets': ('errors files registry', 'cv2 mmcv mmengine mmseg numpy PIL torch'),
+    'decision': ('errors', 'numpy torch'),
+    'demo': ('datasets errors files', 'numpy PIL'),
+    'doctor': ('datasets errors files run visualization', 'cv2 matplotlib mmengine mmseg numpy PIL rich'),
+    'engine': ('errors evaluation files version visualization', 'mmengine mmseg numpy PIL rich torch'),
     'errors': ('', ''),
-    'evaluating': ('datasets errors evaluation map_folders report run_config', 'rich'),
-    'evaluation': ('errors label_png output_files probability threshold', 'cv2 mmengine mmseg numpy rich torch'),
-    'export': (
-        'conversion errors models probability threshold version weights whole_files',
+    'evaluation': ('classes decision errors files', 'cv2 mmengine mmseg numpy rich torch'),
+    'exchange': ('classes decision errors models report run version weights', 'mmengine mmseg torch'),
+    'exchange/export': (
+        'decision errors exchange files run version weights',
         'mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
-    'foreign_config': ('portable_paths', ''),
-    'inference': (
-        'errors export launch models probability raster run_config speed version weights',
-        'cv2 mmengine numpy rasterio rich torch',
+    'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
+    'files': ('errors', 'numpy PIL'),
+    'maps': ('errors maps/measure maps/polygonize maps/predict', 'affine numpy pyproj rasterio'),
+    'maps/class_map': ('errors files maps maps/raster', 'affine numpy pyproj rasterio'),
+    'maps/measure': (
+        'errors files maps maps/class_map maps/raster maps/vector',
+        'affine exactextract matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
     ),
-    'input_cache': ('datasets errors run_config', 'mmengine mmseg'),
-    'label_png': ('errors', 'PIL numpy'),
-    'launch': ('errors', 'mmengine torch'),
-    'map_folders': ('datasets errors evaluation splits', 'numpy'),
-    'maps': ('areas inference polygons raster', ''),
-    'migration': ('datasets errors portable_paths whole_files', 'mmcv mmengine mmseg'),
-    'models': ('errors probability threshold weights', 'mmcv mmengine mmseg torch'),
-    'output_files': ('errors', ''),
-    'polygons': (
-        'areas errors raster',
+    'maps/polygonize': (
+        'errors maps maps/class_map maps/vector',
         'affine buildingregulariser cv2 geopandas numpy pyarrow pyogrio pyproj rasterio shapely',
     ),
-    'portable_paths': ('', ''),
-    'pretrained': ('errors models weights', 'mmengine'),
-    'probability': ('errors', 'torch'),
-    'quiet': ('', ''),
-    'raster': ('errors whole_files', 'affine filelock numpy pyproj rasterio shapely pyogrio cv2'),
+    'maps/predict': (
+        'decision errors files maps maps/class_map maps/raster maps/vector models run version weights',
+        'cv2 filelock mmengine numpy rasterio rich torch',
+    ),
+    'maps/raster': ('errors maps', 'affine cv2 numpy rasterio'),
+    'maps/vector': ('errors', 'affine numpy pyogrio pyproj rasterio shapely'),
+    'models': ('decision errors weights', 'mmcv mmengine mmseg torch'),
     'registry': ('', 'mmengine mmseg'),
     'report': (
-        'datasets errors evaluation report_file threshold version visualization whole_files',
-        'PIL jinja2 markupsafe matplotlib numpy rich',
+        'classes datasets decision errors evaluation files version visualization',
+        'jinja2 markupsafe matplotlib numpy PIL rich',
     ),
-    'report_file': ('errors', ''),
-    'run_config': ('errors foreign_config shipped', 'mmengine mmseg'),
-    'sampling': ('datasets errors evaluation', 'numpy rich'),
-    'shipped': ('errors', ''),
-    'split_layouts': ('errors splits', ''),
-    'speed': ('errors models', 'mmengine mmseg torch'),
-    'splits': ('errors', ''),
+    'run': (
+        'classes datasets decision engine errors evaluation files models report stack visualization weights',
+        'mmengine mmseg numpy rich torch',
+    ),
+    'sampling': ('datasets errors', 'numpy rich'),
     'stack': ('errors', 'mmengine'),
-    'training': ('engine input_cache launch pretrained run_config speed weights', 'mmengine'),
-    'threshold': ('errors', ''),
-    'testing': (
-        'errors evaluation launch models report run_config speed testing_config threshold visualization weights',
-        'mmengine rich',
-    ),
-    'testing_config': ('errors run_config', 'mmengine'),
-    'threshold_store': ('errors report_file threshold weights', ''),
     'version': ('', ''),
-    'visualization': ('errors', 'PIL matplotlib numpy'),
-    'whole_files': ('', ''),
-    'weights': ('errors whole_files', 'mmengine numpy safetensors torch'),
+    'visualization': ('', 'matplotlib numpy PIL'),
+    'weights': ('errors files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)
 SCRIPTS = [ROOT / 'split.py', ROOT / 'mmseg_aux_hrnet_cli.py', *sorted((ROOT / 'tools').glob('*.py'))]
 
 
+def unit_of(names: list[str]) -> str:
+    """Return the row of the table for a path or dotted name below the package."""
+    return next(row for row in ('/'.join(names[:2]), names[0]) if row in TABLE or row == names[0])
+
+
 def imported(nodes: list[ast.AST]) -> set[str]:
-    """Return what import statements name: 'PACKAGE.unit' for ours, the top-level package for the rest."""
+    """Return what import statements name: rows of the table with a leading slash for ours, packages for the rest."""
     names: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module == PACKAGE.name:
-            names |= {f'{PACKAGE.name}.{alias.name}' for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module.partition('.')[0] == PACKAGE.name:
+            names |= {f'{node.module}.{alias.name}' for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add('.' * node.level + (node.module or ''))
-    return {'.'.join(name.split('.')[: 2 if name.startswith(PACKAGE.name) else 1]) for name in names}
+    split = [name.split('.') for name in names]
+    return {f'/{unit_of(parts[1:])}' if parts[0] == PACKAGE.name else parts[0] for parts in split}
 
 
 def forbidden(unit: str, source: str) -> set[str]:
     """Return the imports anywhere in the source that the table does not grant to the unit."""
     ours, others = (names.split() for names in TABLE[unit])
-    allowed = {f'{PACKAGE.name}.{name}' for name in (unit, *ours)} | {*others, *sys.stdlib_module_names}
+    allowed = {f'/{name}' for name in (unit, *ours)} | {*others, *sys.stdlib_module_names}
     return imported(list(ast.walk(ast.parse(source)))) - allowed
+
+
+def row_of(path: Path) -> str:
+    return unit_of(list(path.relative_to(PACKAGE).with_suffix('').parts))
 
 
 @pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_module_imports_what_the_table_grants(path):
-    unit = path.relative_to(PACKAGE).parts[0].removesuffix('.py')
-    assert unit in TABLE, f'{unit} is new: enter it in the table here and in docs/architecture.md'
+    unit = row_of(path)
+    assert unit in TABLE, f'{unit} is new: enter it in the table'
     assert not forbidden(unit, path.read_text(encoding='utf-8'))
 
 
 def test_table_has_no_dead_rows():
-    assert set(TABLE) == {path.relative_to(PACKAGE).parts[0].removesuffix('.py') for path in MODULES}
+    assert set(TABLE) == {row_of(path) for path in MODULES}
+
+
+def test_rooms_import_downwards_only():
+    order = {unit: set(ours.split()) for unit, (ours, _) in TABLE.items()}
+    order['maps'] -= {'maps/measure', 'maps/polygonize', 'maps/predict'}  # its face only hands their names on
+    assert list(TopologicalSorter(order).static_order())
 
 
 @pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
@@ -127,9 +118,10 @@ def test_help_of_scripts_needs_the_standard_library_only(path):
 @pytest.mark.parametrize(
     ('unit', 'source', 'named'),
     [
-        ('models', 'from mmseg_aux_hrnet.engine.hooks import CurveHook', {'mmseg_aux_hrnet.engine'}),
-        ('models', 'from mmseg_aux_hrnet import engine, errors', {'mmseg_aux_hrnet.engine'}),
-        ('models', 'import mmseg_aux_hrnet.datasets', {'mmseg_aux_hrnet.datasets'}),
+        ('models', 'from mmseg_aux_hrnet.engine.hooks import CurveHook', {'/engine'}),
+        ('maps/raster', 'from mmseg_aux_hrnet.maps.predict.blocks import windows', {'/maps/predict'}),
+        ('models', 'from mmseg_aux_hrnet import engine, errors', {'/engine'}),
+        ('models', 'import mmseg_aux_hrnet.datasets', {'/datasets'}),
         ('models', 'def late():\n    import rasterio.windows', {'rasterio'}),
         ('models', 'from ..engine import hooks', {''}),
         ('evaluation', 'import tools.train, split', {'tools', 'split'}),

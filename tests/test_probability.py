@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmengine.structures import PixelData
 
+from mmseg_aux_hrnet.decision import class_probabilities, reaches, two_class_probability
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.probability import class_probabilities, reaches, two_class_probability
 
 
 def test_logits_become_probabilities_by_hand():

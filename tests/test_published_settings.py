@@ -10,7 +10,7 @@ from layout_support import SIZE, label_of, write_cityscapes, write_lip, write_pa
 from mmengine.config import Config
 from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 
-from mmseg_aux_hrnet.testing_config import set_test_time_augmentation
+from mmseg_aux_hrnet.run.testing_config import set_test_time_augmentation
 from mmseg_aux_hrnet.weights import read_checkpoint
 
 REPO = Path(__file__).resolve().parents[1]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mmseg_aux_hrnet.datasets.split_layouts import LAYOUTS, format_line
+from mmseg_aux_hrnet.datasets.splits import read_split
 from mmseg_aux_hrnet.errors import SplitError
-from mmseg_aux_hrnet.split_layouts import LAYOUTS, format_line
-from mmseg_aux_hrnet.splits import read_split
 
 TOOL = Path(__file__).resolve().parents[1] / 'split.py'
 REAL = TOOL.parents[1] / 'shared' / 'data'

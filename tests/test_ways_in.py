@@ -15,7 +15,7 @@ from PIL import Image
 
 import mmseg_aux_hrnet
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.run_config import load_config
+from mmseg_aux_hrnet.run.config import load_config
 from mmseg_aux_hrnet.weights import read_checkpoint
 
 pytestmark = pytest.mark.stack

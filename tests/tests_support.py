@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 GREEN_PALETTE = [[0, 0, 0], [128, 0, 0]]
 TILES = {'train': 4, 'val': 2, 'test': 2}

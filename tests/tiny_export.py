@@ -12,7 +12,7 @@ from mmseg.models.utils import Upsample
 from mmseg.registry import MODELS
 from torch import nn
 
-from mmseg_aux_hrnet.export.graph import CLASSES, PROBABILITIES, Form
+from mmseg_aux_hrnet.run.rgb_network import CLASSES, PROBABILITIES, Form
 
 CLASS_NAMES, PALETTE = ('background', 'green', 'water'), [[0, 0, 0], [128, 0, 0], [0, 0, 128]]
 REPO = Path(__file__).resolve().parents[1]

@@ -19,8 +19,8 @@ from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from mmseg_aux_hrnet.engine import train
 from mmseg_aux_hrnet.errors import ImageError
+from mmseg_aux_hrnet.run.training import train
 from mmseg_aux_hrnet.weights import checkpoint_to_resume, read_checkpoint
 
 RUNS = itertools.count()  # one message hub each

@@ -28,17 +28,16 @@ def parser() -> argparse.ArgumentParser:
 
 def measure(args: argparse.Namespace) -> str:
     """Measure as the command line says, print the table and return the closing line."""
-    from mmseg_aux_hrnet.raster.available import check_available
+    from mmseg_aux_hrnet.maps.options import check_available
 
     check_available()
     from rich.console import Console
     from rich.progress import Progress
 
-    from mmseg_aux_hrnet.areas.quicklook import draw_quicklook
-    from mmseg_aux_hrnet.areas.request import Request, check_request
-    from mmseg_aux_hrnet.areas.table import method_line, screen_table
-    from mmseg_aux_hrnet.areas.writing import write_areas, write_bytes
-    from mmseg_aux_hrnet.areas.zonal import zonal_area
+    from mmseg_aux_hrnet.maps.measure.quicklook import draw_quicklook
+    from mmseg_aux_hrnet.maps.measure.request import Request, check_request
+    from mmseg_aux_hrnet.maps.measure.table import method_line, screen_table, write_areas, write_bytes
+    from mmseg_aux_hrnet.maps.measure.zonal import zonal_area
 
     request = Request(**vars(args))
     check_request(request)
@@ -68,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

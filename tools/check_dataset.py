@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -30,10 +30,9 @@ def compare_reports(args: argparse.Namespace) -> str:
     """Compare as the command line says, print the tables and return the closing line."""
     from rich.console import Console
 
-    from mmseg_aux_hrnet.comparison.comparison import compare
-    from mmseg_aux_hrnet.comparison.groups import class_of_interest, read_groups
-    from mmseg_aux_hrnet.comparison.output import check_out, write
-    from mmseg_aux_hrnet.comparison.screen import show
+    from mmseg_aux_hrnet.report.comparison.comparison import compare
+    from mmseg_aux_hrnet.report.comparison.groups import class_of_interest, read_groups
+    from mmseg_aux_hrnet.report.comparison.output import check_out, show, write
 
     if args.out is not None:
         check_out(args.out)
@@ -54,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

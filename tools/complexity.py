@@ -21,8 +21,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.complexity import model_complexity
         from mmseg_aux_hrnet.models.backbones import ARCHS
+        from mmseg_aux_hrnet.models.complexity import model_complexity
     except ImportError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

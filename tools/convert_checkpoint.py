@@ -29,12 +29,11 @@ def parser() -> argparse.ArgumentParser:
 
 def convert(args: argparse.Namespace) -> str:
     """Convert as the command line says and return the closing line."""
-    from mmseg_aux_hrnet.conversion.converting import Exceptions
-    from mmseg_aux_hrnet.conversion.converting import convert as converted
-    from mmseg_aux_hrnet.conversion.forms import recognise
-    from mmseg_aux_hrnet.conversion.reporting import report, way_out
     from mmseg_aux_hrnet.errors import CheckpointError
-    from mmseg_aux_hrnet.run_config import load_config
+    from mmseg_aux_hrnet.exchange.converting import Exceptions, report, way_out
+    from mmseg_aux_hrnet.exchange.converting import convert as converted
+    from mmseg_aux_hrnet.exchange.forms import recognise
+    from mmseg_aux_hrnet.run.config import load_config
     from mmseg_aux_hrnet.weights import best_checkpoint, read_checkpoint
     from mmseg_aux_hrnet.weights.writing import check_target, checkpoint_bytes, write_file
 
@@ -56,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

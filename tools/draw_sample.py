@@ -25,10 +25,10 @@ def draw(args: argparse.Namespace) -> str:
     from rich.progress import Progress
 
     from mmseg_aux_hrnet.errors import ConfigError, DataError
+    from mmseg_aux_hrnet.files.whole import write_whole
     from mmseg_aux_hrnet.sampling.class_maps import count_pixels, find_maps, parse_classes
     from mmseg_aux_hrnet.sampling.drawing import draw_points
     from mmseg_aux_hrnet.sampling.tables import sample_text
-    from mmseg_aux_hrnet.whole_files import write_whole
 
     classes, maps = parse_classes(args.classes), find_maps(args.maps)
     if args.out.exists():
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -33,11 +33,11 @@ def estimate(args: argparse.Namespace) -> str:
     from rich.progress import Progress
 
     from mmseg_aux_hrnet.errors import ConfigError, DataError
-    from mmseg_aux_hrnet.evaluation.area_estimate import estimate_areas
+    from mmseg_aux_hrnet.files.whole import write_whole
+    from mmseg_aux_hrnet.sampling.area_estimate import estimate_areas
     from mmseg_aux_hrnet.sampling.area_report import area_json, area_tables
     from mmseg_aux_hrnet.sampling.areas import mapped_areas
     from mmseg_aux_hrnet.sampling.tables import read_sample
-    from mmseg_aux_hrnet.whole_files import write_whole
 
     if args.json is not None and args.json.exists():
         raise ConfigError(f'{args.json} exists: name another file for the estimates, or remove it')
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

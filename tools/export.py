@@ -41,8 +41,8 @@ def export(args: argparse.Namespace) -> str:
     """Export as the command line says and return the closing line."""
     from rich.console import Console
 
-    from mmseg_aux_hrnet import run_config
-    from mmseg_aux_hrnet.export import ExportSettings, closing_line, export_model
+    from mmseg_aux_hrnet.exchange.export import ExportSettings, closing_line, export_model
+    from mmseg_aux_hrnet.run import config as run_config
     from mmseg_aux_hrnet.weights import best_checkpoint
 
     names = ('classes_only', 'fp16', 'fuse', 'fixed_size', 'tile_size', 'tile_overlap', 'gsd', 'threshold', 'metrics')
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

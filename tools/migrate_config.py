@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
 
 def migrate(args: argparse.Namespace) -> str:
     """Migrate as the command line says, print the notes and return the closing line."""
-    from mmseg_aux_hrnet.migration import migrate_file
+    from mmseg_aux_hrnet.exchange.migration import migrate_file
 
     report = migrate_file(args.old, args.new, overwrite=args.overwrite)
     print('\n'.join(report.lines()))
@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -33,15 +33,15 @@ def parser() -> argparse.ArgumentParser:
 
 def work(args: argparse.Namespace) -> str:
     """Polygonize as the command line says and return the closing line."""
-    from mmseg_aux_hrnet.raster.available import check_available
+    from mmseg_aux_hrnet.maps.options import check_available
 
     check_available()
     from rich.console import Console
     from rich.progress import Progress
 
-    from mmseg_aux_hrnet.polygons.polygonizing import polygonize
-    from mmseg_aux_hrnet.polygons.request import PolygonRequest
-    from mmseg_aux_hrnet.raster.options import parse_names
+    from mmseg_aux_hrnet.maps.options import parse_names
+    from mmseg_aux_hrnet.maps.polygonize.polygonizing import polygonize
+    from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest
 
     sizes = {name: getattr(args, name) for name in ('min_area', 'fill_holes', 'simplify', 'square')}
     request = PolygonRequest(of=parse_names(args.of, option='--of'), **sizes)
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

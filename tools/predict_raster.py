@@ -38,10 +38,10 @@ def parser() -> argparse.ArgumentParser:
 
 def predict(args: argparse.Namespace) -> str:
     """Predict as the command line says and return the closing line."""
-    from mmseg_aux_hrnet.raster.available import check_available
+    from mmseg_aux_hrnet.maps.options import check_available
 
     check_available()
-    from mmseg_aux_hrnet.inference.command import run_prediction
+    from mmseg_aux_hrnet.maps.predict.command import run_prediction
 
     return run_prediction(args)
 
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -26,8 +26,8 @@ def parser() -> argparse.ArgumentParser:
 
 def publish(args: argparse.Namespace) -> str:
     """Publish as the command line says and return the closing line."""
-    from mmseg_aux_hrnet.conversion.card import Statements
-    from mmseg_aux_hrnet.conversion.publishing import publish as published
+    from mmseg_aux_hrnet.exchange.card import Statements
+    from mmseg_aux_hrnet.exchange.publishing import publish as published
     from mmseg_aux_hrnet.weights import best_checkpoint
 
     source = best_checkpoint(args.source)
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

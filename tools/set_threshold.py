@@ -26,9 +26,9 @@ def parser() -> argparse.ArgumentParser:
 
 def store(args: argparse.Namespace) -> str:
     """Store the threshold as the command line says and return the closing line."""
+    from mmseg_aux_hrnet.decision import Threshold, parse_value
     from mmseg_aux_hrnet.errors import ConfigError
-    from mmseg_aux_hrnet.threshold import Threshold, parse_value
-    from mmseg_aux_hrnet.threshold_store import best_of_report, check_same_model, store_threshold
+    from mmseg_aux_hrnet.exchange.threshold_store import best_of_report, check_same_model, store_threshold
     from mmseg_aux_hrnet.weights import best_checkpoint
 
     if (args.threshold is None) != (args.class_name is None):
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
+        from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

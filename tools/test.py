@@ -43,8 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        from mmseg_aux_hrnet.command import run_tool
-        from mmseg_aux_hrnet.testing import run_test
+        from mmseg_aux_hrnet.run.command import run_tool
+        from mmseg_aux_hrnet.run.testing import run_test
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2

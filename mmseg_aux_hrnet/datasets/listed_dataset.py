@@ -8,10 +8,10 @@ from mmseg.datasets import BaseSegDataset
 
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB
 from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, label_rule
+from mmseg_aux_hrnet.datasets.splits import IMAGE_SUFFIXES, LABEL_SUFFIXES, SplitEntry, index_by_stem, read_split
 from mmseg_aux_hrnet.datasets.tiles import refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
-from mmseg_aux_hrnet.portable_paths import portable
-from mmseg_aux_hrnet.splits import IMAGE_SUFFIXES, LABEL_SUFFIXES, SplitEntry, index_by_stem, read_split
+from mmseg_aux_hrnet.files.names import portable
 
 LISTED_FAULTS = 3
 STRICT_LOADERS = {'LoadImageFromFile': 'LoadTile', 'LoadAnnotations': 'LoadLabel'}

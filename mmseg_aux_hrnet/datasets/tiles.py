@@ -9,13 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from mmseg_aux_hrnet.datasets.label_rules import (
-    LabelRule,
-    decode_binary,
-    decode_colour,
-    decode_index,
-    decode_palette,
-)
+from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_binary, decode_colour, decode_index, decode_palette
 from mmseg_aux_hrnet.errors import DataError, ImageError, LabelError
 
 RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')

@@ -12,10 +12,10 @@ from typing import Any
 from PIL import Image
 
 from mmseg_aux_hrnet.datasets.single_green import SingleGreenDataset
+from mmseg_aux_hrnet.datasets.splits import SPLITS, read_split, write_split
 from mmseg_aux_hrnet.demo.scenes import draw_scene
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.label_png import write_label_png
-from mmseg_aux_hrnet.splits import SPLITS, read_split, write_split
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 GENERATOR_VERSION = 1  # raise it whenever a seed draws another scene, so that old pictures are not taken for new ones
 MARKER = 'demo.json'

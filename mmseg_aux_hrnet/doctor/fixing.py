@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
+from mmseg_aux_hrnet.datasets.split_layouts import format_line
+from mmseg_aux_hrnet.datasets.splits import LABEL_SUFFIXES, SPLITS, cut_suffix, write_split
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import Tile
 from mmseg_aux_hrnet.doctor.findings import Finding
@@ -14,10 +16,8 @@ from mmseg_aux_hrnet.doctor.labels import read_by_first
 from mmseg_aux_hrnet.doctor.relations import exact_duplicates
 from mmseg_aux_hrnet.doctor.sources import UNDIVIDED, Source
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.label_png import write_label_png
-from mmseg_aux_hrnet.split_layouts import format_line
-from mmseg_aux_hrnet.splits import LABEL_SUFFIXES, SPLITS, cut_suffix, write_split
-from mmseg_aux_hrnet.whole_files import PART
+from mmseg_aux_hrnet.files.label_png import write_label_png
+from mmseg_aux_hrnet.files.whole import PART
 
 LEFT_OUT = 'left_out.txt'
 

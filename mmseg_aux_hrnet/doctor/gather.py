@@ -5,10 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
-from mmseg_aux_hrnet.doctor.findings import Finding, counted, printable
-from mmseg_aux_hrnet.doctor.sources import Source
-from mmseg_aux_hrnet.errors import DataError, SplitError
-from mmseg_aux_hrnet.splits import (
+from mmseg_aux_hrnet.datasets.splits import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
     SplitEntry,
@@ -17,6 +14,9 @@ from mmseg_aux_hrnet.splits import (
     parse_line,
     read_split,
 )
+from mmseg_aux_hrnet.doctor.findings import Finding, counted, printable
+from mmseg_aux_hrnet.doctor.sources import Source
+from mmseg_aux_hrnet.errors import DataError, SplitError
 
 LOSSY_SUFFIXES = ('.jpg', '.jpeg')
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from mmseg_aux_hrnet.doctor.channel_order import DOUBTFUL, exchange_scores
-from mmseg_aux_hrnet.doctor.duplicates import exact_groups, near_pairs
+from mmseg_aux_hrnet.doctor.duplicates import DOUBTFUL, exact_groups, exchange_scores, near_pairs
 from mmseg_aux_hrnet.doctor.examine import ImageFacts, Tile
 from mmseg_aux_hrnet.doctor.findings import Finding, counted
 

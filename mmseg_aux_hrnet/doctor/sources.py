@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule, label_rule
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
+from mmseg_aux_hrnet.datasets.split_layouts import Layout, find_layout
+from mmseg_aux_hrnet.datasets.splits import SPLITS
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, DataError
-from mmseg_aux_hrnet.run_config import datasets_of, load_config, parse_options, set_data_root
-from mmseg_aux_hrnet.split_layouts import Layout, find_layout
-from mmseg_aux_hrnet.splits import SPLITS
+from mmseg_aux_hrnet.run.config import datasets_of, load_config, parse_options, set_data_root
 
 LOADERS = {'train': 'train_dataloader', 'val': 'val_dataloader', 'test': 'test_dataloader'}
 IGNORED = 255  # in what is counted, whatever value a data set ignores

@@ -1,4 +1,4 @@
-"""What runs around training and testing: hooks and samplers, registered in mmseg's registries, and training itself."""
+"""What runs around training and testing: hooks and samplers, registered in mmseg's registries."""
 
 from mmseg_aux_hrnet.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
 from mmseg_aux_hrnet.engine.hooks import (
@@ -18,7 +18,6 @@ from mmseg_aux_hrnet.engine.hooks import (
     WholeCheckpointHook,
 )
 from mmseg_aux_hrnet.engine.samplers import ExactInfiniteSampler, ExactSampler
-from mmseg_aux_hrnet.engine.training import train
 
 __all__ = (
     'BFloat16OptimWrapper',
@@ -38,5 +37,4 @@ __all__ = (
     'SharedStatisticsHook',
     'SkippedSampleHook',
     'WholeCheckpointHook',
-    'train',
 )

@@ -8,12 +8,20 @@ from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 from torch import Tensor
 
+from mmseg_aux_hrnet.classes import ClassSet, class_set
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.evaluation.class_set import ClassSet, class_set
 from mmseg_aux_hrnet.evaluation.confusion import Counts
-from mmseg_aux_hrnet.evaluation.device_counts import PendingResult, read, tally
-from mmseg_aux_hrnet.evaluation.image_result import ImageResult, MapPair, count_image, summed_counts
-from mmseg_aux_hrnet.evaluation.index_map import index_map, plane
+from mmseg_aux_hrnet.evaluation.image_result import (
+    ImageResult,
+    MapPair,
+    PendingResult,
+    count_image,
+    index_map,
+    plane,
+    read,
+    summed_counts,
+    tally,
+)
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates, rates_by_key
 from mmseg_aux_hrnet.evaluation.table import render
 

@@ -8,9 +8,9 @@ from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
-from mmseg_aux_hrnet.evaluation.index_map import index_map
-from mmseg_aux_hrnet.label_png import write_label_png
-from mmseg_aux_hrnet.output_files import OutputFiles, claim_name
+from mmseg_aux_hrnet.evaluation.image_result import index_map
+from mmseg_aux_hrnet.files.label_png import write_label_png
+from mmseg_aux_hrnet.files.names import OutputFiles, claim_name
 
 
 @METRICS.register_module()

@@ -2,13 +2,14 @@
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation.rates import ClassRates, OverallRates
 
 
@@ -97,3 +98,30 @@ def _listed(names: list[str]) -> str:
 
 def _number(value: float, *, digits: int = 2) -> str:
     return '-' if math.isnan(value) else f'{value:.{digits}f}'
+
+
+# name on the command line -> key of ConfusionMetric; with beta = 1 the mean F-score is the mean Dice coefficient
+HEADLINES = {'mIoU': 'mIoU', 'mDice': 'mDice', 'mFscore': 'mDice', 'mAcc': 'mAcc', 'OA': 'OA', 'kappa': 'kappa'}
+
+
+def check_headlines(names: Sequence[str]) -> None:
+    """Raise unless every name is known.
+
+    Raises:
+        ConfigError: names the first unknown one and those allowed.
+    """
+    for name in names:
+        if name not in HEADLINES:
+            raise ConfigError(f'--eval {name} is unknown: use {", ".join(HEADLINES)}')
+
+
+def headline(figures: Mapping[str, float], names: Sequence[str]) -> str:
+    """Return the named figures on one line, percent except kappa.
+
+    Raises:
+        ConfigError: the config's own metric does not give one of them.
+    """
+    for name in names:
+        if HEADLINES[name] not in figures:
+            raise ConfigError(f'--eval {name}: the metric of this config only gives {", ".join(figures)}')
+    return '  '.join(f'{name} {figures[HEADLINES[name]]:.4f}' for name in names)

@@ -1,5 +1,6 @@
 """The metric that sweeps a threshold over the probability of one of two classes."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,13 +9,60 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 
+from mmseg_aux_hrnet.classes import class_set
+from mmseg_aux_hrnet.decision import two_class_probability
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.evaluation.class_set import class_set
-from mmseg_aux_hrnet.evaluation.index_map import index_map
-from mmseg_aux_hrnet.evaluation.threshold_counts import ThresholdCounts, no_counts, threshold_counts
-from mmseg_aux_hrnet.evaluation.threshold_curves import ThresholdSweep, threshold_sweep
-from mmseg_aux_hrnet.evaluation.threshold_table import render_sweep
-from mmseg_aux_hrnet.probability import two_class_probability
+from mmseg_aux_hrnet.evaluation.image_result import index_map
+from mmseg_aux_hrnet.evaluation.thresholds import (
+    FIGURES,
+    AtThreshold,
+    ThresholdCounts,
+    ThresholdSweep,
+    no_counts,
+    threshold_counts,
+    threshold_sweep,
+)
+
+HEADINGS = ('threshold', 'Precision', 'Recall', 'IoU', 'F1', 'kappa')  # as the fields of AtThreshold
+NAMES = {'iou': 'IoU', 'f1': 'F1', 'kappa': 'kappa'}
+ADVICE = (
+    'choose a threshold on validation images (--split val): on the images of the final figures it would flatter them'
+)
+
+
+def render_sweep(sweep: ThresholdSweep) -> str:
+    """Return one half and the best threshold by each figure as Markdown, with the figures and the rules below."""
+    rows = [(sweep.class_name, HEADINGS), ('one half', _cells(sweep.at(0.5)))]
+    rows += [(f'best {names}', _cells(at)) for names, at in _best(sweep)]
+    width = max(len(name) for name, _ in rows)
+    lines = [f'| {name:<{width}} |' + ''.join(f' {cell:>9} |' for cell in cells) for name, cells in rows]
+    lines.insert(1, f'|{"-" * (width + 2)}|' + f'{"-" * 10}:|' * len(HEADINGS))
+    area, ece = (_number(value, digits=4) for value in (sweep.average_precision, sweep.ece))
+    summary = f'average precision {area}   expected calibration error {ece}'
+    return '\n'.join([f'{sweep.class_name} where its probability >= threshold', '', *lines, '', summary, ADVICE])
+
+
+def _best(sweep: ThresholdSweep) -> list[tuple[str, AtThreshold]]:
+    """Return the best thresholds with the names of the figures that are highest there: IoU and F1 are so together."""
+    names: dict[AtThreshold, list[str]] = {}
+    for figure in FIGURES:
+        at = sweep.best(figure)
+        if at is not None:
+            names.setdefault(at, []).append(NAMES[figure])
+    return [(', '.join(figures), at) for at, figures in names.items()]
+
+
+def _cells(at: AtThreshold) -> tuple[str, ...]:
+    percents = (at.precision, at.recall, at.iou, at.f1)
+    return (
+        _number(at.threshold, digits=3),
+        *(_number(value, digits=2) for value in percents),
+        _number(at.kappa, digits=4),
+    )
+
+
+def _number(value: float, *, digits: int) -> str:
+    return '-' if math.isnan(value) else f'{value:.{digits}f}'
 
 
 @METRICS.register_module()

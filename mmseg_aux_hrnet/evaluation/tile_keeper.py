@@ -9,7 +9,7 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmseg.registry import METRICS
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.evaluation.index_map import index_map
+from mmseg_aux_hrnet.evaluation.image_result import index_map
 
 ClassMap = NDArray[np.uint8]
 

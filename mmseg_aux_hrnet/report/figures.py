@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from mmseg_aux_hrnet.classes import ClassSet
 from mmseg_aux_hrnet.evaluation.bootstrap import intervals, method
-from mmseg_aux_hrnet.evaluation.boundary import BoundaryRates, boundary_rates
-from mmseg_aux_hrnet.evaluation.class_set import ClassSet
+from mmseg_aux_hrnet.evaluation.boundary import BoundaryRates, Tolerance, boundary_rates
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult, summed_boundary, summed_counts
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates, rates_by_key
-from mmseg_aux_hrnet.evaluation.threshold_curves import ThresholdSweep, as_json
-from mmseg_aux_hrnet.evaluation.tolerance import Tolerance
+from mmseg_aux_hrnet.evaluation.thresholds import ThresholdSweep, as_json
 
 LEVEL, RESAMPLES, SEED = 95, 1000, 0
 RULES = (

@@ -12,9 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.report_file import METRICS_FILE, read_report
+from mmseg_aux_hrnet.files.whole import whole_folder
+from mmseg_aux_hrnet.report.figures import Measured, report_figures
+from mmseg_aux_hrnet.report.metrics_file import FORMAT, METRICS_FILE, read_report
+from mmseg_aux_hrnet.report.page import Tile, TrainingLog, write_html
+from mmseg_aux_hrnet.report.run_record import Sources, run_record
 from mmseg_aux_hrnet.visualization import draw_confusion_matrix, draw_sweep
-from mmseg_aux_hrnet.whole_files import whole_folder
 
 PER_IMAGE = ('precision', 'recall', 'iou', 'f1')
 HEADINGS = {'precision': 'Precision', 'recall': 'Recall', 'iou': 'IoU', 'f1': 'F1'}
@@ -140,3 +143,39 @@ def _is_report(path: Path) -> bool:
     except DataError:
         return False
     return True
+
+
+PAGE_FILE = 'report.html'
+
+
+def report_metrics(measured: Measured, sources: Sources) -> dict[str, Any]:
+    """Return the content of ``metrics.json``, with nan where undefined.
+
+    Raises:
+        DataError: the checkpoint or a list cannot be read.
+    """
+    return {
+        'format': FORMAT,
+        'run': run_record(sources, images=len(measured.images)),
+        **report_figures(measured),
+    }
+
+
+def write_report(
+    path: str | Path, metrics: Mapping[str, Any], *, overwrite: bool, tiles: Mapping[int, Tile], log: TrainingLog
+) -> None:
+    """Write all files of a report to the folder ``path``.
+
+    Args:
+        path: the folder.
+        metrics: content of ``metrics.json``, with nan where undefined.
+        overwrite: whether a report that is there is replaced.
+        tiles: what the page shows of images, by their place in the metrics' list.
+        log: curves of the training.
+
+    Raises:
+        DataError: there is something else at ``path``, or it cannot be written.
+    """
+    with report_folder(path, overwrite=overwrite) as folder:
+        write_figures(folder, metrics)
+        write_html(folder / PAGE_FILE, metrics=without_nan(metrics), tiles=tiles, log=log)

@@ -10,8 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.threshold import Threshold
 from mmseg_aux_hrnet.version import __version__
 
 MODULES = {'torch': 'torch', 'mmengine': 'mmengine', 'mmsegmentation': 'mmseg', 'mmcv': 'mmcv', 'numpy': 'numpy'}

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from mmseg_aux_hrnet.evaluation.area_estimate import AreaEstimate, ClassEstimate, Estimate
+from mmseg_aux_hrnet.sampling.area_estimate import AreaEstimate, ClassEstimate, Estimate
 
 FORMAT = 'mmseg_aux_hrnet area estimate 1'
 SOURCE = 'stratified estimator, Olofsson et al. 2014, Remote Sensing of Environment 148, 42-57'

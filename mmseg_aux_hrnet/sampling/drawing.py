@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.evaluation.area_estimate import FEWEST_POINTS
+from mmseg_aux_hrnet.sampling.area_estimate import FEWEST_POINTS
 from mmseg_aux_hrnet.sampling.class_maps import read_map
 
 SMALL_STRATUM = 50  # points that each class should have for its user's accuracy, Olofsson et al. 2014, section 5.1

@@ -9,7 +9,7 @@ from PIL import Image
 from mmseg_aux_hrnet.datasets.label_rules import label_rule
 from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb, refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ImageError, LabelError
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 PALETTE = [[0, 0, 0], [128, 0, 0]]
 RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3)).astype(np.uint8)

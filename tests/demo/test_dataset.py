@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from mmseg_aux_hrnet.datasets.single_green import SingleGreenDataset
+from mmseg_aux_hrnet.datasets.splits import read_split
 from mmseg_aux_hrnet.demo import dataset
 from mmseg_aux_hrnet.demo.dataset import scene_seed, write_demo_data
 from mmseg_aux_hrnet.demo.scenes import draw_scene
 from mmseg_aux_hrnet.errors import DataError, SplitError
-from mmseg_aux_hrnet.splits import read_split
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STEMS = {'train': ['a', 'b'], 'val': ['c'], 'test': ['d']}

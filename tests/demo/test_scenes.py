@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from mmseg_aux_hrnet.demo.canvas import SCALE, Canvas, Rect
-from mmseg_aux_hrnet.demo.light import cast_shadows, facing, halve, smooth
-from mmseg_aux_hrnet.demo.scenes import draw_scene
-from mmseg_aux_hrnet.demo.textures import ASPHALT, LAWN, noise_field
+from mmseg_aux_hrnet.demo.canvas import ASPHALT, LAWN, SCALE, Canvas, Rect, noise_field
+from mmseg_aux_hrnet.demo.scenes import cast_shadows, draw_scene, facing, halve, smooth
 
 SEEDS = range(8)
 

@@ -11,7 +11,7 @@ import pytest
 from doctor_support import PALETTE, SIZE, examined, found, image_of, label_of, mask, scene, state, write_root
 from PIL import Image
 
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from PIL import Image
 from mmseg_aux_hrnet.doctor.fixing import LEFT_OUT, check_out, write_copy
 from mmseg_aux_hrnet.doctor.sources import find_sources
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 
 def nothing(done, total):

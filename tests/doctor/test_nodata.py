@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmseg_aux_hrnet.doctor.nodata import nodata_mask
+from mmseg_aux_hrnet.doctor.examine import nodata_mask
 
 PICTURE = np.random.default_rng(0).integers(40, 200, (40, 50, 3)).astype(np.uint8)
 

@@ -10,7 +10,7 @@ from PIL import Image
 from mmseg_aux_hrnet.doctor.checkup import check
 from mmseg_aux_hrnet.doctor.sources import config_sources, find_sources
 from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
-from mmseg_aux_hrnet.shipped import config as shipped
+from mmseg_aux_hrnet.stack import config as shipped
 
 pytestmark = pytest.mark.stack
 GREEN = 'hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py'

@@ -9,7 +9,7 @@ from mmseg_aux_hrnet.doctor.summary import (
     inverse_frequency_weights,
     median_frequency_weights,
 )
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 
 @pytest.fixture(scope='module')

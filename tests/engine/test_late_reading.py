@@ -10,7 +10,7 @@ from tiny_run import LOADED, quick_start, run  # noqa: F401
 
 from mmseg_aux_hrnet.engine.hooks import finite_hook
 from mmseg_aux_hrnet.engine.hooks.finite_hook import _wrong_label
-from mmseg_aux_hrnet.engine.late_scalars import LateScalars
+from mmseg_aux_hrnet.engine.hooks.late_runtime_info_hook import LateScalars
 from mmseg_aux_hrnet.errors import DivergedError
 from mmseg_aux_hrnet.weights import read_checkpoint
 

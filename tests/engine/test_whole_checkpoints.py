@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import pytest
 from mmengine.logging import MessageHub
 
-from mmseg_aux_hrnet import whole_files
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import WholeCheckpointHook, WholeFileBackend
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.files import whole
 
 KILLED_WRITER = """
 import importlib.util, sys
@@ -33,7 +33,7 @@ def test_a_killed_write_leaves_a_whole_file(tmp_path):
     path.write_bytes(b'\0' * 3_000_000)
     parts = 0
     for attempt in range(12):
-        command = [sys.executable, '-c', KILLED_WRITER, whole_files.__file__, str(path)]
+        command = [sys.executable, '-c', KILLED_WRITER, whole.__file__, str(path)]
         with subprocess.Popen(command) as writer:
             time.sleep(0.15 + 0.013 * attempt)
             writer.send_signal(signal.SIGKILL)
@@ -50,10 +50,10 @@ def full_disk(*args):
 @pytest.mark.parametrize('call', ['fsync', 'replace'])
 def test_a_full_disk_leaves_the_old_file_and_no_part(tmp_path, monkeypatch, call):
     path = tmp_path / 'a.pth'
-    whole_files.write_whole(path, b'old')
-    monkeypatch.setattr(whole_files.os, call, full_disk)
+    whole.write_whole(path, b'old')
+    monkeypatch.setattr(whole.os, call, full_disk)
     with pytest.raises(OSError, match='No space left'):
-        whole_files.write_whole(path, b'new')
+        whole.write_whole(path, b'new')
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [('a.pth', b'old')]
 
 

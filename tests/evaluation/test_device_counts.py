@@ -8,7 +8,7 @@ from no_waiting import Reads
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
 from mmseg_aux_hrnet.evaluation import ConfusionMetric
 from mmseg_aux_hrnet.evaluation.confusion import confusion_counts
-from mmseg_aux_hrnet.evaluation.device_counts import tally
+from mmseg_aux_hrnet.evaluation.image_result import tally
 
 
 def maps(num_classes, *, dtype=torch.int64, seed=0):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmseg_aux_hrnet.errors import DataError, LabelError
-from mmseg_aux_hrnet.evaluation.index_map import index_map
+from mmseg_aux_hrnet.evaluation.image_result import index_map
 
 
 @pytest.mark.parametrize('dtype', [torch.uint8, torch.int64, torch.int32, torch.float32, torch.float16, torch.bool])

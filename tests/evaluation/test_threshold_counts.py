@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from mmseg_aux_hrnet.decision import reaches
 from mmseg_aux_hrnet.errors import DataError, LabelError
-from mmseg_aux_hrnet.evaluation.threshold_counts import LEVELS, UNIT, no_counts, threshold_counts
-from mmseg_aux_hrnet.probability import reaches
+from mmseg_aux_hrnet.evaluation.thresholds import LEVELS, UNIT, no_counts, threshold_counts
 
 
 def at_the_levels():

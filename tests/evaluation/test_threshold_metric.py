@@ -10,10 +10,10 @@ from mmengine.structures import PixelData
 from mmseg.registry import METRICS
 from mmseg.structures import SegDataSample
 
+from mmseg_aux_hrnet.decision import reaches
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
 from mmseg_aux_hrnet.evaluation import ConfusionMetric
 from mmseg_aux_hrnet.evaluation.threshold_metric import find_sweep
-from mmseg_aux_hrnet.probability import reaches
 
 META = {'classes': ('background', 'green')}
 

@@ -1,8 +1,7 @@
 import numpy as np
 
-from mmseg_aux_hrnet.evaluation.threshold_counts import threshold_counts
-from mmseg_aux_hrnet.evaluation.threshold_curves import threshold_sweep
-from mmseg_aux_hrnet.evaluation.threshold_table import ADVICE, render_sweep
+from mmseg_aux_hrnet.evaluation.threshold_metric import ADVICE, render_sweep
+from mmseg_aux_hrnet.evaluation.thresholds import threshold_counts, threshold_sweep
 
 
 def rendered(probability, label, name='green'):

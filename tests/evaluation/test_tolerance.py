@@ -3,7 +3,7 @@
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.evaluation.tolerance import tolerance
+from mmseg_aux_hrnet.evaluation.boundary import tolerance
 
 
 @pytest.mark.parametrize(

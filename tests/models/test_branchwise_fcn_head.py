@@ -3,7 +3,7 @@ import torch
 from mmseg.models.decode_heads import FCNHead
 
 from mmseg_aux_hrnet.models import BranchwiseFCNHead
-from mmseg_aux_hrnet.models.decode_heads import branchwise
+from mmseg_aux_hrnet.models.decode_heads import branchwise_fcn_head
 
 CHANNELS = [6, 10, 4, 12]
 EVEN = [(24, 40), (12, 20), (6, 10), (3, 5)]
@@ -100,7 +100,9 @@ def convolved(monkeypatch):
     sizes = []
     convolve = torch.nn.functional.conv2d
     monkeypatch.setattr(
-        branchwise.F, 'conv2d', lambda x, *args, **kw: sizes.append(tuple(x.shape[2:])) or convolve(x, *args, **kw)
+        branchwise_fcn_head.F,
+        'conv2d',
+        lambda x, *args, **kw: sizes.append(tuple(x.shape[2:])) or convolve(x, *args, **kw),
     )
     return sizes
 
@@ -115,7 +117,7 @@ def test_each_branch_is_convolved_at_its_own_resolution(monkeypatch):
 @pytest.mark.parametrize('grad', [False, True])
 def test_the_channels_of_a_large_map_are_made_in_chunks(monkeypatch, grad):
     ours, theirs = (head.eval() for head in pair())
-    monkeypatch.setattr(branchwise, 'CHUNK', 16 * 24 * 40)
+    monkeypatch.setattr(branchwise_fcn_head, 'CHUNK', 16 * 24 * 40)
     sizes = convolved(monkeypatch)
     with torch.set_grad_enabled(grad):
         logits = ours(maps())

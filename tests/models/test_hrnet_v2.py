@@ -2,10 +2,10 @@ import pytest
 import torch
 from mmseg.models.backbones import HRNet
 
-from mmseg_aux_hrnet.complexity import model_complexity
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models import HRNetV2
 from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS, stage_settings
+from mmseg_aux_hrnet.models.complexity import model_complexity
 
 SMALL = 'w18_small_v1'
 

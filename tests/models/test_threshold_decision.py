@@ -12,10 +12,9 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
+from mmseg_aux_hrnet.decision import Threshold, two_class_probability
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models import ProbabilityTTAModel, decide_by_threshold, head_threshold, use_threshold
-from mmseg_aux_hrnet.probability import two_class_probability
-from mmseg_aux_hrnet.threshold import Threshold
 
 pytestmark = pytest.mark.stack
 REPO = Path(__file__).resolve().parents[2]

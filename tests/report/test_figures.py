@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from mmseg_aux_hrnet.classes import ClassSet
 from mmseg_aux_hrnet.evaluation.bootstrap import intervals
-from mmseg_aux_hrnet.evaluation.class_set import ClassSet
+from mmseg_aux_hrnet.evaluation.boundary import Tolerance
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult
 from mmseg_aux_hrnet.evaluation.rates import rates_by_key
-from mmseg_aux_hrnet.evaluation.tolerance import Tolerance
 from mmseg_aux_hrnet.report.figures import Measured, image_names, report_figures
 
 COUNTS = ([[40, 10], [0, 0]], [[10, 0], [5, 35]])

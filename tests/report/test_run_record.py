@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 import pytest
 import torch
 
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.report.run_record import Sources, file_digest, run_record
-from mmseg_aux_hrnet.threshold import Threshold
 from mmseg_aux_hrnet.version import __version__
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mmseg_aux_hrnet.evaluation.area_estimate import estimate_areas
+from mmseg_aux_hrnet.sampling.area_estimate import estimate_areas
 from mmseg_aux_hrnet.sampling.area_report import area_json, area_tables
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 from mmseg_aux_hrnet.sampling.class_maps import count_pixels, find_maps, parse_classes, read_map
 from mmseg_aux_hrnet.sampling.drawing import allocate, draw_points
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 from mmseg_aux_hrnet.sampling.areas import mapped_areas, read_areas
 from mmseg_aux_hrnet.sampling.drawing import Point
 from mmseg_aux_hrnet.sampling.tables import read_sample, sample_text

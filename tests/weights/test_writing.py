@@ -4,8 +4,8 @@ import os
 import pytest
 import torch
 
-from mmseg_aux_hrnet import whole_files
 from mmseg_aux_hrnet.errors import CheckpointError
+from mmseg_aux_hrnet.files import whole
 from mmseg_aux_hrnet.weights import read_checkpoint
 from mmseg_aux_hrnet.weights.writing import SUFFIXES, check_target, checkpoint_bytes, write_file
 
@@ -65,7 +65,7 @@ def full_disk(*_):
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(whole_files.os, 'fsync', full_disk)
+    monkeypatch.setattr(whole.os, 'fsync', full_disk)
     with pytest.raises(CheckpointError, match=r'a\.pth cannot be written \(No space left on device\)'):
         write_file(tmp_path / 'a.pth', b'content')
     assert not list(tmp_path.iterdir())

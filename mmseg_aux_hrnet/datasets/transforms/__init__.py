@@ -1,7 +1,6 @@
 """Transforms of training: loading, cutting, distorting and packing samples."""
 
-from mmseg_aux_hrnet.datasets.transforms.array_or_path import LoadArrayOrPath
-from mmseg_aux_hrnet.datasets.transforms.loading import LoadLabel, LoadTile
+from mmseg_aux_hrnet.datasets.transforms.loading import LoadArrayOrPath, LoadLabel, LoadTile
 from mmseg_aux_hrnet.datasets.transforms.packing import PackPlanes
 from mmseg_aux_hrnet.datasets.transforms.photometric import TablePhotoMetricDistortion
 from mmseg_aux_hrnet.datasets.transforms.random_scaled_crop import RandomScaledCrop

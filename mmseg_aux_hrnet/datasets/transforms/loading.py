@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import PIL
 from mmcv.transforms import LoadImageFromFile
-from mmseg.datasets.transforms import LoadAnnotations
+from mmseg.datasets.transforms import LoadAnnotations, LoadImageFromNDArray
 from mmseg.registry import TRANSFORMS
 from numpy.typing import NDArray
 from PIL import features
@@ -15,6 +15,7 @@ from PIL import features
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB, TileCache
 from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
+from mmseg_aux_hrnet.registry import REGISTRIES
 
 # What decoded pixels depend on beside their file. The number goes up when a reader here changes what it returns.
 DECODER = f'1, Pillow {PIL.__version__}, libjpeg {features.version("libjpeg_turbo") or features.version("jpg")}'
@@ -112,3 +113,20 @@ def _renumber(label: np.ndarray[Any, np.dtype[np.uint8]], label_map: dict[int, i
     table = np.arange(256, dtype=np.uint8)
     table[list(label_map)] = list(label_map.values())
     return table[label]
+
+
+@REGISTRIES['TRANSFORMS'].register_module(name='LoadImageFromNDArray')
+class LoadArrayOrPath(LoadImageFromNDArray):
+    """Load an image from an array, or from its file.
+
+    On the first array, ``inference_model`` renames the loader in the model's config to ``LoadImageFromNDArray``, for
+    good, and fails at the next path. Within the scope of this package, ``dict(type='LoadImageFromFile',
+    _scope_='mmseg_aux_hrnet')``, that name means this class.
+
+    Required keys: ``img``, an image as (H, W, 3), or ``img_path``. Added keys: ``img``, ``img_shape``, ``ori_shape``.
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add the image."""
+        loaded = super().transform(results) if 'img' in results else LoadImageFromFile.transform(self, results)
+        return dict(loaded)

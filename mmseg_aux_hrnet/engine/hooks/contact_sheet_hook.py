@@ -12,9 +12,9 @@ from PIL import Image
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation import class_rates, confusion_counts, overall_rates
-from mmseg_aux_hrnet.evaluation.index_map import index_map
+from mmseg_aux_hrnet.evaluation.image_result import index_map
+from mmseg_aux_hrnet.files.whole import write_whole
 from mmseg_aux_hrnet.visualization import Tile, contact_sheet, shrink
-from mmseg_aux_hrnet.whole_files import write_whole
 
 SHEET = 'validation_samples.png'
 

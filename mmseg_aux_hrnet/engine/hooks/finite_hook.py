@@ -11,8 +11,8 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
+from mmseg_aux_hrnet.engine.hooks.late_runtime_info_hook import LateScalars, host_waits
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import LAST
-from mmseg_aux_hrnet.engine.late_scalars import LateScalars, host_waits
 from mmseg_aux_hrnet.errors import DivergedError
 
 

@@ -1,12 +1,43 @@
 """Notes what a training step gives without waiting for the GPU in every step."""
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 from mmengine.hooks import LoggerHook, RuntimeInfoHook
 from mmseg.registry import HOOKS
+from torch import Tensor
 
-from mmseg_aux_hrnet.engine.late_scalars import LateScalars
+
+def host_waits(value: Tensor | float) -> bool:
+    """Say whether reading the value makes the host wait for a device."""
+    return isinstance(value, Tensor) and value.device.type != 'cpu'
+
+
+class LateScalars:
+    """Scalars by their names, read later than they were asked for.
+
+    Args:
+        values: tensors with one value each, on any device, or numbers.
+    """
+
+    def __init__(self, values: Mapping[str, Tensor | float]) -> None:
+        self._names = list(values)
+        self._values = [torch.as_tensor(value).detach().reshape(()) for value in values.values()]
+        self._ready: torch.cuda.Event | None = None
+        if self._values and self._values[0].is_cuda:
+            arrived = torch.empty(len(self._values), dtype=torch.float64, pin_memory=True)
+            arrived.copy_(torch.stack(self._values).double(), non_blocking=True)
+            self._values = list(arrived)
+            self._ready = torch.cuda.Event()
+            self._ready.record()
+
+    def read(self) -> dict[str, float]:
+        """Return the values, which waits for those that are still on their way."""
+        if self._ready is not None:
+            self._ready.synchronize()
+        return {name: float(value) for name, value in zip(self._names, self._values, strict=True)}
 
 
 @HOOKS.register_module()

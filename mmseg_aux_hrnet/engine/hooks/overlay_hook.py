@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from mmseg.registry import HOOKS
 from PIL import Image
 
-from mmseg_aux_hrnet.output_files import OutputFiles
+from mmseg_aux_hrnet.files.names import OutputFiles
 from mmseg_aux_hrnet.visualization import panels, side_by_side
 
 

@@ -16,8 +16,8 @@ from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.files.whole import PART, write_whole
 from mmseg_aux_hrnet.version import __version__
-from mmseg_aux_hrnet.whole_files import PART, write_whole
 
 LAST = 'last_checkpoint'
 VALIDATED_KEY = 'last_validated_at'  # in the message hub: the iteration or epoch of the last validation

@@ -7,12 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.models.losses.functional import (
-    check_labels,
-    class_weight_tensor,
-    two_class_logits,
-    wrong_labels,
-)
+from mmseg_aux_hrnet.models.losses.functional import check_labels, class_weight_tensor, two_class_logits, wrong_labels
 
 
 def host_waits(values: Tensor) -> bool:

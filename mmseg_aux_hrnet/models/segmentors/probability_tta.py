@@ -10,9 +10,9 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from mmseg_aux_hrnet.decision import class_probabilities
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.models.segmentors.postprocessing import most_probable
-from mmseg_aux_hrnet.probability import class_probabilities
 
 ONE_CHANNEL_THRESHOLD = 0.5
 

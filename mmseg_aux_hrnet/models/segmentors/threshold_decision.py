@@ -10,10 +10,9 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmseg_aux_hrnet.decision import ARGMAX, Threshold, parse_option, reaches, stored_threshold, two_class_probability
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.models.segmentors.probability_tta import ONE_CHANNEL_THRESHOLD, ProbabilityTTAModel
-from mmseg_aux_hrnet.probability import reaches, two_class_probability
-from mmseg_aux_hrnet.threshold import ARGMAX, Threshold, parse_option, stored_threshold
 
 
 @dataclass(frozen=True)

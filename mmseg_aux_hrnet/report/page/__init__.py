@@ -2,8 +2,7 @@
 
 from mmseg_aux_hrnet.report.page.choice import shown_images
 from mmseg_aux_hrnet.report.page.html import write_html
-from mmseg_aux_hrnet.report.page.kept import kept_tiles
-from mmseg_aux_hrnet.report.page.tiles import Tile, small_tile
+from mmseg_aux_hrnet.report.page.tiles import Tile, kept_tiles, small_tile
 from mmseg_aux_hrnet.report.page.training_log import TrainingLog, read_training_log
 
 __all__ = ('Tile', 'TrainingLog', 'kept_tiles', 'read_training_log', 'shown_images', 'small_tile', 'write_html')

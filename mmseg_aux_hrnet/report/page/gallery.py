@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE
-from mmseg_aux_hrnet.report.page.choice import Choice, choose_images, tile_scores
-from mmseg_aux_hrnet.report.page.class_colours import class_colours
+from mmseg_aux_hrnet.report.page.choice import Choice, choose_images, class_colours, tile_scores
 from mmseg_aux_hrnet.report.page.error_map import NOT_COUNTED, error_kinds, error_map
+from mmseg_aux_hrnet.report.page.tables import css_colour, number
 from mmseg_aux_hrnet.report.page.tiles import Tile, encode_tile
-from mmseg_aux_hrnet.report.page.words import css_colour, number
 
 Metrics = Mapping[str, Any]
 

@@ -9,12 +9,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from mmseg_aux_hrnet.files.whole import write_whole
 from mmseg_aux_hrnet.report.page import charts, gallery, tables
-from mmseg_aux_hrnet.report.page.class_colours import colours_note
+from mmseg_aux_hrnet.report.page.choice import colours_note
+from mmseg_aux_hrnet.report.page.tables import number
 from mmseg_aux_hrnet.report.page.tiles import Tile
 from mmseg_aux_hrnet.report.page.training_log import TrainingLog
-from mmseg_aux_hrnet.report.page.words import number
-from mmseg_aux_hrnet.whole_files import write_whole
 
 Metrics = Mapping[str, Any]
 

@@ -4,13 +4,16 @@ import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE, shrink_map, shrunk_size
+from mmseg_aux_hrnet.datasets.tiles import read_rgb
+from mmseg_aux_hrnet.errors import ImageError
+from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE, KeptMaps, shrink_map, shrunk_size
+from mmseg_aux_hrnet.report.page.choice import shown_images
 
 RGB = NDArray[np.uint8]
 ClassMap = NDArray[np.uint8]
@@ -115,3 +118,22 @@ def _bits(values: int) -> int:
 
 def _address(kind: str, data: bytes) -> str:
     return f'data:{kind};base64,{base64.b64encode(data).decode("ascii")}'
+
+
+def kept_tiles(kept: Mapping[str, KeptMaps], metrics: Mapping[str, Any]) -> dict[int, Tile]:
+    """Return the tiles that a page shows, by their place in the metrics' list of images.
+
+    Args:
+        kept: reference and prediction by the path of the image; an image whose maps are not there has no tile.
+        metrics: content of ``metrics.json``.
+    """
+    records = {index: metrics['images'][index] for index in shown_images(metrics)}
+    return {index: _tile(kept[record['image']], record) for index, record in records.items() if record['image'] in kept}
+
+
+def _tile(maps: KeptMaps, record: Mapping[str, Any]) -> Tile:
+    try:
+        image = read_rgb(record['image'])
+    except ImageError:
+        image = None  # a loader of another package reads more kinds of files than a browser shows; the page says so
+    return small_tile(record['name'], image, label=maps.label.unpack(), prediction=maps.prediction.unpack())

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mmseg_aux_hrnet.datasets.cache.content import SETTLED_AFTER, ContentNames
+from mmseg_aux_hrnet.datasets.cache.tile_cache import SETTLED_AFTER, ContentNames
 
 
 @pytest.fixture

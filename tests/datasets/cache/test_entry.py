@@ -1,14 +1,7 @@
 import numpy as np
 import pytest
 
-from mmseg_aux_hrnet.datasets.cache.entry import (
-    HEADER,
-    MAGIC,
-    DamagedEntryError,
-    entry_size,
-    map_entry,
-    write_entry,
-)
+from mmseg_aux_hrnet.datasets.cache.entry import HEADER, MAGIC, DamagedEntryError, entry_size, map_entry, write_entry
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)
 

@@ -4,8 +4,8 @@ from collections import namedtuple
 
 import pytest
 
-from mmseg_aux_hrnet.datasets.cache import room
-from mmseg_aux_hrnet.datasets.cache.room import ABANDONED_AFTER, KEPT_FREE, SHARE, SUFFIX, Room
+from mmseg_aux_hrnet.datasets.cache import entry
+from mmseg_aux_hrnet.datasets.cache.entry import ABANDONED_AFTER, KEPT_FREE, SHARE, SUFFIX, Room
 
 
 def name(number):
@@ -76,10 +76,10 @@ def test_parts_of_killed_writers_go_after_a_while(tmp_path):
 
 def test_some_of_the_disk_is_kept_free(tmp_path, monkeypatch):
     usage = namedtuple('usage', 'free')
-    monkeypatch.setattr(room.shutil, 'disk_usage', lambda _: usage(KEPT_FREE + 500))
+    monkeypatch.setattr(entry.shutil, 'disk_usage', lambda _: usage(KEPT_FREE + 500))
     space = Room(tmp_path, limit=10**12)
     assert space.take(400)
-    monkeypatch.setattr(room.shutil, 'disk_usage', lambda _: usage(KEPT_FREE + 100))
+    monkeypatch.setattr(entry.shutil, 'disk_usage', lambda _: usage(KEPT_FREE + 100))
     assert not space.take(400)
 
 

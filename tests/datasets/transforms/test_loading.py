@@ -13,7 +13,7 @@ import mmseg_aux_hrnet
 from mmseg_aux_hrnet.datasets import LoadLabel, LoadTile, SingleGreenDataset
 from mmseg_aux_hrnet.engine.samplers.seeded_fetch import Draw, SeededFetch
 from mmseg_aux_hrnet.errors import ImageError, LabelError
-from mmseg_aux_hrnet.label_png import write_label_png
+from mmseg_aux_hrnet.files.label_png import write_label_png
 
 pytestmark = pytest.mark.stack
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]

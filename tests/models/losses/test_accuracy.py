@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmseg.models.losses import accuracy
 
-from mmseg_aux_hrnet.models.losses.accuracy import pixel_accuracy
+from mmseg_aux_hrnet.models.losses.functional import pixel_accuracy
 
 
 def test_three_of_four_pixels():

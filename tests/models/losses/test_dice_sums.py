@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mmseg_aux_hrnet.models.losses import functional
-from mmseg_aux_hrnet.models.losses.dice_sums import dice_sums
+from mmseg_aux_hrnet.models.losses.functional import dice_sums
 
 
 def batch(classes):

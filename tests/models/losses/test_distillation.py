@@ -5,13 +5,13 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
-from mmseg_aux_hrnet.models.losses.distillation import (
+from mmseg_aux_hrnet.models.losses.distillation_loss import (
+    HeadOutputs,
     channelwise_divergence,
     cosine_similarities,
     pairwise_difference,
     pixelwise_divergence,
 )
-from mmseg_aux_hrnet.models.losses.distillation_loss import HeadOutputs
 
 TERMS = (
     dict(type='PixelwiseDistillationLoss'),

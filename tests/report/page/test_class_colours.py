@@ -1,4 +1,4 @@
-from mmseg_aux_hrnet.report.page.class_colours import class_colours, colours_note
+from mmseg_aux_hrnet.report.page.choice import class_colours, colours_note
 
 
 def test_given_colours_are_kept():

@@ -12,7 +12,7 @@ from page_support import NO_LOG, report_of
 from PIL import Image
 
 from mmseg_aux_hrnet.report.page import write_html
-from mmseg_aux_hrnet.report.page.words import UNDEFINED
+from mmseg_aux_hrnet.report.page.tables import UNDEFINED
 
 NEEDED = 'MMSEG_AUX_HRNET_NEED_BROWSER'  # set where a missing browser is a failure
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)

@@ -2,7 +2,7 @@ import pytest
 from page_support import CITY, GREEN, report_of
 
 from mmseg_aux_hrnet.report.page import tables
-from mmseg_aux_hrnet.report.page.words import UNDEFINED
+from mmseg_aux_hrnet.report.page.tables import UNDEFINED
 
 
 @pytest.fixture(scope='module')

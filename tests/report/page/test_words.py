@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from mmseg_aux_hrnet.report.page.words import UNDEFINED, count, css_colour, number, span
+from mmseg_aux_hrnet.report.page.tables import UNDEFINED, count, css_colour, number, span
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""A threshold on the probability of one of two classes: what it is, and which one holds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+
+ARGMAX = 'argmax'
+
+
+class Threshold(NamedTuple):
+    """A pixel is of this class where the class's probability is at least the value, else of the other class.
+
+    Attributes:
+        class_name: one of two classes.
+        value: within 0 < value < 1.
+    """
+
+    class_name: str
+    value: float
+
+    def __str__(self) -> str:
+        return f'{self.class_name} from {self.value:g}'
+
+    def record(self) -> dict[str, Any]:
+        """Return the form in which checkpoints and reports hold it."""
+        return {'class': self.class_name, 'value': self.value}
+
+
+def parse_value(given: Any) -> float:
+    """Return a threshold's value.
+
+    Raises:
+        ConfigError: it is no number within 0 < value < 1.
+    """
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        value = 0.0
+    if not 0 < value < 1:
+        raise ConfigError(f'threshold {given}: give a number above 0 and below 1, such as 0.42')
+    return value
+
+
+def parse_option(text: str | None) -> float | str | None:
+    """Return what ``--threshold`` says: a value, ``argmax``, or None where it is not given.
+
+    Raises:
+        ConfigError: it says something else.
+    """
+    if text is None or text == ARGMAX:
+        return text
+    try:
+        return parse_value(text)
+    except ConfigError as error:
+        raise ConfigError(f'--{error}, or {ARGMAX} for the most probable class') from error
+
+
+def stored_threshold(meta: Mapping[str, Any], *, source: Any) -> Threshold | None:
+    """Return the threshold that a checkpoint's ``meta`` holds, None where it holds none.
+
+    Raises:
+        CheckpointError: what it holds is no threshold.
+    """
+    held = meta.get('threshold')
+    if held is None:
+        return None
+    if not isinstance(held, Mapping) or not isinstance(held.get('class'), str):
+        raise CheckpointError(
+            f"{source}: its threshold {held!r} is not of the form {{'class': 'green', 'value': 0.42}}"
+        )
+    try:
+        return Threshold(held['class'], parse_value(held.get('value')))
+    except ConfigError as error:
+        raise CheckpointError(f'{source}: its {error}') from error
+
+
+def class_probabilities(scores: Tensor) -> Tensor:
+    """Return probabilities, float32 (C, H, W), of what mmseg's segmentors leave in ``seg_logits``.
+
+    That is logits for C > 1, but for C = 1 already the foreground probability: a second sigmoid, as in mmseg's
+    ``SegTTAModel``, would lift every pixel above one half. In float32 whatever the type of the scores is, because half
+    precision knows few numbers near 1.
+    """
+    return scores.float() if scores.shape[0] == 1 else scores.float().softmax(dim=0)
+
+
+def two_class_probability(seg_logits: Any, *, class_index: int) -> Tensor:
+    """Return the probability of one of two classes, float32 (H, W).
+
+    Args:
+        seg_logits: ``PixelData``, or the dict that evaluators make of it, with ``data``: logits (2, H, W);
+            probabilities (2, H, W) where it also says ``probabilities=True``, as ``ProbabilityTTAModel`` does; or the
+            probability of class 1, (1, H, W), of a head with one channel.
+        class_index: 0 or 1.
+
+    Raises:
+        ConfigError: the model tells other than two classes.
+    """
+    scores: Tensor = seg_logits.get('data')
+    if scores.shape[0] not in (1, 2):
+        raise ConfigError(f'the model tells {scores.shape[0]} classes: a threshold on a probability needs two')
+    if scores.shape[0] == 1:
+        foreground = scores[0].float()
+        return foreground if class_index == 1 else 1 - foreground
+    return (scores.float() if seg_logits.get('probabilities', False) else class_probabilities(scores))[class_index]
+
+
+def reaches(probability: Tensor, threshold: float) -> Tensor:
+    """Return where a probability is at least the threshold, bool; both are compared as float32.
+
+    This is the one comparison by which thresholds are counted and used, so that both agree on every pixel.
+    """
+    return probability >= torch.tensor(threshold, dtype=torch.float32)
+
+
+class Decision(NamedTuple):
+    """Of two classes, a pixel is ``class_index`` where the probability of that is ``value`` or more, else the other."""
+
+    class_index: int
+    value: float
+
+    @property
+    def of_foreground(self) -> float:
+        """The least probability of class 1 that makes a pixel class 1."""
+        return self.value if self.class_index == 1 else 1 - self.value
+
+
+def decision_by(threshold: Threshold, class_names: Sequence[str]) -> Decision:
+    """Return the decision by a threshold for the class of that name."""
+    return Decision(list(class_names).index(threshold.class_name), threshold.value)
+
+
+def decision_of_head(threshold: float) -> Decision:
+    """Return the decision of a one-channel head, which wants its threshold exceeded, not reached."""
+    return Decision(1, float(np.nextafter(np.float32(threshold), np.float32(1))))

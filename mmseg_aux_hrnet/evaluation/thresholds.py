@@ -1,0 +1,259 @@
+"""Figures of one of two classes at every threshold on its probability, and how far that probability can be believed.
+
+With ``p >= threshold`` as the decision, precision, recall, F1 and IoU (percent) are those of the class, kappa (-1..1)
+that of both, by the rules of :mod:`~mmseg_aux_hrnet.evaluation.rates`. Undefined numbers are nan.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from mmseg_aux_hrnet.errors import DataError, LabelError
+from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
+
+INTERVALS = 10_000
+LEVELS: npt.NDArray[np.float64] = np.arange(INTERVALS + 1) / INTERVALS
+UNIT = 2.0**-24  # of the summed probabilities: integers, so that their sum does not depend on the order of the images
+
+# With one more that nothing reaches, so that each level has a next one.
+_LEVELS32 = np.append(LEVELS, 2.0).astype(np.float32)
+
+
+class ThresholdCounts(NamedTuple):
+    """What is known of the pixels at each level, all int64 (10001,).
+
+    Attributes:
+        negatives: pixels of the other class.
+        positives: pixels of the class.
+        summed: sum of the probabilities of both, in units of 2^-24.
+    """
+
+    negatives: npt.NDArray[np.int64]
+    positives: npt.NDArray[np.int64]
+    summed: npt.NDArray[np.int64]
+
+    def plus(self, other: 'ThresholdCounts') -> 'ThresholdCounts':
+        """Return the counts of both."""
+        return ThresholdCounts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+def no_counts() -> ThresholdCounts:
+    """Return the counts of no pixel."""
+    return ThresholdCounts(*np.zeros((3, LEVELS.size), np.int64))
+
+
+def threshold_counts(
+    probability: npt.NDArray[np.float32],
+    label: npt.NDArray[np.integer[Any]],
+    *,
+    class_index: int,
+    ignore_index: int = 255,
+) -> ThresholdCounts:
+    """Count the pixels of one image by level.
+
+    Args:
+        probability: probability of the class, float32 (H, W), 0..1.
+        label: reference class of every pixel, integer (H, W): 0, 1 or the ignored index.
+        class_index: the class whose probability it is, 0 or 1.
+        ignore_index: label value of the pixels that do not count.
+
+    Raises:
+        DataError: the maps differ in shape, or a probability is no number from 0 to 1.
+        LabelError: a label is neither of the two classes.
+    """
+    if probability.shape != label.shape:
+        raise DataError(
+            f'probabilities of shape {probability.shape} but label of shape {label.shape}: both must have the same '
+            '(height, width); do not resize the label in the test pipeline'
+        )
+    valid = label != ignore_index
+    if not valid.all():
+        probability, label = probability[valid], label[valid]
+    positive = (label == class_index).ravel()
+    if np.count_nonzero(label == 1 - class_index) + np.count_nonzero(positive) != label.size:
+        stray = label[(label != 0) & (label != 1)]
+        raise LabelError(f'label value {int(stray[0])} is no class: classes are 0 and 1, ignored is {ignore_index}')
+    level = _level(probability.ravel())
+    both = np.bincount(level + LEVELS.size * positive, minlength=2 * LEVELS.size).astype(np.int64)
+    # bincount adds in float64, where sums of whole numbers below 2^53 are exact.
+    units = np.rint(probability.ravel() * np.float32(1 / UNIT))
+    summed = np.bincount(level, units, minlength=LEVELS.size)
+    return ThresholdCounts(both[: LEVELS.size], both[LEVELS.size :], summed.astype(np.int64))
+
+
+def _level(probability: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+    """Return the highest level that each probability reaches, int32 (N,)."""
+    if probability.size and not (probability.min() >= 0 and probability.max() <= 1):  # written so that nan is found too
+        raise DataError('a probability is no number from 0 to 1: the weights of the model are damaged')
+    # Rounding puts the product at most one level off, at the levels themselves; two comparisons put it right. Searching
+    # the levels for each pixel takes ten times as long.
+    level: npt.NDArray[np.int32] = (probability * np.float32(INTERVALS)).astype(np.int32)
+    level -= probability < _LEVELS32[level]
+    level += probability >= _LEVELS32[level + 1]
+    return level
+
+
+STEP = INTERVALS // 1000  # figures are given at whole thousandths
+RELIABILITY_BINS = 20
+
+Figure = Literal['iou', 'f1', 'kappa']
+FIGURES: tuple[Figure, ...] = get_args(Figure)
+
+
+class AtThreshold(NamedTuple):
+    """Figures of the decision ``p >= threshold``: percent, kappa -1..1."""
+
+    threshold: float
+    precision: float
+    recall: float
+    iou: float
+    f1: float
+    kappa: float
+
+
+class ReliabilityBin(NamedTuple):
+    """Pixels whose probability lies in ``low <= p < high``, in the last one ``p <= high``.
+
+    Attributes:
+        low: lower bound.
+        high: upper bound.
+        confidence: mean probability of the pixels, nan where there are none.
+        observed: share of them, 0..1, that are of the class, nan where there are none.
+        pixels: number of them.
+    """
+
+    low: float
+    high: float
+    confidence: float
+    observed: float
+    pixels: int
+
+
+@dataclass(frozen=True)
+class ThresholdSweep:
+    """Everything that thresholds on the probability of a class do.
+
+    Attributes:
+        class_name: the class.
+        curve: figures at the thresholds 0, 0.001, ..., 1, in that order.
+        average_precision: area below the steps of precision over recall, 0..1; nan without a pixel of the class.
+        ece: expected calibration error, 0..1: mean over all pixels of how far the observed share of the class is from
+            the mean probability, in bins of 0.05; nan without a pixel.
+        reliability: those bins.
+    """
+
+    class_name: str
+    curve: tuple[AtThreshold, ...]
+    average_precision: float
+    ece: float
+    reliability: tuple[ReliabilityBin, ...]
+
+    def best(self, figure: Figure) -> AtThreshold | None:
+        """Return where a figure is highest within 0 < threshold < 1; among equals the threshold nearest to 0.5.
+
+        None where the figure is undefined at every threshold; of two equally near to 0.5 the lower.
+        """
+        inner = [at for at in self.curve[1:-1] if not math.isnan(getattr(at, figure))]
+        # in whole thousandths: the distances in floating point would tell apart what is equally near
+        return max(inner, key=lambda at: (getattr(at, figure), -abs(round(1000 * at.threshold) - 500)), default=None)
+
+    def at(self, threshold: float) -> AtThreshold:
+        """Return the figures at the thousandth nearest to ``threshold``."""
+        return self.curve[round(1000 * threshold)]
+
+
+def threshold_sweep(counts: ThresholdCounts, *, class_name: str) -> ThresholdSweep:
+    """Return the figures at every threshold from the counts of all images together."""
+    reliability = _reliability(counts)
+    return ThresholdSweep(
+        class_name=class_name,
+        curve=_curve(counts),
+        average_precision=_average_precision(counts),
+        ece=_expected_calibration_error(reliability),
+        reliability=reliability,
+    )
+
+
+def as_json(sweep: ThresholdSweep) -> dict[str, Any]:
+    """Return the sweep as plain lists and numbers, None for what is undefined."""
+    bests = {figure: sweep.best(figure) for figure in FIGURES}
+    columns = {name: [_none(getattr(at, name)) for at in sweep.curve] for name in AtThreshold._fields}
+    return {
+        'class': sweep.class_name,
+        'thresholds': columns.pop('threshold'),
+        **columns,
+        'average_precision': _none(sweep.average_precision),
+        'ece': _none(sweep.ece),
+        'reliability': [{key: _none(value) for key, value in bin_._asdict().items()} for bin_ in sweep.reliability],
+        'best': {
+            figure: None if at is None else {'threshold': at.threshold, 'value': getattr(at, figure)}
+            for figure, at in bests.items()
+        },
+    }
+
+
+def _curve(counts: ThresholdCounts) -> tuple[AtThreshold, ...]:
+    true_positives, false_positives = (_from_level_up(part)[::STEP] for part in (counts.positives, counts.negatives))
+    positives, negatives = true_positives[0], false_positives[0]  # every pixel reaches level 0
+    tables = np.stack(
+        [negatives - false_positives, false_positives, positives - true_positives, true_positives], axis=1
+    ).reshape(-1, 2, 2)
+    return tuple(_at(float(t), table) for t, table in zip(LEVELS[::STEP], tables, strict=True))
+
+
+def _at(threshold: float, table: np.ndarray[Any, np.dtype[np.int64]]) -> AtThreshold:
+    rates = class_rates(table)[1]
+    kappa = overall_rates(table).kappa
+    return AtThreshold(threshold, rates.precision, rates.recall, rates.iou, rates.f1, kappa)
+
+
+def _from_level_up(part: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return part[::-1].cumsum()[::-1]
+
+
+def _average_precision(counts: ThresholdCounts) -> float:
+    """Return the sum of (R_n - R_n-1) P_n over all levels, from the highest down."""
+    positives = counts.positives.sum()
+    if not positives:
+        return math.nan
+    reached, predicted = _from_level_up(counts.positives), _from_level_up(counts.positives + counts.negatives)
+    precision = reached / np.maximum(predicted, 1)  # where nothing is predicted, recall does not rise either
+    return float((counts.positives * precision).sum() / positives)
+
+
+def _reliability(counts: ThresholdCounts) -> tuple[ReliabilityBin, ...]:
+    width = INTERVALS // RELIABILITY_BINS
+    # The last level holds the pixels with p = 1, which belong to the last bin.
+    starts = np.arange(RELIABILITY_BINS) * width
+    positives, negatives, summed = (
+        np.add.reduceat(part, starts) for part in (counts.positives, counts.negatives, counts.summed)
+    )
+    return tuple(
+        ReliabilityBin(
+            low=float(LEVELS[start]),
+            high=float(LEVELS[start + width]),
+            confidence=total * UNIT / pixels if pixels else math.nan,
+            observed=hits / pixels if pixels else math.nan,
+            pixels=pixels,
+        )
+        for start, hits, pixels, total in zip(
+            starts, positives.tolist(), (positives + negatives).tolist(), summed.tolist(), strict=True
+        )
+    )
+
+
+def _expected_calibration_error(reliability: tuple[ReliabilityBin, ...]) -> float:
+    filled = [bin_ for bin_ in reliability if bin_.pixels]
+    pixels = sum(bin_.pixels for bin_ in filled)
+    return (
+        math.fsum(bin_.pixels * abs(bin_.observed - bin_.confidence) for bin_ in filled) / pixels
+        if pixels
+        else math.nan
+    )
+
+
+def _none(value: float) -> float | None:
+    return None if math.isnan(value) else value

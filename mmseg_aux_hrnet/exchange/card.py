@@ -1,0 +1,192 @@
+"""Writes the model card of a published checkpoint."""
+
+import ast
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from mmseg_aux_hrnet.exchange.figures import Figures
+from mmseg_aux_hrnet.exchange.forms import arch_of
+from mmseg_aux_hrnet.version import __version__
+
+
+def literals(text: str) -> dict[str, Any]:
+    """Return the values that a text assigns at its top level, as far as they are written out.
+
+    Dumped configs are: numbers, texts, lists, tuples, ``dict(...)``. What is computed is left out, as is all of a text
+    that is no Python.
+    """
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    values = {}
+    for node in body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            try:
+                values[node.targets[0].id] = ast.literal_eval(_Displays().visit(node.value))
+            except (ValueError, TypeError, RecursionError):
+                continue
+    return values
+
+
+class _Displays(ast.NodeTransformer):
+    """Writes ``dict(a=1)`` as ``{'a': 1}``, which :func:`ast.literal_eval` takes."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict') or node.args:
+            return node
+        keys = [None if word.arg is None else ast.Constant(word.arg) for word in node.keywords]
+        return ast.Dict(keys=list(keys), values=[word.value for word in node.keywords])
+
+
+COEFFICIENTS = ('kappa', 'MCC', 'AP', 'ECE')  # the figures that are no percentages
+NOT_STATED = 'not stated'
+CONVERTED_FOR = 'The weights were converted for the following config, not trained with it:'
+SPLITS = ('train', 'val', 'test')
+
+
+class Statements(NamedTuple):
+    """What only the publisher knows.
+
+    Attributes:
+        data: what the network was trained on.
+        licence: of the weights.
+    """
+
+    data: str | None
+    licence: str | None
+
+
+def model_card(
+    content: Mapping[str, Any], *, file: str, sha256: str, figures: Figures | None, statements: Statements
+) -> str:
+    """Return the card, Markdown.
+
+    Args:
+        content: ``meta`` and ``state_dict`` as published.
+        file: name of the published file.
+        sha256: of that file.
+        figures: how good it is.
+        statements: what the publisher says.
+    """
+    meta = content['meta']
+    config = literals(meta['cfg'])
+    blocks = [
+        f'# {file}',
+        _network(content['state_dict']),
+        f'- SHA-256 `{sha256}`\n- Licence of the weights: {statements.licence or NOT_STATED}',
+        '## Classes',
+        _table(('index', 'class', 'R, G, B'), _classes(meta['dataset_meta'])),
+        _decision(meta.get('threshold')),
+        '## Data',
+        statements.data or f'Origin and licence of the data: {NOT_STATED}.',
+        CONVERTED_FOR if 'converted_from' in meta else '',
+        _table(('split', 'data set', 'root', 'list'), _data(config)),
+        '## Figures',
+        _figures(figures),
+        '## Training',
+        _training(meta, config),
+        '## Use',
+        _use(file),
+    ]
+    return '\n\n'.join(block for block in blocks if block) + '\n'
+
+
+def _network(weights: Mapping[str, Any]) -> str:
+    backbone = {key.removeprefix('backbone.'): value for key, value in weights.items()}
+    buffers = ('running_mean', 'running_var', 'num_batches_tracked')
+    count = sum(value.numel() for key, value in weights.items() if not key.endswith(buffers))
+    heads = {'.'.join(key.split('.')[:2]) for key in weights if re.match(r'auxiliary_head\.\d+\.', key)}
+    auxiliary = len(heads) or int(any(key.startswith('auxiliary_head.') for key in weights))
+    arch = arch_of(backbone)
+    name = 'Another backbone' if arch is None else f'HRNetV2 `{arch}`'
+    return f'{name}, {auxiliary} auxiliary decoders for training, {count:,} parameters with them.'
+
+
+def _classes(described: Mapping[str, Any]) -> list[tuple[object, ...]]:
+    colours = [', '.join(map(str, colour)) for colour in described['palette']]
+    return [(index, *pair) for index, pair in enumerate(zip(described['classes'], colours, strict=True))]
+
+
+def _decision(threshold: Mapping[str, Any] | None) -> str:
+    if threshold is None:
+        return ''
+    return f'A pixel is {threshold["class"]} where its probability is at least {threshold["value"]:g}.'
+
+
+def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:
+    """Return what the config says of the data of each split."""
+    rows: list[tuple[object, ...]] = []
+    for split in SPLITS:
+        loader = config.get(f'{split}_dataloader')
+        settings = loader.get('dataset') if isinstance(loader, dict) else None
+        if isinstance(settings, dict):
+            rows.append((split, *(settings.get(key, '') for key in ('type', 'data_root', 'ann_file'))))
+    return rows
+
+
+def _figures(figures: Figures | None) -> str:
+    if figures is None:
+        return 'None are known of this file. Measure them: `tools/test.py CONFIG FILE --report DIR`.'
+    rows = [(name, _written(name, value)) for name, value in figures.values.items()]
+    units = f'Percent; {", ".join(COEFFICIENTS)} are coefficients.'
+    return f'Measured on {figures.measured}. {units}\n\n{_table(("figure", "value"), rows)}'
+
+
+def _written(name: str, value: float | None) -> str:
+    if value is None:
+        return '-'
+    return f'{value:.4f}' if name.split('.')[0] in COEFFICIENTS else f'{value:.2f}'
+
+
+def _version(noted: Any) -> str:
+    """Return a version without the commit that mmengine glues to its own: that of the folder it was called in."""
+    return re.sub(r'[0-9a-f]{40}$', '', str(noted))
+
+
+def _training(meta: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(meta['cfg'].encode()).hexdigest()
+    places = [f'{key} {meta[key]}' for key in ('iter', 'epoch', 'seed') if meta.get(key) is not None]
+    versions = [f'{key.removesuffix("_version")} {_version(meta[key])}' for key in meta if key.endswith('_version')]
+    origin = meta.get('converted_from')
+    lines = [
+        f'- Run: {meta.get("experiment_name") or NOT_STATED}; {", ".join(places) or NOT_STATED}.',
+        f'- Config: SHA-256 `{digest}`; its whole text is in the file, see below.',
+        f'- Versions noted in the file: {", ".join(versions) or NOT_STATED}.',
+        f'- Published with mmseg_aux_hrnet {__version__}, torch {torch.__version__}.',
+    ]
+    if isinstance(origin, dict):
+        options = ' '.join(origin['options']) or 'none'
+        lines.append(f'- Converted from {origin["file"]} ({origin["form"]}), exceptions: {options}.')
+    if isinstance(config.get('load_from'), str):
+        lines.append(f'- Started from {config["load_from"]}.')
+    return '\n'.join(lines)
+
+
+def _use(file: str) -> str:
+    if not file.endswith('.pth'):
+        return f'```\npython tools/test.py CONFIG {file}\n```'
+    return (
+        '```python\n'
+        'import torch\n'
+        'import mmseg_aux_hrnet\n'
+        'from mmseg.apis import inference_model, init_model\n\n'
+        f"meta = torch.load('{file}', weights_only=True)['meta']  # holds no code\n"
+        "open('config.py', 'w', encoding='utf-8').write(meta['cfg'])  # a program: read it before you run it\n"
+        f"model = init_model('config.py', '{file}', device='cpu')\n"
+        "classes = inference_model(model, 'image.png').pred_sem_seg.data\n"
+        '```'
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table in Markdown; empty where there are no rows."""
+    if not rows:
+        return ''
+    cells = [head, ['---'] * len(head), *rows]
+    return '\n'.join('| ' + ' | '.join(str(cell).replace('|', '\\|') for cell in row) + ' |' for row in cells)

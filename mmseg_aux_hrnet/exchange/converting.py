@@ -1,0 +1,285 @@
+"""Converts the weights of a file completely, or up to exceptions that are named."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import mmengine
+import mmseg
+from mmengine.config import Config
+from torch import Tensor
+
+from mmseg_aux_hrnet.classes import Classes, Side, classes_in, plain, settle
+from mmseg_aux_hrnet.decision import stored_threshold
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.exchange.forms import Held, arch_of
+from mmseg_aux_hrnet.exchange.official import (
+    BACKBONE,
+    backbone_weights,
+    built_model,
+    differences_to_official,
+    from_official,
+    head_weights,
+    to_official,
+)
+from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS
+from mmseg_aux_hrnet.run.config import dataset_meta
+from mmseg_aux_hrnet.version import __version__
+from mmseg_aux_hrnet.weights.fitting import faults_of, matched, widened, with_counters, without
+
+AUXILIARY = 'auxiliary_head.'
+CLASSIFIER = re.compile(r'(decode_head|auxiliary_head)(\.\d+)?\.conv_seg\.')
+ROWS = 'decode_head.conv_seg.weight'  # one row for each output of the network
+Target = Literal['mmseg', 'official']
+KEPT_META = ('epoch', 'iter', 'seed', 'experiment_name')
+
+
+@dataclass(frozen=True)
+class Exceptions:
+    """What need not match, each named by the user.
+
+    Attributes:
+        reset_classifier: every ``conv_seg``, the layers that depend on the count of classes, starts anew.
+        reset_auxiliary: the auxiliary heads of the config start anew.
+        drop_auxiliary: the auxiliary heads of the file are left out.
+        classes: whose names and colours count where file and config differ.
+    """
+
+    reset_classifier: bool = False
+    reset_auxiliary: bool = False
+    drop_auxiliary: bool = False
+    classes: Side | None = None
+
+    def named(self) -> list[str]:
+        """Return the exceptions as the options that allow them."""
+        flags = ('reset_classifier', 'reset_auxiliary', 'drop_auxiliary')
+        said = [f'--{flag.replace("_", "-")}' for flag in flags if getattr(self, flag)]
+        return said + ([] if self.classes is None else [f'--classes {self.classes}'])
+
+    def starts_anew(self, key: str) -> bool:
+        """Say whether a weight is drawn anew instead of taken over."""
+        classifier = self.reset_classifier and CLASSIFIER.match(key) is not None
+        return classifier or (self.reset_auxiliary and key.startswith(AUXILIARY))
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A conversion and what happened to every key.
+
+    Attributes:
+        title: what was converted to what.
+        weights: by the names of the result.
+        meta: of the result; empty where something stands in the way.
+        taken: names of the weights that were taken over.
+        faults: names that stand in the way, by kind.
+        notes: what else is to be said, by topic: names left out, drawn anew or changed.
+        classes: names of the classes and whose word that is; empty for a result without.
+    """
+
+    title: str
+    weights: dict[str, Tensor]
+    meta: dict[str, Any]
+    taken: list[str]
+    faults: dict[str, list[str]]
+    notes: dict[str, list[str]]
+    classes: str = ''
+
+
+def convert(held: Held, *, config: Config | None, target: Target, allowed: Exceptions) -> Conversion:
+    """Return the weights of a file in the form ``target``; those of an ImageNet file as a backbone.
+
+    Args:
+        held: what the file holds.
+        config: of MMSegmentation 1.x; what the result is for.
+        target: ``mmseg`` or ``official``.
+        allowed: what need not match.
+
+    Raises:
+        CheckpointError: see the functions below; or the file cannot become that, or not without a config.
+        ConfigError: see the functions below.
+    """
+    if held.kind == 'imagenet':
+        if target == 'official' or allowed.named():
+            raise CheckpointError(
+                f'{held.source} holds a backbone only, which becomes a file for --pretrained: leave out --to official '
+                'and the options for heads and classes'
+            )
+        return to_backbone(held, config=config)
+    if target == 'official':
+        return to_official_form(held, allowed=allowed)
+    if config is None:
+        raise CheckpointError(
+            f'{held.source} is of the {held.title} and says of itself neither model nor classes in a way that can be '
+            f'trusted: give the config it is for, --config CONFIG ({_guess(held)})'
+        )
+    return to_mmseg(held, config=config, allowed=allowed)
+
+
+def _guess(held: Held) -> str:
+    """Return what the weights tell of the config they need."""
+    weights = from_official(held.weights) if held.kind == 'official' else held.weights
+    arch = arch_of({key.removeprefix(BACKBONE): value for key, value in weights.items()}) or 'no HRNetV2'
+    rows = weights[ROWS].shape[0] if ROWS in weights and weights[ROWS].dim() else 'an unknown number of'
+    heads = {'.'.join(key.split('.')[:2]) for key in weights if re.match(r'auxiliary_head\.\d+\.', key)}
+    auxiliary = len(heads) or int(any(key.startswith(AUXILIARY) for key in weights))
+    return f'{arch}, {rows} outputs, {auxiliary} auxiliary heads'
+
+
+def to_mmseg(held: Held, *, config: Config, allowed: Exceptions) -> Conversion:
+    """Return weights and meta of MMSegmentation 1.x for the model of a config.
+
+    Raises:
+        CheckpointError: nobody knows the classes, or file and config name other ones.
+        ConfigError: the model of the config cannot be built, or contradicts its data set.
+    """
+    model = built_model(config, initialise=allowed.reset_classifier)
+    expected: dict[str, Tensor] = model.state_dict()
+    weights = widened(held.weights)
+    notes: dict[str, list[str]] = {}
+    if held.kind == 'official':
+        weights = from_official(weights)
+        notes['folded'] = ['last_layer.0.bias into the running mean of decode_head.convs.0.bn']
+        notes['computes otherwise'] = differences_to_official(model)
+    kept = without(weights, AUXILIARY) if allowed.drop_auxiliary else weights
+    kept = {key: value for key, value in kept.items() if not allowed.starts_anew(key)}
+    new = {key: value for key, value in expected.items() if allowed.starts_anew(key)}
+    notes |= {'left out': [*held.left_out, *(key for key in weights if key not in kept)], 'drawn anew': list(new)}
+    taken = matched(kept, expected)
+    whole = with_counters({**kept, **new}, expected)
+    faults = faults_of(whole, expected)
+    title = f'{held.title} to MMSegmentation 1.x'
+    if any(faults.values()):
+        return Conversion(title, whole, {}, taken, faults, notes)
+    classes, whose = _classes(held, config=config, model=model, allowed=allowed)
+    meta = {**_origin(held, allowed.named()), 'dataset_meta': classes.meta(), 'cfg': config.pretty_text}
+    threshold = stored_threshold(held.meta, source=held.source)
+    if threshold is not None and classes.names == _own_classes(held) and not allowed.reset_classifier:
+        meta['threshold'] = threshold.record()
+    elif threshold is not None:
+        notes['left out'].append(f'threshold of {threshold.class_name}')
+    return Conversion(title, whole, meta, taken, faults, notes, f'{", ".join(classes.names)} ({whose})')
+
+
+def _own_classes(held: Held) -> tuple[str, ...]:
+    theirs = classes_in(held.meta.get('dataset_meta') or held.meta)
+    return () if theirs is None else theirs.names
+
+
+def _classes(held: Held, *, config: Config, model: Any, allowed: Exceptions) -> tuple[Classes, str]:
+    """Return the classes of the result, and whose word that is."""
+    ours = classes_in(dataset_meta(config))
+    count = int(model.decode_head.num_classes)
+    if ours is not None and len(ours.names) != count:
+        raise ConfigError(f'the config contradicts itself: its model tells {count} classes, its data {len(ours.names)}')
+    theirs = classes_in(held.meta.get('dataset_meta') or held.meta)
+    if allowed.reset_classifier:
+        theirs = None  # what the file names, its new classifier does not tell
+    classes, whose = settle(theirs, ours, choice=allowed.classes)
+    if len(classes.names) != count:
+        raise CheckpointError(f'the file names {len(classes.names)} classes, the model tells {count}')
+    return classes, whose
+
+
+def to_official_form(held: Held, *, allowed: Exceptions) -> Conversion:
+    """Return the weights as the official HRNet code saves and reads them; it has no place for meta.
+
+    Raises:
+        CheckpointError: the backbone is no variant of HRNetV2.
+        ConfigError: an exception makes no sense here.
+    """
+    if allowed.reset_classifier or allowed.reset_auxiliary or allowed.classes is not None:
+        raise ConfigError('--to official draws no weights anew and has no place for classes: leave those options out')
+    weights = widened(from_official(held.weights) if held.kind == 'official' else held.weights)
+    arch = _arch(held, {key.removeprefix(BACKBONE): value for key, value in weights.items()})
+    kept = without(weights, AUXILIARY) if allowed.drop_auxiliary else weights
+    rows = kept[ROWS].shape[0] if ROWS in kept and kept[ROWS].dim() else 1
+    expected = {BACKBONE + key: value for key, value in backbone_weights(arch).items()}
+    expected |= {f'decode_head.{key}': value for key, value in head_weights(arch, rows=rows).items()}
+    whole = with_counters(kept, expected)
+    faults = faults_of(whole, expected)
+    notes = {'left out': [*held.left_out, *(['meta'] if held.meta else []), *(k for k in weights if k not in kept)]}
+    result = {} if any(faults.values()) else to_official(whole)
+    title = f'{held.title} ({arch}) to the official HRNet code'
+    return Conversion(title, result, {}, matched(kept, expected), faults, notes)
+
+
+def to_backbone(held: Held, *, config: Config | None) -> Conversion:
+    """Return the weights of an ImageNet file as a backbone's own, for ``--pretrained``.
+
+    Args:
+        held: of kind ``imagenet``.
+        config: whose backbone they have to fill; else that of the variant whose geometry they have.
+
+    Raises:
+        CheckpointError: the backbone is no variant of HRNetV2.
+    """
+    weights = widened(held.weights)
+    if config is None:
+        arch = _arch(held, weights)
+        expected = backbone_weights(arch)
+    else:
+        backbone = built_model(config, initialise=False).backbone
+        arch, expected = getattr(backbone, 'arch', type(backbone).__name__), backbone.state_dict()
+    whole = with_counters(weights, expected)
+    meta = {**_origin(held, []), 'arch': arch}
+    notes = {'left out': list(held.left_out)}
+    faults = faults_of(whole, expected)
+    return Conversion(f'{held.title} to weights of {arch}', whole, meta, matched(weights, expected), faults, notes)
+
+
+def _arch(held: Held, weights: dict[str, Tensor]) -> str:
+    arch = arch_of(weights)
+    if arch is None:
+        raise CheckpointError(f'{held.source} has the geometry of none of the HRNetV2 variants {", ".join(ARCHS)}')
+    return arch
+
+
+def _origin(held: Held, options: Iterable[str]) -> dict[str, Any]:
+    """Return what the result says of where it comes from; the same file gives the same."""
+    digest = hashlib.sha256(held.source.read_bytes()).hexdigest()
+    origin = {'file': held.source.name, 'sha256': digest, 'form': held.title, 'options': list(options)}
+    versions = {'mmengine_version': mmengine.__version__, 'mmseg_version': mmseg.__version__}
+    kept = {key: plain(held.meta[key]) for key in KEPT_META if key in held.meta}
+    return {**kept, **versions, 'mmseg_aux_hrnet_version': __version__, 'converted_from': origin}
+
+
+LISTED = 20
+
+
+def report(conversion: Conversion) -> str:
+    """Return the lines for the screen: a count for every kind, and names for all but those that matched."""
+    lines = [conversion.title, f'  {"matched":<17}{len(conversion.taken):>6}']
+    for kind, names in {**conversion.faults, **conversion.notes}.items():
+        if names or kind in ('missing', 'unexpected', 'other shape'):
+            lines.append(f'  {kind:<17}{len(names):>6}')
+            lines += [f'      {name}' for name in names[:LISTED]]
+        if len(names) > LISTED:
+            lines.append(f'      and {len(names) - LISTED} more')
+    if conversion.classes:
+        lines.append(f'  {"classes":<17}  {conversion.classes}')
+    return '\n'.join(lines)
+
+
+def way_out(conversion: Conversion, *, target: Target) -> str:
+    """Return what to do about the faults of a conversion to a form."""
+    if conversion.faults['not finite']:
+        return 'training that wrote these numbers had diverged, so take an earlier checkpoint of it'
+    options = set()
+    for kind, names in conversion.faults.items():
+        options |= {_option(kind, name.split()[0]) for name in names}
+    if target == 'official' and options - {'--drop-auxiliary'}:
+        return 'that form takes an HRNetV2 with one FCNHead over all branches'
+    if None in options:
+        return 'use the config, or the file, of the same architecture'
+    return f'name the exceptions if you mean them: {" ".join(sorted(filter(None, options)))}'
+
+
+def _option(kind: str, name: str) -> str | None:
+    """Return the option that allows a fault, or None."""
+    if name.startswith(AUXILIARY):
+        return {'unexpected': '--drop-auxiliary', 'missing': '--reset-auxiliary'}.get(kind)
+    if CLASSIFIER.match(name) and kind in ('missing', 'other shape'):
+        return '--reset-classifier'
+    return None

@@ -1,0 +1,228 @@
+"""Exports a checkpoint: builds the graph, writes the file, compares it with PyTorch, and only then names it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from mmengine.config import Config
+from mmseg.models.utils import Upsample
+
+from mmseg_aux_hrnet.decision import parse_option
+from mmseg_aux_hrnet.errors import ConfigError, ExportError, ResourceError
+from mmseg_aux_hrnet.exchange.export import onnx_file
+from mmseg_aux_hrnet.exchange.export.graph import brief, trace
+from mmseg_aux_hrnet.exchange.export.metadata import Tiling, metadata, tiling
+from mmseg_aux_hrnet.exchange.export.onnx_file import Run
+from mmseg_aux_hrnet.exchange.export.verify import Agreement, verify
+from mmseg_aux_hrnet.exchange.figures import logged, reported
+from mmseg_aux_hrnet.files.whole import whole_file
+from mmseg_aux_hrnet.run.rgb_network import CLASSES, PROBABILITIES, ExportGraph, Form
+from mmseg_aux_hrnet.run.trained_model import Source, load_source
+from mmseg_aux_hrnet.weights import read_checkpoint
+
+ONNX, PT2 = '.onnx', '.pt2'
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What the command line says about a file.
+
+    Attributes:
+        classes_only: give the class map and no probabilities.
+        for_deepness: in the form that the Deepness plugin of QGIS loads.
+        fp16: compute in float16.
+        fuse: fold batch norms into convolutions.
+        fixed_size: take images of the tile size only.
+        tile_size: side of the tiles in pixels.
+        tile_overlap: percent of the side.
+        gsd: ground sampling distance, metres per pixel.
+        threshold: a number for the class of interest, or ``argmax``; None for what the checkpoint says.
+        metrics: ``metrics.json`` of an evaluation report of the checkpoint.
+        overwrite: replace a file that exists.
+    """
+
+    classes_only: bool = False
+    for_deepness: bool = False
+    fp16: bool = False
+    fuse: bool = True
+    fixed_size: bool = False
+    tile_size: int | None = None
+    tile_overlap: int | None = None
+    gsd: float | None = None
+    threshold: str | None = None
+    metrics: Path | None = None
+    overwrite: bool = False
+
+
+class Exported(NamedTuple):
+    """A file that was written, and how far it agrees with PyTorch."""
+
+    path: Path
+    form: Form
+    tiles: Tiling
+    source: Source
+    agreement: Agreement
+
+
+def export_model(
+    config: Config, checkpoint: Path, out: Path, *, settings: ExportSettings, on_step: Callable[[str], None]
+) -> Exported:
+    """Write a checkpoint as ``out``, ``.onnx`` or ``.pt2``, once it gives the results of PyTorch.
+
+    Args:
+        config: the merged config that the checkpoint was trained with.
+        checkpoint: a ``.pth`` file.
+        out: the file to write.
+        settings: what goes into it.
+        on_step: told what is being done.
+
+    Raises:
+        ConfigError: the settings contradict each other, or ``out`` cannot be written.
+        CheckpointError: the checkpoint does not fit.
+        ExportError: the network cannot be exported, or the file would give other results; nothing is left behind.
+        ResourceError: the disk is full.
+    """
+    check_settings(out, settings)
+    on_step('reading the checkpoint')
+    source = load_source(config, checkpoint, threshold=settings.threshold)
+    tiles = tiling(source, size=settings.tile_size, overlap=settings.tile_overlap, gsd=settings.gsd)
+    figures = (
+        reported(settings.metrics, sha256=source.checkpoint_sha256)
+        if settings.metrics
+        else logged(read_checkpoint(checkpoint))
+    )
+    form = form_of(settings, source=source, tile=tiles.size)
+    on_step('tracing the network')
+    program = trace(ExportGraph(source.model, decision=source.decision, form=form, fuse=settings.fuse))
+    notes = metadata(source, form=form, tiles=tiles, fused=settings.fuse, figures=figures)
+    if out.suffix == ONNX:
+        on_step('converting to ONNX')
+        content = onnx_file.onnx_bytes(program, form=form, metadata=notes, fuse=settings.fuse)
+    else:
+        content = onnx_file.pt2_bytes(program, metadata=notes)
+    agreement = write_verified(out, content, source=source, form=form, on_step=on_step)
+    return Exported(out, form, tiles, source, agreement)
+
+
+def check_settings(out: Path, settings: ExportSettings) -> None:
+    """Raise where nothing could come of it, before anything is computed.
+
+    Raises:
+        ConfigError: see :func:`export_model`.
+        StackError: an extra is missing.
+    """
+    if out.suffix not in (ONNX, PT2):
+        raise ConfigError(f'{out}: the name must end in {ONNX} or {PT2}, which says what is written')
+    if settings.for_deepness and (out.suffix != ONNX or settings.classes_only):
+        raise ConfigError(
+            f'--for deepness gives {ONNX} files with probabilities: it goes with neither {PT2} nor --classes-only'
+        )
+    parse_option(settings.threshold)
+    if out.is_dir() or (out.exists() and not settings.overwrite):
+        raise ConfigError(f'{out} exists: choose another name, or --overwrite')
+    if out.suffix == ONNX:
+        onnx_file.check_available()
+    try:
+        with whole_file(out, b''):
+            raise _Rehearsed
+    except _Rehearsed:
+        return
+    except OSError as error:
+        raise ConfigError(f'{out} cannot be written ({error.strerror}): choose another folder') from error
+
+
+class _Rehearsed(Exception):
+    """Ends a trial write, so that it leaves nothing."""
+
+
+def form_of(settings: ExportSettings, *, source: Source, tile: int) -> Form:
+    """Return what goes into the file and comes out."""
+    if settings.for_deepness:
+        outputs: tuple[str, ...] = (PROBABILITIES,)
+    else:
+        outputs = (CLASSES,) if settings.classes_only else (PROBABILITIES, CLASSES)
+    return Form(
+        unit_range=settings.for_deepness,
+        outputs=outputs,
+        foreground_only=settings.for_deepness and len(source.class_names) == 2,
+        half=settings.fp16,
+        fixed_size=(tile, tile) if settings.fixed_size or settings.for_deepness else None,
+    )
+
+
+def write_verified(
+    out: Path, content: bytes, *, source: Source, form: Form, on_step: Callable[[str], None]
+) -> Agreement:
+    """Write a file beside ``out``, compare what it gives with PyTorch, and name it ``out`` where that agrees.
+
+    Raises:
+        ExportError: it does not run or agree; it is removed.
+        ResourceError: it cannot be written.
+    """
+    try:
+        with whole_file(out, content) as part:
+            return verify(
+                loaded(part, onnx=out.suffix == ONNX, form=form),
+                model=source.model,
+                form=form,
+                decision=source.decision,
+                on_batch=lambda batch: on_step(f'comparing with PyTorch: {batch} pixels'),
+            )
+    except OSError as error:
+        raise ResourceError(
+            f'{out} could not be written ({error.strerror}); nothing is left of it: make room there'
+        ) from error
+    except ExportError as error:
+        raise ExportError(f'{out} was not written: {error}{_advice(source, form)}') from error
+
+
+def loaded(path: Path, *, onnx: bool, form: Form) -> Run:
+    """Return a function that runs an exported file.
+
+    Raises:
+        ExportError: its runtime does not take it.
+    """
+    try:
+        return onnx_file.load_onnx(path) if onnx else onnx_file.load_pt2(path, form=form)
+    except Exception as error:  # whatever a runtime raises
+        raise ExportError(f'the file cannot be loaded: {brief(error)}') from error
+
+
+def _advice(source: Source, form: Form) -> str:
+    if form.fixed_size is not None:
+        return ''
+    if any(isinstance(module, Upsample) for module in source.model.modules()):
+        return (
+            '; parts of this network enlarge by a fixed factor, as the HRNet of mmseg does: use HRNetV2 with '
+            "fuse_upsampling='official', or --fixed-size with a --tile-size that is a multiple of 32"
+        )
+    return '; --fixed-size with --tile-size PIXELS exports it for one size'
+
+
+def closing_line(exported: Exported) -> str:
+    """Return what a user has to know about a file that was written."""
+    path, form, tiles, source, agreement = exported
+    size = 'H, W' if form.fixed_size is None else f'{form.fixed_size[0]}, {form.fixed_size[1]}'
+    kind = 'float32 0..1' if form.unit_range else 'uint8'
+    channels = 1 if form.foreground_only else len(source.class_names)
+    shapes = {PROBABILITIES: f'probabilities float32 (N, {channels}, {size})', CLASSES: f'classes uint8 (N, {size})'}
+    lines = [f'input: image {kind} RGB (N, 3, {size}); output: {", ".join(shapes[name] for name in form.outputs)}']
+    compared = ', '.join(str(batch) for batch in agreement.batches)
+    if agreement.largest is not None:
+        lines.append(
+            f'largest difference to PyTorch {agreement.largest:.1e}, allowed {agreement.allowed:.1e}, where '
+            f'probabilities cover a range of {agreement.span:.2g} (images of {compared})'
+        )
+    if agreement.differing is not None:
+        count, pixels = agreement.differing, agreement.pixels
+        found = f'differ in {count} undecided ones of {pixels}' if count else f'are equal in all {pixels}'
+        lines.append(f'class maps {found} pixels (images of {compared})')
+    if source.decision is not None:
+        name = source.class_names[source.decision.class_index]
+        lines.append(f'threshold: {name} from a probability of {source.decision.value:g}')
+        if form.foreground_only and round(source.decision.value, 2) != source.decision.value:
+            lines.append(f'Deepness has two decimals: it will take {source.decision.of_foreground:.2f}')
+    if tiles.gsd is None:
+        lines.append('ground sampling distance unknown: give --gsd METRES to note it in the file')
+    return '\n'.join([*lines, f'{path}: {path.stat().st_size / 1e6:.1f} MB'])

@@ -1,0 +1,134 @@
+"""Writes and runs ONNX files."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.export import ExportedProgram
+
+from mmseg_aux_hrnet.errors import ExportError, StackError
+from mmseg_aux_hrnet.exchange.export.graph import brief, quiet_tracing
+from mmseg_aux_hrnet.run.rgb_network import INPUT, Form
+
+OPSET = 18  # the lowest that torch's exporter writes; onnxruntime knows it since 1.14
+IR_VERSION = 8  # that of opset 18: an older onnxruntime, such as that of a QGIS plugin, refuses a newer one
+AXES = ('batch', None, 'height', 'width')
+Run = Callable[[NDArray[Any]], dict[str, NDArray[Any]]]
+
+
+def check_available() -> None:
+    """Raise unless everything is installed that ONNX files need.
+
+    Raises:
+        StackError: names the extra to install.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise StackError(
+            f'ONNX files need onnx, onnxscript and onnxruntime ({error}): pip install "mmseg-aux-hrnet[export]", or '
+            'write a .pt2 file, which needs nothing else'
+        ) from error
+
+
+def onnx_bytes(program: ExportedProgram, *, form: Form, metadata: dict[str, Any], fuse: bool) -> bytes:
+    """Return the content of an ONNX file.
+
+    Args:
+        program: the traced graph.
+        form: what goes in and out.
+        metadata: written as JSON, key by key.
+        fuse: let the optimiser join batch norms and convolutions; else it only evaluates what is constant.
+
+    Raises:
+        ExportError: the network has an operation that ONNX lacks.
+    """
+    from onnxscript import optimizer
+
+    try:
+        with quiet_tracing():
+            converted = torch.onnx.export(
+                program,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=list(form.outputs),
+                external_data=False,
+                optimize=fuse,
+                verbose=False,
+            )
+            assert converted is not None  # torch returns nothing only where it writes the file itself
+            if not fuse:
+                optimizer.fold_constants(converted.model)
+                optimizer.remove_unused_nodes(converted.model)
+    except Exception as error:  # whatever the conversion runs into
+        raise ExportError(f'this network cannot be written as ONNX: {brief(error)}; try a .pt2 file') from error
+    model = converted.model_proto
+    _tidy(model, form)
+    for key, value in metadata.items():
+        model.metadata_props.add(key=key, value=json.dumps(value))
+    return bytes(model.SerializeToString())
+
+
+def _tidy(model: Any, form: Form) -> None:
+    """Name the free axes, and drop what torch notes about its own tracing, file names of this machine among it."""
+    model.ir_version = IR_VERSION
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]  # its axes have torch's names
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ''
+    for value in (*model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+        sizes = value.type.tensor_type.shape.dim
+        names = AXES if len(sizes) == len(AXES) else [name for name in AXES if name]
+        for axis, name in zip(sizes, names, strict=True):
+            if axis.dim_param and name:
+                axis.dim_param = name
+
+
+def load_onnx(path: Path) -> Run:
+    """Return a function that runs an ONNX file on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong comes as an exception
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=['CPUExecutionProvider'])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(image: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        return {name: np.asarray(value) for name, value in zip(names, session.run(names, {INPUT: image}), strict=True)}
+
+    return run
+
+
+METADATA_FILE = 'metadata.json'
+
+
+def pt2_bytes(program: ExportedProgram, *, metadata: dict[str, Any]) -> bytes:
+    """Return the content of a ``.pt2`` file, with the metadata as ``metadata.json`` among its extra files."""
+    buffer = io.BytesIO()
+    with quiet_tracing():
+        torch.export.save(program, buffer, extra_files={METADATA_FILE: json.dumps(metadata)})
+    return buffer.getvalue()
+
+
+def load_pt2(path: Path, *, form: Form) -> Run:
+    """Return a function that runs a ``.pt2`` file on the CPU."""
+    with quiet_tracing():
+        module = torch.export.load(io.BytesIO(path.read_bytes())).module()
+
+    def run(image: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        with torch.no_grad():
+            values = module(torch.from_numpy(image))
+        return {name: value.numpy() for name, value in zip(form.outputs, values, strict=True)}
+
+    return run

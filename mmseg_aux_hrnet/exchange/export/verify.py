@@ -1,0 +1,195 @@
+"""Compares what a file gives with what the model gives in PyTorch, through mmseg's own way of predicting."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmseg.structures import SegDataSample
+from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.decision import Decision, class_probabilities
+from mmseg_aux_hrnet.errors import CheckpointError, ExportError
+from mmseg_aux_hrnet.exchange.export.graph import brief
+from mmseg_aux_hrnet.exchange.export.onnx_file import Run
+from mmseg_aux_hrnet.run.rgb_network import CLASSES, PROBABILITIES, Form
+
+TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2
+LEAST_SPAN = 0.01
+BLOCK = 16  # pixels
+Probabilities = NDArray[np.float32]
+ClassMap = NDArray[np.uint8]
+
+
+class Batch(NamedTuple):
+    """Images to compare on: how many, and their (height, width) in pixels."""
+
+    images: int
+    size: tuple[int, int]
+
+    def __str__(self) -> str:
+        return f'{self.images}x{self.size[0]}x{self.size[1]}'
+
+
+FREE_SIZES = (Batch(1, (64, 96)), Batch(2, (97, 131)), Batch(1, (250, 333)))
+
+
+class Agreement(NamedTuple):
+    """How far a file and PyTorch agree.
+
+    Attributes:
+        largest: largest difference of a probability; None where the file gives none.
+        allowed: largest difference that passes.
+        span: range that PyTorch's probabilities cover on the compared images.
+        differing: pixels of another class, all of them undecided in PyTorch up to ``allowed``; None where the file
+            gives no class map.
+        pixels: compared.
+        batches: compared.
+    """
+
+    largest: float | None
+    allowed: float
+    span: float
+    differing: int | None
+    pixels: int
+    batches: tuple[Batch, ...]
+
+
+def batches_for(form: Form) -> tuple[Batch, ...]:
+    """Return three batches, of three sizes where the file takes any: small, odd, and large."""
+    if form.fixed_size is None:
+        return FREE_SIZES
+    return tuple(Batch(count, form.fixed_size) for count in (1, 2, 3))
+
+
+def comparison_images(batch: Batch, *, seed: int) -> NDArray[np.uint8]:
+    """Draw RGB images, uint8 (N, 3, H, W): patches of all colours, half of each image with noise over it."""
+    rng = np.random.default_rng(seed)
+    height, width = batch.size
+    coarse = rng.integers(0, 256, (batch.images, 3, -(-height // BLOCK), -(-width // BLOCK)))
+    image = coarse.repeat(BLOCK, axis=2).repeat(BLOCK, axis=3)[..., :height, :width]
+    noise = rng.integers(-60, 61, image.shape)
+    noise[..., : width // 2] = 0
+    drawn: NDArray[np.uint8] = np.clip(image + noise, 0, 255).astype(np.uint8)
+    return drawn
+
+
+def reference(model: Any, images: NDArray[np.uint8]) -> tuple[Probabilities, ClassMap]:
+    """Return mmseg's own prediction of RGB images, uint8 (N, 3, H, W).
+
+    Returns:
+        Probabilities, float32 (N, classes, H, W), and class maps, uint8 (N, H, W).
+    """
+    size = images.shape[2:]
+    sample = {'ori_shape': size, 'img_shape': size, 'pad_shape': size, 'scale_factor': (1.0, 1.0), 'flip': False}
+    data = {
+        'inputs': [torch.from_numpy(image[::-1].copy()) for image in images],  # as loaded: BGR
+        'data_samples': [SegDataSample(metainfo=sample) for _ in images],
+    }
+    with torch.no_grad():
+        results = model.test_step(data)
+    scores = [class_probabilities(result.seg_logits.data) for result in results]
+    probabilities = np.stack([(torch.cat([1 - s, s]) if s.shape[0] == 1 else s).numpy() for s in scores])
+    return probabilities, np.stack([result.pred_sem_seg.data[0].numpy() for result in results]).astype(np.uint8)
+
+
+def verify(
+    run: Run,
+    *,
+    model: Any,
+    form: Form,
+    decision: Decision | None,
+    on_batch: Callable[[Batch], None],
+) -> Agreement:
+    """Run a file and the model on the same images and compare.
+
+    Raises:
+        CheckpointError: the model itself gives no numbers.
+        ExportError: the file does not run, or gives something else.
+    """
+    batches = batches_for(form)
+    images = [comparison_images(batch, seed=seed) for seed, batch in enumerate(batches)]
+    expected = []
+    got = []
+    for batch, image in zip(batches, images, strict=True):
+        on_batch(batch)
+        expected.append(reference(model, image))
+        if not np.isfinite(expected[-1][0]).all():
+            raise CheckpointError(
+                'the weights are damaged: in PyTorch, too, they give probabilities that are no numbers'
+            )
+        try:
+            got.append(run(image.astype(np.float32) / 255 if form.unit_range else image))
+        except Exception as error:  # whatever a runtime raises
+            raise ExportError(f'the file does not run on {batch} pixels: {brief(error)}') from error
+    return compare(got, expected, batches=batches, form=form, decision=decision)
+
+
+def compare(
+    got: Sequence[dict[str, NDArray[Any]]],
+    expected: Sequence[tuple[Probabilities, ClassMap]],
+    *,
+    batches: Sequence[Batch],
+    form: Form,
+    decision: Decision | None,
+) -> Agreement:
+    """Compare the outputs of a file with those of PyTorch.
+
+    The tolerance is relative to the range that PyTorch's probabilities cover, so that a model that hardly tells its
+    classes apart is not passed for that alone.
+
+    Raises:
+        ExportError: a probability differs by more than allowed, or the class of a pixel that is not undecided.
+    """
+    span = max(p.max() for p, _ in expected) - min(p.min() for p, _ in expected)
+    allowed = (HALF_TOLERANCE if form.half else TOLERANCE) * max(float(span), LEAST_SPAN)
+    largest, differing = 0.0, 0
+    for outputs, (probabilities, classes), batch in zip(got, expected, batches, strict=True):
+        if PROBABILITIES in outputs:
+            wanted = probabilities[:, 1:] if form.foreground_only else probabilities
+            largest = max(largest, _largest_difference(outputs[PROBABILITIES], wanted, batch=batch, allowed=allowed))
+        if CLASSES in outputs:
+            undecided = _margin(probabilities, decision) < allowed
+            differing += _count_differing(outputs[CLASSES], classes, undecided=undecided, batch=batch)
+    return Agreement(
+        largest=largest if PROBABILITIES in form.outputs else None,
+        allowed=allowed,
+        span=float(span),
+        differing=differing if CLASSES in form.outputs else None,
+        pixels=sum(classes.size for _, classes in expected),
+        batches=tuple(batches),
+    )
+
+
+def _largest_difference(got: NDArray[Any], wanted: Probabilities, *, batch: Batch, allowed: float) -> float:
+    if got.shape != wanted.shape:
+        raise ExportError(f'the file gives {got.shape} instead of {wanted.shape} for {batch} pixels')
+    difference = float(np.abs(got.astype(np.float64) - wanted).max())
+    if not difference <= allowed:  # so that NaN does not pass
+        raise ExportError(
+            f'the file would differ from PyTorch: its probabilities do by up to {difference:.1e} for {batch} pixels, '
+            f'{allowed:.1e} is allowed'
+        )
+    return difference
+
+
+def _margin(probabilities: Probabilities, decision: Decision | None) -> NDArray[np.float32]:
+    """Return how far each pixel is from another class, (N, H, W)."""
+    if decision is None:
+        ordered = np.sort(probabilities, axis=1)
+        margin: NDArray[np.float32] = ordered[:, -1] - ordered[:, -2]
+    else:
+        margin = np.abs(probabilities[:, decision.class_index] - np.float32(decision.value))
+    return margin
+
+
+def _count_differing(got: NDArray[Any], wanted: ClassMap, *, undecided: NDArray[np.bool_], batch: Batch) -> int:
+    if got.shape != wanted.shape or got.dtype != np.uint8:
+        raise ExportError(f'the file gives classes {got.dtype} {got.shape} instead of uint8 {wanted.shape}')
+    differs = got != wanted
+    wrong = int((differs & ~undecided).sum())
+    if wrong:
+        raise ExportError(
+            f'the file would differ from PyTorch: {wrong} of {wanted.size} pixels of {batch} have another class'
+        )
+    return int(differs.sum())

@@ -1,0 +1,203 @@
+"""From a file of 0.x to a file of 1.x."""
+
+import io
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmseg.registry import HOOKS, METRICS, MODELS, PARAM_SCHEDULERS, VISBACKENDS
+
+from mmseg_aux_hrnet.errors import ConfigError, one_line
+from mmseg_aux_hrnet.exchange.migration.config_files import config_text, plain, read_old_config
+from mmseg_aux_hrnet.exchange.migration.loaders import Data
+from mmseg_aux_hrnet.exchange.migration.model import migrate_model
+from mmseg_aux_hrnet.exchange.migration.report import Report, Section, shown
+from mmseg_aux_hrnet.exchange.migration.runtime import Validation, migrate_environment, migrate_hooks, migrate_loops
+from mmseg_aux_hrnet.exchange.migration.schedule import migrate_length, migrate_optimizer, migrate_schedule
+from mmseg_aux_hrnet.files.whole import write_whole
+
+# What configs build other values from; those are where they were used.
+HELPERS = ('dataset_type', 'img_norm_cfg', 'train_pipeline', 'val_pipeline', 'test_pipeline', 'norm_cfg')
+# What mmengine's runner reads though no config of 0.x says it.
+RUNNER_SETTINGS = ('auto_scale_lr', 'compile', 'data_preprocessor', 'experiment_name', 'launcher', 'model_wrapper_cfg')
+MODEL_SETTINGS = ('train_cfg', 'test_cfg')  # beside the model in early versions of 0.x
+
+
+def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
+    """Return the config of 1.x that trains and tests as ``old`` did.
+
+    Args:
+        old: a config of 0.x, plain values.
+        report: gets notes of all that is not as it was.
+
+    Raises:
+        ConfigError: a part is missing or has no counterpart in 1.x.
+    """
+    top = Section(old, place='', report=report)
+    length = migrate_length(top)
+    data = Data(top.take('data'), length=length, report=report)
+    validation = Validation(top.take('evaluation') or {}, report=report)
+    model = {**top.take_given(*MODEL_SETTINGS), **top.take('model')}
+    hooks = migrate_hooks(top, length, validation)
+    interval = hooks['default_hooks']['checkpoint']['interval']
+    new = {
+        **migrate_environment(top),
+        'model': migrate_model(model, preprocessor=data.preprocessor, batch_size=data.batch_size, report=report),
+        **data.variables,
+        'optim_wrapper': migrate_optimizer(top),
+        'param_scheduler': migrate_schedule(top, length),
+        **migrate_loops(length, validation, checkpoints=interval),
+        **hooks,
+        'log_processor': {'by_epoch': length.by_epoch},
+    }
+    return {**_variables(top, taken=new), **new}
+
+
+def _variables(top: Section, *, taken: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables of the config that are no settings of 0.x; they are left as they are."""
+    for key in HELPERS:
+        top.take(key)
+    kept = {}
+    for key, value in top.rest().items():
+        if key in (*taken, *RUNNER_SETTINGS):
+            top.report.dropped(key, f'{shown(value)}: it means something else in 1.x')
+        else:
+            top.report.kept(key, shown(value))
+            kept[key] = value
+    return kept
+
+
+EPOCH = 10  # iterations of an epoch, for schedules that are counted in epochs
+
+
+def check_builds(config: Config) -> None:
+    """Build every part of ``config`` that needs no data.
+
+    Raises:
+        ConfigError: a part does not build; names it.
+    """
+    init_default_scope(config.default_scope)
+    config = deepcopy(config)  # building changes configs
+    with _quiet():
+        for place, build in _parts(config):
+            try:
+                build()
+            except Exception as error:  # classes of anybody, with arguments of another version
+                raise ConfigError(
+                    f'{place} does not build in 1.x ({type(error).__name__}: {one_line(error)}): change it in the old '
+                    'config, or port its class to 1.x and name its module in custom_imports, then migrate again'
+                ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep from the screen what mmseg says of every start of training."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter('ignore')
+        try:
+            yield
+        finally:
+            logging.disable(before)
+
+
+def _parts(config: Config) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield name and building of every part."""
+    yield from _optimization(config)
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        for pipeline in _pipelines(config[name].dataset):
+            yield f'{name}.dataset.pipeline', partial(Compose, pipeline)
+    if 'tta_pipeline' in config:
+        yield 'tta_pipeline', partial(Compose, config.tta_pipeline)
+    for name, hook in (*config.default_hooks.items(), *enumerate(config.custom_hooks)):
+        yield f'hook {name}', partial(HOOKS.build, hook)
+    for name in ('val_evaluator', 'test_evaluator'):
+        yield name, partial(METRICS.build, config[name])
+    for backend in config.vis_backends:
+        yield f'vis_backends {backend.type}', partial(getattr, VISBACKENDS.get(backend.type), '__name__')
+
+
+def _pipelines(dataset: Any) -> Iterator[Any]:
+    for part in (dataset.get('dataset'), *dataset.get('datasets', ())):
+        if part is not None:
+            yield from _pipelines(part)
+    if 'pipeline' in dataset:
+        yield dataset.pipeline
+
+
+def _optimization(config: Config) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield the model, and what is built over it."""
+    made: list[Any] = []
+    yield 'model', lambda: made.append(MODELS.build(config.model))
+    # Half precision is refused where there is no GPU; the other arguments are the same without it.
+    settings = {key: value for key, value in config.optim_wrapper.items() if key != 'loss_scale'}
+    settings['type'] = 'OptimWrapper'
+    yield f'optimizer {settings["optimizer"].type}', lambda: made.append(build_optim_wrapper(made[0], settings))
+    for scheduler in config.param_scheduler:
+        default = {'optimizer': made[1], 'epoch_length': EPOCH}
+        yield f'param_scheduler {scheduler.type}', partial(PARAM_SCHEDULERS.build, scheduler, default_args=default)
+
+
+def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report:
+    """Write the config at ``old`` as one of 1.x to ``new``, with notes on its top, and return the notes.
+
+    What is written builds: its model, pipelines, hooks, optimizer and schedule were built once.
+
+    Args:
+        old: config of 0.x, with its ``_base_`` files beside it; it is run.
+        new: the file to write, whole or not at all.
+        overwrite: whether ``new`` may exist.
+
+    Raises:
+        ConfigError: ``old`` cannot be read or migrated, or ``new`` cannot be written.
+    """
+    old, new = Path(old), Path(new)
+    _check_target(old, new, overwrite=overwrite)
+    report = Report()
+    config = _migrated(old, report=report)
+    first = f'Made from {old.name}, a config of MMSegmentation 0.x, by tools/migrate_config.py of mmseg-aux-hrnet.'
+    text = config_text(config, comments=[first, *report.lines()])
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / 'trial.py'
+        trial.write_text(text, encoding='utf-8', newline='\n')
+        read = Config.fromfile(trial)
+    assert plain(read.to_dict()) == plain(config)  # what was written is what was meant
+    check_builds(read)
+    try:
+        write_whole(new, text.encode('utf-8'))
+    except OSError as error:
+        raise ConfigError(f'{new} cannot be written ({error.strerror}): choose another file') from error
+    return report
+
+
+def _migrated(old: Path, *, report: Report) -> dict[str, Any]:
+    values = read_old_config(old, report=report)
+    try:
+        return migrate(values, report=report)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        if isinstance(error, ConfigError):
+            raise ConfigError(f'{old}: {error}') from error
+        near = f' near {report.reading}' if report.reading else ''
+        raise ConfigError(f'{old}: a setting{near} is of another form than in 0.x: {error!r}') from error
+
+
+def _check_target(old: Path, new: Path, *, overwrite: bool) -> None:
+    if new.suffix != '.py':
+        raise ConfigError(f'{new} is no name of a config: let it end in .py')
+    if new.resolve() == old.resolve():
+        raise ConfigError(f'{new} is the config to read: give the new one a name of its own')
+    if new.is_dir():
+        raise ConfigError(f'{new} is a folder: name a file in it')
+    if new.exists() and not overwrite:
+        raise ConfigError(f'{new} exists: choose another file, or give --overwrite')

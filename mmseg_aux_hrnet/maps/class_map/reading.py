@@ -1,0 +1,153 @@
+"""A class map as areas and pictures need it: whole blocks of class indices, checked against the legend."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio.windows import Window
+
+from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.maps.ground import Ground, measure_ground
+from mmseg_aux_hrnet.maps.legend import NODATA, Legend, read_legend
+from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows
+
+Values = NDArray[np.uint8]
+BLOCK = 1024  # pixels a side, about; a block of square metres in float64 is 8 MB
+
+
+@contextmanager
+def open_class_map(path: str | Path, *, classes: Sequence[str] | None = None) -> Iterator['ClassMap']:
+    """Open a class map for reading.
+
+    Args:
+        path: one band of uint8 that holds class indices.
+        classes: their names, where the file does not say them.
+
+    Raises:
+        RasterError: the file cannot be read as a raster.
+        DataError: it is no class map.
+        ConfigError: the names of the classes are not known, or of another number than the file's.
+    """
+    with open_dataset(Path(path)) as dataset:
+        yield ClassMap(Path(path), dataset, classes=classes)
+
+
+class ClassMap:
+    """A class map that is open.
+
+    Args:
+        path: its file.
+        dataset: of rasterio, open.
+        classes: names of its values 0, 1, ..., where the file does not say them.
+
+    Raises:
+        DataError: it is no class map.
+        ConfigError: the names of the classes are not known, or of another number than the file's.
+    """
+
+    def __init__(self, path: Path, dataset: Any, *, classes: Sequence[str] | None) -> None:
+        if dataset.count != 1 or dataset.dtypes[0] != 'uint8':
+            raise DataError(
+                f'{path} is no class map: it has {dataset.count} band(s) of {dataset.dtypes[0]}, and a class map has '
+                'one of uint8, with a class index in each pixel'
+            )
+        self.path = path
+        self.height: int = dataset.height
+        self.width: int = dataset.width
+        self.transform = dataset.transform
+        self.legend = _legend(path, dataset, classes=classes)
+        self._dataset = dataset
+
+    def crs(self) -> CRS:
+        """Return the reference system.
+
+        Raises:
+            DataError: the map has none, or no place in it.
+        """
+        if self._dataset.crs is None:
+            raise DataError(
+                f'{self.path} has no coordinate reference system, so the size of its pixels in metres is unknown and '
+                'areas cannot be given: set it with gdal_edit.py -a_srs EPSG:NUMBER'
+            )
+        if self.transform.is_identity:
+            raise DataError(
+                f'{self.path} has a coordinate reference system but no place in it, so areas cannot be given: '
+                'set it with gdal_edit.py -a_ullr LEFT TOP RIGHT BOTTOM'
+            )
+        return CRS.from_wkt(self._dataset.crs.to_wkt())
+
+    def ground(self, crs: CRS) -> Ground:
+        """Return how areas of the map are measured.
+
+        Args:
+            crs: its reference system.
+
+        Raises:
+            DataError: the reference system does not say where on the earth the map is, or does not reach there.
+        """
+        try:
+            return measure_ground(crs, self.transform, shape=(self.height, self.width))
+        except DataError as error:
+            raise DataError(f'{self.path}: {error}') from error
+
+    def blocks(self) -> list[Window]:
+        """Return windows that cover the map once, row by row, along the blocks of the file."""
+        rows, columns = (
+            _span(size, unit) for size, unit in zip(self._dataset.shape, self._dataset.block_shapes[0], strict=True)
+        )
+        if columns == self.width:  # strips: flat and wide
+            rows = min(rows, max(1, BLOCK**2 // columns))
+        return [
+            Window(column, row, min(columns, self.width - column), min(rows, self.height - row))
+            for row in range(0, self.height, rows)
+            for column in range(0, self.width, columns)
+        ]
+
+    def read(self, window: Window, *, out_shape: tuple[int, int] | None = None) -> Values:
+        """Return the class indices of a window, and ``NODATA`` where the map has none, uint8 (height, width).
+
+        Args:
+            window: inside the map.
+            out_shape: (height, width) for fewer pixels, each one of the map's.
+
+        Raises:
+            RasterError: the file is damaged there.
+            DataError: a value is neither a class nor nodata.
+        """
+        with reading_rows(self.path, window):
+            values: Values = self._dataset.read(1, window=window, out_shape=out_shape)
+            valid = self._dataset.read_masks(1, window=window, out_shape=out_shape) > 0
+        known = len(self.legend.names)
+        odd = values[valid & (values >= known)]
+        if odd.size:
+            raise DataError(
+                f'{self.path} has pixels of value {odd[0]}, and its classes are 0 to {known - 1} '
+                f'({", ".join(self.legend.names)}): {_advice(int(odd[0]))}'
+            )
+        return np.where(valid, values, np.uint8(NODATA))
+
+
+def _span(size: int, unit: int) -> int:
+    """Return how many pixels a block has along an axis: about ``BLOCK``, in whole blocks of the file."""
+    return min(size, max(BLOCK // unit, 1) * unit)
+
+
+def _legend(path: Path, dataset: Any, *, classes: Sequence[str] | None) -> Legend:
+    try:
+        table = dataset.colormap(1)
+    except ValueError:  # rasterio's way to say that there is none
+        table = None
+    try:
+        return read_legend(dataset.tags(), table, classes=classes)
+    except ConfigError as error:
+        raise ConfigError(f'{path}: {error}') from error
+
+
+def _advice(value: int) -> str:
+    if value == NODATA:
+        return 'if it stands for no data, say so with gdal_edit.py -a_nodata 255'
+    return 'name all classes with --classes'

@@ -1,0 +1,219 @@
+"""Areas of the classes of a map, on the whole of it or in each zone of a vector file."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import rasterio
+import shapely
+from exactextract import exact_extract
+from exactextract.raster import NumPyRasterSource
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, Values, open_class_map
+from mmseg_aux_hrnet.maps.ground import Ground
+from mmseg_aux_hrnet.maps.legend import NODATA, Legend
+from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
+from mmseg_aux_hrnet.maps.vector.zones import Grid, PlacedZones, Zones, place_zones, read_zones
+
+Floats = NDArray[np.float64]
+OnBlock = Callable[[int, int], None]
+
+
+class Sums(NamedTuple):
+    """Square metres of the classes and last of what has no data.
+
+    Attributes:
+        whole: of the whole map, float64 (classes + 1,).
+        zones: in each zone, float64 (zones, classes + 1).
+    """
+
+    whole: Floats
+    zones: Floats
+
+
+def add_up(class_map: ClassMap, ground: Ground, zones: Geometries, *, on_block: OnBlock) -> Sums:
+    """Return the areas on the whole map and in each zone.
+
+    Args:
+        class_map: open.
+        ground: of the same map.
+        zones: valid polygons or multipolygons, in pixels: x is the column and y the row downwards, times -1. They may
+            overlap, and lie outside in part.
+        on_block: is told how many blocks of how many are done.
+    """
+    size = len(class_map.legend.names) + 1
+    sums = Sums(np.zeros(size), np.zeros((len(zones), size)))
+    tree = shapely.STRtree(zones)
+    shapely.prepare(zones)
+    for values, areas, window in _blocks(class_map, ground, on_block):
+        by_class = _by_class(values, areas, size=size)
+        sums.whole[:] += by_class
+        outline = _outline(window)
+        near = tree.query(outline, predicate='intersects')
+        inside = shapely.covers(zones[near], outline)
+        sums.zones[near[inside]] += by_class
+        raster = NumPyRasterSource(values, *outline.bounds)
+        for zone in near[~inside]:
+            part = polygonal(shapely.intersection(zones[[zone]], outline))[0]
+            if not part.is_empty:
+                sums.zones[zone] += _covered(raster, areas, part, size=size)
+    unit = 1.0 if ground.common_area is None else ground.common_area
+    return Sums(sums.whole * unit, sums.zones * unit)
+
+
+def _blocks(class_map: ClassMap, ground: Ground, on_block: OnBlock) -> Iterator[tuple[Values, Floats, Window]]:
+    """Yield of each block the indices, with the number of classes in place of ``NODATA``, and the areas of its pixels.
+
+    Areas are in square metres or, where all pixels have the same, in pixels: so sums over many lose no digits.
+    """
+    classes = len(class_map.legend.names)
+    windows = class_map.blocks()
+    for done, window in enumerate(windows):
+        on_block(done, len(windows))
+        values = class_map.read(window)
+        values[values == NODATA] = classes
+        areas = ground.pixel_areas(window) if ground.common_area is None else np.ones(values.shape)
+        yield values, areas, window
+    on_block(len(windows), len(windows))
+
+
+def _outline(window: Window) -> shapely.Polygon:
+    (top, bottom), (left, right) = window.toranges()
+    return shapely.box(left, -bottom, right, -top)
+
+
+def _by_class(values: Values, areas: Floats, *, size: int) -> Floats:
+    return np.asarray(np.bincount(values.ravel(), weights=areas.ravel(), minlength=size), np.float64)
+
+
+def _covered(raster: NumPyRasterSource, areas: Floats, zone: shapely.Geometry, *, size: int) -> Floats:
+    feature = {'type': 'Feature', 'geometry': shapely.geometry.mapping(zone), 'properties': {}}
+    cells = exact_extract(raster, feature, ['values', 'coverage', 'cell_id'])[0]['properties']
+    weights = cells['coverage'] * areas.ravel()[cells['cell_id']]
+    return np.asarray(np.bincount(cells['values'], weights=weights, minlength=size), np.float64)
+
+
+CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine
+
+
+@dataclass(frozen=True)
+class ZonalAreas:
+    """Areas by zone and class; one row for each zone, or one for the whole map.
+
+    Attributes:
+        path: of the class map.
+        legend: its classes.
+        grid: where it lies.
+        ground: how its areas were measured.
+        square_metres: of each class and last of what has no data, float64 (rows, classes + 1).
+        whole: the same of the whole map, float64 (classes + 1,).
+        covered: the share of each zone that the map covers, 0..1.
+        zones: None for the whole map.
+        outlines: of the zones near the map, in pixels, y downwards times -1.
+        notes: what a user should know.
+    """
+
+    path: Path
+    legend: Legend
+    grid: Grid
+    ground: Ground
+    square_metres: Floats
+    whole: Floats
+    covered: Floats
+    zones: Zones | None
+    outlines: Geometries
+    notes: tuple[str, ...]
+
+    @property
+    def ids(self) -> list[str | int | float]:
+        """What each row is known by."""
+        return ['whole map'] if self.zones is None else self.zones.ids.tolist()
+
+    @property
+    def mapped(self) -> Floats:
+        """Square metres of each row that the map covers, with or without data, float64 (rows,)."""
+        return np.asarray(self.square_metres.sum(axis=1))
+
+    @property
+    def percent(self) -> Floats:
+        """Percent of each row's area with data, by class, float64 (rows, classes); nan where there is none."""
+        classes = self.square_metres[:, :-1]
+        valid = classes.sum(axis=1, keepdims=True)
+        return 100 * _divide(classes, valid)
+
+    @property
+    def nodata_percent(self) -> Floats:
+        """Percent of each row's mapped area that has no data, float64 (rows,); nan where nothing is mapped."""
+        return 100 * _divide(self.square_metres[:, -1], self.mapped)
+
+
+def zonal_area(
+    path: str | Path,
+    *,
+    zones: str | Path | None = None,
+    id_field: str | None = None,
+    layer: str | None = None,
+    classes: Sequence[str] | None = None,
+    on_block: OnBlock = lambda done, total: None,
+) -> ZonalAreas:
+    """Return the areas of the classes of a map on the ground.
+
+    Args:
+        path: a class map, as ``predict_raster`` writes it.
+        zones: a vector file with polygons, in any reference system; None for the whole map.
+        id_field: the field of it by which zones are known; None numbers them.
+        layer: of a vector file that holds several.
+        classes: names of the values 0, 1, ... of a map that does not say them.
+        on_block: is told how many blocks of how many are done.
+
+    Raises:
+        ConfigError: the classes are not known, or a field or layer is not there.
+        DataError: the map or the zones cannot be read or lack what areas need, or no zone overlaps the map.
+    """
+    with rasterio.Env(GDAL_CACHEMAX=CACHE), open_class_map(path, classes=classes) as class_map:
+        grid = Grid(class_map.crs(), class_map.transform, (class_map.height, class_map.width))
+        ground = class_map.ground(grid.crs)
+        read = None if zones is None else read_zones(zones, id_field=id_field, layer=layer)
+        placed = (
+            PlacedZones(np.array([], object), np.ones(1)) if read is None else _placed(Path(zones or ''), read, grid)
+        )
+        sums = add_up(class_map, ground, placed.polygons, on_block=on_block)
+    return ZonalAreas(
+        path=Path(path),
+        legend=class_map.legend,
+        grid=grid,
+        ground=ground,
+        square_metres=sums.whole[None] if read is None else sums.zones,
+        whole=sums.whole,
+        covered=placed.covered,
+        zones=read,
+        outlines=placed.polygons,
+        notes=() if read is None else (*read.notes, *_coverage_notes(read, placed.covered)),
+    )
+
+
+def _placed(path: Path, zones: Zones, grid: Grid) -> PlacedZones:
+    try:
+        return place_zones(zones, grid)
+    except DataError as error:
+        raise DataError(f'{path}: {error}') from error
+
+
+def _coverage_notes(zones: Zones, covered: Floats) -> list[str]:
+    notes = []
+    outside, partly = covered == 0, (covered > 0) & (covered < 1 - 1e-9)
+    if outside.any():
+        notes.append(f'{outside.sum()} of {len(covered)} zones lie outside the map: {zones.named(outside)}')
+    if partly.any():
+        notes.append(f'{partly.sum()} of {len(covered)} zones lie partly outside the map: {zones.named(partly)}')
+    return notes
+
+
+def _divide(part: Floats, whole: Floats) -> Floats:
+    undefined = np.full(np.broadcast(part, whole).shape, np.nan)
+    return np.asarray(np.divide(part, whole, out=undefined, where=whole > 0))

@@ -1,0 +1,209 @@
+"""Writes polygons batch by batch into a file that gets its name when it is whole."""
+
+import json
+import os
+import shutil
+import sqlite3
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
+
+from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.maps.polygonize.features import Features
+from mmseg_aux_hrnet.maps.vector.polygon_file import remove_companions
+
+DIGITS = 9  # a tenth of a millimetre: fewer could move a vertex over the outline of a neighbour
+WGS84 = 'OGC:CRS84'
+
+
+@contextmanager
+def write_geojson(path: Path, crs: CRS | None) -> Iterator[Callable[[Features], None]]:
+    """Give a function that writes batches of features into a collection.
+
+    Raises:
+        DataError: there is no reference system, or it does not reach to longitudes and latitudes there.
+    """
+    if crs is None:
+        raise DataError(
+            'GeoJSON holds longitudes and latitudes, and the map has no coordinate reference system: '
+            'write .gpkg, .shp or .parquet'
+        )
+    try:
+        to_degrees = Transformer.from_crs(crs, WGS84, always_xy=True)
+    except ProjError as error:
+        raise DataError(
+            f'GeoJSON holds longitudes and latitudes, and the reference system {crs.name!r} of the map does not say '
+            'where on the earth it is: write .gpkg, .shp or .parquet'
+        ) from error
+    with path.open('w', encoding='utf-8', newline='\n') as file:
+        file.write('{"type": "FeatureCollection", "features": [')
+        separator = '\n'
+
+        def write(features: Features) -> None:
+            nonlocal separator
+            placed = shapely.transform(features.polygons, lambda points: _degrees(points, to_degrees))
+            shapes = shapely.to_geojson(shapely.orient_polygons(placed))
+            columns = [column.tolist() for column in features.columns.values()]
+            for shape, *values in zip(shapes, *columns, strict=True):
+                attributes = json.dumps(dict(zip(features.columns, values, strict=True)), ensure_ascii=False)
+                file.write(f'{separator}{{"type": "Feature", "properties": {attributes}, "geometry": {shape}}}')
+                separator = ',\n'
+
+        yield write
+        file.write('\n]}\n')
+
+
+def _degrees(points: NDArray[np.float64], to_degrees: Transformer) -> NDArray[np.float64]:
+    degrees = np.stack(to_degrees.transform(points[:, 0], points[:, 1]), axis=1)
+    if not np.isfinite(degrees).all():
+        raise DataError(
+            'the map reaches beyond the part of the earth that its reference system describes, so its polygons have no '
+            'longitudes and latitudes: write .gpkg'
+        )
+    return np.asarray(degrees.round(DIGITS))
+
+
+GEOMETRY = 'geometry'
+
+
+@contextmanager
+def write_parquet(path: Path, crs: CRS | None) -> Iterator[Callable[[Features], None]]:
+    """Give a function that writes each batch of features as a row group."""
+    from pyarrow import Table, array, binary, string
+    from pyarrow.parquet import ParquetWriter
+
+    metadata = {'geo': json.dumps(_metadata(crs))}
+    writer: Any = None
+
+    def write(features: Features) -> None:
+        nonlocal writer
+        columns = {
+            name: array(values, string() if values.dtype == object else None)
+            for name, values in features.columns.items()
+        }
+        table = Table.from_pydict({**columns, GEOMETRY: array(shapely.to_wkb(features.polygons), binary())})
+        table = table.replace_schema_metadata(metadata)
+        writer = writer or ParquetWriter(path, table.schema, compression='zstd')
+        writer.write_table(table)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _metadata(crs: CRS | None) -> dict[str, Any]:
+    column = {
+        'encoding': 'WKB',
+        'geometry_types': ['Polygon'],
+        'crs': None if crs is None else crs.to_json_dict(),
+        'orientation': 'counterclockwise',
+    }
+    return {'version': '1.1.0', 'primary_column': GEOMETRY, 'columns': {GEOMETRY: column}}
+
+
+Write = Callable[[Features], None]
+FAILURES = (
+    OSError,
+    sqlite3.Error,  # of the holes to fill
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    pyogrio.errors.FeatureError,
+    pyogrio.errors.GeometryError,
+)
+
+
+class Opener(Protocol):
+    """Opens a file of a format and gives the function that writes batches to it."""
+
+    def __call__(self, path: Path, crs: CRS | None) -> AbstractContextManager[Write]:
+        """Open ``path``; the file is whole when the context ends."""
+
+
+class _Gdal(NamedTuple):
+    driver: str
+    options: dict[str, str]
+
+    @contextmanager
+    def __call__(self, path: Path, crs: CRS | None) -> Iterator[Write]:
+        batches = count = 0
+
+        def write(features: Features) -> None:
+            nonlocal batches, count
+            with warnings.catch_warnings(), _reopening(batches > 0):
+                warnings.filterwarnings('ignore', "'crs' was not provided")  # the summary says so
+                pyogrio.raw.write(
+                    path,
+                    geometry=shapely.to_wkb(features.polygons),
+                    fields=list(features.columns),
+                    field_data=list(features.columns.values()),
+                    driver=self.driver,
+                    crs=None if crs is None else crs.to_wkt(),
+                    geometry_type='Polygon',
+                    encoding='utf-8' if self.driver == 'ESRI Shapefile' else None,
+                    append=batches > 0,
+                    layer_options=self.options if not batches else None,
+                )
+            batches, count = batches + 1, count + len(features.polygons)
+
+        yield write
+        with _reopening(True):
+            held = pyogrio.read_info(path, force_feature_count=True)['features']
+        if held != count:  # GDAL does not raise for what it writes as it closes a file
+            raise OSError(f'it holds {held} of {count} polygons')
+
+
+@contextmanager
+def _reopening(begun: bool) -> Iterator[None]:
+    """Say what it means when GDAL does not know the format of the file that it has begun."""
+    try:
+        yield
+    except pyogrio.errors.DataSourceError as error:
+        if not begun:
+            raise
+        raise OSError('what was written of it so far is damaged') from error
+
+
+FORMATS: dict[str, Opener] = {
+    '.gpkg': _Gdal('GPKG', {}),
+    '.geojson': write_geojson,
+    '.parquet': write_parquet,
+    '.shp': _Gdal('ESRI Shapefile', {'2GB_LIMIT': 'YES'}),  # larger ones cannot be read everywhere
+}
+
+
+@contextmanager
+def open_output(out: Path, crs: CRS | None) -> Iterator[Write]:
+    """Give the function that writes batches of features; the first, maybe empty, says the columns.
+
+    Raises:
+        DataError: the file cannot be written; what was there is as before.
+    """
+    folder = out.parent / f'.{out.name}.{os.getpid()}.part'
+    try:
+        folder.mkdir(parents=True)
+        with FORMATS[out.suffix.lower()](folder / out.name, crs) as write:
+            yield write
+        _move(folder, out)
+    except FAILURES as error:
+        reason = getattr(error, 'strerror', None) or ' '.join(str(error).split())
+        raise DataError(f'{out} cannot be written ({reason}): choose a folder that is writable and has room') from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(folder: Path, out: Path) -> None:
+    """Move the files of a folder to their place, the one that is opened last and the old one of it away first."""
+    remove_companions(out)
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == out.name):
+        os.replace(path, out.parent / path.name)

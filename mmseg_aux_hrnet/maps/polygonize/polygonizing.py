@@ -1,0 +1,175 @@
+"""From a class map to a file of polygons."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
+from mmseg_aux_hrnet.maps.legend import NODATA
+from mmseg_aux_hrnet.maps.polygonize.features import AREA, CLASS_NAME, make_features
+from mmseg_aux_hrnet.maps.polygonize.holes import HoleFilling
+from mmseg_aux_hrnet.maps.polygonize.output import Write, open_output
+from mmseg_aux_hrnet.maps.polygonize.pixel_polygons import PixelPolygons
+from mmseg_aux_hrnet.maps.polygonize.request import MapScale, PolygonRequest, check_output, map_scale, square_corners
+from mmseg_aux_hrnet.maps.polygonize.strips import REST, Values, strip_rows, strips
+from mmseg_aux_hrnet.maps.polygonize.tracing import PixelArea, trace
+
+OnRows = Callable[[int, int], None]
+CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine
+BATCH = 10_000  # polygons that are written at once
+MOST_CLASSES = 8  # in the closing line
+HOLED = 7  # pixels of the smallest region with a hole: a ring around one pixel may lack a corner
+
+
+@dataclass
+class PolygonSummary:
+    """What was written.
+
+    Attributes:
+        out: the file.
+        polygons: how many of each class.
+        square_metres: of each class; empty where the size of a pixel is not known.
+        note: why there are no areas; None where there are.
+    """
+
+    out: Path
+    polygons: Counter[str] = field(default_factory=Counter)
+    square_metres: Counter[str] = field(default_factory=Counter)
+    note: str | None = None
+
+    def closing_line(self) -> str:
+        """Return what was written on one line."""
+        if not self.polygons:
+            return f'{self.out}: no polygons, nothing in the map is as asked for'
+        parts = [
+            f'{count} {name}' + (f' ({self.square_metres[name] / 10_000:,.4g} ha)' if self.square_metres else '')
+            for name, count in sorted(self.polygons.items())
+        ]
+        more = f' and {len(parts) - MOST_CLASSES} more classes' if len(parts) > MOST_CLASSES else ''
+        return f'{self.out}: polygons of {", ".join(parts[:MOST_CLASSES])}{more}'
+
+
+def polygonize(
+    class_map: str | Path,
+    out: str | Path,
+    *,
+    request: PolygonRequest | None = None,
+    classes: Sequence[str] | None = None,
+    overwrite: bool = False,
+    on_rows: OnRows = lambda done, total: None,
+) -> PolygonSummary:
+    """Write the 4-connected regions of a class map as polygons, in its reference system (GeoJSON: longitude, latitude).
+
+    Args:
+        class_map: as ``predict_raster`` writes it.
+        out: file to write; its suffix says the format.
+        request: which polygons; None for those of every class but background, as they are.
+        classes: names of the values 0, 1, ... of a map that does not say them.
+        overwrite: replace ``out`` where it exists.
+        on_rows: is told how many rows of how many are done.
+
+    Raises:
+        ConfigError: the request does not fit the map, or ``out`` cannot be named so.
+        DataError: the map cannot be read or lacks what the request needs, or ``out`` cannot be written.
+    """
+    request, out = request or PolygonRequest(), Path(out)
+    check_output(out, source=Path(class_map), overwrite=overwrite)
+    with rasterio.Env(GDAL_CACHEMAX=CACHE), open_class_map(class_map, classes=classes) as opened:
+        run = _Run(opened, request, map_scale(opened, request), on_rows)
+        summary = PolygonSummary(out, note=run.scale.note)
+        with open_output(out, run.scale.crs) as write, closing(HoleFilling(run.rows)) as holes:
+            if request.fill_holes:
+                run.find_holes(holes)
+            run.write_polygons(holes, write, summary)
+    return summary
+
+
+class _Run:
+    """One pass over the map finds the holes to fill, where that is asked for; the next gives the polygons."""
+
+    def __init__(self, class_map: ClassMap, request: PolygonRequest, scale: MapScale, on_rows: OnRows) -> None:
+        self.rows = strip_rows((class_map.height, class_map.width))
+        self.scale = scale
+        self._map = class_map
+        self._request = request
+        self._on_rows = on_rows
+        self._passes = 2 if request.fill_holes else 1
+        self._chosen = np.full(REST + 1, REST, np.uint8)
+        chosen = request.chosen(class_map.legend.names)
+        self._chosen[list(chosen)] = chosen
+
+    def find_holes(self, holes: HoleFilling) -> None:
+        """Fill ``holes`` with those of the polygons."""
+        traced = self._traced(
+            self._read, finished=0, smallest=HOLED, simplify=0.0, pixel_area=lambda places: np.ones(len(places))
+        )
+        for polygons in traced:
+            holes.add(polygons, smaller_than=self._request.fill_holes, pixel_area=self.scale.pixel_area)
+        holes.index()
+
+    def write_polygons(self, holes: HoleFilling, write: Write, summary: PolygonSummary) -> None:
+        """Write the polygons and add them to the summary."""
+
+        def read_filled(start: int, stop: int) -> Values:
+            raw = self._raw(start, stop)
+            return holes.fill(self._chosen[raw], first_row=start, no_data=raw == NODATA)
+
+        request = self._request
+        traced = self._traced(
+            read_filled if request.fill_holes else self._read,
+            finished=self._passes - 1,
+            smallest=request.min_area,
+            simplify=0.0 if request.square else request.simplify,
+            pixel_area=self.scale.pixel_area,
+        )
+        self._write(PixelPolygons.empty(), write, summary)  # says the columns, where nothing follows
+        for polygons in traced:
+            for first in range(0, len(polygons.values), BATCH):
+                self._write(polygons.part(first, first + BATCH), write, summary)
+
+    def _write(self, polygons: PixelPolygons, write: Write, summary: PolygonSummary) -> None:
+        if self._request.square:
+            outlines = square_corners(polygons.outlines, tolerance=self.scale.squaring_tolerance(self._request))
+            polygons = polygons._replace(outlines=outlines)
+        features = make_features(
+            polygons,
+            names=self._map.legend.names,
+            transform=self.scale.transform,
+            pixel_area=self.scale.pixel_area if self.scale.known else None,
+        )
+        write(features)
+        summary.polygons.update(features.columns[CLASS_NAME].tolist())
+        for name, area in zip(features.columns[CLASS_NAME], features.columns.get(AREA, ()), strict=False):
+            summary.square_metres[name] += area
+
+    def _traced(
+        self,
+        read: Callable[[int, int], Values],
+        *,
+        finished: int,
+        smallest: float,
+        simplify: float,
+        pixel_area: PixelArea,
+    ) -> Iterator[PixelPolygons]:
+        height, width = self._map.height, self._map.width
+
+        def read_and_tell(start: int, stop: int) -> Values:
+            self._on_rows(finished * height + start, self._passes * height)
+            return read(start, stop)
+
+        parts = strips(read_and_tell, shape=(height, width), rows=self.rows)
+        yield from trace(parts, smallest=smallest, simplify=simplify, pixel_area=pixel_area)
+        self._on_rows((finished + 1) * height, self._passes * height)
+
+    def _read(self, start: int, stop: int) -> Values:
+        return np.asarray(self._chosen[self._raw(start, stop)])
+
+    def _raw(self, start: int, stop: int) -> NDArray[np.uint8]:
+        return self._map.read(Window(0, start, self._map.width, stop - start))

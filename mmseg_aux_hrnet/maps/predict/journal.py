@@ -1,0 +1,167 @@
+"""Keeps what is finished of a map on disk while it is being made, so that a run that was cut off can go on."""
+
+import io
+import json
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.errors import ConfigError, RasterError
+from mmseg_aux_hrnet.files.whole import write_whole
+
+Arrays = dict[str, NDArray[Any]]
+PLAN = 'plan.json'
+
+
+class Journal:
+    """A folder with one file for each finished block of rows, each whole or not there.
+
+    Args:
+        folder: where it is or will be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from the map, until the block ends or this process does, however it does.
+
+        On a file system that knows no locks, nothing is kept from anybody.
+
+        Raises:
+            ConfigError: another process holds it.
+            OSError: the folder around cannot be written.
+        """
+        path = self.folder.with_suffix('.lock')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise ConfigError(
+                f'another process is making this map, and holds {path}: wait for it, or give another --out'
+            ) from error
+        except NotImplementedError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows removes no open files: there, releasing it does
+                path.unlink(missing_ok=True)
+            lock.release()
+
+    def exists(self) -> bool:
+        """Return whether there is an unfinished run of which anything is finished."""
+        return (self.folder / PLAN).is_file() and bool(self.finished())
+
+    def begin(self, plan: Mapping[str, Any], *, resume: bool) -> None:
+        """Take up the blocks of an earlier run, or start with none.
+
+        Args:
+            plan: everything that the blocks' bytes depend on, as JSON knows it.
+            resume: go on with what is there; else whatever is there is refused.
+
+        Raises:
+            ConfigError: there are blocks and no ``resume``, or they were made by another plan.
+            OSError: the folder cannot be written.
+        """
+        path = self.folder / PLAN
+        if not self.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            write_whole(path, json.dumps(plan, indent=2, sort_keys=True).encode())
+            return
+        if not resume:
+            raise ConfigError(
+                f'{self.folder} holds an unfinished run: go on with --resume, or start anew with --overwrite'
+            )
+        differing = _differing(_read_plan(path), json.loads(json.dumps(plan)))
+        if differing:
+            raise ConfigError(
+                f'{self.folder} was begun otherwise ({"; ".join(differing)}): give what it was begun with, '
+                'or start anew with --overwrite'
+            )
+
+    def finished(self) -> set[int]:
+        """Return the indices of the blocks that are there."""
+        return {int(path.stem.removeprefix('block_')) for path in self.folder.glob('block_*.npz')}
+
+    def store(self, index: int, block: Arrays, *, carry: NDArray[np.float32] | None) -> None:
+        """Write a finished block, and what the next one needs of it.
+
+        At any moment the block is there together with its carry, or the carry that it was made from still is.
+
+        Args:
+            index: of the block.
+            block: arrays by name.
+            carry: what windows that begin in this block or before add to the rows below it; None after the last one.
+        """
+        if carry is not None:
+            write_whole(self._carry(index + 1), _bytes(carry))
+        content = io.BytesIO()
+        np.savez_compressed(content, allow_pickle=False, **block)
+        write_whole(self._block(index), content.getvalue())
+        self._carry(index).unlink(missing_ok=True)
+
+    def carry(self, index: int) -> NDArray[np.float32] | None:
+        """Return what was kept for block ``index``; None where nothing was, or it cannot be read."""
+        try:
+            held: NDArray[np.float32] = np.load(self._carry(index), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return held
+
+    def blocks(self, count: int) -> Iterator[Arrays]:
+        """Yield the blocks 0 to ``count`` - 1.
+
+        Raises:
+            RasterError: one is not what was written.
+        """
+        for index in range(count):
+            path = self._block(index)
+            try:
+                with np.load(path, allow_pickle=False) as block:
+                    arrays = dict(block)
+            except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                raise RasterError(f'{path} is damaged: remove it and go on with --resume') from error
+            yield arrays
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _block(self, index: int) -> Path:
+        return self.folder / f'block_{index:06d}.npz'
+
+    def _carry(self, index: int) -> Path:
+        return self.folder / f'carry_{index:06d}.npy'
+
+
+def _bytes(array: NDArray[Any]) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+def _read_plan(path: Path) -> dict[str, Any]:
+    try:
+        plan = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError:
+        plan = None
+    if not isinstance(plan, dict):
+        raise ConfigError(f'{path} is damaged: start anew with --overwrite')
+    return plan
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    return [f'{name} was {old.get(name)}, now {new.get(name)}' for name in names]

@@ -1,0 +1,261 @@
+"""Plans the map of one raster before anything is predicted: its windows, its files, and what its bytes depend on."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from mmseg_aux_hrnet.errors import DataError, one_line
+from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
+from mmseg_aux_hrnet.maps.ground import GroundSampling, ground_sampling
+from mmseg_aux_hrnet.maps.legend import RUN_TAG
+from mmseg_aux_hrnet.maps.predict.blocks import Work
+from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts
+from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.maps.predict.windows import GRID, Plan, plan_axis
+from mmseg_aux_hrnet.maps.raster.source import Reading, open_source, opened
+from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest
+from mmseg_aux_hrnet.version import __version__
+
+
+class ResampledModel:
+    """A model that sees every window enlarged or shrunk; its probabilities are brought back to the window.
+
+    Args:
+        model: predicts the resized windows.
+        factors: by which height and width are multiplied for it.
+    """
+
+    def __init__(self, model: MapModel, *, factors: tuple[float, float]) -> None:
+        self._model = model
+        self.factors = factors
+
+    @property
+    def facts(self) -> ModelFacts:
+        """Return those of the model."""
+        return self._model.facts
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities, float32 (N, classes, H, W), of RGB images, uint8 (N, H, W, 3)."""
+        size = images.shape[1], images.shape[2]
+        seen = seen_size(size, self.factors)
+        if seen == size:
+            return self._model.predict(images)
+        probabilities = self._model.predict(np.stack([_resized(image, seen) for image in images]))
+        return np.stack([np.stack([_resized(band, size) for band in one]) for one in probabilities])
+
+
+def seen_size(size: tuple[int, int], factors: tuple[float, float]) -> tuple[int, int]:
+    """Return the (height, width) that a window of ``size`` has for the model, at least 1."""
+    return max(1, round(size[0] * factors[0])), max(1, round(size[1] * factors[1]))
+
+
+def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Return the image or plane in another (height, width): means of areas to shrink, bilinear to enlarge."""
+    for axis in (0, 1):  # one after the other: an axis may shrink while the other grows
+        if size[axis] == plane.shape[axis]:
+            continue
+        target = (size[0], plane.shape[1]) if axis == 0 else (plane.shape[0], size[1])
+        method = cv2.INTER_AREA if size[axis] < plane.shape[axis] else cv2.INTER_LINEAR
+        plane = cv2.resize(plane, target[::-1], interpolation=method)
+    return plane
+
+
+SAME_GSD = 0.01  # relative difference
+MOST_ENLARGED = 4  # times: work grows with the square
+MOST_SHRUNK = 16  # times: memory grows with the square
+GSD_TOLERANCE = 1.25  # ratio from which a raster is no longer what the model was trained on
+
+
+@dataclass(frozen=True)
+class PlannedMap:
+    """A raster and the map that is to be made of it.
+
+    Attributes:
+        path: of the raster.
+        out: of the class map.
+        settings: as asked for.
+        model: predicts windows of the raster.
+        work: the windows.
+        grid: where raster and map lie.
+        begun: everything that the map's bytes depend on, by name.
+        notes: lines that a user should see.
+    """
+
+    path: Path
+    out: Path
+    settings: MapSettings
+    model: MapModel
+    work: Work
+    grid: Grid
+    begun: dict[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def probabilities(self) -> Path | None:
+        """The file of the probabilities beside the class map; None where they are not asked for."""
+        if self.settings.probabilities is None:
+            return None
+        return self.out.with_name(f'{self.out.stem.removesuffix("_classes")}_prob{self.out.suffix}')
+
+    @property
+    def blocks(self) -> int:
+        """Count of blocks of rows."""
+        return len(self.work.plan.rows.starts)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for maps of equal bytes: of everything but when the raster was written."""
+        lasting = {name: value for name, value in self.begun.items() if name != 'modified'}
+        return sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
+
+
+def plan_map(model: MapModel, path: Path, out: Path, settings: MapSettings) -> PlannedMap:
+    """Return the plan of a map.
+
+    Raises:
+        ConfigError: a setting is wrong, or does not fit the raster.
+        DataError: the raster cannot be read, or lacks what a setting needs.
+    """
+    reading = Reading.parse(bands=settings.bands, scale=settings.scale)
+    with open_source(path, reading) as source:
+        grid = Grid(source.height, source.width, source.crs, source.transform)
+        notes, bands = source.notes, source.bands
+    sampling = _sampling(path, grid, settings=settings, facts=model.facts)
+    factors = _factors(sampling, settings.gsd)
+    _refuse_far(path, factors, gsd=settings.gsd)
+    plan = _windows(grid, factors, settings=settings, facts=model.facts)
+    read = {'bands': ','.join(map(str, bands)), 'scale': 'none' if reading.scale is None else str(reading.scale)}
+    return PlannedMap(
+        path=path,
+        out=out,
+        settings=settings,
+        model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
+        work=Work(partial(opened, path, reading), plan, settings.batch_size, _area(path, grid, settings)),
+        grid=grid,
+        begun={**_begun(path, grid, plan=plan, settings=settings, facts=model.facts), **read},
+        notes=(*notes, *_unlike(path, sampling, settings=settings, facts=model.facts)),
+    )
+
+
+def _area(path: Path, grid: Grid, settings: MapSettings) -> Callable[[Window], NDArray[np.bool_]] | None:
+    """Return what tells which pixels of a window are asked for; None for all."""
+    if settings.aoi is None:
+        return None
+    try:
+        area = AreaOfInterest.from_file(
+            settings.aoi, crs=grid.crs, transform=grid.transform, height=grid.height, width=grid.width
+        )
+    except DataError as error:
+        raise type(error)(f'{path}: {one_line(error)}') from error
+    return partial(area.mask, transform=grid.transform)
+
+
+def _sampling(path: Path, grid: Grid, *, settings: MapSettings, facts: ModelFacts) -> GroundSampling | None:
+    """Return the raster's own sampling where it matters; None where it does not, or cannot be known."""
+    if settings.gsd is None and facts.gsd is None:
+        return None
+    try:
+        return ground_sampling(grid.crs, grid.transform, height=grid.height, width=grid.width)
+    except DataError as error:
+        if settings.gsd is None:
+            return None
+        raise DataError(f'{path}: --gsd cannot be used: {error}') from error
+
+
+def _factors(sampling: GroundSampling | None, gsd: float | None) -> tuple[float, float]:
+    """Return by what the raster's height and width are multiplied for the model."""
+    if sampling is None or gsd is None:
+        return 1.0, 1.0
+    factors = sampling.rows / gsd, sampling.columns / gsd
+    # Degrees and map projections give a nominal 0.6 m as 0.5998: not worth a resampling.
+    return (1.0, 1.0) if all(abs(factor - 1) < SAME_GSD for factor in factors) else factors
+
+
+def _refuse_far(path: Path, factors: tuple[float, float], *, gsd: float | None) -> None:
+    """Raise where resampling would take very long for nothing, or very much memory."""
+    if _much_larger(max(factors)):
+        raise DataError(
+            f'{path}: --gsd {gsd:g} would enlarge it {max(factors):.3g} times, and details of {gsd:g} m are not in it: '
+            f'up to {MOST_ENLARGED} times is allowed; predict it without --gsd, or take a finer raster'
+        )
+    if _much_smaller(min(factors)):
+        raise DataError(
+            f'{path}: --gsd {gsd:g} would shrink it {1 / min(factors):.3g} times, and windows of it would not fit into '
+            f'memory: up to {MOST_SHRUNK} times is allowed; resample it first, such as by gdalwarp -r average'
+        )
+
+
+def _much_larger(factor: float) -> bool:
+    return round(factor, 1) > MOST_ENLARGED  # rounded: on the ground, 0.6 m are seldom exactly that
+
+
+def _much_smaller(factor: float) -> bool:
+    return round(1 / factor, 1) > MOST_SHRUNK
+
+
+def _unlike(
+    path: Path, sampling: GroundSampling | None, *, settings: MapSettings, facts: ModelFacts
+) -> tuple[str, ...]:
+    """Return a warning where the raster's pixels are much larger or smaller than those the model was trained on."""
+    if sampling is None or facts.gsd is None or settings.gsd is not None:
+        return ()
+    own = (sampling.rows * sampling.columns) ** 0.5
+    if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
+        return ()
+    advice = f'--gsd {facts.gsd:.3g} shows it the raster as that'
+    if _much_larger(own / facts.gsd) or _much_smaller(own / facts.gsd):
+        advice = 'expect little of this map'
+    return (f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: {advice}',)
+
+
+def _windows(grid: Grid, factors: tuple[float, float], *, settings: MapSettings, facts: ModelFacts) -> Plan:
+    """Return windows of the raster that are as large to the model as the settings or its facts say."""
+    seen = facts.window if settings.window is None else (settings.window, settings.window)
+    rows, columns = (
+        plan_axis(size, window=max(1, round(window / factor)), overlap=settings.overlap, grid=GRID / factor)
+        for size, window, factor in zip((grid.height, grid.width), seen, factors, strict=True)
+    )
+    return Plan(rows, columns)
+
+
+def _begun(path: Path, grid: Grid, *, plan: Plan, settings: MapSettings, facts: ModelFacts) -> dict[str, Any]:
+    file = path.stat()
+    return {
+        'software': __version__,
+        'raster': path.name,
+        'bytes': file.st_size,
+        'modified': file.st_mtime_ns,
+        'size': [grid.height, grid.width],
+        'crs': None if grid.crs is None else grid.crs.to_wkt(),
+        'transform': list(grid.transform)[:6],
+        'classes': list(facts.legend.names),
+        'model': facts.record,
+        'window': [plan.rows.window, plan.columns.window],
+        'overlap': settings.overlap,
+        'gsd': settings.gsd,
+        'aoi': None if settings.aoi is None else sha256(settings.aoi.read_bytes()).hexdigest(),
+        'probabilities': settings.probabilities,
+    }
+
+
+def tags_of(planned: PlannedMap) -> dict[str, str]:
+    """Return the tags by which a map tells how it was made; no date, so that equal runs give equal bytes."""
+    settings, axes = planned.settings, planned.work.plan
+    said = {
+        'WINDOW': f'{axes.rows.window}x{axes.columns.window}',
+        'OVERLAP': f'{settings.overlap:.6g}',
+        'GSD': 'as it is' if settings.gsd is None else f'{settings.gsd:.6g}',
+        'BANDS': planned.begun['bands'],
+        'SCALE': planned.begun['scale'],
+        RUN_TAG: planned.fingerprint,
+    }
+    return {'TIFFTAG_SOFTWARE': f'mmseg-aux-hrnet {__version__}', **planned.model.facts.record, **said}

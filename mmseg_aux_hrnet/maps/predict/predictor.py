@@ -1,0 +1,246 @@
+"""A trained model as a function from RGB images to class probabilities."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from mmseg_aux_hrnet.errors import ConfigError, ResourceError, one_line
+from mmseg_aux_hrnet.maps.legend import Legend, map_colours
+from mmseg_aux_hrnet.maps.predict.model import ModelFacts
+from mmseg_aux_hrnet.maps.predict.windows import GRID
+from mmseg_aux_hrnet.models import speed
+from mmseg_aux_hrnet.models.channel_order import swaps_channels
+from mmseg_aux_hrnet.run import config as run_config
+from mmseg_aux_hrnet.run.rgb_network import PROBABILITIES, ExportGraph, Form
+from mmseg_aux_hrnet.run.trained_model import Source, load_source
+from mmseg_aux_hrnet.weights import best_checkpoint
+
+
+class View(NamedTuple):
+    """One way to look at an image.
+
+    Attributes:
+        turns: quarter turns, counter-clockwise, after mirroring.
+        mirrored: left and right exchanged.
+        scale: by which height and width are multiplied.
+    """
+
+    turns: int = 0
+    mirrored: bool = False
+    scale: float = 1.0
+
+
+VIEWS = {
+    'none': (View(),),
+    'flip': (View(), View(mirrored=True)),
+    'd4': tuple(View(turns, mirrored) for mirrored in (False, True) for turns in range(4)),
+    'scales': tuple(View(scale=scale) for scale in (0.75, 1.0, 1.25)),
+}
+
+
+def views_of(tta: str) -> tuple[View, ...]:
+    """Return the views of an augmentation.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    if tta not in VIEWS:
+        raise ConfigError(f'tta {tta!r} is unknown: give one of {", ".join(VIEWS)}')
+    return VIEWS[tta]
+
+
+def mean_over_views(predict: Callable[[Tensor], Tensor], images: Tensor, views: Sequence[View]) -> Tensor:
+    """Return the mean of the probabilities of all views, each brought back to the images, float32 (N, classes, H, W).
+
+    Args:
+        predict: images (N, 3, H, W) to probabilities (N, classes, H, W).
+        images: uint8 (N, 3, H, W).
+        views: at least one.
+    """
+    size = images.shape[2], images.shape[3]
+    total = _back(predict(_seen(images, views[0])), views[0], size)
+    for view in views[1:]:
+        total = total + _back(predict(_seen(images, view)), view, size)
+    return total / len(views)
+
+
+def _seen(images: Tensor, view: View) -> Tensor:
+    if view.mirrored:
+        images = images.flip(3)
+    if view.turns:
+        images = images.rot90(view.turns, dims=(2, 3))
+    if view.scale == 1:
+        return images
+    height, width = (max(1, round(side * view.scale)) for side in images.shape[2:])
+    return functional.interpolate(images.float(), (height, width), mode='bilinear', antialias=True).clamp(0, 255)
+
+
+def _back(probabilities: Tensor, view: View, size: tuple[int, int]) -> Tensor:
+    if view.scale != 1:
+        probabilities = functional.interpolate(probabilities, size, mode='bilinear', antialias=True)
+    if view.turns:
+        probabilities = probabilities.rot90(-view.turns, dims=(2, 3))
+    return probabilities.flip(3) if view.mirrored else probabilities
+
+
+FORM = Form(unit_range=False, outputs=(PROBABILITIES,), foreground_only=False, half=False, fixed_size=None)
+LONGEST_REASON = 200  # characters
+LEAST_WINDOW = 512  # pixels: smaller ones hide from the network what lies around
+
+
+class Predictor:
+    """Predicts class probabilities of RGB images, by the same network as exported files.
+
+    Images are filled up to multiples of 32 pixels on the right and below, by the mean colour, and the results cut back.
+
+    Args:
+        source: the trained model.
+        device: such as ``cpu`` or ``cuda:1``; None for the first GPU, or the CPU where there is none.
+        tta: test-time augmentation, a key of ``VIEWS``: probabilities are averaged over mirrored, turned or resized
+            images.
+        amp: compute in half precision where that is safe; probabilities stay float32.
+        level: how the network computes, see :func:`mmseg_aux_hrnet.models.speed.apply`.
+
+    Raises:
+        ConfigError: there is no such device, augmentation or level.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        device: str | None = None,
+        tta: str = 'none',
+        amp: bool = False,
+        level: speed.Level = speed.DEFAULT,
+    ) -> None:
+        self.device = _device(device)
+        self._views = views_of(tta)
+        self._amp = amp
+        self._network = _network(source, self.device, level)
+        self.facts = _facts(source, {'TTA': tta, 'AMP': 'yes' if amp else 'no', 'SPEED': level})
+
+    @classmethod
+    def from_files(
+        cls,
+        config: str | Path,
+        checkpoint: str | Path,
+        *,
+        threshold: str | float | None = None,
+        cfg_options: Sequence[str] = (),
+        **settings: Any,
+    ) -> 'Predictor':
+        """Return the predictor of a config and a checkpoint.
+
+        Args:
+            config: the config that the checkpoint was trained with.
+            checkpoint: a checkpoint, or a work dir: its best checkpoint, else its last.
+            threshold: on the probability of the class of interest; ``argmax`` for none; None for what the checkpoint
+                or the head says.
+            cfg_options: settings of the config to override, ``KEY=VALUE``.
+            **settings: ``device``, ``tta``, ``amp`` and ``level`` of the class.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be read, or does not fit.
+            ConfigError: the config or a setting is wrong.
+        """
+        merged = run_config.load_config(config, run_config.parse_options(cfg_options))
+        option = None if threshold is None else str(threshold)
+        source = load_source(merged, best_checkpoint(Path(checkpoint)), threshold=option)
+        return cls(source, **settings)
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities, float32 (classes, H, W), of an RGB image, uint8 (H, W, 3)."""
+        probabilities: NDArray[np.float32] = self.predict(image[None])[0]
+        return probabilities
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities, float32 (N, classes, H, W), of RGB images, uint8 (N, H, W, 3).
+
+        Raises:
+            ConfigError: the images are of another form, or the network cannot take their size.
+        """
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise ConfigError(f'images are {images.dtype} {images.shape}: RGB as uint8 (N, height, width, 3) is needed')
+        batch = torch.tensor(images).to(self.device).permute(0, 3, 1, 2)
+        try:
+            with torch.inference_mode():
+                mean = mean_over_views(self._probabilities, batch, self._views)
+        except torch.OutOfMemoryError as error:
+            raise ResourceError(
+                f'{self.device} has too little memory for {len(images)} windows of {images.shape[1]} x '
+                f'{images.shape[2]} pixels: give a smaller --batch-size, then a smaller --window'
+            ) from error
+        except RuntimeError as error:  # how networks refuse a size that they cannot take
+            raise ConfigError(
+                f'this network cannot predict windows of {images.shape[1]} x {images.shape[2]} pixels '
+                f'({one_line(error)[:LONGEST_REASON]}): give another --window'
+            ) from error
+        probabilities: NDArray[np.float32] = mean.cpu().numpy()
+        return probabilities
+
+    def _probabilities(self, images: Tensor) -> Tensor:
+        """Return probabilities, float32 (N, classes, H, W), of RGB images of any type, (N, 3, H, W)."""
+        with torch.autocast(self.device.type, dtype=_half(self.device), enabled=self._amp):
+            (probabilities,) = self._network(images)
+        in_full: Tensor = probabilities.float()
+        return in_full
+
+
+def _network(source: Source, device: torch.device, level: speed.Level) -> ExportGraph:
+    network = ExportGraph(source.model, decision=None, form=FORM, fuse=False).to(device)
+    speed.apply(network.segmentor, level)
+    # At other sizes HRNet's coarse maps are stretched over the image, at 32 n + 1 the most, as in no training crop.
+    network.divisor = math.lcm(network.divisor, GRID)
+    return network
+
+
+def _facts(source: Source, settings: dict[str, str]) -> ModelFacts:
+    names = source.class_names
+    preprocessor = source.model.data_preprocessor
+    mean = [round(value) for value in preprocessor.mean.flatten().tolist()]
+    red, green, blue = mean if swaps_channels(preprocessor) else mean[::-1]
+    record = {
+        'MODEL': source.checkpoint_name,
+        'MODEL_SHA256': source.checkpoint_sha256,
+        'CONFIG': source.config_name,
+        'CONFIG_SHA256': source.config_sha256,
+        'THRESHOLD': 'argmax' if source.decision is None else _words(source),
+        **settings,
+    }
+    return ModelFacts(
+        legend=Legend(names, map_colours(names, source.palette), source.of_interest),
+        decision=source.decision,
+        window=(max(LEAST_WINDOW, source.tile[0]), max(LEAST_WINDOW, source.tile[1])),
+        fill=(red, green, blue),
+        gsd=source.gsd,
+        record=record,
+    )
+
+
+def _words(source: Source) -> str:
+    assert source.decision is not None  # asked for only then
+    return f'{source.class_names[source.decision.class_index]} from {source.decision.value:.9g}'
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        # With its number: a thread that predicts has a current GPU of its own.
+        return torch.zeros(1, device=name or ('cuda' if torch.cuda.is_available() else 'cpu')).device
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise ConfigError(
+            f'device {name} cannot be used ({one_line(error)[:LONGEST_REASON]}): give cpu, cuda or cuda:1'
+        ) from error
+
+
+def _half(device: torch.device) -> torch.dtype:
+    if device.type == 'cuda' and not torch.cuda.is_bf16_supported():
+        return torch.float16
+    return torch.bfloat16

@@ -1,0 +1,91 @@
+"""Plans windows: which parts of a raster are predicted together, and which rows are finished together."""
+
+import math
+from bisect import bisect_right
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The steps of convolutional networks down to their coarsest map are 2 x 2 x 2 x 2 x 2. Windows that start at multiples
+# of it lay the network's own grid over the raster as one great image would; others shift it, and disagree more.
+GRID = 32
+
+
+class Axis(NamedTuple):
+    """Windows along one axis of a raster, all of one length.
+
+    Attributes:
+        size: of the raster, in pixels.
+        window: length of each window, at most ``size``.
+        starts: first pixel of each window, ascending; the last window may end beyond the raster.
+    """
+
+    size: int
+    window: int
+    starts: tuple[int, ...]
+
+    @property
+    def extent(self) -> int:
+        """Where the last window ends, ``size`` or somewhat more."""
+        return self.starts[-1] + self.window
+
+    def block(self, index: int) -> tuple[int, int]:
+        """Return the first pixel of a block, and the one after its last.
+
+        A block lies between the starts of two successive windows, so no later window covers any of it. All blocks
+        together are the raster.
+        """
+        ends = (*self.starts[1:], self.size)
+        return self.starts[index], ends[index]
+
+    def first_over(self, index: int) -> int:
+        """Return the first window that covers a pixel of block ``index``."""
+        return bisect_right(self.starts, self.starts[index] - self.window)
+
+
+class Plan(NamedTuple):
+    """Windows of a raster: every row of windows with every column.
+
+    Attributes:
+        rows: windows from top to bottom.
+        columns: windows from left to right.
+    """
+
+    rows: Axis
+    columns: Axis
+
+
+def plan_axis(size: int, *, window: int, overlap: float, grid: float = GRID) -> Axis:
+    """Return windows that cover an axis.
+
+    Args:
+        size: of the raster, 1 or more.
+        window: wanted length, 1 or more; the whole axis where that is shorter.
+        overlap: least share of a window that the next one covers too, 0 to below 1.
+        grid: all starts are multiples of it, to half a pixel, unless the overlap leaves no step that long.
+    """
+    if window >= size:
+        return Axis(size, size, (0,))
+    grid = grid if 1 <= grid <= window * (1 - overlap) else 1
+    step = max(1.0, window * (1 - overlap) // grid * grid)
+    last = math.ceil((size - window) / grid) * grid
+    before = (round(index * step) for index in range(math.ceil(last / step)))
+    return Axis(size, window, (*before, round(last)))
+
+
+STEEPNESS = 4  # power of the sine: of 0, 1, 2, 4 and 8 the one whose maps agreed best with undivided images
+
+
+def axis_weights(axis: Axis) -> NDArray[np.float32]:
+    """Return the weight of every pixel of every window along one axis, float32 (windows, window).
+
+    A squared raised cosine, highest in the middle of a window where a network sees most around a pixel, divided by the
+    sum of those of all windows that cover the pixel. The weight of a pixel in a window is the product of both axes'
+    weights; over all windows these sum to one too. So no sum of weights is kept while predicting.
+    """
+    profile = np.sin(np.pi * (np.arange(axis.window) + 0.5) / axis.window) ** STEEPNESS
+    total = np.zeros(axis.extent)
+    for start in axis.starts:
+        total[start : start + axis.window] += profile
+    return np.stack([profile / total[start : start + axis.window] for start in axis.starts]).astype(np.float32)

@@ -1,0 +1,88 @@
+"""Finds the rasters that a command line names: files, folders and patterns."""
+
+import glob
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import rasterio
+from rasterio.errors import RasterioError
+
+from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.maps.legend import is_map
+
+RASTERS = ('.tif', '.tiff', '.vrt', '.jp2', '.img')
+WORLD_FILES = {  # suffixes of the small text file that gives a picture coordinates
+    '.png': ('.pgw', '.pngw', '.wld'),
+    '.jpg': ('.jgw', '.jpgw', '.wld'),
+    '.jpeg': ('.jgw', '.jpegw', '.wld'),
+}
+logger = logging.getLogger(__name__)
+
+
+def find_rasters(inputs: Sequence[str]) -> list[Path]:
+    """Return the rasters of files, folders and patterns, sorted, each once.
+
+    Of a folder those are taken that lie in it itself: GeoTIFF, VRT, JPEG 2000, IMG, and PNG and JPEG with a world file.
+    Maps that were predicted are left out of folders and patterns with a warning, so that nothing predicts its own
+    results. A file that is named is taken whatever it is.
+
+    Raises:
+        DataError: an input does not exist, cannot be listed, or holds no raster.
+    """
+    found = {path.resolve(): path for text in inputs for path in _readable(text)}
+    return sorted(found.values())
+
+
+def _readable(text: str) -> list[Path]:
+    try:
+        return _rasters_of(text)
+    except OSError as error:
+        raise DataError(f'{text} cannot be read ({error.strerror}): check its name and rights') from error
+
+
+def _rasters_of(text: str) -> list[Path]:
+    path = Path(text)
+    if path.is_dir():
+        return _without_maps(
+            _in_folder(path), of=f'folder {text}', hint=f'for deeper ones give "{path / "**" / "*.tif"}"'
+        )
+    if path.exists():
+        return [path]
+    if not glob.has_magic(text):
+        raise DataError(f'{text} does not exist: name raster files, folders or patterns such as "ortho/*.tif"')
+    matches = (Path(match) for match in glob.glob(text, recursive=True))
+    images = [match for match in matches if match.suffix.lower() in (*RASTERS, *WORLD_FILES) and match.is_file()]
+    return _without_maps(images, of=f'pattern {text}', hint='correct it, or name the files')
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    entries = list(folder.iterdir())
+    names = {entry.name.lower() for entry in entries}
+    return [entry for entry in entries if _is_raster(entry, names) and entry.is_file()]
+
+
+def _is_raster(path: Path, names: set[str]) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in RASTERS or any(f'{path.stem}{world}'.lower() in names for world in WORLD_FILES.get(suffix, ()))
+
+
+def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
+    images: list[Path] = []
+    maps: list[Path] = []
+    for path in paths:
+        (maps if _is_map(path) else images).append(path)
+    if maps:
+        logger.warning('%s: %d maps that were predicted are left out, such as %s', of, len(maps), min(maps).name)
+    if not images:
+        raise DataError(f'no raster is in {of}{" but maps that were predicted" if maps else ""}: {hint}')
+    return images
+
+
+def _is_map(path: Path) -> bool:
+    """Return whether a file is a map as this package writes them; one that cannot be opened fails in its own turn."""
+    try:
+        with rasterio.open(path, sharing=False) as dataset:
+            return is_map(dataset.tags())
+    except RasterioError:
+        return False

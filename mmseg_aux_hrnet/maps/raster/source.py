@@ -1,0 +1,204 @@
+"""A raster as the network needs it: windows of 8-bit RGB with the pixels that are valid."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
+from rasterio.windows import Window
+
+from mmseg_aux_hrnet.errors import ConfigError, RasterError
+from mmseg_aux_hrnet.maps.legend import is_map
+from mmseg_aux_hrnet.maps.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
+from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows
+from mmseg_aux_hrnet.maps.raster.validity import find_transparency, plan_masks, read_valid
+from mmseg_aux_hrnet.maps.raster.values import Palette, Scale, describe_values, parse_scale, to_8bit
+
+
+class Reading(NamedTuple):
+    """How the values of rasters become 8-bit RGB.
+
+    Attributes:
+        bands: names or indices from 1 of red, green and blue; None for what the raster's colour interpretation says.
+        scale: None for 8-bit values as they are; other types need a rule.
+    """
+
+    bands: tuple[str, str, str] | None = None
+    scale: Scale | None = None
+
+    @classmethod
+    def parse(cls, *, bands: str | None, scale: str | None) -> 'Reading':
+        """Return what ``--bands`` and ``--scale`` say.
+
+        Raises:
+            ConfigError: one of them is malformed.
+        """
+        return cls(None if bands is None else parse_bands(bands), None if scale is None else parse_scale(scale))
+
+
+AS_IT_SAYS = Reading()
+
+
+class Patch(NamedTuple):
+    """The pixels of a window.
+
+    Attributes:
+        image: RGB, uint8 (H, W, 3); without meaning where not valid.
+        valid: bool (H, W), False for nodata.
+    """
+
+    image: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+
+
+@contextmanager
+def open_source(path: str | Path, reading: Reading = AS_IT_SAYS) -> Iterator['RasterSource']:
+    """Open a raster for reading, for use in one thread.
+
+    Raises:
+        RasterError: the file cannot be read as a raster of colours.
+        ConfigError: the reading does not fit it, or the raster needs one that says more.
+    """
+    with open_dataset(Path(path)) as dataset:
+        yield RasterSource(Path(path), dataset, reading)
+
+
+class RasterSource:
+    """A raster that is open, for one thread.
+
+    Attributes:
+        path: its file.
+        height: in pixels.
+        width: in pixels.
+        crs: None where it has none.
+        transform: pixels to coordinates.
+        bands: those that are red, green and blue, from 1.
+        notes: lines that a user should read, about what the raster does not say for certain.
+
+    Args:
+        path: its file.
+        dataset: of rasterio, open.
+        reading: how its values become 8-bit RGB.
+
+    Raises:
+        RasterError: it is a map of classes or probabilities.
+        ConfigError: the reading does not fit it, or the raster needs one that says more.
+    """
+
+    def __init__(self, path: Path, dataset: Any, reading: Reading) -> None:
+        if is_map(dataset.tags()):
+            raise RasterError(f'{path} is a map that was predicted, not an image: name the raster that it was made of')
+        self.path = path
+        self.height: int = dataset.height
+        self.width: int = dataset.width
+        self.crs: CRS | None = dataset.crs
+        self.transform: Affine = dataset.transform
+        self._dataset = dataset
+        described = describe_bands(dataset)
+        try:
+            choice, self._palette, self._scale = _colours(dataset, described, reading)
+        except ConfigError as error:
+            raise ConfigError(f'{path}: {error}') from error
+        self.bands = choice.indexes
+        transparency = find_transparency(dataset, described)
+        self.notes = tuple(f'{path}: {note}' for note in (choice.note, *transparency.notes) if note is not None)
+        self._read_bands = list(dict.fromkeys(self.bands))  # each once
+        self._masks = plan_masks(dataset, bands=self._read_bands, alpha=transparency.bands)
+
+    def read(self, window: Window) -> Patch:
+        """Return the pixels of a window that lies inside the raster.
+
+        Raises:
+            ValueError: the window reaches beyond the raster.
+            RasterError: the file is damaged there.
+        """
+        (top, bottom), (left, right) = window.toranges()
+        if not (0 <= top < bottom <= self.height and 0 <= left < right <= self.width):
+            raise ValueError(f'{window} is not inside {self.path}, which is {self.height} x {self.width}')
+        with reading_rows(self.path, window):
+            values = self._dataset.read(self._read_bands, window=window)
+            valid = read_valid(self._dataset, window, plan=self._masks, values=values)
+        if self._palette is not None:
+            valid &= self._palette.visible[values[0]]
+            values = np.moveaxis(self._palette.colours[values[0]], -1, 0)
+        elif len(self._read_bands) < len(COLOURS):
+            values = values[[self._read_bands.index(band) for band in self.bands]]
+        if self._scale is not None:
+            values = to_8bit(values, self._scale)
+        return Patch(cv2.merge(list(values)), valid)  # many times faster than numpy's way of interleaving
+
+
+def describe_bands(dataset: Any) -> list[Band]:
+    """Return what an open dataset says of its bands."""
+    told = zip(dataset.indexes, dataset.colorinterp, dataset.descriptions, strict=True)
+    return [Band(index, colour.name, description or None) for index, colour, description in told]
+
+
+def _colours(dataset: Any, bands: Sequence[Band], reading: Reading) -> tuple[Choice, Palette | None, Scale | None]:
+    """Return where colours come from: bands with a rule for their values, or the numbers of a palette."""
+    numbers = _palette_band(bands, reading)
+    if numbers is not None:
+        only = numbers.number
+        return Choice((only, only, only)), _palette(dataset, only), reading.scale
+    choice = choose_bands(bands, reading.bands)
+    return choice, None, _scale(dataset, choice.indexes, reading.scale)
+
+
+def _palette_band(bands: Sequence[Band], reading: Reading) -> Band | None:
+    """Return the band of a palette image; None for any other raster."""
+    colours = [band for band in bands if band.interpretation != ALPHA]
+    if len(colours) != 1 or colours[0].interpretation != ColorInterp.palette.name:
+        return None
+    if reading.bands is not None and tuple(name.lower() for name in reading.bands) != COLOURS:
+        raise ConfigError('the values are numbers of colours in a table, which gives red, green and blue: no --bands')
+    return colours[0]
+
+
+def _palette(dataset: Any, band: int) -> Palette:
+    kind = np.dtype(dataset.dtypes[band - 1])
+    try:
+        table = dataset.colormap(band)
+    except ValueError:
+        table = {}
+    if not table or kind not in (np.uint8, np.uint16):
+        raise ConfigError(f'it is said to be a palette image, but has no table of colours for its {kind} values')
+    return Palette.from_table(table, kind)
+
+
+def _scale(dataset: Any, bands: tuple[int, int, int], scale: Scale | None) -> Scale | None:
+    kinds = sorted({dataset.dtypes[band - 1] for band in bands})
+    if len(kinds) > 1:
+        raise ConfigError(f'the bands {bands} are of several types ({", ".join(kinds)}): convert them to one')
+    if scale is not None or all(_is_8bit(dataset, band) for band in bands):
+        return scale
+    raise ConfigError(f'{describe_values(dataset, bands)}: give --scale LOW:HIGH, which become 0 and 255')
+
+
+def _is_8bit(dataset: Any, band: int) -> bool:
+    fewer = dataset.tags(band, ns='IMAGE_STRUCTURE').get('NBITS')
+    return dataset.dtypes[band - 1] == 'uint8' and fewer in (None, '8')
+
+
+GDAL_CACHE = 64  # MB; GDAL's own default is a share of the machine's memory
+
+
+@contextmanager
+def opened(path: Path, reading: Reading) -> Iterator[RasterSource]:
+    """Open a raster for reading in one thread.
+
+    Args:
+        path: its file.
+        reading: how its values become RGB.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_source(path, reading) as source:
+        yield source

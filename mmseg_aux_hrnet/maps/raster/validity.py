@@ -1,0 +1,125 @@
+"""Tells which pixels of a raster hold a measurement: nodata values, masks and transparency."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.windows import Window
+
+from mmseg_aux_hrnet.maps.raster.bands import ALPHA, Band
+from mmseg_aux_hrnet.maps.raster.values import sample_values
+
+
+class MaskPlan(NamedTuple):
+    """What decides whether a pixel is valid, besides numbers that are not finite.
+
+    Attributes:
+        masks: bands, from 1, whose mask must be set, each of them.
+        nodata: values that stand for nothing, one for each band that is read; None for no such value.
+        together: whether a pixel is nodata only where all bands hold such a value, or where any does.
+        alpha: bands, from 1, that must not be 0.
+    """
+
+    masks: tuple[int, ...]
+    nodata: tuple[int | None, ...]
+    together: bool
+    alpha: tuple[int, ...]
+
+
+def plan_masks(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) -> MaskPlan:
+    """Return what decides about the pixels of some bands.
+
+    A nodata value of 8 bits is also a colour, such as the black of shadows, so only a pixel that has it in all bands is
+    nodata (as in rasterio's ``dataset_mask``). In other types it is no measurement in any band.
+
+    Args:
+        dataset: of rasterio.
+        bands: those that are read, from 1, each once.
+        alpha: those that are transparency, from 1.
+    """
+    flags = {band: set(dataset.mask_flag_enums[band - 1]) for band in bands}
+    masked = [band for band in bands if not flags[band] & {MaskFlags.all_valid, MaskFlags.alpha}]
+    shared = [band for band in masked if MaskFlags.per_dataset in flags[band]]
+    if shared:
+        return MaskPlan((shared[0],), (None,) * len(bands), False, tuple(alpha))
+    by_value = [band for band in masked if MaskFlags.nodata in flags[band] and _is_exact(dataset, band)]
+    nodata = tuple(_whole(dataset.nodatavals[band - 1]) if band in by_value else None for band in bands)
+    together = all(dataset.dtypes[band - 1] == 'uint8' for band in bands)
+    return MaskPlan(tuple(band for band in masked if band not in by_value), nodata, together, tuple(alpha))
+
+
+def read_valid(dataset: Any, window: Window, *, plan: MaskPlan, values: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Return which pixels of a window are valid, bool (H, W); partly transparent ones are.
+
+    Args:
+        dataset: of rasterio.
+        window: inside it.
+        plan: for the bands that were read.
+        values: of these bands, (bands, H, W).
+    """
+    valid = np.ones((window.height, window.width), bool)
+    held = [band == value for band, value in zip(values, plan.nodata, strict=True) if value is not None]
+    if plan.together and len(held) == len(values):
+        valid &= ~np.logical_and.reduce(held)
+    elif held and not plan.together:
+        valid &= ~np.logical_or.reduce(held)
+    if values.dtype.kind == 'f':
+        valid &= np.isfinite(values).all(axis=0)
+    for band in plan.masks:
+        valid &= dataset.read_masks(band, window=window) != 0
+    for band in plan.alpha:
+        valid &= dataset.read(band, window=window) != 0
+    return valid
+
+
+def _is_exact(dataset: Any, band: int) -> bool:
+    """Return whether comparing values finds nodata as GDAL's mask does, and quicker; GDAL allows floats a tolerance."""
+    kind = np.dtype(dataset.dtypes[band - 1])
+    return (kind.kind in 'iu' and kind.itemsize <= 4) or math.isnan(dataset.nodatavals[band - 1])
+
+
+def _whole(value: float) -> int | None:
+    return int(value) if float(value).is_integer() else None
+
+
+NAMES = ('', 'alpha', 'mask', 'transparency', 'opacity')
+FEW = 16  # different values: an edge may be smooth, but most of a mask is 0 or 255
+
+
+class Transparency(NamedTuple):
+    """The bands that make pixels transparent where they are 0.
+
+    Attributes:
+        bands: from 1.
+        notes: what a user should know about how they were chosen.
+    """
+
+    bands: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def find_transparency(dataset: Any, bands: Sequence[Band]) -> Transparency:
+    """Return which bands are transparency: those interpreted as alpha and not described as something else.
+
+    Args:
+        dataset: of rasterio, to look at some values.
+        bands: all of the raster.
+    """
+    called = [band for band in bands if band.interpretation == ALPHA]
+    named_else = [band for band in called if (band.description or '').strip().lower() not in NAMES]
+    alpha = tuple(band.number for band in called if band not in named_else)
+    notes = [
+        f'band {band.number} is interpreted as alpha but described as {band.description}: it masks nothing'
+        for band in named_else
+    ]
+    for number in alpha:
+        count = len(np.unique(sample_values(dataset, [number])))
+        if count > FEW:
+            notes.append(
+                f'band {number} is interpreted as alpha and masks where it is 0, but has {count} different values: '
+                f'if it is a colour, say so with gdal_edit.py -colorinterp_{number} undefined'
+            )
+    return Transparency(alpha, tuple(notes))

@@ -1,0 +1,152 @@
+"""Looks at a few blocks of a raster, to say what values it holds."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from mmseg_aux_hrnet.errors import ConfigError
+
+SIDE = 256  # pixels of a block
+PER_AXIS = 3
+
+
+def sample_values(dataset: Any, bands: Sequence[int]) -> NDArray[np.generic]:
+    """Return the valid, finite values of some blocks all over a raster, (N,): quick for any size.
+
+    Args:
+        dataset: of rasterio.
+        bands: from 1.
+    """
+    held = [_read(dataset, bands, window) for window in _blocks(dataset.height, dataset.width)]
+    return np.concatenate(held)
+
+
+def describe_values(dataset: Any, bands: Sequence[int]) -> str:
+    """Return type and range of the values of some bands, as a clause."""
+    kind, values = dataset.dtypes[bands[0] - 1], sample_values(dataset, bands)
+    if not values.size:
+        return f'the values are {kind}'
+    return f'the values are {kind}, about {values.min():g} to {values.max():g}'
+
+
+def _blocks(height: int, width: int) -> list[Window]:
+    rows, cols = _starts(height), _starts(width)
+    return [Window(col, row, min(width, SIDE), min(height, SIDE)) for row in rows for col in cols]
+
+
+def _starts(size: int) -> list[int]:
+    spare = max(size - SIDE, 0)
+    return sorted({spare * i // (PER_AXIS - 1) for i in range(PER_AXIS)})
+
+
+def _read(dataset: Any, bands: Sequence[int], window: Window) -> NDArray[np.generic]:
+    try:
+        values = dataset.read(list(bands), window=window, masked=True).compressed()
+    except RasterioError:  # damaged there: whoever reads that window is told
+        return np.zeros(0, np.result_type(*(dataset.dtypes[band - 1] for band in bands)))
+    finite: NDArray[np.generic] = values[np.isfinite(values)]
+    return finite
+
+
+LEVELS = 255  # the highest of 8 bits
+TABLE_BITS = 16  # up to this many, a table of all values is quicker than arithmetic
+
+
+class Scale(NamedTuple):
+    """A linear rule for each band: low becomes 0, high becomes 255, what lies beyond is clipped.
+
+    Attributes:
+        lows: of red, green and blue, in the values that the file stores.
+        highs: above the lows.
+    """
+
+    lows: tuple[float, float, float]
+    highs: tuple[float, float, float]
+
+    def __str__(self) -> str:
+        return ','.join(f'{low:.17g}:{high:.17g}' for low, high in zip(self.lows, self.highs, strict=True))
+
+
+def parse_scale(text: str) -> Scale:
+    """Return the rule of ``--scale``: LOW:HIGH for all bands, or three of them with commas.
+
+    Raises:
+        ConfigError: it is neither, a number is not finite, or a low is not below its high.
+    """
+    pairs = [part.split(':') for part in text.split(',')]
+    if len(pairs) not in (1, 3) or any(len(pair) != 2 for pair in pairs):
+        raise ConfigError(
+            f'--scale is {text!r}, and LOW:HIGH or three are needed, such as 0:3000 or 0:3000,0:2500,0:2000'
+        )
+    try:
+        ranges = [(float(low), float(high)) for low, high in pairs]
+    except ValueError as error:
+        raise ConfigError(f'--scale is {text!r}: LOW and HIGH are numbers, such as 0:3000') from error
+    if not all(math.isfinite(high - low) and low < high for low, high in ranges):
+        raise ConfigError(f'--scale is {text!r}: each LOW must be a number below its HIGH, such as 0:3000')
+    lows, highs = zip(*(ranges * 3 if len(ranges) == 1 else ranges), strict=True)
+    return Scale(lows, highs)
+
+
+def to_8bit(values: NDArray[np.generic], scale: Scale) -> NDArray[np.uint8]:
+    """Return values in 8 bits, rounded half up; not-a-number becomes 0.
+
+    Args:
+        values: (3, H, W), integers or floats.
+        scale: the rule.
+    """
+    kind = values.dtype
+    out = np.empty(values.shape, np.uint8)
+    for band, (low, high) in enumerate(zip(scale.lows, scale.highs, strict=True)):
+        if kind.kind in 'iu' and kind.itemsize * 8 <= TABLE_BITS:
+            np.take(_table(kind.str, low, high), values[band].view(f'u{kind.itemsize}'), out=out[band])
+        else:
+            out[band] = _scaled(values[band], low, high)
+    return out
+
+
+@lru_cache(maxsize=16)
+def _table(kind: str, low: float, high: float) -> NDArray[np.uint8]:
+    """Return the result for every value of a small integer type, in the order of their bits read as unsigned."""
+    bits = np.dtype(kind).itemsize * 8
+    return _scaled(np.arange(2**bits, dtype=f'u{bits // 8}').view(kind), low, high)
+
+
+def _scaled(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
+    with np.errstate(over='ignore', invalid='ignore'):  # infinities are clipped, not-a-number is replaced
+        levels = (values.astype(np.float64) - low) * LEVELS / (high - low)
+    np.clip(levels, 0, LEVELS, out=levels)
+    return np.floor(np.nan_to_num(levels, copy=False, nan=0.0) + 0.5).astype(np.uint8)
+
+
+class Palette(NamedTuple):
+    """The colour table of a raster of one band.
+
+    Attributes:
+        colours: uint8 (256 or 65536, 3), RGB of every value that its type can hold.
+        visible: bool (256 or 65536,), False for values that are transparent or have no colour.
+    """
+
+    colours: NDArray[np.uint8]
+    visible: NDArray[np.bool_]
+
+    @classmethod
+    def from_table(cls, table: Mapping[int, Sequence[int]], kind: np.dtype[np.generic]) -> 'Palette':
+        """Return the palette of a colour table.
+
+        Args:
+            table: value to red, green, blue and alpha, 0..255.
+            kind: type of the values, uint8 or uint16.
+        """
+        count = 2 ** (kind.itemsize * 8)
+        colours, visible = np.zeros((count, 3), np.uint8), np.zeros(count, bool)
+        for value, (*colour, alpha) in table.items():
+            if 0 <= value < count:
+                colours[value], visible[value] = colour, alpha > 0
+        return cls(colours, visible)

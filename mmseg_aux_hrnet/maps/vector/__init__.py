@@ -1,0 +1,1 @@
+"""Vector files: areas of interest and zones. Needs the extra ``geo``."""

@@ -1,0 +1,237 @@
+"""Reads the polygons of a vector file, valid and with the reference system of their coordinates."""
+
+import logging
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError, ProjError
+
+from mmseg_aux_hrnet.errors import DataError
+
+# The suffix and those that come in its place or, from a hyphen on, after it.
+COMPANIONS = {
+    '.shp': ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx', '.qix'),
+    # Of SQLite, from a program that has the old file open or was killed; beside a new file they bring the old one back.
+    '.gpkg': ('-wal', '-shm', '-journal'),
+}
+
+
+def remove_companions(path: Path) -> None:
+    """Remove what lies beside a vector file of the name and belongs to it; of a Shapefile itself too.
+
+    Raises:
+        OSError: one cannot be removed.
+    """
+    for suffix in COMPANIONS.get(path.suffix.lower(), ()):
+        companion = path.with_suffix(suffix) if suffix.startswith('.') else path.with_name(path.name + suffix)
+        companion.unlink(missing_ok=True)
+
+
+Geometries = NDArray[np.object_]  # of shapely
+
+
+def repair(geometries: Geometries) -> Geometries:
+    """Return what each geometry covers as a valid multipolygon, empty where nothing; parts that overlap are one."""
+    return polygonal(shapely.make_valid(polygonal(geometries), method='structure', keep_collapsed=False))
+
+
+def polygonal(geometries: Geometries) -> Geometries:
+    """Return of each geometry its polygons as a multipolygon, without points and lines; empty where it has none."""
+    outer, rows = shapely.get_parts(geometries, return_index=True)
+    parts, positions = shapely.get_parts(outer, return_index=True)
+    areas = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)
+    out: Geometries = np.full(len(geometries), shapely.MultiPolygon(), object)
+    shapely.multipolygons(parts[areas], indices=rows[positions[areas]], out=out)
+    return out
+
+
+EDGE = 500.0  # metres: the chord of so long an arc on the earth leaves it by 5 mm
+RADIUS = 6_371_000.0  # metres, of the earth
+MARGIN = 0.1  # of a place's size, kept around it
+
+
+def reproject_near(polygons: Geometries, source: CRS, target: CRS, *, near: shapely.Polygon) -> Geometries:
+    """Return each geometry in another reference system, as a multipolygon cut to a little more than a place.
+
+    What is far away may have no coordinates there, such as the poles of a map of the world in a zone of UTM.
+
+    Args:
+        polygons: valid polygons or multipolygons in ``source``.
+        source: reference system.
+        target: reference system.
+        near: the place, in ``target``.
+
+    Raises:
+        DataError: the place or the polygons have no coordinates in the other system.
+    """
+    try:
+        place = _around(near, Transformer.from_crs(target, source, always_xy=True))
+        cut = shapely.segmentize(polygonal(shapely.intersection(polygons, place)), EDGE / _metres(source))
+        forward = Transformer.from_crs(source, target, always_xy=True)
+        moved = shapely.transform(cut, lambda points: _transformed(points, forward))
+    except ProjError as error:
+        raise DataError(f'coordinates of {source.name} have none in {target.name} ({error})') from error
+    return repair(moved)
+
+
+def _transformed(points: NDArray[np.float64], transformer: Transformer) -> NDArray[np.float64]:
+    return np.column_stack(transformer.transform(points[:, 0], points[:, 1], errcheck=True))
+
+
+def _around(near: shapely.Polygon, transformer: Transformer) -> shapely.Geometry:
+    """Return a box, or two at the ends of the map, around a place."""
+    west, south, east, north = near.bounds
+    left, bottom, right, top = transformer.transform_bounds(west, south, east, north, errcheck=True)
+    high = MARGIN * (top - bottom)
+    if left > right:  # across the antimeridian
+        boxes = shapely.box([left, -180.0], bottom - high, [180.0, right], top + high)
+        return shapely.union_all(boxes)
+    wide = MARGIN * (right - left)
+    return shapely.box(left - wide, bottom - high, right + wide, top + high)
+
+
+def _metres(crs: CRS) -> float:
+    """Return about how many metres a unit of its coordinates is."""
+    factor = crs.axis_info[0].unit_conversion_factor  # to metres or radians
+    return factor * RADIUS if crs.is_geographic else factor
+
+
+ALLOWED = {  # missing: a row of a table without a geometry
+    shapely.GeometryType.MISSING,
+    shapely.GeometryType.POLYGON,
+    shapely.GeometryType.MULTIPOLYGON,
+    shapely.GeometryType.GEOMETRYCOLLECTION,
+}
+logger = logging.getLogger(__name__)
+
+
+class Polygons(NamedTuple):
+    """The polygons of a file.
+
+    Attributes:
+        geometries: valid, two-dimensional polygons, each of one part.
+        crs: of their coordinates, east before north.
+    """
+
+    geometries: Geometries
+    crs: CRS
+
+
+class Rows(NamedTuple):
+    """The rows of a layer.
+
+    Attributes:
+        geometries: a valid, two-dimensional multipolygon for each; empty where the row has none with an area.
+        crs: of their coordinates, east before north.
+        repaired: which were broken, bool.
+        values: of the field that was asked for; None where none was.
+    """
+
+    geometries: Geometries
+    crs: CRS
+    repaired: NDArray[np.bool_]
+    values: NDArray[np.generic] | None
+
+
+def read_polygons(path: Path) -> Polygons:
+    """Read the polygons of a vector file; broken ones are repaired with a warning.
+
+    The last file is kept: each of many rasters asks for the same one.
+
+    Raises:
+        DataError: it cannot be read, has no CRS, several layers, or geometries that are no polygons.
+    """
+    state = path.stat() if path.exists() else None
+    return _polygons_of(path, None if state is None else (state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=1)
+def _polygons_of(path: Path, state: tuple[int, int] | None) -> Polygons:
+    """Read a file in one of its states."""
+    layers = list_layers(path)
+    if len(layers) != 1:
+        raise DataError(
+            f'{path} holds the layers {", ".join(layers)}, and one is needed: write it to a file of its own'
+        )
+    rows = read_rows(path, layer=layers[0])
+    if rows.repaired.any():
+        logger.warning(
+            '%s: %d of %d polygons were broken and are repaired', path, rows.repaired.sum(), len(rows.repaired)
+        )
+    polygons = shapely.get_parts(rows.geometries)
+    if not polygons.size:
+        raise DataError(f'{path} holds no polygon with an area: it says nothing of where')
+    return Polygons(polygons, rows.crs)
+
+
+def list_layers(path: Path) -> list[str]:
+    """Return the layers with geometries of a vector file, at least one.
+
+    Raises:
+        DataError: it cannot be read or has none.
+    """
+    if not path.exists():
+        raise DataError(f'{path} does not exist: name a vector file')
+    try:
+        held = pyogrio.list_layers(path)
+    except pyogrio.errors.DataSourceError as error:
+        raise DataError(f'{path} cannot be read as a vector file (GDAL does not know its format)') from error
+    layers = [str(name) for name, kind in held if kind is not None]
+    if not layers:
+        raise DataError(f'{path} holds no layer with geometries, and one is needed: name a file with polygons')
+    return layers
+
+
+def read_rows(path: Path, *, layer: str, field: str | None = None) -> Rows:
+    """Read the polygons of a layer, one for each row; broken ones are repaired.
+
+    Args:
+        path: file of any format that GDAL reads.
+        layer: one of :func:`list_layers`.
+        field: one of the layer, whose values are read too.
+
+    Raises:
+        DataError: it cannot be read, has no CRS, or geometries that are no polygons.
+    """
+    geometries, crs, opened, values = _read(path, layer=layer, field=field)
+    if crs is None:
+        raise DataError(f'{path} has no coordinate reference system: assign one, as ogr2ogr -a_srs does')
+    _refuse_other_types(geometries, path)
+    if not np.isfinite(shapely.get_coordinates(geometries)).all():
+        raise DataError(f'{path} holds coordinates that are no numbers: repair it')
+    broken = opened | (~shapely.is_valid(geometries) & ~shapely.is_missing(geometries))
+    return Rows(repair(geometries), crs, broken, values)
+
+
+def _read(
+    path: Path, *, layer: str, field: str | None
+) -> tuple[Geometries, CRS | None, NDArray[np.bool_], NDArray[np.generic] | None]:
+    """Return geometries, their reference system, which had open rings that were closed, and values."""
+    columns = [] if field is None else [field]
+    try:
+        with warnings.catch_warnings():  # of open rings and of numbers that are none: both are told apart here
+            warnings.simplefilter('ignore', RuntimeWarning)
+            meta, _, wkb, values = pyogrio.raw.read(path, layer=layer, columns=columns, force_2d=True)
+            closed = shapely.from_wkb(wkb, on_invalid='ignore')
+            geometries = shapely.from_wkb(wkb, on_invalid='fix')
+        crs = None if meta['crs'] is None else CRS.from_user_input(meta['crs'])
+    except (pyogrio.errors.DataSourceError, shapely.errors.GEOSException) as error:
+        raise DataError(f'{path} cannot be read as a vector file ({error})') from error
+    except CRSError as error:
+        raise DataError(f'{path} has a coordinate reference system that is not understood ({error})') from error
+    opened = shapely.is_missing(closed) & ~shapely.is_missing(geometries)
+    return geometries, crs, opened, values[0] if columns else None
+
+
+def _refuse_other_types(geometries: Geometries, path: Path) -> None:
+    kinds = {shapely.GeometryType(kind) for kind in shapely.get_type_id(geometries)} - ALLOWED
+    if kinds:
+        names = ', '.join(sorted(kind.name.lower() for kind in kinds))
+        raise DataError(f'{path} holds geometries of type {names}, and polygons are needed')

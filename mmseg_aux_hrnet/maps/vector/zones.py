@@ -1,0 +1,203 @@
+"""Zones of a vector file: polygons, each with the value by which it is known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyogrio
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, list_layers, read_rows, repair, reproject_near
+
+NUMBERS = 'zone'  # the name of the column of numbers, where no field is named
+SHOWN = 5  # names in a message
+
+
+class Zones(NamedTuple):
+    """Zones as a file gives them.
+
+    Attributes:
+        field: the name of what they are known by.
+        ids: text or numbers, each once.
+        polygons: valid multipolygons in ``crs``; empty where the file has none for a zone.
+        crs: their reference system.
+        notes: what a user should know of them.
+    """
+
+    field: str
+    ids: NDArray[np.generic]
+    polygons: Geometries
+    crs: CRS
+    notes: tuple[str, ...]
+
+    def named(self, which: NDArray[np.bool_]) -> str:
+        """Return the first few of the ids where ``which`` is true, as text."""
+        names = [str(name) for name in self.ids[which]]
+        return ', '.join(names[:SHOWN]) + (', ...' if len(names) > SHOWN else '')
+
+
+def read_zones(path: str | Path, *, id_field: str | None = None, layer: str | None = None) -> Zones:
+    """Read the zones of a vector file; broken outlines are repaired.
+
+    Args:
+        path: of any format that GDAL reads.
+        id_field: the field by which zones are known; None numbers them from 1 in the order of the file.
+        layer: of a file that holds several.
+
+    Raises:
+        ConfigError: the layer or field is not there, or a layer has to be chosen.
+        DataError: the file cannot be read, has no reference system, no or other things than polygons, or ids that are
+            missing or not unique.
+    """
+    path = Path(path)
+    layer = _choose_layer(path, layer)
+    if id_field is not None:
+        _check_field(path, id_field, layer=layer)
+    rows = read_rows(path, layer=layer, field=id_field)
+    if not len(rows.geometries):
+        raise DataError(f'{path} holds no zones')
+    if rows.values is None:
+        ids: NDArray[np.generic] = np.arange(1, len(rows.geometries) + 1)
+    else:
+        ids = _checked_ids(path, id_field or '', rows.values)
+    zones = Zones(id_field or NUMBERS, ids, rows.geometries, rows.crs, ())
+    if not rows.repaired.any():
+        return zones
+    note = f'{rows.repaired.sum()} zone(s) had broken outlines, which were repaired: {zones.named(rows.repaired)}'
+    return zones._replace(notes=(note,))
+
+
+def _choose_layer(path: Path, layer: str | None) -> str:
+    layers = list_layers(path)
+    if layer is None and len(layers) > 1:
+        raise ConfigError(f'{path} holds {len(layers)} layers ({", ".join(layers)}): choose one with --layer')
+    if layer is not None and layer not in layers:
+        raise ConfigError(f'{path} has no layer {layer!r} with geometries; it has {", ".join(layers)}')
+    return layer or layers[0]
+
+
+def _check_field(path: Path, field: str, *, layer: str) -> None:
+    try:
+        fields = [str(name) for name in pyogrio.read_info(path, layer=layer)['fields']]
+    except pyogrio.errors.DataSourceError as error:
+        raise DataError(f'{path} cannot be read as a vector file ({error})') from error
+    if field not in fields:
+        raise ConfigError(f'{path} has no field {field!r}; it has {", ".join(fields) or "none"}: give --id-field')
+
+
+def _checked_ids(path: Path, field: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    missing = [i for i, value in enumerate(values.tolist(), start=1) if value is None or value != value or value == '']
+    if missing:
+        raise DataError(
+            f'{path}: {len(missing)} zone(s) have no {field} (number {_first(missing)}): fill it in, or leave out '
+            '--id-field'
+        )
+    text = np.array([str(value) for value in values], object)  # a number of numpy keeps its digits, a day its form
+    names, counts = np.unique(text.astype(str), return_counts=True)
+    if (counts > 1).any():
+        raise DataError(
+            f'{path}: several zones have the same {field} ({_first(names[counts > 1].tolist())}): dissolve them by it, '
+            'choose another field, or leave out --id-field'
+        )
+    return values if values.dtype.kind in 'iuf' else text
+
+
+def _first(values: Sequence[object]) -> str:
+    return ', '.join(map(str, values[:SHOWN])) + (', ...' if len(values) > SHOWN else '')
+
+
+Floats = NDArray[np.float64]
+SIDE = 256  # pieces of a side of the map, whose outline is reprojected too
+
+
+class Grid(NamedTuple):
+    """Where a map lies.
+
+    Attributes:
+        crs: its reference system.
+        transform: from pixels to it.
+        shape: (height, width) in pixels.
+    """
+
+    crs: CRS
+    transform: Affine
+    shape: tuple[int, int]
+
+    def outline(self) -> shapely.Polygon:
+        """Return the outline in ``crs``, with points between the corners."""
+        height, width = self.shape
+        return _affine(shapely.segmentize(shapely.box(0, 0, width, height), max(self.shape) / SIDE), self.transform)
+
+
+class PlacedZones(NamedTuple):
+    """Zones on a map.
+
+    Attributes:
+        polygons: the parts near the map, in pixels: x is the column and y the row downwards, times -1.
+        covered: the share of each zone's area that the map covers, 0..1, in the plane of the zones' reference system.
+    """
+
+    polygons: Geometries
+    covered: Floats
+
+
+def place_zones(zones: Zones, grid: Grid) -> PlacedZones:
+    """Return the zones in the pixels of a map.
+
+    The straight edges of zones are straight in their own reference system.
+
+    Raises:
+        DataError: no zone overlaps the map, or one of the two systems does not reach to the other.
+    """
+    outline, polygons = grid.outline(), zones.polygons
+    same = zones.crs.equals(grid.crs, ignore_axis_order=True)
+    if not same:
+        outline = _outline_in(zones.crs, outline, source=grid.crs)
+    covered = _covered(polygons, outline)
+    if not covered.any():
+        raise DataError(
+            f'none of the {len(polygons)} zones overlaps the map: in the reference system of the zones, '
+            f'{zones.crs.name}, they lie within {_extent(polygons)} and the map within {_extent(outline)}'
+        )
+    if not same:
+        polygons = reproject_near(polygons, zones.crs, grid.crs, near=grid.outline())
+    to_pixels = Affine.scale(1, -1) @ ~grid.transform
+    return PlacedZones(repair(_affine(polygons, to_pixels)), covered)
+
+
+def _covered(polygons: Geometries, outline: shapely.Polygon) -> Floats:
+    shapely.prepare(outline)
+    areas = shapely.area(polygons)
+    shares = np.divide(
+        shapely.area(shapely.intersection(polygons, outline)), areas, out=np.zeros(len(areas)), where=areas > 0
+    )
+    return np.where(shapely.covers(outline, polygons) & (areas > 0), 1.0, np.minimum(shares, 1.0))
+
+
+def _outline_in(crs: CRS, outline: shapely.Polygon, *, source: CRS) -> shapely.Polygon:
+    """Return the outline of a map in another reference system, where it has one."""
+    forward = Transformer.from_crs(source, crs, always_xy=True)
+    moved = shapely.transform(outline, forward.transform, interleaved=False)
+    points = shapely.get_coordinates(moved)
+    turn = np.pi / crs.axis_info[0].unit_conversion_factor if crs.is_geographic else np.inf
+    # A jump is where longitudes start again.
+    if not np.isfinite(points).all() or np.abs(np.diff(points[:, 0])).max() > turn or not moved.is_valid:
+        raise DataError(
+            f'the map reaches beyond the edge of {crs.name}, the reference system of the zones: '
+            'reproject the zones to the reference system of the map'
+        )
+    return moved
+
+
+def _affine(geometries: Any, transform: Affine) -> Any:
+    a, b, c, d, e, f = tuple(transform)[:6]
+    return shapely.transform(geometries, lambda x, y: (a * x + b * y + c, d * x + e * y + f), interleaved=False)
+
+
+def _extent(geometries: Geometries) -> str:
+    return '({:.6g}, {:.6g}) to ({:.6g}, {:.6g})'.format(*shapely.total_bounds(geometries))

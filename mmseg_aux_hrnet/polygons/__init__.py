@@ -1,5 +1,0 @@
-"""Class maps as polygons: traced, merged, simplified, written. Needs the extra ``geo``; knows no networks."""
-
-from mmseg_aux_hrnet.raster.available import check_available
-
-check_available()

@@ -1,0 +1,1 @@
+"""Training, testing and evaluating, from a config to figures and paths."""

@@ -1,0 +1,195 @@
+"""Edits that the command-line tools make to a config before mmengine's runner gets it."""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.files.names import portable
+from mmseg_aux_hrnet.stack import config as shipped_config
+
+PLACES = ('data_root', 'ann_file')  # of a data set
+PREFIX = 'data_prefix'  # its folders
+
+
+def adapt(config: Any) -> None:
+    """Change in a config, in place, what mmengine would fail at or could not write.
+
+    Classes that an import left among the variables go, paths become text, and the places of data sets get separators
+    that every system reads.
+    """
+    for name in [name for name, value in config.items() if isinstance(value, type)]:
+        config.pop(name)
+    config.setdefault('default_scope', 'mmseg')
+    _adapt_part(config._cfg_dict)
+
+
+def _adapt_part(part: Any, *, of: Any = None) -> None:
+    """Adapt what is in a dict or list; ``of`` is its key, if any."""
+    for key, value in list(part.items() if isinstance(part, dict) else enumerate(part)):
+        if isinstance(value, PurePath):
+            part[key] = value.as_posix()
+        elif isinstance(value, str) and (key in PLACES or of == PREFIX):
+            part[key] = portable(value)
+        elif isinstance(value, (dict, list)):
+            _adapt_part(value, of=key)
+
+
+OWN_SCOPE = 'mmseg_aux_hrnet::'
+DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """Return the config at ``path`` with ``options`` (dotted keys) merged in.
+
+    ``mmseg_aux_hrnet::hrnet/LEAF.py`` names a config of this package, as in ``_base_``.
+
+    Raises:
+        ConfigError: the file is missing or cannot be evaluated, or an option names what is not there.
+    """
+    if str(path).startswith(OWN_SCOPE):
+        path = shipped_config(str(path).removeprefix(OWN_SCOPE))
+    if not Path(path).is_file():
+        raise ConfigError(f'config {path} is not a file: give one of configs/hrnet/*.py, or {OWN_SCOPE}hrnet/LEAF.py')
+    try:
+        config = Config.fromfile(path)
+        config.merge_from_dict(options or {})
+    except (Exception, SystemExit) as error:  # a config is a program: it can end in any way
+        raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
+    if 'data' in config and 'train_dataloader' not in config:
+        raise ConfigError(f'{path} is a config of MMSegmentation 0.x: python tools/migrate_config.py {path} NEW.py')
+    if 'model' not in config or 'train_dataloader' not in config:
+        raise ConfigError(f'config {path} has no model or no data: give a leaf, one of configs/hrnet/*.py')
+    adapt(config)
+    for loader in DATALOADERS:
+        if config.get(loader) is not None and config[loader].get('num_workers', 0) == 0:
+            config[loader].persistent_workers = False  # torch refuses to keep workers that are not there
+    return config
+
+
+def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """Return ``KEY=VALUE`` pairs as mmengine reads them: numbers, booleans, lists and tuples, else text.
+
+    Raises:
+        ConfigError: a pair has no ``=``, or brackets that do not close.
+    """
+    for pair in pairs:
+        if '=' not in pair:
+            raise ConfigError(f'--cfg-options {pair}: give KEY=VALUE, such as train_dataloader.batch_size=4')
+    line = argparse.ArgumentParser()
+    line.add_argument('--pairs', nargs='*', action=DictAction, default={})
+    try:
+        return dict(line.parse_args([f'--pairs={pair}' for pair in pairs]).pairs)  # = for keys that start with a dash
+    except (AssertionError, RecursionError):
+        raise ConfigError(f'--cfg-options {" ".join(pairs)}: brackets do not close; write a=[1,2] or a=(1,2)') from None
+
+
+def set_work_dir(config: Config, work_dir: str | None, *, name: str) -> Path:
+    """Set the folder for logs and checkpoints, ``work_dirs/NAME`` unless said, and return it.
+
+    Raises:
+        ConfigError: the folder cannot be made or written to.
+    """
+    config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', name)
+    path = Path(config.work_dir)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise ConfigError(f'work dir {path} cannot be written ({error.strerror}): choose another --work-dir') from error
+    return path
+
+
+def set_data_root(config: Config, data_root: str | None) -> None:
+    """Point the data sets of every loader to ``data_root``, nested ones too."""
+    if data_root is None:
+        return
+    for loader in DATALOADERS:
+        if config.get(loader) is not None:
+            for dataset in datasets_of(config[loader].dataset):
+                dataset.data_root = data_root
+
+
+def datasets_of(dataset: Any) -> Iterator[Any]:
+    """Yield the data sets that read files, through wrappers such as ``ConcatDataset``."""
+    if 'datasets' in dataset:
+        for part in dataset.datasets:
+            yield from datasets_of(part)
+    elif 'dataset' in dataset:
+        yield from datasets_of(dataset.dataset)
+    else:
+        yield dataset
+
+
+def check_data_root(config: Config, loaders: Sequence[str] = DATALOADERS) -> None:
+    """Raise where a folder or list of a data set is not there; mmseg's own data sets would end in a traceback.
+
+    Raises:
+        DataError: names what is missing.
+    """
+    for loader in loaders:
+        if config.get(loader) is not None:
+            for dataset in datasets_of(config[loader].dataset):
+                _check_places(dataset)
+
+
+def _check_places(dataset: Any) -> None:
+    root = Path(dataset.get('data_root') or '')
+    if not root.is_dir():
+        raise DataError(f'data root {root} is no folder: set it with --data-root DIR, see data/README.md')
+    for prefix in filter(None, dataset.get('data_prefix', {}).values()):
+        if not any(path.is_file() for path in (root / prefix).rglob('*')):
+            raise DataError(f'{root / prefix} holds no files: check --data-root, see data/README.md')
+    if not (root / dataset.get('ann_file', '')).exists():
+        raise DataError(f'list {root / dataset.ann_file} is not there: check --data-root, see data/README.md')
+
+
+def build_test_dataset(config: Config) -> Any:
+    """Return the test data set, which tells whether there are labels and which errors there will be.
+
+    Raises:
+        DataError: see :class:`~mmseg_aux_hrnet.datasets.listed_dataset.ListedDataset`.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    return DATASETS.build(config.test_dataloader.dataset)
+
+
+def describe_test_dataset(config: Config) -> dict[str, Any]:
+    """Return the metainfo of the test data set and its ``label_format``, without looking for its files.
+
+    Raises:
+        ConfigError: the data set cannot be set up without its files, or renumbers its classes.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    described = next(datasets_of(config.test_dataloader.dataset))
+    try:
+        dataset = DATASETS.build({**described, 'data_root': None, 'pipeline': [], 'lazy_init': True})
+    except (AssertionError, OSError) as error:
+        raise ConfigError(f'{described.type} needs its files to say what its classes are: give --classes') from error
+    if dataset.label_map is not None or dataset.reduce_zero_label:
+        raise ConfigError(f'{described.type} renumbers the classes of its labels while loading: give --classes')
+    return {**dataset.metainfo, 'label_format': getattr(dataset, 'label_format', 'index')}
+
+
+def dataset_meta(config: Config) -> dict[str, Any]:
+    """Return what the training data set says of its classes, ``classes`` and ``palette`` among it; may be empty.
+
+    Raises:
+        ConfigError: there is no such type of data set.
+    """
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    settings = (config.train_dataloader or {}).get('dataset')
+    settings = next(datasets_of(settings)) if settings else {}
+    if 'type' not in settings:
+        return {}
+    kind = DATASETS.get(settings['type'])
+    if kind is None:
+        raise ConfigError(f'data set type {settings["type"]} is not registered: add its module to custom_imports')
+    return {**getattr(kind, 'METAINFO', {}), **(settings.get('metainfo') or {})}

@@ -1,0 +1,115 @@
+"""A trained network with everything around it: from an RGB image to probabilities and classes."""
+
+import copy
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mmseg_aux_hrnet.decision import Decision, reaches
+from mmseg_aux_hrnet.models.channel_order import swaps_channels
+from mmseg_aux_hrnet.models.losses.functional import two_class_logits
+from mmseg_aux_hrnet.models.speed import fold_batch_norms
+
+INPUT, PROBABILITIES, CLASSES = 'image', 'probabilities', 'classes'
+
+
+class Form(NamedTuple):
+    """What goes into an exported file and what comes out.
+
+    Attributes:
+        unit_range: input is float32 in 0..1, else uint8.
+        outputs: of ``probabilities`` and ``classes``.
+        foreground_only: of two classes, only class 1 is in ``probabilities``.
+        half: the network computes in float16.
+        fixed_size: (height, width) that the file takes; None for any.
+    """
+
+    unit_range: bool
+    outputs: tuple[str, ...]
+    foreground_only: bool
+    half: bool
+    fixed_size: tuple[int, int] | None
+
+
+class ExportGraph(nn.Module):
+    """Normalises, predicts and decides; everything that a file needs and nothing that it does not.
+
+    Args:
+        model: an ``EncoderDecoder`` without auxiliary decoders, which is copied.
+        decision: how the class map follows; None for the most probable class.
+        form: what goes in and out.
+        fuse: fold batch norms into the convolutions before them.
+    """
+
+    def __init__(self, model: Any, *, decision: Decision | None, form: Form, fuse: bool) -> None:
+        super().__init__()
+        preprocessor = model.data_preprocessor
+        self.decision = decision
+        self.form = form
+        # Images are loaded as BGR, so a preprocessor that does not swap leaves the network to see BGR.
+        self.swap = not swaps_channels(preprocessor)
+        self.divisor = int((preprocessor.test_cfg or {}).get('size_divisor') or 1)
+        self.pad_value = float(preprocessor.pad_val)
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer('mean', preprocessor.mean.clone()[None])
+        self.register_buffer('std', preprocessor.std.clone()[None])
+        segmentor = copy.deepcopy(model)
+        segmentor.data_preprocessor = None
+        if fuse:
+            segmentor = fold_batch_norms(segmentor)
+        self.segmentor = segmentor.half() if form.half else segmentor
+        self.eval().requires_grad_(False)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs of the form.
+
+        Args:
+            image: RGB, (N, 3, H, W), uint8 or float32 in 0..1 as the form says.
+
+        Returns:
+            ``probabilities``, float32 (N, classes, H, W), or (N, 1, H, W) for the foreground only, and ``classes``,
+            uint8 (N, H, W).
+        """
+        logits = two_class_logits(self._logits(self._normalised(image)).float())
+        probabilities = _probabilities(logits)
+        outputs = {
+            PROBABILITIES: probabilities[:, 1:] if self.form.foreground_only else probabilities,
+            CLASSES: self._decide(logits, probabilities),
+        }
+        return tuple(outputs[name] for name in self.form.outputs)
+
+    def _normalised(self, image: Tensor) -> Tensor:
+        values = image.float()
+        if self.form.unit_range:
+            values = values * 255
+        if self.swap:
+            values = values.flip(1)
+        return (values - self.mean) / self.std
+
+    def _logits(self, image: Tensor) -> Tensor:
+        height, width = image.shape[2:]
+        if self.divisor > 1:
+            margins = (0, -width % self.divisor, 0, -height % self.divisor)
+            image = functional.pad(image, margins, value=self.pad_value)
+        if self.form.half:
+            image = image.half()
+        logits: Tensor = self.segmentor.encode_decode(image, [{'img_shape': image.shape[2:]}])
+        return logits[..., :height, :width] if self.divisor > 1 else logits
+
+    def _decide(self, logits: Tensor, probabilities: Tensor) -> Tensor:
+        if self.decision is None:
+            return logits.argmax(dim=1).to(torch.uint8)
+        class_index, value = self.decision
+        reached = reaches(probabilities[:, class_index], value)
+        return (reached if class_index == 1 else ~reached).to(torch.uint8)
+
+
+def _probabilities(logits: Tensor) -> Tensor:
+    """Return the softmax over the classes; of two by sigmoids, for which runtimes do not turn the map round."""
+    if logits.shape[1] != 2:
+        return logits.softmax(dim=1)
+    difference = logits[:, 1:] - logits[:, :1]
+    return torch.cat([-difference, difference], dim=1).sigmoid()

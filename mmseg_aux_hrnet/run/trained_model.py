@@ -1,0 +1,192 @@
+"""What an export starts from: a segmentor with its weights, and what is known about it."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.model.utils import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmseg.models import SegDataPreProcessor
+from mmseg.registry import DATASETS, MODELS
+
+from mmseg_aux_hrnet.classes import Classes, classes_in
+from mmseg_aux_hrnet.decision import Decision, decision_by, decision_of_head
+from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
+from mmseg_aux_hrnet.models import use_threshold
+from mmseg_aux_hrnet.weights import load_model_weights
+
+DEFAULT_TILE = 512  # pixels
+DEFAULT_OVERLAP = 25  # percent
+
+
+@dataclass(frozen=True)
+class Source:
+    """A segmentor in evaluation mode on the CPU, without auxiliary decoders, and what is known about it.
+
+    Attributes:
+        model: predicts whole images, whatever the config's ``test_cfg`` says.
+        class_names: one for each class.
+        palette: one (red, green, blue) for each class, 0..255; None where unknown.
+        of_interest: the class that a threshold is on; None where no class stands out.
+        decision: how the class map follows from the probabilities; None for the most probable class.
+        gsd: metres per pixel of the training images; None where unknown.
+        tile: (height, width) in pixels that the model was trained or is tested on.
+        overlap: of the tiles of the config's sliding window, percent of the tile; a default where it has none.
+        config_name: file name of the config.
+        config_sha256: of the text of the merged config, as in evaluation reports.
+        checkpoint_name: file name of the checkpoint.
+        checkpoint_sha256: of the file.
+    """
+
+    model: Any
+    class_names: tuple[str, ...]
+    palette: list[list[int]] | None
+    of_interest: str | None
+    decision: Decision | None
+    gsd: float | None
+    tile: tuple[int, int]
+    overlap: int
+    config_name: str
+    config_sha256: str
+    checkpoint_name: str
+    checkpoint_sha256: str
+
+
+def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> Source:
+    """Build the config's segmentor and fill it from ``checkpoint``, exactly.
+
+    Args:
+        config: a merged config.
+        checkpoint: a ``.pth`` file.
+        threshold: a number for the class of interest, ``argmax``, or None for what the checkpoint or the head says.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, does not fit, or contradicts itself.
+        ConfigError: the config lacks what an export or a map needs.
+    """
+    text = config.pretty_text
+    model = _build(config)
+    meta = load_model_weights(model, checkpoint)
+    classes = _classes(config, meta, count=2 if model.out_channels == 1 else int(model.out_channels))
+    decision = _decision(model, classes, option=threshold, meta=meta, source=checkpoint)
+    tile, overlap = _tile(config, model)
+    for part in ('auxiliary_head', 'distillation'):  # they take part in training only
+        if getattr(model, part, None) is not None:
+            setattr(model, part, None)
+    model.test_cfg = ConfigDict({**(model.test_cfg or {}), 'mode': 'whole'})
+    return Source(
+        model=model,
+        class_names=classes.names,
+        palette=classes.palette,
+        of_interest=_of_interest(classes),
+        decision=decision,
+        gsd=_gsd(classes.extras.get('gsd') or config.get('gsd')),
+        tile=tile,
+        overlap=overlap,
+        config_name=Path(config.filename or 'config').name,
+        config_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        checkpoint_name=checkpoint.name,
+        checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+    )
+
+
+def _build(config: Config) -> Any:
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    try:
+        model = MODELS.build(config.model)
+    except AuxHRNetError:
+        raise
+    except Exception as error:  # a registered class can fail in any way
+        raise ConfigError(f'the model of this config cannot be built: {one_line(error)}') from error
+    if not hasattr(model, 'encode_decode') or not hasattr(model, 'decode_head'):
+        raise ConfigError(
+            f'{type(model).__name__} of this config is no EncoderDecoder: only those can be exported or make maps'
+        )
+    _check_preprocessor(model.data_preprocessor)
+    return revert_sync_batchnorm(model).eval()
+
+
+def _check_preprocessor(preprocessor: Any) -> None:
+    if not isinstance(preprocessor, SegDataPreProcessor):
+        raise ConfigError(
+            f'data_preprocessor of this config is a {type(preprocessor).__name__}: exports and maps know '
+            'the normalisation of SegDataPreProcessor only'
+        )
+    bands = len(getattr(preprocessor, 'mean', ()))
+    if bands != 3:
+        raise ConfigError(
+            f'data_preprocessor of this config normalises {bands} band(s): mean and std are needed of red, green '
+            'and blue'
+        )
+    if (preprocessor.test_cfg or {}).get('size') is not None:
+        raise ConfigError(
+            'data_preprocessor.test_cfg of this config pads to one size, which exported files and maps do not: take it '
+            'out with --cfg-options model.data_preprocessor.test_cfg=None, and give an export --fixed-size'
+        )
+
+
+def _classes(config: Config, meta: dict[str, Any], *, count: int) -> Classes:
+    """Return what the checkpoint says about its classes, else what the data set of the config does."""
+    dataset = (config.get('test_dataloader') or config.train_dataloader).dataset
+    kind = dataset.get('type')
+    own = getattr(DATASETS.get(kind) if isinstance(kind, str) else kind, 'METAINFO', {})
+    described = {**own, **(dataset.get('metainfo') or {})}
+    classes = classes_in(meta.get('dataset_meta') or {}) or classes_in(meta) or classes_in(described)
+    names = () if classes is None else classes.names
+    if classes is None or len(names) != count:
+        raise ConfigError(
+            f'the model tells {count} classes, but checkpoint and data set of the config name {len(names)} '
+            f'({", ".join(names) or "none"}): set test_dataloader.dataset.metainfo.classes'
+        )
+    known = classes.palette if classes.palette is not None and len(classes.palette) == count else None
+    return classes._replace(palette=known)
+
+
+def _decision(
+    model: Any, classes: Classes, *, option: str | None, meta: dict[str, Any], source: Path
+) -> Decision | None:
+    """Make the model predict as asked for or as stored, and return how that is."""
+    threshold = use_threshold(
+        model, option, classes=classes.names, of_interest=_of_interest(classes), meta=meta, source=source
+    )
+    if threshold is not None:
+        return decision_by(threshold, classes.names)
+    if model.out_channels == 1:
+        return decision_of_head(model.decode_head.threshold)
+    return None
+
+
+def _of_interest(classes: Classes) -> str | None:
+    """Return the class that is said to be of interest, else the second of two."""
+    said = classes.extras.get('class_of_interest')
+    if said in classes.names:
+        return str(said)
+    return classes.names[-1] if len(classes.names) == 2 else None
+
+
+def _gsd(value: Any) -> float | None:
+    """Check a ground sampling distance, in metres per pixel.
+
+    Raises:
+        ConfigError: it is no positive number.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ConfigError(f'gsd is {value!r}: give the ground sampling distance in metres per pixel, such as 0.25')
+    return float(value)
+
+
+def _tile(config: Config, model: Any) -> tuple[tuple[int, int], int]:
+    """Return the tile, (height, width) in pixels, and the overlap in percent that the config suggests."""
+    sliding = config.model.get('test_cfg') or {}
+    if sliding.get('mode') == 'slide':
+        (height, width), (step, _) = sliding['crop_size'], sliding['stride']
+        return (int(height), int(width)), round(100 * (1 - step / height)) or DEFAULT_OVERLAP  # 0: one window
+    size = getattr(model.data_preprocessor, 'size', None)
+    if size is None:
+        return (DEFAULT_TILE, DEFAULT_TILE), DEFAULT_OVERLAP
+    return (int(size[0]), int(size[1])), DEFAULT_OVERLAP

@@ -1,0 +1,168 @@
+"""Lets the data sets of a config keep their decoded tiles."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
+from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.models.speed import Level, check_level, has_bfloat16
+from mmseg_aux_hrnet.run.config import datasets_of
+
+LOADERS = ('train_dataloader', 'val_dataloader')
+
+
+def set_cache(config: Config, folder: str | None) -> None:
+    """Keep the decoded tiles of training and validation in ``folder``, where one is given.
+
+    Raises:
+        ConfigError: no data set of the config can.
+    """
+    if folder is None:
+        return
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    loaders = [config[loader] for loader in LOADERS if config.get(loader) is not None]
+    datasets = [dataset for loader in loaders for dataset in datasets_of(loader.dataset)]
+    able = [dataset for dataset in datasets if _is_listed(dataset.type)]
+    if not able:
+        kinds = ', '.join(sorted({str(dataset.type) for dataset in datasets}))
+        raise ConfigError(f'--cache {folder}: {kinds} of this config cannot keep decoded tiles: leave --cache out')
+    for dataset in able:
+        dataset.cache_dir = folder
+
+
+def _is_listed(kind: Any) -> bool:
+    found = DATASETS.get(kind) if isinstance(kind, str) else kind
+    return isinstance(found, type) and issubclass(found, ListedDataset)
+
+
+def set_speed(config: Any, level: Level) -> None:
+    """Train in bfloat16 at level ``max`` where the hardware has it; keep the host of a GPU from waiting for it.
+
+    Raises:
+        ConfigError: the level is unknown, or the config has an optimizer wrapper of its own at level ``max``.
+    """
+    check_level(level)
+    device = torch.device(get_device())
+    if level != 'off' and device.type == 'cuda':
+        config.train_dataloader.setdefault('pin_memory', True)
+        hooks = config.setdefault('default_hooks', {})
+        hooks.setdefault('runtime_info', {'type': 'LateRuntimeInfoHook'})
+    if level != 'max' or not has_bfloat16(device):
+        return
+    kind = config.optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'BFloat16OptimWrapper'):
+        raise ConfigError(f'--speed max with optim_wrapper.type={kind}: it sets one of its own, so use --speed safe')
+    config.optim_wrapper.type = 'BFloat16OptimWrapper'
+    for name in ('loss_scale', 'dtype'):  # of AmpOptimWrapper: bfloat16 has the range of float32
+        config.optim_wrapper.pop(name, None)
+
+
+def set_pretrained(config: Config, source: str | None) -> None:
+    """Start the backbone from the file or address ``source``; from random weights where it is ``none``.
+
+    Raises:
+        ConfigError: the file does not exist.
+    """
+    if source is None:
+        return
+    if source == 'none':
+        _start_backbone(config, None)
+        return
+    if '://' not in source and not Path(source).is_file():
+        raise ConfigError(f'--pretrained {source} is not a file: give a path, an address, or none')
+    _start_backbone(config, ConfigDict(type='Pretrained', checkpoint=source))
+
+
+def set_teacher(config: Config, source: str | None) -> None:
+    """Distil from the checkpoint or work dir ``source``.
+
+    Raises:
+        ConfigError: the config has no teacher, or there is nothing at ``source``.
+    """
+    if source is None:
+        return
+    if 'teacher' not in config.model:
+        raise ConfigError(f'--teacher {source}: this config has no teacher; use one of configs/hrnet/*-distill-*.py')
+    if not Path(source).exists():
+        raise ConfigError(f'--teacher {source} does not exist: give the checkpoint or the work dir of the teacher')
+    config.model.teacher_checkpoint = source
+
+
+def check_precision(config: Config) -> None:
+    """Raise where training in half precision has no device for it; mmengine would end in a traceback.
+
+    Raises:
+        ConfigError: says what to change.
+    """
+    if config.optim_wrapper.type == 'AmpOptimWrapper' and get_device() in ('cpu', 'mps'):
+        raise ConfigError(
+            'AmpOptimWrapper trains in half precision, which needs a GPU: without one, set optim_wrapper.type of the '
+            'config to OptimWrapper and remove its loss_scale'
+        )
+
+
+def set_resume(config: Config, checkpoint: Path) -> None:
+    """Go on from ``checkpoint``; the ImageNet weights it started from are not needed again."""
+    config.resume = True
+    config.load_from = str(checkpoint)
+    _start_backbone(config, None)
+
+
+def _start_backbone(config: Config, init_cfg: ConfigDict | None) -> None:
+    config.model.pretrained = None  # the older name of the same setting, which mmseg's base configs use
+    config.model.backbone.init_cfg = init_cfg
+
+
+def set_on_bad_sample(config: Config, action: str | None) -> None:
+    """Skip and report training samples that cannot be read where ``action`` is 'skip'.
+
+    Raises:
+        ConfigError: the config's sampler has no such choice.
+    """
+    if action != 'skip':
+        return
+    sampler = config.train_dataloader.sampler
+    if not sampler.type.removeprefix('mmseg_aux_hrnet.').startswith('Exact'):
+        raise ConfigError(f'--on-bad-sample needs the sampler ExactInfiniteSampler or ExactSampler, not {sampler.type}')
+    sampler.on_bad_sample = action
+    config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'SkippedSampleHook'}]
+
+
+def set_early_stop(config: Config, patience: int | None) -> None:
+    """Stop after ``patience`` validations without a better figure, the one by which the config keeps the best.
+
+    Raises:
+        ConfigError: ``patience`` is below 1, or the config keeps no best checkpoint.
+    """
+    if patience is None:
+        return
+    checkpoint = config.get('default_hooks', {}).get('checkpoint', {})
+    monitor = checkpoint.get('save_best')
+    if patience < 1 or not isinstance(monitor, str):
+        raise ConfigError(
+            f'--early-stop {patience} with save_best={monitor!r}: give a count of validations from 1 up, and the '
+            'figure as --cfg-options default_hooks.checkpoint.save_best=mIoU'
+        )
+    hook = {'type': 'EarlyStopHook', 'monitor': monitor, 'rule': checkpoint.get('rule'), 'patience': patience}
+    config.custom_hooks = [*config.get('custom_hooks', []), {**hook, 'strict': True}]
+
+
+def set_tensorboard(config: Config) -> None:
+    """Write the figures of training and validation for TensorBoard too, into ``vis_data`` of the work dir.
+
+    Raises:
+        ConfigError: the package tensorboard is not installed.
+    """
+    if find_spec('tensorboard') is None:
+        raise ConfigError('--tensorboard needs the extra tensorboard: pip install "mmseg-aux-hrnet[tensorboard]"')
+    visualizer = config.setdefault('visualizer', ConfigDict(type='Visualizer', vis_backends=[]))
+    backends = list(visualizer.get('vis_backends') or [])
+    if not any(backend.type.endswith('TensorboardVisBackend') for backend in backends):
+        visualizer.vis_backends = [*backends, ConfigDict(type='TensorboardVisBackend')]

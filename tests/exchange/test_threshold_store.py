@@ -1,0 +1,146 @@
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmseg_aux_hrnet.decision import Threshold, stored_threshold
+from mmseg_aux_hrnet.errors import CheckpointError, DataError
+from mmseg_aux_hrnet.exchange.threshold_store import best_of_report, check_same_model, store_threshold
+from mmseg_aux_hrnet.weights import read_checkpoint
+
+GREEN = Threshold('green', 0.42)
+BEST = {'iou': {'threshold': 0.481, 'value': 86.6}, 'f1': {'threshold': 0.481, 'value': 92.8}, 'kappa': None}
+RUN = {'data_list': 'splits/val.txt', 'checkpoint_sha256': sha256(b'weights').hexdigest()}
+REPORT = {'format': 'mmseg_aux_hrnet report 1', 'run': RUN, 'threshold_sweep': {'class': 'green', 'best': BEST}}
+
+
+def checkpoint(path, *, classes=('background', 'green'), **more):
+    meta = {'dataset_meta': {'classes': classes}, 'iter': 7}
+    torch.save({'state_dict': {'a': torch.arange(3.0)}, 'meta': meta, 'optimizer': {'lr': 0.1}, **more}, path)
+    return path
+
+
+def report(path, **changes):
+    path.write_text(json.dumps({**REPORT, **changes}), encoding='utf-8')
+    return path
+
+
+def test_all_else_in_the_checkpoint_stays(tmp_path):
+    source, target = checkpoint(tmp_path / 'a.pth'), tmp_path / 'new' / 'b.pth'
+    store_threshold(source, target, GREEN, overwrite=False)
+    before, after = read_checkpoint(source), read_checkpoint(target)
+    assert stored_threshold(after['meta'], source=target) == GREEN
+    assert after['meta'].pop('threshold') == {'class': 'green', 'value': 0.42}
+    assert torch.equal(before.pop('state_dict')['a'], after.pop('state_dict')['a'])
+    assert before == after
+    assert [path.name for path in target.parent.iterdir()] == ['b.pth']
+
+
+def test_a_stored_threshold_is_replaced(tmp_path):
+    store_threshold(checkpoint(tmp_path / 'a.pth'), tmp_path / 'b.pth', GREEN, overwrite=False)
+    store_threshold(tmp_path / 'b.pth', tmp_path / 'c.pth', Threshold('background', 0.5), overwrite=False)
+    held = read_checkpoint(tmp_path / 'c.pth')['meta']['threshold']
+    assert held == {'class': 'background', 'value': 0.5}
+
+
+@pytest.mark.parametrize(
+    ('classes', 'message'),
+    [
+        (('background', 'roof'), r'tells 2 classes \(background, roof\): a threshold of green'),
+        (('background', 'green', 'roof'), 'tells 3 classes'),
+        ((), 'does not name its classes'),
+    ],
+)
+def test_classes_must_be_two_and_this_one_among_them(tmp_path, classes, message):
+    with pytest.raises(CheckpointError, match=message):
+        store_threshold(checkpoint(tmp_path / 'a.pth', classes=classes), tmp_path / 'b.pth', GREEN, overwrite=False)
+    assert not (tmp_path / 'b.pth').exists()
+
+
+@pytest.mark.parametrize('meta', [None, {}, {'dataset_meta': None}, 'text'])
+def test_a_checkpoint_without_meta(tmp_path, meta):
+    with pytest.raises(CheckpointError, match='does not name its classes'):
+        store_threshold(checkpoint(tmp_path / 'a.pth', meta=meta), tmp_path / 'b.pth', GREEN, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ('target', 'message'),
+    [
+        ('a.pth', 'is the file to read'),
+        ('b.pth', 'exists'),
+        ('folder.pth', 'is a folder'),
+        ('b', 'names no format'),
+        ('b.safetensors', 'is of another format'),
+    ],
+)
+def test_nothing_is_overwritten_unasked(tmp_path, target, message):
+    source = checkpoint(tmp_path / 'a.pth')
+    (tmp_path / 'b.pth').write_text('kept')
+    (tmp_path / 'folder.pth').mkdir()
+    with pytest.raises(CheckpointError, match=message):
+        store_threshold(source, tmp_path / target, GREEN, overwrite=False)
+    assert (tmp_path / 'b.pth').read_text() == 'kept'
+    store_threshold(source, tmp_path / 'b.pth', GREEN, overwrite=True)
+    assert read_checkpoint(tmp_path / 'b.pth')['meta']['threshold']['value'] == 0.42
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('os.fsync', full)
+    with pytest.raises(CheckpointError, match=r'b.pth cannot be written \(No space left on device\)'):
+        store_threshold(checkpoint(tmp_path / 'a.pth'), tmp_path / 'b.pth', GREEN, overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ['a.pth']
+
+
+@pytest.mark.parametrize('whole_folder', [True, False])
+def test_the_best_of_a_report(tmp_path, whole_folder):
+    path = report(tmp_path / 'metrics.json')
+    chosen = best_of_report(tmp_path if whole_folder else path, figure='iou')
+    assert chosen == (Threshold('green', 0.481), 86.6, 'splits/val.txt', RUN['checkpoint_sha256'])
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'threshold_sweep': None}, 'holds no sweep of thresholds'),
+        ({'format': 'mmseg_aux_hrnet report 2'}, "has the format 'mmseg_aux_hrnet report 2'"),
+        ({'threshold_sweep': {'class': 'green', 'best': 3}}, 'is not whole'),
+        ({'threshold_sweep': {'class': 'green', 'best': {'kappa': {'threshold': 1.5, 'value': 3}}}}, 'is not whole'),
+        ({'threshold_sweep': {'class': 'green', 'best': {'kappa': {'threshold': 0.5}}}}, 'is not whole'),
+        ({}, 'kappa is undefined at every threshold'),
+    ],
+)
+def test_a_report_that_names_no_best(tmp_path, changes, message):
+    with pytest.raises(DataError, match=message):
+        best_of_report(report(tmp_path / 'metrics.json', **changes), figure='kappa')
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'\x80', 'metrics.json is no JSON'),
+        (b'[]', 'metrics.json has the format None'),
+        (None, 'holds no metrics.json, so it is no report'),
+    ],
+)
+def test_what_is_no_report(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / 'metrics.json').write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        best_of_report(tmp_path, figure='iou')
+
+
+def test_the_report_of_another_model_is_refused(tmp_path):
+    (tmp_path / 'a.pth').write_bytes(b'weights')
+    (tmp_path / 'b.pth').write_bytes(b'others')
+    chosen = best_of_report(report(tmp_path / 'metrics.json'), figure='f1')
+    check_same_model(chosen, tmp_path / 'a.pth')
+    check_same_model(chosen._replace(checkpoint_sha256=None), tmp_path / 'b.pth')
+    with pytest.raises(CheckpointError, match='b.pth is not the checkpoint of the report'):
+        check_same_model(chosen, tmp_path / 'b.pth')
+    with pytest.raises(CheckpointError, match='c.pth cannot be read'):
+        check_same_model(chosen, Path(tmp_path / 'c.pth'))

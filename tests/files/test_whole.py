@@ -1,0 +1,74 @@
+"""Folders that are whole or not there."""
+
+import os
+
+import pytest
+
+from mmseg_aux_hrnet.files.whole import whole_folder
+
+
+def test_a_folder_appears_when_it_is_full(tmp_path):
+    with whole_folder(tmp_path / 'a' / 'out') as folder:
+        (folder / 'x').write_text('1')
+        assert not (tmp_path / 'a' / 'out').exists()
+    assert (tmp_path / 'a' / 'out' / 'x').read_text() == '1'
+    assert [path.name for path in (tmp_path / 'a').iterdir()] == ['out']
+
+
+def test_an_existing_folder_is_replaced_as_a_whole(tmp_path):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'old').touch()
+    with whole_folder(tmp_path / 'out') as folder:
+        (folder / 'new').touch()
+        assert (tmp_path / 'out' / 'old').exists()
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['new']
+    assert [path.name for path in tmp_path.iterdir()] == ['out']
+
+
+@pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt])
+def test_an_error_leaves_all_as_it_was(tmp_path, error):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'old').touch()
+    with pytest.raises(error), whole_folder(tmp_path / 'out') as folder:
+        (folder / 'new').touch()
+        raise error
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['old']
+    assert [path.name for path in tmp_path.iterdir()] == ['out']
+
+
+def test_a_failed_rename_brings_the_old_folder_back(tmp_path, monkeypatch):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'old').touch()
+    replace, calls = os.replace, []
+
+    def fail_the_second(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise PermissionError('held by another program')
+        replace(source, target)
+
+    monkeypatch.setattr(os, 'replace', fail_the_second)
+    with pytest.raises(PermissionError), whole_folder(tmp_path / 'out') as folder:
+        (folder / 'new').touch()
+    assert len(calls) == 3
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['old']
+    assert [path.name for path in tmp_path.iterdir()] == ['out']
+
+
+def test_what_a_killed_run_left_does_not_matter(tmp_path):
+    part = tmp_path / f'.out.{os.getpid()}.part'
+    part.mkdir()
+    (part / 'half').touch()
+    with whole_folder(tmp_path / 'out') as folder:
+        (folder / 'new').touch()
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['new']
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='links need a privilege there')
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / 'real').mkdir()
+    (tmp_path / 'out').symlink_to(tmp_path / 'real')
+    with whole_folder(tmp_path / 'out') as folder:
+        (folder / 'new').touch()
+    assert (tmp_path / 'out').is_symlink()
+    assert (tmp_path / 'real' / 'new').exists()

@@ -1,0 +1,115 @@
+"""Maps as cloud-optimised GeoTIFF."""
+
+import itertools
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from raster_support import METRE, UTM
+from rasterio.crs import CRS
+from rio_cogeo import cog_validate
+
+from mmseg_aux_hrnet.errors import ResourceError
+from mmseg_aux_hrnet.maps.class_map import geotiff
+from mmseg_aux_hrnet.maps.class_map.geotiff import Grid, Layer, class_layer, write_map
+from mmseg_aux_hrnet.maps.legend import Legend, read_legend
+
+GREEN = Legend(('ground', 'green'), ((10, 20, 30), (0, 128, 0)), 'green')
+
+
+def drawn(shape, *, steps=(7, 1, 600), dtype='uint8', top=255):
+    """Return values (bands, H, W), and the same cut into rows of odd heights."""
+    values = np.random.default_rng(0).integers(0, top, shape).astype(dtype)
+    edges = np.unique(np.minimum(np.cumsum((0, *steps * 9)), shape[1]))
+    return values, [values[:, top:end] for top, end in itertools.pairwise(edges)]
+
+
+def write(path, rows, shape, layer, *, crs=UTM, transform=METRE):
+    grid = Grid(*shape[1:], None if crs is None else CRS.from_string(crs), transform)
+    write_map(path, iter(rows), grid=grid, layer=layer, scratch=path.parent)
+    return path
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 700), (700, 1), (512, 512), (513, 1030), (1500, 40)])
+def test_every_pixel_is_written_once_whatever_the_size(tmp_path, size):
+    values, rows = drawn((1, *size))
+    path = write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}))
+    with rasterio.open(path) as made:
+        np.testing.assert_array_equal(made.read(), values)
+
+
+def test_the_file_is_a_valid_cog_with_overviews_and_nothing_else_is_left(tmp_path):
+    values, rows = drawn((1, 1100, 1300))
+    path = write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}))
+    valid, errors, warnings = cog_validate(path, strict=True)
+    assert (valid, errors, warnings) == (True, [], [])
+    assert list(tmp_path.iterdir()) == [path]
+    with rasterio.open(path) as made:
+        assert made.overviews(1) == [2, 4]
+        assert made.compression.name == 'deflate'
+
+
+def test_a_class_map_says_what_it_holds_and_where(tmp_path):
+    values, rows = drawn((1, 30, 20), top=2)
+    path = write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {'MODEL': 'a.pth'}))
+    with rasterio.open(path) as made:
+        assert (made.crs, made.transform, made.nodata, made.dtypes) == (CRS.from_string(UTM), METRE, 255, ('uint8',))
+        assert read_legend(made.tags(), made.colormap(1)) == GREEN
+        assert made.colormap(1)[255] == (0, 0, 0, 0)
+        assert made.tags()['MODEL'] == 'a.pth'
+
+
+@pytest.mark.parametrize('transform', [METRE @ Affine.rotation(30), Affine(2, 0, 5, 0, 2, 7), Affine.identity()])
+def test_any_transform_is_kept(tmp_path, transform):
+    values, rows = drawn((1, 30, 20))
+    path = write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}), transform=transform)
+    with rasterio.open(path) as made:
+        assert made.transform == transform
+
+
+def test_a_raster_without_a_reference_system_keeps_none(tmp_path):
+    values, rows = drawn((1, 30, 20))
+    path = write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}), crs=None)
+    with rasterio.open(path) as made:
+        assert made.crs is None
+
+
+@pytest.mark.parametrize(('dtype', 'steps'), [('uint8', 254), ('uint16', 65534)])
+def test_probabilities_have_a_scale_and_names(tmp_path, dtype, steps):
+    values, rows = drawn((2, 600, 70), dtype=dtype, top=steps)
+    layer = Layer(dtype, steps + 1, ('probability of a', 'probability of b'), {'A': 'b'}, step=1 / steps)
+    with rasterio.open(write(tmp_path / 'p.tif', rows, values.shape, layer)) as made:
+        np.testing.assert_array_equal(made.read(), values)
+        assert made.scales == pytest.approx((1 / steps, 1 / steps))
+        assert made.descriptions == ('probability of a', 'probability of b')
+        assert (made.nodata, made.tags()['A']) == (steps + 1, 'b')
+
+
+def test_equal_maps_have_equal_bytes(tmp_path):
+    values, rows = drawn((1, 700, 700))
+    first = write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}))
+    second = write(tmp_path / 'b.tif', [values], values.shape, class_layer(GREEN, {}))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_map_that_reads_otherwise_than_it_was_written_gets_no_name(tmp_path, monkeypatch):
+    sums = iter(range(100))
+    monkeypatch.setattr(geotiff, '_checksum', lambda rows: next(sums))
+    values, rows = drawn((1, 30, 20))
+    with pytest.raises(ResourceError, match=r'a.tif.part does not hold what was written'):
+        write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_there_stays_until_the_new_map_is_whole(tmp_path):
+    (tmp_path / 'a.tif').write_bytes(b'old')
+
+    def broken():
+        yield np.zeros((1, 5, 20), np.uint8)
+        raise OSError('disk gone')
+
+    with pytest.raises(OSError, match='disk gone'):
+        write(tmp_path / 'a.tif', broken(), (1, 30, 20), class_layer(GREEN, {}))
+    assert [path.name for path in tmp_path.iterdir()] == ['a.tif']
+    assert (tmp_path / 'a.tif').read_bytes() == b'old'

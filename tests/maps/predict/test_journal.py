@@ -1,0 +1,83 @@
+"""What is finished of a map is kept whole, with what its plan was."""
+
+import numpy as np
+import pytest
+
+from mmseg_aux_hrnet.errors import ConfigError, RasterError
+from mmseg_aux_hrnet.maps.predict.journal import Journal
+
+PLAN = {'window': [16, 16], 'model': 'a.pth'}
+
+
+def block(value):
+    return {'classes': np.full((1, 2, 3), value, np.uint8)}
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / '.map.work')
+    journal.begin(PLAN, resume=False)
+    return journal
+
+
+def test_blocks_come_back_in_order(journal):
+    for index in (1, 0, 2):
+        journal.store(index, block(index), carry=None)
+    assert [int(each['classes'][0, 0, 0]) for each in journal.blocks(3)] == [0, 1, 2]
+
+
+def test_a_carry_lives_until_the_block_that_it_is_for_is_finished(journal):
+    journal.store(0, block(0), carry=np.full((2, 1, 3), 0.5, np.float32))
+    np.testing.assert_array_equal(journal.carry(1), np.full((2, 1, 3), 0.5))
+    journal.store(1, block(1), carry=np.ones((2, 1, 3), np.float32))
+    assert journal.carry(1) is None
+    assert journal.carry(2) is not None
+
+
+def test_a_damaged_carry_is_none(journal):
+    journal.store(0, block(0), carry=np.ones((2, 1, 3), np.float32))
+    (journal.folder / 'carry_000001.npy').write_bytes(b'\x93NUMPY')
+    assert journal.carry(1) is None
+
+
+def test_the_same_plan_goes_on(journal):
+    journal.store(3, block(3), carry=None)
+    again = Journal(journal.folder)
+    again.begin({**PLAN, 'window': (16, 16)}, resume=True)
+    assert again.finished() == {3}
+
+
+def test_another_plan_is_refused_with_what_differs(journal):
+    journal.store(0, block(0), carry=None)
+    with pytest.raises(ConfigError, match=r'model was a\.pth, now b\.pth\): .* --overwrite'):
+        journal.begin({**PLAN, 'model': 'b.pth'}, resume=True)
+
+
+def test_finished_blocks_are_not_thrown_away_unasked(journal):
+    journal.store(0, block(0), carry=None)
+    with pytest.raises(ConfigError, match='go on with --resume, or start anew with --overwrite'):
+        journal.begin(PLAN, resume=False)
+
+
+def test_a_plan_without_blocks_is_nothing_to_lose(journal):
+    journal.begin({**PLAN, 'model': 'b.pth'}, resume=False)
+    assert not journal.exists()
+
+
+def test_a_block_that_was_cut_off_does_not_count(journal):
+    (journal.folder / 'block_000000.npz.part').write_bytes(b'half')
+    assert journal.finished() == set()
+
+
+def test_a_damaged_block_is_one_line(journal):
+    journal.store(0, block(0), carry=None)
+    (journal.folder / 'block_000000.npz').write_bytes(b'PK')
+    with pytest.raises(RasterError, match=r'block_000000\.npz is damaged: remove it and go on with --resume'):
+        list(journal.blocks(1))
+
+
+def test_a_damaged_plan_is_one_line(journal):
+    journal.store(0, block(0), carry=None)
+    (journal.folder / 'plan.json').write_text('{', encoding='utf-8')
+    with pytest.raises(ConfigError, match=r'plan\.json is damaged'):
+        journal.begin(PLAN, resume=True)

@@ -1,0 +1,38 @@
+"""A run that is killed at any moment goes on to the same bytes, and nothing but the open row is done twice."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from map_support import StubModel
+from raster_support import noise, write_raster
+
+from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
+from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+
+REPO = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='the runs that are killed are forked')
+def test_killed_runs_go_on_to_the_same_bytes(tmp_path):
+    raster = write_raster(tmp_path / 'ortho.tif', noise(3, (40, 50)))
+    settings = MapSettings(probabilities='uint8', batch_size=2)
+    expected = predict_raster(StubModel(shifted=True), raster, tmp_path / 'whole_classes.tif', settings)
+    (tmp_path / 'runs').mkdir()
+    script = [sys.executable, Path(__file__).with_name('killed_runs.py'), raster, tmp_path / 'runs']
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, (REPO, REPO / 'tests')))}
+    ran = subprocess.run([*map(str, script)], capture_output=True, text=True, env=env)
+    assert ran.returncode == 0, ran.stderr
+    runs = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(runs) > 15
+    for run in runs:
+        out = tmp_path / 'runs' / run['name']
+        assert out.read_bytes() == expected.read_bytes()
+        probabilities = out.with_name(out.name.replace('_classes', '_prob'))
+        assert probabilities.read_bytes() == (tmp_path / 'whole_prob.tif').read_bytes()
+        assert run['windows'] == run['rows_left'] * run['columns']
+        assert run['left'] == []
+    assert {run['there'] for run in runs} == {False, True}

@@ -1,0 +1,141 @@
+"""Many rasters: each its map, and one that is bad does not stop the others."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from map_support import StubModel
+from raster_support import noise, write_raster
+
+from mmseg_aux_hrnet.errors import ConfigError, ResourceError
+from mmseg_aux_hrnet.maps.predict import many
+from mmseg_aux_hrnet.maps.predict.many import Job, Listener, map_paths, predict_rasters
+from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+
+
+class Heard(list):
+    """What a listener was told."""
+
+    def listener(self):
+        return Listener(
+            begins=lambda count: self.append(('begins', count)),
+            on_block=lambda path: self.append(('block', path.name)),
+            note=lambda text: self.append(('note', text)),
+        )
+
+    def notes(self):
+        return [what for kind, what in self if kind == 'note']
+
+
+def job(rasters, folder, heard=None, model=None, **settings):
+    listener = (Heard() if heard is None else heard).listener()
+    return Job(model or StubModel(), rasters, map_paths(rasters, folder), MapSettings(**settings), listener)
+
+
+@pytest.fixture
+def rasters(tmp_path):
+    (tmp_path / 'in').mkdir()
+    names = ('a', 'b', 'c')
+    return [write_raster(tmp_path / 'in' / f'{name}.tif', noise(seed=seed)) for seed, name in enumerate(names)]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_each_raster_gets_its_map(rasters, tmp_path):
+    heard = Heard()
+    outcome = predict_rasters(job(rasters, tmp_path / 'out', heard))
+    assert (outcome.failed, outcome.outside) == ({}, [])
+    assert names(tmp_path / 'out') == ['a_classes.tif', 'b_classes.tif', 'c_classes.tif']
+    [(_, count)] = [said for said in heard if said[0] == 'begins']
+    assert count == sum(kind == 'block' for kind, _ in heard) > 3
+
+
+def test_a_bad_raster_is_told_at_once_and_the_others_get_their_maps(rasters, tmp_path):
+    rasters[1].write_bytes(b'no raster')
+    write_raster(rasters[2], noise(1))
+    heard = Heard()
+    outcome = predict_rasters(job(rasters, tmp_path / 'out', heard))
+    assert sorted(outcome.failed) == [1, 2]
+    assert 'cannot be opened as a raster' in outcome.failed[1]
+    assert [note.split(':')[0] for note in heard.notes()] == ['failed', 'failed']
+    assert names(tmp_path / 'out') == ['a_classes.tif']
+
+
+def test_a_raster_that_breaks_in_its_middle_fails_alone_and_can_go_on(rasters, tmp_path):
+    content = bytearray(write_raster(rasters[0], noise(3, (400, 70)), compress='deflate').read_bytes())
+    content[40_000:43_000] = bytes(3_000)
+    rasters[0].write_bytes(content)
+    outcome = predict_rasters(job(rasters, tmp_path / 'out'))
+    assert list(outcome.failed) == [0]
+    assert names(tmp_path / 'out') == ['.a_classes.tif.work', 'b_classes.tif', 'c_classes.tif']
+
+
+def test_a_full_disk_ends_everything(rasters, tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise ResourceError('disk full')
+
+    monkeypatch.setattr(many, 'predict', full)
+    with pytest.raises(ResourceError, match='disk full'):
+        predict_rasters(job(rasters, tmp_path / 'out'))
+
+
+def test_what_is_in_the_way_of_one_map_ends_everything_before_any_work(rasters, tmp_path):
+    predict_rasters(job(rasters[2:], tmp_path / 'out'))
+    model = StubModel()
+    with pytest.raises(ConfigError, match=r'c_classes\.tif exists: replace it with --overwrite'):
+        predict_rasters(job(rasters, tmp_path / 'out', model=model))
+    assert model.count == 0
+    assert predict_rasters(job(rasters, tmp_path / 'out', resume=True)).failed == {}
+
+
+def test_finished_maps_are_kept_on_resume(rasters, tmp_path):
+    predict_rasters(job(rasters[:2], tmp_path / 'out'))
+    model, heard = StubModel(), Heard()
+    predict_rasters(job(rasters, tmp_path / 'out', heard, model, resume=True))
+    assert [note.split('/')[-1] for note in heard.notes()] == ['a_classes.tif is finished', 'b_classes.tif is finished']
+    assert model.count > 0
+
+
+def write_area(path, box, crs='urn:ogc:def:crs:EPSG::32633'):
+    left, bottom, right, top = box
+    ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]
+    shape = {'type': 'Feature', 'properties': {}, 'geometry': {'type': 'Polygon', 'coordinates': [ring]}}
+    named = {'type': 'name', 'properties': {'name': crs}}
+    path.write_text(json.dumps({'type': 'FeatureCollection', 'crs': named, 'features': [shape]}), encoding='utf-8')
+    return path
+
+
+def test_only_the_area_of_interest_is_predicted(tmp_path):
+    raster = write_raster(tmp_path / 'a.tif', noise(3, (64, 64)))  # its corner is 500000, 5800000; pixels of 1 m
+    area = write_area(tmp_path / 'area.geojson', (500_010, 5_799_970, 500_020, 5_799_990))
+    model = StubModel()
+    predict_rasters(job([raster], tmp_path / 'out', model=model, aoi=area, overlap=0.0))
+    with rasterio.open(tmp_path / 'out' / 'a_classes.tif') as made:
+        inside = made.read(1) != 255
+    expected = np.zeros((64, 64), bool)
+    expected[10:30, 10:20] = True
+    np.testing.assert_array_equal(inside, expected)
+    assert model.count < 25
+
+
+def test_a_raster_outside_the_area_is_left_out_with_a_word(tmp_path, rasters):
+    area = write_area(tmp_path / 'area.geojson', (1000, 1000, 1010, 1010))
+    heard = Heard()
+    outcome = predict_rasters(job(rasters[:1], tmp_path / 'out', heard, aoi=area))
+    assert (outcome.failed, outcome.outside) == ({}, [0])
+    assert 'touches the raster' in heard.notes()[0]
+    assert not (tmp_path / 'out').exists()
+
+
+def test_two_rasters_of_one_name_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r'x.a\.tif and .*y.a\.vrt would both become'):
+        map_paths([tmp_path / 'x' / 'a.tif', tmp_path / 'y' / 'a.vrt'], tmp_path)
+
+
+@pytest.mark.parametrize('name', ['a_classes.tif', 'a_prob.tif'])
+def test_no_raster_is_overwritten_by_a_map(tmp_path, name):
+    with pytest.raises(ConfigError, match='would overwrite the raster'):
+        map_paths([tmp_path / 'a.tif', tmp_path / name], tmp_path)

@@ -1,0 +1,54 @@
+"""The legend of a class map and the tags that carry it."""
+
+import pytest
+
+from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.maps.legend import Legend, map_colours, read_legend
+
+GREEN = Legend(('background', 'green, urban'), ((0, 0, 0), (128, 0, 0)), 'green, urban')
+TABLE = {0: (0, 0, 0, 255), 1: (128, 0, 0, 255)}
+
+
+def test_tags_and_colour_table_give_the_legend_back():
+    assert read_legend(GREEN.tags(), TABLE) == GREEN
+
+
+def test_a_map_from_elsewhere_is_named_by_the_command_line():
+    assert read_legend({}, None, classes=['ground', 'house']) == Legend(('ground', 'house'), None, None)
+
+
+def test_names_given_replace_those_of_the_map():
+    assert read_legend(GREEN.tags(), TABLE, classes=['a', 'b']).names == ('a', 'b')
+
+
+def test_a_colour_table_that_lacks_a_class_is_none():
+    assert read_legend(GREEN.tags(), {0: (0, 0, 0, 255)}).colours is None
+
+
+@pytest.mark.parametrize(
+    ('tags', 'classes', 'said'),
+    [
+        ({}, None, 'give --classes'),
+        ({'CLASS_NAMES': '["a"'}, None, 'is damaged'),
+        ({'CLASS_NAMES': '[]'}, None, 'is damaged'),
+        ({'CLASS_NAMES': '["a", 3]'}, None, 'is damaged'),
+        (GREEN.tags(), ['one'], 'gives 1 names, but the map has 2 classes'),
+    ],
+)
+def test_what_is_not_said_is_not_guessed(tags, classes, said):
+    with pytest.raises(ConfigError, match=said):
+        read_legend(tags, None, classes=classes)
+
+
+@pytest.mark.parametrize(
+    ('name', 'label', 'shown'),
+    [
+        ('green', (128, 0, 0), (0, 158, 115)),
+        ('building', (255, 255, 255), (213, 94, 0)),
+        ('green', (0, 200, 0), (0, 200, 0)),
+        ('water', (128, 0, 0), (128, 0, 0)),
+    ],
+)
+def test_maps_have_the_colours_of_labels_but_for_those_of_the_reference_data_sets(name, label, shown):
+    assert map_colours(('background', name), [[0, 0, 0], list(label)]) == ((0, 0, 0), shown)
+    assert map_colours(('background', name), None) is None

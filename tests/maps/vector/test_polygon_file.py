@@ -1,0 +1,118 @@
+import json
+
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+
+from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
+
+SQUARE = [[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]
+
+
+def write_geojson(path, *geometries):
+    features = [{'type': 'Feature', 'properties': {}, 'geometry': geometry} for geometry in geometries]
+    path.write_text(json.dumps({'type': 'FeatureCollection', 'features': features}), encoding='utf-8')
+    return path
+
+
+def polygon(*rings):
+    return {'type': 'Polygon', 'coordinates': rings}
+
+
+def test_polygons_are_read_with_their_reference_system(tmp_path):
+    several = {'type': 'MultiPolygon', 'coordinates': [[SQUARE], [[[x + 5, y] for x, y in SQUARE]]]}
+    got = read_polygons(write_geojson(tmp_path / 'area.geojson', polygon(SQUARE), several, None))
+    assert got.crs.to_epsg() == 4326
+    assert sorted(shapely.bounds(got.geometries).tolist()) == [[0, 0, 2, 2], [0, 0, 2, 2], [5, 0, 7, 2]]
+
+
+def test_heights_are_dropped(tmp_path):
+    got = read_polygons(write_geojson(tmp_path / 'area.geojson', polygon([[x, y, 30] for x, y in SQUARE])))
+    assert not shapely.has_z(got.geometries).any()
+
+
+@pytest.mark.parametrize(
+    ('ring', 'covered'),
+    [
+        ([[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]], 2.0),  # a bow tie
+        (SQUARE[:-1], 4.0),  # not closed
+        ([[0, 0], [2, 0], [2, 2], [2, 5], [2, 2], [0, 2], [0, 0]], 4.0),  # a spike
+    ],
+)
+def test_broken_polygons_are_repaired_with_a_warning(tmp_path, caplog, ring, covered):
+    path = write_geojson(tmp_path / 'area.geojson', polygon(ring), polygon([[x + 9, y] for x, y in SQUARE]))
+    got = read_polygons(path)
+    assert shapely.area(got.geometries).sum() == covered + 4 and shapely.is_valid(got.geometries).all()
+    assert 'area.geojson: 1 of 2 polygons were broken and are repaired' in caplog.text
+
+
+def test_parts_that_overlap_are_joined_and_leave_no_hole(tmp_path):
+    parts = {'type': 'MultiPolygon', 'coordinates': [[SQUARE], [[[x + 1, y] for x, y in SQUARE]]]}
+    got = read_polygons(write_geojson(tmp_path / 'area.geojson', parts))
+    assert shapely.union_all(got.geometries).equals(shapely.box(0, 0, 3, 2))
+
+
+def test_sound_polygons_are_no_news(tmp_path, caplog):
+    read_polygons(write_geojson(tmp_path / 'area.geojson', polygon(SQUARE), None))
+    assert caplog.text == ''
+
+
+@pytest.mark.parametrize(
+    ('geometries', 'message'),
+    [
+        ([], 'holds no polygon with an area'),
+        ([None], 'no'),
+        ([polygon([[0, 0], [1, 1], [0, 0], [0, 0]])], 'holds no polygon with an area'),
+        ([{'type': 'Point', 'coordinates': [0, 0]}, polygon(SQUARE)], 'geometries of type point, and polygons'),
+        ([{'type': 'LineString', 'coordinates': SQUARE}], 'geometries of type linestring'),
+    ],
+)
+def test_what_is_no_area_is_refused(tmp_path, geometries, message):
+    with pytest.raises(DataError, match=message):
+        read_polygons(write_geojson(tmp_path / 'area.geojson', *geometries))
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'), [(None, 'does not exist'), (b'', 'cannot be read'), (b'hello', 'cannot')]
+)
+def test_what_is_no_vector_file_is_one_line(tmp_path, content, message):
+    path = tmp_path / 'area.gpkg'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=rf'area\.gpkg {message}') as caught:
+        read_polygons(path)
+    assert '\n' not in str(caught.value)
+
+
+def test_file_without_reference_system_is_refused(tmp_path):
+    square = shapely.to_wkb(np.array([shapely.box(0, 0, 1, 1)]))
+    with pytest.warns(UserWarning, match='crs'):
+        pyogrio.raw.write(tmp_path / 'area.shp', square, [], [], geometry_type='Polygon', crs=None)
+    with pytest.raises(DataError, match=r'area\.shp has no coordinate reference system'):
+        read_polygons(tmp_path / 'area.shp')
+
+
+def test_coordinates_that_are_no_numbers_are_refused(tmp_path):
+    odd = shapely.to_wkb(np.array([shapely.Polygon([(0, 0), (np.inf, 1), (1, 1), (0, 0)])]))
+    pyogrio.raw.write(tmp_path / 'area.gpkg', odd, [], [], geometry_type='Polygon', crs='EPSG:32633')
+    with pytest.raises(DataError, match='coordinates that are no numbers'):
+        read_polygons(tmp_path / 'area.gpkg')
+
+
+def test_several_layers_are_refused_by_name(tmp_path):
+    square = shapely.to_wkb(np.array([shapely.box(0, 0, 1, 1)]))
+    for layer in ('parks', 'roads'):
+        pyogrio.raw.write(
+            tmp_path / 'city.gpkg',
+            square,
+            [],
+            [],
+            layer=layer,
+            geometry_type='Polygon',
+            crs='EPSG:32633',
+            append=layer == 'roads',
+        )
+    with pytest.raises(DataError, match=r'city\.gpkg holds the layers parks, roads, and one is needed'):
+        read_polygons(tmp_path / 'city.gpkg')

@@ -1,0 +1,132 @@
+"""tools/evaluate.py, run as a user runs it, in this process."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests_support import GREEN_PALETTE, write_green_root
+
+from mmseg_aux_hrnet.files.label_png import write_label_png
+
+REPO = Path(__file__).resolve().parents[2]
+CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
+TWO = ('--classes', 'background,green')
+
+
+def evaluate(*args):
+    """Run the tool and return its exit code."""
+    spec = importlib.util.spec_from_file_location('evaluate', REPO / 'tools/evaluate.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main(list(map(str, args)))
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Predictions, which miss a column of the green, and the labels of two tiles."""
+    write_green_root(tmp_path / 'data')
+    labels = tmp_path / 'data' / 'labeldata' / 'test'
+    for path in sorted(labels.iterdir()):
+        label = np.array(Image.open(path))
+        label[:, 0] = 0
+        (tmp_path / 'maps').mkdir(exist_ok=True)
+        write_label_png(tmp_path / 'maps' / path.name, label, GREEN_PALETTE)
+    return tmp_path / 'maps', labels
+
+
+def reported(tmp_path, *args):
+    assert evaluate(*args, '--report', tmp_path / 'report') == 0
+    return json.loads((tmp_path / 'report' / 'metrics.json').read_text(encoding='utf-8'))
+
+
+def test_figures_and_report(folders, tmp_path, capsys):
+    metrics = reported(tmp_path, *folders, '--config', CONFIG, '--tolerance', '1m', '--gsd', '0.5')
+    green = metrics['classes'][1]
+    # 32 of the 64 rows are green from the left, and their first column is missed, in both tiles.
+    assert (green['support'] - green['predicted'], green['precision']) == (64, 100.0)
+    assert green['iou'] == green['recall'] == pytest.approx(100 * (1 - 64 / green['support']))
+    assert (green['name'], green['color'], metrics['class_of_interest']) == ('green', [128, 0, 0], 'green')
+    assert metrics['boundary'] == {'tolerance_pixels': 2.0, 'tolerance_metres': 1.0, 'gsd': 0.5}
+    assert [image['name'] for image in metrics['images']] == ['test_0', 'test_1']
+    assert metrics['run']['checkpoint_sha256'] is None
+    assert len(metrics['run']['config_sha256']) == 64
+    printed = capsys.readouterr().out
+    assert printed.strip().splitlines()[-1] == f'2 image(s) compared  report: {tmp_path / "report"}'
+    assert 'green *' in printed
+    assert '(from to): 95 % bootstrap interval over 2 image(s)' in printed
+
+
+def test_page_of_the_report_shows_the_maps(folders, tmp_path):
+    metrics = reported(tmp_path, *folders, *TWO)
+    page = (tmp_path / 'report' / 'report.html').read_text(encoding='utf-8')
+    assert page.count('<article') == len(metrics['images']) == 2
+    assert page.count('src="data:image/png') == 2 * 3  # errors, label, prediction
+    assert 'The image of 2 is not known' in page
+    assert 'No curves: written predictions have no training log.' in page
+
+
+def test_classes_of_the_command_line_give_the_same_figures(folders, tmp_path):
+    by_name = reported(tmp_path, *folders, *TWO)
+    by_config = reported(tmp_path, *folders, '--config', CONFIG, '--overwrite')
+    assert by_name['confusion_matrix'] == by_config['confusion_matrix']
+    assert by_name['intervals'] == by_config['intervals']
+    assert [row['color'] for row in by_name['classes']] == [None, None]
+
+
+def test_colours_and_class_of_interest_of_the_command_line(folders, tmp_path):
+    colours = ('--palette', '#000000,800000', '--label-format', 'palette', '--prediction-format', 'palette')
+    metrics = reported(tmp_path, *folders, *TWO, *colours, '--class-of-interest', 'background')
+    assert [row['color'] for row in metrics['classes']] == [[0, 0, 0], [128, 0, 0]]
+    assert metrics['class_of_interest'] == 'background'
+
+
+def test_without_report_nothing_is_written(folders, tmp_path, capsys):
+    before = sorted(tmp_path.rglob('*'))
+    assert evaluate(*folders, *TWO) == 0
+    assert sorted(tmp_path.rglob('*')) == before
+    assert capsys.readouterr().out.strip().splitlines()[-1] == '2 image(s) compared'
+
+
+@pytest.mark.parametrize(
+    ('args', 'message'),
+    [
+        ((), 'give either --config CONFIG or --classes'),
+        ((*TWO, '--config', CONFIG), 'give either --config CONFIG or --classes'),
+        (('--config', CONFIG, '--palette', '000000,800000'), '--palette goes with --classes'),
+        ((*TWO, '--palette', '000000'), 'palette of 1 colours for 2 classes'),
+        ((*TWO, '--palette', 'red,green'), '--palette red,green: give one colour per class'),
+        ((*TWO, '--palette', '00,80'), 'palette of 2 colours for 2 classes'),
+        ((*TWO, '--label-format', 'colour'), "files of the form 'colour' need the colours"),
+        ((*TWO, '--class-of-interest', 'gren'), "'gren' is no class"),
+        ((*TWO, '--ignore-index', '1'), 'ignored index must lie above'),
+        ((*TWO, '--tolerance', '0'), '--tolerance 0 is 0 pixels'),
+        (('--classes', 'a,a'), 'must name each class once'),
+        (('--classes', 'a'), 'value 1 at (row, column)'),
+        (('--config', 'nowhere.py'), 'config nowhere.py is not a file'),
+    ],
+)
+def test_refusals(folders, capsys, args, message):
+    assert evaluate(*folders, *args) == 2
+    printed = capsys.readouterr()
+    (line,) = printed.err.strip().splitlines()
+    assert line.startswith('error: ')
+    assert message in line
+    assert printed.out == ''
+
+
+def test_all_pixels_ignored(folders, tmp_path, capsys):
+    for path in folders[1].iterdir():
+        write_label_png(path, np.full((64, 96), 255, np.uint8), GREEN_PALETTE)
+    assert evaluate(*folders, *TWO, '--report', tmp_path / 'report') == 2
+    assert 'hold only 255, which is ignored, so no pixel would count' in capsys.readouterr().err
+    assert not (tmp_path / 'report').exists()
+
+
+def test_a_report_that_exists_is_refused_before_the_work(folders, tmp_path, capsys):
+    (tmp_path / 'report').mkdir()
+    (tmp_path / 'report' / 'mine.txt').touch()
+    assert evaluate('nowhere', folders[1], *TWO, '--report', tmp_path / 'report') == 2
+    assert 'report exists and is not empty' in capsys.readouterr().err
