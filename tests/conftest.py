@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from mmengine.registry import init_default_scope
+from property_support import forget_modules
 from tests_support import write_green_root
 
 import mmseg_aux_hrnet  # noqa: F401  # registers every class
@@ -17,6 +19,11 @@ SHARED = REPO.parent / 'shared'
 logging.raiseExceptions = False
 
 torch.set_num_threads(1)  # the networks are small: more threads wait for each other, on a busy machine without end
+
+
+def pytest_configure(config):
+    if settings().derandomize:
+        forget_modules()
 
 
 @pytest.fixture(autouse=True)

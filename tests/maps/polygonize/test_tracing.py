@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rasterio.features import rasterize
@@ -36,7 +36,6 @@ def number_of_regions(values):
     return sum(ndimage.label(values == value)[1] for value in range(3))
 
 
-@settings(deadline=None)
 @given(MAPS, st.integers(1, 5))
 def test_every_region_is_one_valid_polygon_whatever_the_strips(values, rows):
     polygons = traced(values, rows=rows)
@@ -46,7 +45,6 @@ def test_every_region_is_one_valid_polygon_whatever_the_strips(values, rows):
     assert as_set(polygons) == as_set(traced(values, rows=len(values)))
 
 
-@settings(deadline=None)
 @given(MAPS, st.integers(1, 5))
 def test_polygons_burnt_again_are_the_map(values, rows):
     outlines, classes, _ = traced(values, rows=rows)
@@ -56,7 +54,6 @@ def test_polygons_burnt_again_are_the_map(values, rows):
     assert (burnt == values).all()
 
 
-@settings(deadline=None)
 @given(MAPS, st.integers(1, 9), st.sampled_from([0.8, 1.5, 4.0]))
 def test_simplified_polygons_share_their_borders_also_across_strips(values, rows, simplify):
     polygons = traced(values, rows=rows, simplify=simplify)
