@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import functools
+import gc
 import logging
 from pathlib import Path
 
@@ -29,6 +30,12 @@ torch.set_num_threads(1)  # the networks are small: more threads wait for each o
 def pytest_configure(config):
     if settings().derandomize:
         forget_modules()
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what was imported: mmengine has it look through everything for each data set."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='session', autouse=True)
