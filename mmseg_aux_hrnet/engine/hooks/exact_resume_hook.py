@@ -12,6 +12,7 @@ from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import VALIDATED_KEY, place
+from mmseg_aux_hrnet.engine.private_names import drop_iterator, is_resuming, seed_differs_by_rank
 from mmseg_aux_hrnet.engine.samplers.seeded_fetch import MODEL, random_words
 from mmseg_aux_hrnet.engine.schedule import follow_config
 
@@ -29,7 +30,7 @@ class ExactResumeHook(Hook):
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Follow the schedule of the config."""
-        if runner._resume:
+        if is_resuming(runner):
             follow_config(runner, checkpoint)
 
     def before_train(self, runner: Any) -> None:
@@ -62,7 +63,7 @@ class ExactResumeHook(Hook):
 
 def base_seed(runner: Any) -> int:
     """Return the seed of the run, the same in every process."""
-    offset = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
+    offset = get_rank() if seed_differs_by_rank(runner) else 0
     return int(runner.seed) - offset
 
 
@@ -84,7 +85,7 @@ class _LateIterator:
     """
 
     def __init__(self, dataloader: Any, *, skipped: int) -> None:
-        dataloader._iterator = None  # workers that started from the first batch
+        drop_iterator(dataloader)  # its workers started from the first batch
         dataloader.sampler.skip(skipped * dataloader.batch_size)
         self._dataloader = dataloader
         self._skipped = skipped

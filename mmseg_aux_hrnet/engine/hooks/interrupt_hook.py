@@ -15,6 +15,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import LAST, WHOLE, name_last
+from mmseg_aux_hrnet.engine.private_names import accumulated_iterations
 from mmseg_aux_hrnet.errors import TrainingInterrupted
 
 SIGNALS = ('SIGINT', 'SIGTERM', 'SIGUSR1')  # Ctrl-C; scancel, docker stop; SLURM's warning before the time limit
@@ -125,7 +126,7 @@ class InterruptHook(Hook):
 
 
 def _gradients_are_used_up(runner: Any) -> bool:
-    counts = int(getattr(runner.optim_wrapper, '_accumulative_counts', 1))
+    counts = accumulated_iterations(runner)
     return (int(runner.iter) + 1) % counts == 0
 
 
