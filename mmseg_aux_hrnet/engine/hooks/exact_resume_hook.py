@@ -1,7 +1,7 @@
 """Lets a resumed run go on as if it had never stopped."""
 
 import random
-from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,13 @@ class ExactResumeHook(Hook):
         if loop.iter == 0:
             return
         if isinstance(loop, IterBasedTrainLoop):
+            # Newer versions of mmengine skip by the sampler themselves.
             if hasattr(sampler, 'skip') and not hasattr(loop.dataloader_iterator, 'skip_iter'):
-                loop.dataloader_iterator = _LateIterator(loop.dataloader, skipped=loop.iter)
+                drop_iterator(loop.dataloader)  # its workers started from the first batch
+                sampler.skip(loop.iter * loop.dataloader.batch_size)
+                # Older ones ask for the batches before ``loop.iter`` and drop them, so these may be anything. The
+                # loader starts when they are used up: the sampler has no end, and neither has the chain.
+                loop.dataloader_iterator = chain(repeat(None, loop.iter), loop.dataloader)
         elif hasattr(sampler, 'start_at'):
             batches = loop.iter - loop.epoch * len(loop.dataloader)
             sampler.start_at(batches * loop.dataloader.batch_size)
@@ -73,28 +78,5 @@ def _validation_is_due(runner: Any) -> bool:
         return False
     ends = loop.max_iters if isinstance(loop, IterBasedTrainLoop) else loop.max_epochs
     due = here % loop.val_interval == 0 or here == ends
+    # A checkpoint of the same iteration is written before the validation; that of a stop inside of it too.
     return bool(due and runner.message_hub.runtime_info.get(VALIDATED_KEY) != here)
-
-
-class _LateIterator:
-    """Stands in for the iterator of mmengine's loop where that loads and drops ``skipped`` batches on resume.
-
-    Args:
-        dataloader: a loader whose sampler has no end.
-        skipped: how many batches, asked for first, are passed over without loading them.
-    """
-
-    def __init__(self, dataloader: Any, *, skipped: int) -> None:
-        drop_iterator(dataloader)  # its workers started from the first batch
-        dataloader.sampler.skip(skipped * dataloader.batch_size)
-        self._dataloader = dataloader
-        self._skipped = skipped
-        self._batches: Iterator[Any] | None = None
-
-    def __next__(self) -> Any:
-        if self._skipped > 0:
-            self._skipped -= 1
-            return None
-        if self._batches is None:
-            self._batches = iter(self._dataloader)
-        return next(self._batches)
