@@ -10,8 +10,8 @@ from PIL import Image
 from torch import nn
 
 from mmseg_aux_hrnet.engine import ClassCountHook, CurveHook, DataFilesHook, OverlayHook
-from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
 from mmseg_aux_hrnet.engine.hooks.curve_hook import _figure
+from mmseg_aux_hrnet.engine.hooks.data_check_hooks import heads
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.visualization import Curve
 from mmseg_aux_hrnet.visualization.overlay import CAPTION_HEIGHT

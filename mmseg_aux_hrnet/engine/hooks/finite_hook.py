@@ -4,24 +4,16 @@ import math
 from collections import deque
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
-from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
+from mmseg_aux_hrnet.engine.hooks.data_check_hooks import heads
 from mmseg_aux_hrnet.engine.hooks.late_runtime_info_hook import LateScalars, host_waits
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import LAST
 from mmseg_aux_hrnet.errors import DivergedError
-
-
-class Step(NamedTuple):
-    """An iteration whose loss was not read yet."""
-
-    iteration: int
-    loss: LateScalars
-    batch: Any
 
 
 @HOOKS.register_module()
@@ -37,14 +29,14 @@ class FiniteHook(Hook):
     priority = 'VERY_HIGH'  # before the hook that saves
 
     def __init__(self) -> None:
-        self._unread: deque[Step] = deque()
+        self._unread: deque[tuple[int, LateScalars, Any]] = deque()  # iteration, its loss and its batch
         self._batch: Any = None
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Check the loss."""
         loss = (outputs or {}).get('loss', 0.0)
         self._batch = data_batch
-        self._unread.append(Step(runner.iter + 1, LateScalars({'loss': loss}), data_batch))
+        self._unread.append((runner.iter + 1, LateScalars({'loss': loss}), data_batch))
         self._check(runner, left=1 if host_waits(loss) else 0)
 
     def after_train(self, runner: Any) -> None:
@@ -57,24 +49,24 @@ class FiniteHook(Hook):
         for name, value in checkpoint['state_dict'].items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
                 what = f'the weights {name} are not finite'
-                _raise(runner, what, iteration=checkpoint['meta']['iter'], batch=self._batch)
+                _stop(runner, what, iteration=checkpoint['meta']['iter'], batch=self._batch)
 
     def _check(self, runner: Any, *, left: int = 0) -> None:
         while len(self._unread) > left:
-            step = self._unread.popleft()
-            loss = step.loss.read()['loss']
+            iteration, scalars, batch = self._unread.popleft()
+            loss = scalars.read()['loss']
             if not math.isfinite(loss):
-                _raise(runner, f'the loss is {loss}', iteration=step.iteration, batch=step.batch)
+                _stop(runner, f'the loss is {loss}', iteration=iteration, batch=batch)
 
 
-def _raise(runner: Any, what: str, *, iteration: int, batch: Any) -> None:
+def _stop(runner: Any, what: str, *, iteration: int, batch: Any) -> None:
     last = Path(runner.work_dir) / LAST
-    good = last.read_text() if last.is_file() else 'none was written yet'
+    last_good = last.read_text() if last.is_file() else 'none was written yet'
     samples = (batch or {}).get('data_samples', []) if isinstance(batch, dict) else []
     names = ', '.join(str(sample.metainfo.get('img_path')) for sample in samples)
     wrong = _wrong_label(samples, heads(runner.model))
     raise DivergedError(
-        f'{what} at iteration {iteration}; last good checkpoint: {good}; batch: {names or "unknown"}; '
+        f'{what} at iteration {iteration}; last good checkpoint: {last_good}; batch: {names or "unknown"}; '
         + (wrong or 'lower the learning rate or look at these files, then go on with --resume')
     )
 
