@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mmseg_aux_hrnet.maps.predict.windows import Axis, plan_axis
 
-FACTORS = st.sampled_from([0.6, 0.7, 0.84, 0.96, 1.05, 1.2, 2.4]) | st.floats(0.25, 4)  # metres per pixel over --gsd
+# metres per pixel over --gsd
+FACTORS = st.sampled_from([0.6, 0.7, 0.84, 0.96, 1.05, 1.2, 2.4]) | st.floats(0.25, 4)
 AXES = st.builds(
     lambda size, window, overlap, grid: (plan_axis(size, window=window, overlap=overlap, grid=grid), overlap),
     st.integers(1, 3000), st.integers(1, 600), st.floats(0, 0.99), st.sampled_from([1, 32, 32 * 3]) | FACTORS.map(lambda factor: 32 / factor),
