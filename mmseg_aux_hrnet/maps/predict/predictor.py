@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.maps.legend import Legend, map_colours
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.maps.predict.windows import GRID
 from mmseg_aux_hrnet.models import speed
-from mmseg_aux_hrnet.models.channel_order import swaps_channels
+from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run.rgb_network import PROBABILITIES, ExportGraph, Form
 from mmseg_aux_hrnet.run.trained_model import Source, load_source

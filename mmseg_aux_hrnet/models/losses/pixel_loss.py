@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.models.losses.functional import check_labels, class_weight_tensor, two_class_logits, wrong_labels
+from mmseg_aux_hrnet.models.losses.functional import check_labels, two_class_logits, wrong_labels
 
 
 def host_waits(values: Tensor) -> bool:
@@ -86,17 +86,23 @@ class PixelLoss(nn.Module, ABC):
         logits = two_class_logits(logits)
         if logits.dtype in (torch.float16, torch.bfloat16):  # sums over pixels overflow or lose their digits
             logits = logits.float()
-        labels = labels.long()
-        class_weight = class_weight_tensor(self._weights, logits)
-        if not host_waits(labels):
-            check_labels(labels, num_classes=logits.shape[1], ignore_index=ignore_index)
-            return self.loss_weight * self.compute(
-                logits, labels, class_weight=class_weight, pixel_weight=weight, ignore_index=ignore_index
+        labels, num_classes = labels.long(), logits.shape[1]
+        if self._weights is None:
+            class_weight = logits.new_ones(num_classes)
+        elif len(self._weights) == num_classes:
+            class_weight = self._weights.to(logits)
+        else:
+            raise ConfigError(
+                f'class_weight has {len(self._weights)} values but the head predicts {num_classes} classes'
             )
-        wrong = wrong_labels(labels, num_classes=logits.shape[1], ignore_index=ignore_index)
-        labels = torch.where(wrong, ignore_index, labels)
+        wrong = None
+        if host_waits(labels):
+            wrong = wrong_labels(labels, num_classes=num_classes, ignore_index=ignore_index)
+            labels = torch.where(wrong, ignore_index, labels)
+        else:
+            check_labels(labels, num_classes=num_classes, ignore_index=ignore_index)
         loss = self.compute(logits, labels, class_weight=class_weight, pixel_weight=weight, ignore_index=ignore_index)
-        return self.loss_weight * torch.where(wrong.any(), torch.nan, loss)
+        return self.loss_weight * (loss if wrong is None else torch.where(wrong.any(), torch.nan, loss))
 
     @abstractmethod
     def compute(
