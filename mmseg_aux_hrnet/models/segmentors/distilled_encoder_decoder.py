@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models.losses.distillation_loss import HeadOutputs
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
 from mmseg_aux_hrnet.models.segmentors.preprocessing import colour_scale
-from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
+from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, load_model_weights
 
 
 @contextmanager
@@ -89,7 +89,7 @@ class DistilledEncoderDecoder(EncoderDecoder):
         model: nn.Module = MODELS.build(self.teacher_config)
         try:
             path = best_checkpoint(Path(self.teacher_checkpoint))
-            load_model_weights(model, path)
+            load_model_weights(model, Checkpoint(path))
         except CheckpointError as error:
             raise CheckpointError(f'teacher: {error}') from error
         print_log(f'teacher weights: {path}', logger='current')

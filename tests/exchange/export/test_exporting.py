@@ -162,7 +162,7 @@ def test_an_interrupt_leaves_nothing(args, tmp_path, monkeypatch):
 
 
 def test_a_file_that_its_runtime_does_not_take_is_removed(args, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting.pt2_file, 'to_bytes', lambda *_, **__: b'no archive')
+    monkeypatch.setattr(exporting.formats, 'pt2_bytes', lambda *_, **__: b'no archive')
     assert 'a.pt2 was not written: the file cannot be loaded' in refusal(*args, tmp_path / 'a.pt2')
     assert content_of(tmp_path) == []
 
