@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.visualization.png import save_figure
+
 if TYPE_CHECKING:  # at run time only where something is drawn: matplotlib would take a tenth of the package's import
     from matplotlib.axes import Axes
 
@@ -56,7 +58,7 @@ def draw_confusion_matrix(path: str | Path, counts: Sequence[Sequence[int]], nam
     bar.set_label('share of the reference class, %')
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='Glyph .* missing')  # one for every letter that no font here has
-        figure.savefig(path, dpi=110, format='png')
+        save_figure(path, figure)
 
 
 def _write_numbers(axes: 'Axes', table: NDArray[np.int64], shares: NDArray[np.float64], *, roomy: bool) -> None:
