@@ -88,7 +88,7 @@ def write_copy(out: Path, checkup: Checkup, *, on_tile: Callable[[int, int], Non
 
 
 def _never_paired(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
-    """Yield what is no tile and so not in the copy: lines of lists and files without a pair, with the reason."""
+    """Yield what is not a tile and so not in the copy: lines of lists and files without a pair, with the reason."""
     for finding in findings:
         if finding.key in ('image-missing', 'ambiguous', 'name'):
             yield from ((name, finding.what) for name in finding.files)
@@ -98,6 +98,7 @@ def _never_paired(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
 
 def _unfit(tiles: Sequence[ExaminedTile]) -> Iterator[tuple[ExaminedTile, str]]:
     """Yield the tiles that training would refuse, and those whose image is in a later split too, with the reason."""
+    fit = []
     for tile in tiles:
         if tile.image_error or tile.label_error:
             yield tile, tile.image_error or tile.label_error
@@ -105,8 +106,9 @@ def _unfit(tiles: Sequence[ExaminedTile]) -> Iterator[tuple[ExaminedTile, str]]:
             yield tile, 'its label is missing'
         elif not tile.same_size:
             yield tile, 'its label is of another size'
-    fit = [tile for tile in tiles if not tile.image_error and not tile.label_error and tile.same_size]
-    for group in exact_duplicates(fit):
+        else:
+            fit.append(tile)
+    for group in exact_duplicates(fit):  # an image that is left out of the last split anyway stays in the others
         last = max(group, key=_rank)
         for tile in group:
             if _rank(tile) < _rank(last):

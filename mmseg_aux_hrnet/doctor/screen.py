@@ -29,14 +29,15 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 def show(checkup: Checkup, console: Console) -> None:
     """Print the table of the splits, the findings and the lines for a config."""
+    # Names of classes and files are data: rich would take brackets in them for markup.
     head, body = rows(checkup)
     table = Table(box=SIMPLE)
     for name in head:
-        table.add_column(name, justify='left' if name == 'split' else 'right')
+        table.add_column(Text(name), justify='left' if name == 'split' else 'right')
     for row in body:
         table.add_row(*row)
     console.print(table)
-    for line in form_lines(checkup):  # names of files may hold brackets, which rich would read as markup
+    for line in form_lines(checkup):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print()
     for finding in checkup.findings:

@@ -31,7 +31,7 @@ class DataSource(NamedTuple):
         dataset: the data set as mmseg has it, without its files.
         settings: its settings, from which training builds it.
         rules: how its labels are read; the first rule that reads a label counts.
-        class_of: class of every value that the rules give, uint8 (256,); 255 where it is none or ignored.
+        class_of: class of every value that the rules give, uint8 (256,); 255 where it is not a class or is ignored.
         listed: whether its list is there; without it, all files of its folders belong to it.
     """
 
