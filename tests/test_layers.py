@@ -56,7 +56,7 @@ TABLE = {
     'sampling': ('datasets errors', 'numpy rich'),
     'stack': ('errors', 'mmengine'),
     'version': ('', ''),
-    'visualization': ('', 'matplotlib numpy PIL'),
+    'visualization': ('files', 'matplotlib numpy PIL'),
     'weights': ('errors files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)

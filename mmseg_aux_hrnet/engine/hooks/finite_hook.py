@@ -23,7 +23,7 @@ class FiniteHook(Hook):
     On a GPU, whose host must not wait, the loss of an iteration is looked at when the next one is under way.
 
     Raises (while training):
-        DivergedError: names the batch's files, a label of theirs that is no class, and the last good checkpoint.
+        DivergedError: names the batch's files, a label of theirs that is not a class, and the last good checkpoint.
     """
 
     priority = 'VERY_HIGH'  # before the hook that saves
@@ -72,13 +72,13 @@ def _stop(runner: Any, what: str, *, iteration: int, batch: Any) -> None:
 
 
 def _wrong_label(samples: Any, parts: list[tuple[str, Any]]) -> str | None:
-    """Say which label is no class; on a GPU such a label only makes the loss NaN."""
+    """Say which label is not a class; on a GPU such a label only makes the loss NaN."""
     for (_, head), sample in product(parts[:1], samples):
         labels = sample.gt_sem_seg.data if 'gt_sem_seg' in sample else torch.empty(0)
         wrong = labels[(labels != head.ignore_index) & ((labels < 0) | (labels >= head.num_classes))]
         if len(wrong):
             return (
-                f'label {int(wrong[0])} of {sample.metainfo.get("img_path")} is no class: allowed are '
+                f'label {int(wrong[0])} of {sample.metainfo.get("img_path")} is not a class: allowed are '
                 f'0..{head.num_classes - 1} and {head.ignore_index} (ignored); fix the label files or declare their '
                 'label_format'
             )
