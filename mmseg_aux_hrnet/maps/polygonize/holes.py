@@ -1,6 +1,7 @@
 """Finds the small holes of polygons in a first pass, and fills them with the class around when rows are read again."""
 
 import sqlite3
+from collections.abc import Iterable
 
 import numpy as np
 import shapely
@@ -25,30 +26,28 @@ class HoleFilling:
         self._database = sqlite3.connect('')  # SQLite's name for one on disk that nobody else sees
         self._database.execute('CREATE TABLE hole (strip INTEGER, pixels REAL, value INTEGER, ring BLOB)')
 
-    def add(self, polygons: PixelPolygons, *, smaller_than: float, pixel_area: PixelArea) -> None:
+    def find(self, traced: Iterable[PixelPolygons], *, smaller_than: float, pixel_area: PixelArea) -> None:
         """Note the holes of polygons that are smaller than so many square metres."""
-        holed = polygons.select(shapely.get_num_interior_rings(polygons.outlines) > 0)
-        rings, owners = shapely.get_rings(holed.outlines, return_index=True)
-        inner = np.diff(owners, prepend=-1) == 0  # the first ring of a polygon is its outline
-        holes, values = shapely.polygons(rings[inner]), holed.values[owners[inner]]
-        if not len(holes):
-            return
-        pixels = shapely.area(holes)
-        small = pixels * pixel_area(shapely.get_coordinates(shapely.centroid(holes))) < smaller_than
-        holes, values, pixels = holes[small], values[small], pixels[small]
-        tops, bottoms = shapely.bounds(holes).astype(int).T[[1, 3]]
-        columns = (tops.tolist(), bottoms.tolist(), pixels.tolist(), values.tolist(), shapely.to_wkb(holes))
-        self._database.executemany(
-            'INSERT INTO hole VALUES (?, ?, ?, ?)',
-            (
-                (strip, size, value, ring)
-                for top, bottom, size, value, ring in zip(*columns, strict=True)
-                for strip in range(max(top - 1, 0) // self._rows, bottom // self._rows + 1)  # as a neighbour's row too
-            ),
-        )
-
-    def index(self) -> None:
-        """Prepare for looking up, once all holes are known: an index that grows row by row takes much longer."""
+        for polygons in traced:
+            holed = polygons.select(shapely.get_num_interior_rings(polygons.outlines) > 0)
+            rings, owners = shapely.get_rings(holed.outlines, return_index=True)
+            inner = np.diff(owners, prepend=-1) == 0  # the first ring of a polygon is its outline
+            holes, values = shapely.polygons(rings[inner]), holed.values[owners[inner]]
+            pixels = shapely.area(holes)
+            small = pixels * pixel_area(shapely.get_coordinates(shapely.centroid(holes))) < smaller_than
+            holes, values, pixels = holes[small], values[small], pixels[small]
+            bounds = shapely.bounds(holes).astype(int)
+            # Under every strip that reads one of its rows, be it as the row above or below.
+            firsts, lasts = np.maximum(bounds[:, 1] - 1, 0) // self._rows, bounds[:, 3] // self._rows
+            columns = (pixels.tolist(), values.tolist(), shapely.to_wkb(holes))
+            self._database.executemany(
+                'INSERT INTO hole VALUES (?, ?, ?, ?)',
+                (
+                    (strip, *hole)
+                    for first, last, *hole in zip(firsts.tolist(), lasts.tolist(), *columns, strict=True)
+                    for strip in range(first, last + 1)
+                ),
+            )
         self._database.execute('CREATE INDEX place ON hole (strip, pixels)')
 
     def fill(self, values: Values, *, first_row: int, no_data: NDArray[np.bool_]) -> Values:

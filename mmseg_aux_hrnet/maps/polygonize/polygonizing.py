@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from mmseg_aux_hrnet.maps.polygonize.holes import HoleFilling
 from mmseg_aux_hrnet.maps.polygonize.output import Write, open_output
 from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest, check_output
 from mmseg_aux_hrnet.maps.polygonize.scale import MapScale, map_scale
-from mmseg_aux_hrnet.maps.polygonize.strips import REST, Floats, Values, strip_rows, strips
+from mmseg_aux_hrnet.maps.polygonize.strips import REST, Values, strip_rows, strips
 from mmseg_aux_hrnet.maps.polygonize.tracing import NO_POLYGONS, PixelArea, PixelPolygons, trace
 
 OnRows = Callable[[int, int], None]
@@ -105,34 +106,30 @@ class _Run:
 
     def find_holes(self, holes: HoleFilling) -> None:
         """Fill ``holes`` with those of the polygons."""
-
-        def count_pixels(places: Floats) -> Floats:
-            return np.ones(len(places))
-
-        for polygons in self._trace(None, smallest=HOLED, simplify=0.0, pixel_area=count_pixels):
-            holes.add(polygons, smaller_than=self._request.fill_holes, pixel_area=self.scale.pixel_area)
-        holes.index()
+        # Regions that can have a hole are told by their pixels, so that a pixel counts as one square metre here.
+        traced = self._trace(None, smallest=HOLED, simplify=0.0, pixel_area=lambda places: np.ones(len(places)))
+        holes.find(traced, smaller_than=self._request.fill_holes, pixel_area=self.scale.pixel_area)
 
     def write_polygons(self, holes: HoleFilling | None, write: Write, summary: PolygonSummary) -> None:
         """Write the polygons, with the holes filled where there are any to fill, and add them to the summary."""
-        simplify = 0.0 if self._request.square else self._request.simplify  # which then says how far outlines may move
-        traced = self._trace(
-            holes, smallest=self._request.min_area, simplify=simplify, pixel_area=self.scale.pixel_area
+        square, smallest = self._request.square, self._request.min_area
+        simplify = 0.0 if square else self._request.simplify  # which then says how far outlines may move
+        traced = self._trace(holes, smallest=smallest, simplify=simplify, pixel_area=self.scale.pixel_area)
+        batches = (
+            polygons.select(slice(first, first + BATCH))
+            for polygons in traced
+            for first in range(0, len(polygons.values), BATCH)
         )
-        self._write(NO_POLYGONS, write, summary)  # says the columns, where nothing follows
-        for polygons in traced:
-            for first in range(0, len(polygons.values), BATCH):
-                self._write(polygons.select(slice(first, first + BATCH)), write, summary)
-
-    def _write(self, polygons: PixelPolygons, write: Write, summary: PolygonSummary) -> None:
-        if self._request.square:
-            outlines = square_corners(polygons.outlines, tolerance=self.scale.squaring_tolerance(self._request))
-            polygons = polygons._replace(outlines=outlines)
-        features = make_features(polygons, names=self._map.legend.names, scale=self.scale)
-        write(features)
-        summary.polygons.update(features.columns[CLASS_NAME].tolist())
-        for name, area in zip(features.columns[CLASS_NAME], features.columns.get(AREA, ()), strict=False):
-            summary.square_metres[name] += area
+        for batch in chain([NO_POLYGONS], batches):  # the first says the columns, where nothing follows
+            if square:
+                outlines = square_corners(batch.outlines, tolerance=self.scale.squaring_tolerance(self._request))
+                batch = batch._replace(outlines=outlines)
+            features = make_features(batch, names=self._map.legend.names, scale=self.scale)
+            write(features)
+            names = features.columns[CLASS_NAME].tolist()
+            summary.polygons.update(names)
+            for name, area in zip(names, features.columns.get(AREA, ()), strict=False):
+                summary.square_metres[name] += area
 
     def _trace(
         self, holes: HoleFilling | None, *, smallest: float, simplify: float, pixel_area: PixelArea

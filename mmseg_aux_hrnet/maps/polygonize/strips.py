@@ -41,13 +41,11 @@ class Strip:
     above: Values
     below: Values
 
-    def from_above(self) -> Bools:
-        """Return where a region goes on from the row above, bool (width,)."""
-        return np.asarray((self.above == self.values[0]) & (self.above != REST))
-
-    def to_below(self) -> Bools:
-        """Return where a region goes on in the row below, bool (width,)."""
-        return np.asarray((self.below == self.values[-1]) & (self.below != REST))
+    def continuations(self) -> tuple[Bools, Bools]:
+        """Return where a region goes on from the row above, and where in the row below, each bool (width,)."""
+        from_above = (self.above == self.values[0]) & (self.above != REST)
+        to_below = (self.below == self.values[-1]) & (self.below != REST)
+        return np.asarray(from_above), np.asarray(to_below)
 
     def corners(self) -> tuple[Bools, Bools]:
         """Return at which corners of pixels outlines need a vertex, each bool (height + 1, width + 1).

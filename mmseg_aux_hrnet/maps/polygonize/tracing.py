@@ -83,7 +83,8 @@ def trace(
 def _drop_small(strip: Strip, regions: Regions, *, smallest: float, pixel_area: PixelArea) -> Regions:
     """Return the regions without the small ones that end in the strip, which are most of a noisy map."""
     small = regions.pixels * pixel_area(regions.centres + np.array([0, strip.first_row])) < smallest
-    for labels in (regions.labels[0][strip.from_above()], regions.labels[-1][strip.to_below()]):
+    from_above, to_below = strip.continuations()
+    for labels in (regions.labels[0][from_above], regions.labels[-1][to_below]):
         small[labels - 1] = False  # what goes on in another strip may be large enough as a whole
     numbers = np.concatenate([[0], np.where(small, 0, np.cumsum(~small))]).astype(np.int32)
     return Regions(numbers[regions.labels], regions.values[~small], regions.pixels[~small], regions.centres[~small])
@@ -134,7 +135,7 @@ class Seams:
             outlines: of the regions, in pixels of the map.
             junctions_below: columns of the seam below at which three or four borders meet.
         """
-        from_above, to_below = strip.from_above(), strip.to_below()
+        from_above, to_below = strip.continuations()
         labels = regions.labels
         crossing = np.zeros(len(regions.values) + 1, bool)
         crossing[labels[0][from_above]] = crossing[labels[-1][to_below]] = True
@@ -144,11 +145,18 @@ class Seams:
         self._row = np.where(to_below, keys[labels[-1]], 0)
         for old, new in joined.items():
             self._row[self._row == old] = new
-        ended = self._end()
+        going_on = set(np.unique(self._row).tolist())
+        ended = [self._open.pop(key) for key in sorted(self._open.keys() - going_on)]
         for region in self._open.values():
             region.straight[strip.first_row + len(strip.values)] = junctions_below
-        whole = PixelPolygons(outlines, regions.values, regions.pixels).select(~crossing[1:])
-        return PixelPolygons(*(np.concatenate(columns) for columns in zip(whole, ended, strict=True)))
+        stitched = np.empty(len(ended), object)
+        stitched[:] = [stitch(region.pieces, straight=region.straight) for region in ended]
+        inside = ~crossing[1:]
+        return PixelPolygons(
+            np.concatenate([outlines[inside], stitched]),
+            np.concatenate([regions.values[inside], np.array([region.value for region in ended], np.uint8)]),
+            np.concatenate([regions.pixels[inside], np.array([region.pixels for region in ended], np.int64)]),
+        )
 
     def _begin(self, crossing: Bools, regions: Regions, outlines: Polygons) -> Integers:
         """Open the regions that cross and return the key of each label, int64 (regions + 1,), 0 for none."""
@@ -184,12 +192,3 @@ class Seams:
             region.straight |= gone.straight
             joined[other] = one
         return {key: find(key) for key in list(joined)}
-
-    def _end(self) -> PixelPolygons:
-        """Take the regions that do not go on and return their polygons."""
-        going_on = set(np.unique(self._row).tolist())
-        ended = [self._open.pop(key) for key in sorted(self._open.keys() - going_on)]
-        outlines = np.empty(len(ended), object)
-        outlines[:] = [stitch(region.pieces, straight=region.straight) for region in ended]
-        values = np.array([region.value for region in ended], np.uint8)
-        return PixelPolygons(outlines, values, np.array([region.pixels for region in ended], np.int64))
