@@ -33,12 +33,8 @@ def fit_frame(grid: PixelGrid, ground: Ground, *, longest_side: int) -> tuple[Pi
         longest_side: most pixels of the picture; it never has more than the map.
     """
     left, bottom, right, top = grid.outline().bounds
-    centre = np.array([(left + right) / 2]), np.array([(bottom + top) / 2])
-    along = ground.ellipsoid.steps(*centre)
-    width, height = (
-        extent * float(np.linalg.norm(step))
-        for extent, step in ((right - left, along.along_x), (top - bottom, along.along_y))
-    )
+    along_x, along_y = ground.ellipsoid.unit_lengths((left + right) / 2, (bottom + top) / 2)
+    width, height = (right - left) * along_x, (top - bottom) * along_y
     pixel = max(max(height, width) / longest_side, max(height, width) / max(grid.shape))
     shape = max(1, round(height / pixel)), max(1, round(width / pixel))
     transform = Affine((right - left) / shape[1], 0, left, 0, (bottom - top) / shape[0], top)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from mmseg_aux_hrnet.maps.predict.windows import Axis, plan_axis
 
-# metres per pixel over --gsd
-FACTORS = st.sampled_from([0.6, 0.7, 0.84, 0.96, 1.05, 1.2, 2.4]) | st.floats(0.25, 4)
+FACTORS = st.sampled_from([0.6, 0.7, 0.84, 0.96, 1.05, 1.2, 2.4]) | st.floats(0.25, 4)  # metres per pixel over --gsd
+GRIDS = st.sampled_from([1, 32, 32 * 3]) | FACTORS.map(lambda factor: 32 / factor)
 AXES = st.builds(
     lambda size, window, overlap, grid: (plan_axis(size, window=window, overlap=overlap, grid=grid), overlap),
-    st.integers(1, 3000), st.integers(1, 600), st.floats(0, 0.99), st.sampled_from([1, 32, 32 * 3]) | FACTORS.map(lambda factor: 32 / factor),
+    st.integers(1, 3000), st.integers(1, 600), st.floats(0, 0.99), GRIDS,
 )  # fmt: skip
 
 
