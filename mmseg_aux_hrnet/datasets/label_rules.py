@@ -36,6 +36,11 @@ class LabelRule(NamedTuple):
         """Number of classes."""
         return len(self.palette)
 
+    @property
+    def colours(self) -> str:
+        """The colours of the classes, for messages."""
+        return ', '.join(map(str, self.palette))
+
 
 def label_rule(label_format: str, palette: Sequence[Sequence[int]], *, ignore_index: int = 255) -> LabelRule:
     """Return a checked rule.
@@ -64,13 +69,11 @@ def decode_index(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8
     Raises:
         LabelError: another value is there; names it and its position.
     """
-    table = np.full(256, -1, np.int16)
+    table = np.full(256, -1, np.int16)  # -1: no class
     table[: rule.num_classes] = np.arange(rule.num_classes)
     table[rule.ignore_index] = rule.ignore_index
     hint = "label_format='binary' reads 0 and 255" if rule.num_classes == 2 else "label_format='colour' reads RGB"
-    return _look_up(
-        values, table, what='value', allowed=f'0..{rule.num_classes - 1} and {rule.ignore_index}', hint=hint
-    )
+    return _look_up(values, table, allowed=f'0..{rule.num_classes - 1} and {rule.ignore_index}', hint=hint)
 
 
 def decode_binary(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
@@ -81,7 +84,7 @@ def decode_binary(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint
     """
     table = np.full(256, -1, np.int16)
     table[[0, 255]] = [0, 1]
-    return _look_up(values, table, what='value', allowed='0 and 255', hint="label_format='index' reads class indices")
+    return _look_up(values, table, allowed='0 and 255', hint="label_format='index' reads class indices")
 
 
 def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
@@ -92,6 +95,7 @@ def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
     """
     table = np.full(256, -1, np.int16)
     known = {colour: index for index, colour in enumerate(rule.palette)}
+    # By colour: programs that save a palette sort its colours as they like, and the indices with them.
     for index, colour in enumerate(colours.tolist()):
         table[index] = known.get(tuple(colour), -1)
     table[rule.ignore_index] = rule.ignore_index
@@ -101,8 +105,8 @@ def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
         index = int(values[wrong])
         colour = names[index] if index < len(names) else 'without colour'
         raise LabelError(
-            f'palette index {index} {colour} at (row, column) {wrong} is no class: allowed are {_colours(rule)} and '
-            f"index {rule.ignore_index} (ignored); label_format='index' takes indices as they are"
+            f'palette index {index} {colour} at (row, column) {wrong} is no class: allowed are '
+            f"{rule.colours} and index {rule.ignore_index} (ignored); label_format='index' takes indices as they are"
         )
     return classes
 
@@ -121,18 +125,15 @@ def decode_colour(pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint
     if wrong is not None:
         raise LabelError(
             f'colour {tuple(pixels[wrong].tolist())} at (row, column) {wrong} is no class: allowed are '
-            f"{_colours(rule)}; set the data set's palette, or save labels without lossy compression or smoothing"
+            f"{rule.colours}; set the data set's palette, or save labels without lossy compression or smoothing"
         )
     return classes.astype(np.uint8)
 
 
 def _code(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return one number a colour: comparing one is several times faster than comparing three."""
     channels = pixels.astype(np.int32)
     return (channels[..., 0] << 16) | (channels[..., 1] << 8) | channels[..., 2]
-
-
-def _colours(rule: LabelRule) -> str:
-    return ', '.join(map(str, rule.palette))
 
 
 def _first_wrong(wrong: NDArray[np.bool_]) -> tuple[int, int] | None:
@@ -150,12 +151,11 @@ def _through(values: NDArray[np.uint8], table: NDArray[np.int16]) -> tuple[NDArr
     return classes, _first_wrong(wrong.view(np.bool_))
 
 
-def _look_up(
-    values: NDArray[np.uint8], table: NDArray[np.int16], *, what: str, allowed: str, hint: str
-) -> NDArray[np.uint8]:
+def _look_up(values: NDArray[np.uint8], table: NDArray[np.int16], *, allowed: str, hint: str) -> NDArray[np.uint8]:
+    """Return what ``table`` has for ``values``; LabelError where it has nothing, with what would have been right."""
     classes, wrong = _through(values, table)
     if wrong is not None:
         raise LabelError(
-            f'{what} {int(values[wrong])} at (row, column) {wrong} is no class: allowed are {allowed}; {hint}'
+            f'value {int(values[wrong])} at (row, column) {wrong} is no class: allowed are {allowed}; {hint}'
         )
     return classes

@@ -3,7 +3,6 @@
 ``splits/README.md`` describes the formats; the folders of a data set are the matter of ``split_layouts.py``.
 """
 
-import contextlib
 import math
 import os
 import posixpath
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from mmseg_aux_hrnet.errors import SplitError
+from mmseg_aux_hrnet.files.whole import write_whole
 
 SPLITS = ('train', 'val', 'test')
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
@@ -48,7 +48,7 @@ def read_split(path: str | os.PathLike[str]) -> list[SplitEntry]:
     path = Path(path)
     form: Form = 'lst' if path.suffix.lower() == '.lst' else 'txt'
     entries = []
-    for number, text in enumerate(_read_text(path).split('\n'), start=1):
+    for number, text in enumerate(_read_text(path).split('\n'), start=1):  # not splitlines: a name may hold U+2028
         try:
             if text.strip():
                 entries.append(SplitEntry(*parse_line(text, form=form), number))
@@ -64,7 +64,7 @@ def _read_text(path: Path) -> str:
     if path.is_dir():  # asked first: opening a folder is a PermissionError on Windows
         raise SplitError(f'split list "{path}" is a folder; name a list in it, such as train.txt or train.lst')
     try:
-        text = path.read_text(encoding='utf-8-sig')
+        text = path.read_text(encoding='utf-8-sig')  # Notepad puts a byte order mark before the first name
     except FileNotFoundError:
         raise SplitError(f'split list "{path}" does not exist; write it with "python split.py DATA_ROOT"') from None
     except UnicodeDecodeError as error:
@@ -127,14 +127,9 @@ def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bo
     path = Path(path)
     refuse_existing([path], force=force)
     content = encode_lines(lines, path=path)
-    beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        os.replace(beside, path)
+        write_whole(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise SplitError(f'split list "{path}" cannot be written ({error.strerror}); choose another --out') from error
 
 
