@@ -115,7 +115,7 @@ def plan_lists(
     scenes = {} if scene is None else _count_scenes(splits, pattern=scene)
     if test_images_only and 'test' in splits:
         splits['test'] = [image._replace(label=None) for image in splits['test']]
-    if form == 'lst' and 'train' in splits and 'val' in splits:  # for the last training, after the choices were made on val
+    if form == 'lst' and 'train' in splits and 'val' in splits:  # for a last training, once choices are made
         splits['trainval'] = splits['train'] + splits['val']
         if scenes:
             scenes['trainval'] = scenes['train'] + scenes['val']
