@@ -56,7 +56,15 @@ def read_split(path: str | os.PathLike[str]) -> list[SplitEntry]:
             raise SplitError(f'split list "{path}" line {number}: {error}') from None
     if not entries:
         raise SplitError(f'split list "{path}" is empty; write it with "python split.py DATA_ROOT --force"')
-    _check_entries(entries, path=path)
+    first, seen = entries[0], dict[str, int]()
+    for entry in entries:
+        where, has = f'split list "{path}" line {entry.line}:', 'no' if entry.label is None else 'a'
+        if (entry.label is None) != (first.label is None):
+            raise SplitError(f'{where} has {has} label, unlike line {first.line}; give every line a label or none')
+        stem = cut_suffix(entry.image, IMAGE_SUFFIXES)  # predictions of a.png and a.jpg would get one name
+        if stem in seen:
+            raise SplitError(f'{where} "{stem}" is on line {seen[stem]} too; remove one of them')
+        seen[stem] = entry.line
     return entries
 
 
@@ -104,18 +112,6 @@ def _relative(name: str) -> str:
     if not parts:
         raise ValueError('names no file; write an image on each line')
     return '/'.join(parts)
-
-
-def _check_entries(entries: list[SplitEntry], *, path: Path) -> None:
-    first, seen = entries[0], dict[str, int]()
-    for entry in entries:
-        where, has = f'split list "{path}" line {entry.line}:', 'no' if entry.label is None else 'a'
-        if (entry.label is None) != (first.label is None):
-            raise SplitError(f'{where} has {has} label, unlike line {first.line}; give every line a label or none')
-        stem = cut_suffix(entry.image, IMAGE_SUFFIXES)
-        if stem in seen:
-            raise SplitError(f'{where} "{stem}" is on line {seen[stem]} too; remove one of them')
-        seen[stem] = entry.line
 
 
 def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bool = False) -> None:

@@ -118,7 +118,19 @@ def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
 
 
 def _decode(image: Image.Image, pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
-    _check_form(image, rule)
+    """Return the classes of a label's pixels; LabelError unless the file's form is the one that the rule is for."""
+    forms = {'index': ONE_CHANNEL_MODES, 'binary': ('L', '1'), 'palette': ('P',), 'colour': ('RGB',)}
+    if image.mode not in forms[rule.label_format]:
+        fitting = {'L': "'index' or 'binary'", 'P': "'palette' or 'index'", '1': "'index'", 'RGB': "'colour'"}
+        way_out = (
+            f"set the data set's label_format to {fitting[image.mode]}"
+            if image.mode in fitting
+            else 'save it as an 8-bit palette or grey PNG'
+        )
+        raise LabelError(
+            f'pixels are of mode {image.mode}, but label_format={rule.label_format!r} reads '
+            f'{" or ".join(forms[rule.label_format])}: {way_out}'
+        )
     if rule.label_format == 'colour':
         return decode_colour(pixels, rule)
     if rule.label_format == 'palette':
@@ -126,26 +138,7 @@ def _decode(image: Image.Image, pixels: NDArray[np.uint8], rule: LabelRule) -> N
         return decode_palette(pixels, colours, rule)
     if image.mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
         return pixels.astype(np.uint8)
-    if rule.label_format == 'binary':
-        return decode_binary(pixels, rule)
-    return decode_index(pixels, rule)
-
-
-def _check_form(image: Image.Image, rule: LabelRule) -> None:
-    """Raise unless the file's form is the one that the rule is for."""
-    forms = {'index': ONE_CHANNEL_MODES, 'binary': ('L', '1'), 'palette': ('P',), 'colour': ('RGB',)}
-    form_of = {'L': "'index' or 'binary'", 'P': "'palette' or 'index'", '1': "'index'", 'RGB': "'colour'"}
-    if image.mode in forms[rule.label_format]:
-        return
-    way_out = (
-        f"set the data set's label_format to {form_of[image.mode]}"
-        if image.mode in form_of
-        else 'save it as an 8-bit palette or grey PNG'
-    )
-    raise LabelError(
-        f'pixels are of mode {image.mode}, but label_format={rule.label_format!r} reads '
-        f'{" or ".join(forms[rule.label_format])}: {way_out}'
-    )
+    return decode_binary(pixels, rule) if rule.label_format == 'binary' else decode_index(pixels, rule)
 
 
 def _open(path: str | Path, content: bytes | None, error_type: type[DataError]) -> Image.Image:

@@ -73,12 +73,6 @@ def tree(canvas: Canvas, rng: Rng, *, x: float, y: float, radius: float, materia
     canvas.put(crown, material, height=np.maximum(height, 1).astype(np.float32))
 
 
-def hedge(canvas: Canvas, rect: Rect, *, material: Material, height: float) -> None:
-    """Plant a hedge with an uneven top; ``height`` in image pixels."""
-    shape = canvas.rectangle(rect)
-    canvas.put(shape, material, height=height + np.float32(0.4) * canvas.mottle[shape.window])
-
-
 def pitched_roof(canvas: Canvas, rect: Rect, *, material: Material, eaves: float, hipped: bool) -> None:
     """Build a house of one ridge along ``rect``; ``eaves`` is their height in image pixels."""
     shape = canvas.rectangle(rect)
@@ -152,7 +146,8 @@ def sports_court(canvas: Canvas, rng: Rng, rect: Rect) -> None:
 
 
 def parking_lot(canvas: Canvas, rng: Rng, rect: Rect) -> None:
-    """Lay out a car park: rows of stalls across ``rect``, some taken, a few trees on islands."""
+    """Lay out a car park inside ``rect``: rows of stalls across it, some taken, a few trees on islands."""
+    rect = rect.part(0, 0, length=rect.length - 4, width=rect.width - 4)
     ground(canvas, rect, ASPHALT.tinted(rng))
     taken = float(rng.uniform(0.25, 0.8))
     stalls = int((rect.length - 6) / 6)
@@ -210,7 +205,9 @@ def _dwelling(canvas: Canvas, rng: Rng, lot: Rect) -> None:
         pool(canvas, rng, back.part(-0.2 * lot.length, 0, length=12, width=6.5))
     if rng.random() < 0.45:
         fence = lot.part(-side * (0.5 * lot.length - 2.5), 0, length=0.9 * lot.width, width=4.5, turn=np.pi / 2)
-        hedge(canvas, fence, material=HEDGE.tinted(rng), height=float(rng.uniform(3, 5)))
+        hedge = canvas.rectangle(fence)
+        material, height = HEDGE.tinted(rng), float(rng.uniform(3, 5))
+        canvas.put(hedge, material, height=height + np.float32(0.4) * canvas.mottle[hedge.window])
     house(canvas, rng, home)
     _trees_in(canvas, rng, back, count=int(rng.integers(0, 4)), radius=(4.5, 8))
     _trees_in(canvas, rng, front, count=int(rng.integers(0, 2)), radius=(4, 6))
@@ -231,10 +228,6 @@ def _works(canvas: Canvas, rng: Rng, lot: Rect) -> None:
         flat_building(canvas, rng, wing, height=height)
         hall = hall.part(0, -0.25 * width, length=length, width=0.5 * width)
     flat_building(canvas, rng, hall, height=height * 0.8)
-
-
-def _car_park(canvas: Canvas, rng: Rng, lot: Rect) -> None:
-    parking_lot(canvas, rng, lot.part(0, 0, length=lot.length - 4, width=lot.width - 4))
 
 
 def _waste_land(canvas: Canvas, rng: Rng, lot: Rect) -> None:
@@ -282,7 +275,7 @@ class District:
 
 DISTRICTS = (
     District(2, (36, 48), (_dwelling, _waste_land), (0.94, 0.06)),
-    District(1, (60, 90), (_works, _car_park, _waste_land), (0.6, 0.27, 0.13)),
-    District(1, (90, 130), (_park, _waste_land, _car_park), (0.8, 0.12, 0.08)),
+    District(1, (60, 90), (_works, parking_lot, _waste_land), (0.6, 0.27, 0.13)),
+    District(1, (90, 130), (_park, _waste_land, parking_lot), (0.8, 0.12, 0.08)),
 )
 DISTRICT_SHARES = (0.5, 0.25, 0.25)

@@ -107,23 +107,19 @@ class Room:
             OSError: the folder cannot be looked through.
         """
         if size > self._left:
-            self._left = self._look(size)
+            files = sorted(self._files())
+            used = sum(bytes_ for _, bytes_, _ in files)
+            if self._free(used) < SHARE * size:
+                for last_used, bytes_, path in files:  # the least recently used first
+                    if last_used >= self._since or used <= SHRUNK_TO * self.limit:
+                        break
+                    used -= bytes_ if _removed(path) else 0
+            free = self._free(used)
+            self._left = max(free // SHARE, size if size <= free else 0)
         if size > self._left:
             return False
         self._left -= size
         return True
-
-    def _look(self, size: int) -> int:
-        """Return the bytes that may be written before the next look, after making room where that is needed."""
-        files = sorted(self._files())
-        used = sum(size for _, size, _ in files)
-        if self._free(used) < SHARE * size:
-            for last_used, bytes_, path in files:  # the least recently used first
-                if last_used >= self._since or used <= SHRUNK_TO * self.limit:
-                    break
-                used -= bytes_ if _removed(path) else 0
-        free = self._free(used)
-        return max(free // SHARE, size if size <= free else 0)
 
     def _free(self, used: int) -> int:
         return min(self.limit - used, shutil.disk_usage(self.folder).free - KEPT_FREE)

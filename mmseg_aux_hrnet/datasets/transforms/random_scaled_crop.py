@@ -112,23 +112,20 @@ class RandomScaledCrop(BaseTransform):
         self, label: NDArray[Any] | None, *, scaled: tuple[int, int]
     ) -> tuple[Window, NDArray[Any] | None]:
         """Return a window, and the label in it where it was looked at."""
-        window = self._any_window(scaled)
-        if self.cat_max_ratio >= 1:
-            return window, None
-        if label is None:
+        if label is None and self.cat_max_ratio < 1:
             raise DataError('cat_max_ratio needs a label, and this sample has none: leave it out of the config')
-        for _ in range(MAX_TRIES):
+        height, width = (min(pair) for pair in zip(scaled, self.crop_size, strict=True))
+        tries = MAX_TRIES if self.cat_max_ratio < 1 else 0
+        while True:
+            top = np.random.randint(0, scaled[0] - height + 1)
+            left = np.random.randint(0, scaled[1] - width + 1)
+            window = Window(top, left, height, width)
+            if label is None or not tries:
+                return window, None
             part = nearest_window(label, scaled=scaled, window=window)
             if is_mixed(part, limit=self.cat_max_ratio, ignore_index=self.ignore_index):
                 return window, part
-            window = self._any_window(scaled)
-        return window, None
-
-    def _any_window(self, scaled: tuple[int, int]) -> Window:
-        height, width = (min(pair) for pair in zip(scaled, self.crop_size, strict=True))
-        top = np.random.randint(0, scaled[0] - height + 1)
-        left = np.random.randint(0, scaled[1] - width + 1)
-        return Window(top, left, height, width)
+            tries -= 1
 
 
 def is_mixed(label: NDArray[Any], *, limit: float, ignore_index: int) -> bool:
