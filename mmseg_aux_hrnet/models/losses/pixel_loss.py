@@ -21,20 +21,24 @@ class PixelLoss(nn.Module, ABC):
     Args:
         class_weight: one weight per class, at least one positive; None weighs all classes alike.
         loss_weight: factor on the result.
-        loss_name: key in the log; mmseg only trains on names that contain ``loss``.
+        loss_name: key in the log, that of the class where None; mmseg only trains on names that contain ``loss``.
 
     Raises:
         ConfigError: a weight is negative or all are zero, or the name would be logged but not trained.
     """
+
+    loss_name: str  # mmseg's heads look for this attribute
 
     def __init__(
         self,
         *,
         class_weight: Sequence[float] | None = None,
         loss_weight: float = 1.0,
-        loss_name: str = 'loss',
+        loss_name: str | None = None,
     ) -> None:
         super().__init__()
+        if loss_name is None:
+            loss_name = type(self).loss_name
         if 'loss' not in loss_name:
             raise ConfigError(f"loss_name={loss_name!r} must contain 'loss', otherwise mmseg logs it without training")
         if class_weight is not None and not (all(w >= 0 for w in class_weight) and any(w > 0 for w in class_weight)):
@@ -43,16 +47,11 @@ class PixelLoss(nn.Module, ABC):
             )
         self.class_weight = None if class_weight is None else tuple(float(w) for w in class_weight)
         self.loss_weight = loss_weight
-        self._loss_name = loss_name
+        self.loss_name = loss_name
         self._weights: Tensor | None
         # On the device of the model, where a step would otherwise wait for it to arrive; in no checkpoint.
         weights = None if self.class_weight is None else torch.tensor(self.class_weight)
         self.register_buffer('_weights', weights, persistent=False)
-
-    @property
-    def loss_name(self) -> str:
-        """Key of this loss in the log."""
-        return self._loss_name
 
     def forward(
         self,
