@@ -138,6 +138,7 @@ class DataPart:
         shared = section.rest()
         parts = []
         for index in range(count):
+            # What is no list is shared, as one list of names is by several folders.
             own = {key: value[index] if isinstance(value, (list, tuple)) else value for key, value in folders.items()}
             dataset, pipeline = migrate_data_set(
                 {**shared, **own}, place=section.place, training=self.training, report=self.report
@@ -181,6 +182,7 @@ def _loaders(section: Section, parts: dict[str, DataPart], *, length: Length) ->
     for name in PARTS:
         training = name == 'train'
         own = section.part(f'{name}_dataloader')
+        # Tests of 0.x took one image at a time, whatever samples_per_gpu said; their own loader may say otherwise.
         settings = {'batch_size': 1, 'num_workers': 2, **common, **({} if training else {'batch_size': 1})}
         settings |= _settings(own)
         own.close()
@@ -240,6 +242,7 @@ def migrate_data_set(
     extra = section.rest()
     cls = known_class(DATASETS, new['type'])
     assert cls is not None, new['type']  # registered, or PLAIN
+    # What a class of somebody's own takes is kept; mmseg's would refuse any other argument when training starts.
     for key in foreign_arguments(cls, extra):
         report.dropped(section.where(key), f'{shown(extra.pop(key))}: {new["type"]} has no such argument')
     new |= {**extra, 'pipeline': pipeline.steps}

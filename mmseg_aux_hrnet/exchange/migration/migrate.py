@@ -127,7 +127,7 @@ def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
         if key in new or key in RUNNER_SETTINGS:
             report.dropped(key, f'{shown(value)}: it means something else in 1.x')
         else:
-            report.kept(key, shown(value))
+            report.note('kept', key, shown(value))
             kept[key] = value
     return {**kept, **new}
 
@@ -141,6 +141,7 @@ def check_builds(config: Config) -> None:
     init_default_scope(config.default_scope)
     config = deepcopy(config)  # building changes configs
     with _quiet():
+        # Each part is made only when its turn comes, so that an error is about the part that is named.
         for place, build in _parts(config):
             try:
                 build()

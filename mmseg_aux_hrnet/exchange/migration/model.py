@@ -186,6 +186,7 @@ def migrate_preprocessor(
         new |= {'mean': list(section.take('mean')), 'std': list(section.take('std'))}
         new['bgr_to_rgb'] = bool(section.take('to_rgb', True))
         section.close()
+    # A divisor of 1 pads the images of a batch to the largest: of several sizes they would not stack.
     new |= _padding(pad, report=report) or {'size_divisor': 1, 'pad_val': 0, 'seg_pad_val': 255}
     size = {key: value for key, value in _padding(test_pad, report=report).items() if key.startswith('size')}
     return {**new, 'test_cfg': size} if size else new

@@ -58,8 +58,10 @@ def migrate_testing(old: Sequence[Step], *, place: str, labels: Step | None, rep
     _note_order(inner, place=place, report=report)
     base, resizes, flips = migrate_views(augment, _last(inner, 'Resize'))
     load = _migrated(old[:index], place=place, report=report)
+    # Both are among the views, once for every size and direction.
     others = [step for step in inner if step.get('type') not in ('Resize', 'RandomFlip')]
     parts = _labelled(_migrated(others, place=place, report=report), labels)
+    # TestTimeAug combines one of each list with one of every other: what has no alternative is a list of one.
     choices = [choice for choice in (resizes, flips, *([part] for part in parts)) if choice]
     averaged = [*load, {'type': 'TestTimeAug', 'transforms': choices}]
     return Pipeline([*load, *base, *parts], _last(inner, 'Normalize'), _last(inner, 'Pad'), averaged)
@@ -109,6 +111,7 @@ def migrate_views(augment: Section, resize: Step | None) -> tuple[list[Step], li
     flip = bool(augment.take('flip', False))
     directions = augment.take('flip_direction', 'horizontal')
     augment.close()
+    # A config with one view was meant for a plain test, and 0.x's tool set other views in it when asked to average.
     averaging = flip or len(scales) > 1 or len(ratios) > 1
     if averaging:
         augment.report.chose(

@@ -38,27 +38,25 @@ class Report:
         self.notes: list[Note] = []
         self.reading = ''
 
-    def _add(self, kind: Kind, place: str, text: str) -> None:
+    def note(self, kind: Kind, place: str, text: str) -> None:
+        """Add a note, unless it is there already: parts that share a pipeline or a class would each bring it."""
         note = Note(kind, place, text)
         if note not in self.notes:
             self.notes.append(note)
 
     def chose(self, place: str, text: str) -> None:
         """Note that the new config does something else than the old one said."""
-        self._add('chosen', place, text)
+        self.note('chosen', place, text)
 
     def dropped(self, place: str, text: str) -> None:
         """Note that a setting has no part in the new config."""
-        self._add('dropped', place, text)
-
-    def kept(self, place: str, text: str) -> None:
-        """Note that a setting went over unread."""
-        self._add('kept', place, text)
+        self.note('dropped', place, text)
 
     def lines(self) -> list[str]:
-        """Return the notes under their titles, one line for each text."""
+        """Return the notes under their titles."""
         lines = []
         for kind, title in TITLES.items():
+            # One line for each text, however many places it is about: lists of data sets say everything several times.
             places: dict[str, list[str]] = {}
             for note in self.notes:
                 if note.kind == kind:
@@ -83,7 +81,7 @@ class Section:
     def __init__(self, settings: Any, *, place: str, report: Report) -> None:
         if not isinstance(settings, Mapping):
             raise ConfigError(f'{place} is {shown(settings)}, and configs of 0.x have a dict there')
-        report.reading = place
+        report.reading = place  # an error in what follows is one about this part
         self._left = dict(settings)
         self.place = place
         self.report = report

@@ -231,6 +231,7 @@ def migrate_hooks(top: Section, length: Length, validation: Validation) -> dict[
         'default_hooks': default_hooks,
         'custom_hooks': custom_hooks,
         'vis_backends': backends,
+        # The same object as above, so that the file names the variable instead of repeating it.
         'visualizer': {'type': 'SegLocalVisualizer', 'vis_backends': backends, 'name': 'visualizer'},
     }
 
@@ -241,7 +242,7 @@ def _writers(log: Section) -> list[dict[str, Any]]:
     for hook in log.take('hooks') or []:
         section = Section(hook, place=f'log_config.{hook["type"]}', report=log.report)
         name = section.take('type')
-        section.take_given('by_epoch', 'interval')
+        section.take_given('by_epoch', 'interval')  # one LoggerHook of 1.x feeds all backends
         if name in WRITERS:
             backends.append({'type': WRITERS[name], **section.take_given('init_kwargs', 'exp_name')})
         elif name != 'TextLoggerHook':
