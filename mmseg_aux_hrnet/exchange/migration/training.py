@@ -231,7 +231,6 @@ def migrate_hooks(top: Section, length: Length, validation: Validation) -> dict[
         'default_hooks': default_hooks,
         'custom_hooks': custom_hooks,
         'vis_backends': backends,
-        # The same object as above, so that the file names the variable instead of repeating it.
         'visualizer': {'type': 'SegLocalVisualizer', 'vis_backends': backends, 'name': 'visualizer'},
     }
 
