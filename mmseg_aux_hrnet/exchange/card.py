@@ -110,6 +110,7 @@ def _network(weights: Mapping[str, Any]) -> str:
 def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:
     """Return what the config says of the data of each split."""
     rows: list[tuple[object, ...]] = []
+    # What was trained with another program's config may lack any of this, so nothing is taken for granted.
     for split in SPLITS:
         loader = config.get(f'{split}_dataloader')
         settings = loader.get('dataset') if isinstance(loader, dict) else None
@@ -150,6 +151,7 @@ def _training(meta: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 
 
 def _use(file: str) -> str:
+    # mmengine's own loader, which init_model uses, takes no .safetensors on every torch; the tools read it themselves.
     if not file.endswith('.pth'):
         return f'```\npython tools/test.py CONFIG {file}\n```'
     return (
@@ -169,5 +171,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a table in Markdown; empty where there are no rows."""
     if not rows:
         return ''
+    # A bar within a name, which may hold one, would end the cell.
     cells = [head, ['---'] * len(head), *rows]
     return '\n'.join('| ' + ' | '.join(str(cell).replace('|', '\\|') for cell in row) + ' |' for row in cells)

@@ -29,6 +29,7 @@ from mmseg_aux_hrnet.version import __version__
 from mmseg_aux_hrnet.weights.fitting import faults_of, matched, widened, with_counters, without
 
 AUXILIARY = 'auxiliary_head.'
+# Decoders in a list, such as the auxiliary ones, are numbered.
 CLASSIFIER = re.compile(r'(decode_head|auxiliary_head)(\.\d+)?\.conv_seg\.')
 ROWS = 'decode_head.conv_seg.weight'  # one row for each output of the network
 Target = Literal['mmseg', 'official']
@@ -132,6 +133,7 @@ def to_mmseg(file: WeightFile, *, config: Config, allowed: Allowed) -> Conversio
     """
     model = built_model(config, initialise=allowed.reset_classifier)
     expected: dict[str, Tensor] = model.state_dict()
+    # Files in half precision are common; networks are built in float32, and another type counts as a fault below.
     weights = widened(file.weights)
     notes: dict[str, list[str]] = {}
     if file.kind == 'official':
@@ -192,6 +194,7 @@ def to_official_form(file: WeightFile, *, allowed: Allowed) -> Conversion:
     weights = widened(from_official(file.weights) if file.kind == 'official' else file.weights)
     arch = _arch({key.removeprefix(BACKBONE): value for key, value in weights.items()}, file=file)
     kept = without(weights, AUXILIARY) if allowed.drop_auxiliary else weights
+    # A classifier that is missing or damaged is to be named as a fault below, so any count of outputs does here.
     rows = kept[ROWS].shape[0] if ROWS in kept and kept[ROWS].dim() else 1
     expected = {BACKBONE + key: value for key, value in backbone_weights(arch).items()}
     expected |= {f'decode_head.{key}': value for key, value in head_weights(arch, rows=rows).items()}
@@ -250,6 +253,7 @@ def report(conversion: Conversion) -> str:
     """Return the lines for the screen: a count for every kind, and names for all but those that matched."""
     lines = [conversion.title, f'  {"matched":<17}{len(conversion.taken):>6}']
     for kind, names in {**conversion.faults, **conversion.notes}.items():
+        # These three are shown even where they are 0: that nothing is missing is what a reader looks for.
         if names or kind in ('missing', 'unexpected', 'other shape'):
             lines.append(f'  {kind:<17}{len(names):>6}')
             lines += [f'      {name}' for name in names[:LISTED]]
@@ -262,6 +266,7 @@ def report(conversion: Conversion) -> str:
 
 def way_out(conversion: Conversion, *, target: Target) -> str:
     """Return what to do about the faults of a conversion to a form."""
+    # First, because no option helps against it.
     if conversion.faults['not finite']:
         return 'training that wrote these numbers had diverged, so take an earlier checkpoint of it'
     options = set()

@@ -62,14 +62,14 @@ def logged(content: Mapping[str, Any]) -> Figures | None:
         return None
     notes, history = hub.get('runtime_info', {}), hub.get('log_scalars', {})
     unit = 'epoch' if notes.get('max_epochs', 1) > 1 else 'iter'  # a loop over iterations counts one epoch
+    # A checkpoint between two validations has figures in its log too, but they are those of earlier weights.
     if 'last_validated_at' not in notes or notes['last_validated_at'] != meta.get(unit):
         return None
-    names = [name for name in history if name.startswith(LOGGED) and name not in TIMES]
-    values = {name.removeprefix(LOGGED): _defined(history[name].current()) for name in names}
+    values: dict[str, float | None] = {}
+    for name in history:
+        if name.startswith(LOGGED) and name not in TIMES:
+            value = history[name].current()
+            # A log holds NaN for a figure that is undefined, such as the precision of no pixels.
+            values[name.removeprefix(LOGGED)] = None if math.isnan(value) else float(value)
     words = {'iter': 'iteration', 'epoch': 'epoch'}
     return Figures(f'validation data, at {words[unit]} {meta[unit]} of training', values) if values else None
-
-
-def _defined(value: Any) -> float | None:
-    """Return a figure, or None where a log holds NaN for one that is undefined, such as the precision of no pixels."""
-    return None if math.isnan(value) else float(value)

@@ -54,6 +54,7 @@ def recognise(checkpoint: Checkpoint) -> WeightFile:
         CheckpointError: there are no weights, or they have none of the known forms.
     """
     source, weights = checkpoint.path, checkpoint.weights
+    # Torch can compare and copy such tensors in part only, and would fail somewhere with a message about itself.
     odd = next((key for key, value in weights.items() if value.layout is not torch.strided or value.is_quantized), None)
     if odd is not None:
         raise CheckpointError(f'{source}: {odd} is sparse or quantised, and no network here has such weights')

@@ -18,6 +18,8 @@ from mmseg_aux_hrnet.weights.writing import checkpoint_bytes, write_file
 SEALED = 8  # digits of the hash in the name, as mmengine has them
 NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
 STARTED = re.compile(r'_\d{8}_\d{6}$')  # mmengine puts the time of the start behind the name of the config
+# Of ``meta``, what says how to use the weights and where they come from. The rest, such as what hooks leave there, may
+# hold classes for which a reader of the file would need an allow-list.
 KEPT = (
     'epoch',
     'iter',
@@ -75,6 +77,7 @@ def publish(
     for path in (file, card):
         if path.exists() and not overwrite:
             raise CheckpointError(f'{path} exists: choose another folder, or replace it with --overwrite')
+    # Before anything is written: a card that cannot be made must not leave a file without one.
     text = model_card(small, file=file.name, sha256=digest, figures=figures, data=data, licence=licence)
     write_file(file, content)
     try:

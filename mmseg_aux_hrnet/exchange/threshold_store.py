@@ -36,6 +36,7 @@ def best_of_report(path: Path, *, figure: str, checkpoint: Checkpoint) -> tuple[
         data_list, measured = run.get('data_list'), run.get('checkpoint_sha256')
     except (KeyError, TypeError, AttributeError, ConfigError) as error:
         raise DataError(f'{path} is not whole ({type(error).__name__} {error}): write the report again') from error
+    # Another model has other probabilities, so what is best for one may be anything for the other.
     if measured not in (None, checkpoint.sha256):
         raise CheckpointError(
             f'{checkpoint.path} is not the checkpoint of the report: use that one, or say which with --threshold and '

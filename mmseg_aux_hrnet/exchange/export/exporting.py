@@ -120,6 +120,7 @@ def check_settings(out: Path, settings: ExportSettings) -> None:
         raise ConfigError(f'{out} exists: choose another name, or --overwrite')
     if out.suffix == ONNX:
         formats.check_available()
+    # A trial, because what comes before the writing takes minutes.
     try:
         with whole_file(out, b''):
             raise _Rehearsed
