@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from mmseg_aux_hrnet.evaluation import metrics
 from mmseg_aux_hrnet.exchange.figures import Figures
 from mmseg_aux_hrnet.exchange.forms import arch_of
 from mmseg_aux_hrnet.version import __version__
@@ -44,7 +45,7 @@ class _Displays(ast.NodeTransformer):
         return ast.Dict(keys=list(keys), values=[word.value for word in node.keywords])
 
 
-COEFFICIENTS = ('kappa', 'MCC', 'AP', 'ECE')  # the figures that are no percentages
+COEFFICIENTS = {metric.title: metric for metric in metrics.COEFFICIENTS}
 NOT_STATED = 'not stated'
 CONVERTED_FOR = 'The weights were converted for the following config, not trained with it:'
 SPLITS = ('train', 'val', 'test')
@@ -133,15 +134,12 @@ def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:
 def _figures(figures: Figures | None) -> str:
     if figures is None:
         return 'None are known of this file. Measure them: `tools/test.py CONFIG FILE --report DIR`.'
-    rows = [(name, _written(name, value)) for name, value in figures.values.items()]
+    # Of a class, the name is behind a dot; whatever else a training logged is taken for a percentage.
+    rows = [
+        (name, COEFFICIENTS.get(name.split('.')[0], metrics.OA).text(value)) for name, value in figures.values.items()
+    ]
     units = f'Percent; {", ".join(COEFFICIENTS)} are coefficients.'
     return f'Measured on {figures.measured}. {units}\n\n{_table(("figure", "value"), rows)}'
-
-
-def _written(name: str, value: float | None) -> str:
-    if value is None:
-        return '-'
-    return f'{value:.4f}' if name.split('.')[0] in COEFFICIENTS else f'{value:.2f}'
 
 
 def _version(noted: Any) -> str:
