@@ -20,7 +20,7 @@ from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates, rates_b
 from mmseg_aux_hrnet.evaluation.thresholds import ThresholdSweep, as_json
 from mmseg_aux_hrnet.report.metrics_file import ClassRow, ImageRow, Report, Sweep
 
-LEVEL, RESAMPLES, SEED = 95, 1000, 0
+LEVEL, RESAMPLES, SEED = 95, 1000, 0  # fixed, so that the same counts give the same report
 RULES = (
     'All rates are taken from the pixel counts of all images together; none is a mean over images.',
     'Rates are percent, 0 to 100; kappa and MCC are -1 to 1. An undefined number is null in metrics.json, and empty in '
@@ -92,6 +92,7 @@ def report_figures(measured: Measured) -> Report:
 def _class_rows(measured: Measured, counts: Counts) -> list[ClassRow]:
     names, palette = measured.classes.names, measured.classes.palette
     contours = summed_boundary(measured.images)
+    # Reports always have these keys: who reads them need not ask whether contours were counted.
     outlines = [(math.nan, math.nan)] * len(names) if contours is None else boundary_rates(contours)
     return [
         {
@@ -138,4 +139,5 @@ def image_names(paths: Sequence[str]) -> list[str]:
     """Return a short name for every image, no two alike: the stem; the path where a stem is there more than once."""
     stems = [Path(path).stem for path in paths]
     often = Counter(stems)
+    # With forward slashes, because reports of different systems are compared by these names.
     return [stem if often[stem] == 1 else Path(path).as_posix() for stem, path in zip(stems, paths, strict=True)]

@@ -67,6 +67,7 @@ def report_folder(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
     Raises:
         DataError: there is something else, see :func:`check_report_folder`, or it cannot be written.
     """
+    # Once more, because hours of inference lie between the look before the work and this one.
     check_report_folder(path, overwrite=overwrite)
     try:
         with whole_folder(path) as folder:
@@ -82,7 +83,7 @@ def write_figures(folder: Path, report: Report) -> None:
         folder: an existing folder.
         report: the content of ``metrics.json``; nan where undefined.
     """
-    plain: Report = without_nan(report)
+    plain: Report = without_nan(report)  # json would write NaN, which only Python reads back
     (folder / METRICS_FILE).write_text(_json_lines(plain), encoding='utf-8')
     names, matrix = [row['name'] for row in plain['classes']], plain['confusion_matrix']
     header = ['name', 'image', 'label', 'pixels', OA.title, MIOU.title]
@@ -127,7 +128,7 @@ def without_nan(value: Any) -> Any:
 def _write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> None:
     text = io.StringIO(newline='')
     csv.writer(text).writerows(rows)  # None becomes an empty cell
-    path.write_bytes(text.getvalue().encode('utf-8'))
+    path.write_bytes(text.getvalue().encode('utf-8'))  # as bytes: Windows would turn each \r\n into \r\r\n
 
 
 def report_metrics(measured: Measured, sources: Sources) -> Report:

@@ -48,6 +48,7 @@ def run_record(sources: Sources, *, images: int) -> RunRecord:
     text, threshold = sources.config_text, sources.threshold
     return {
         'command': list(sys.argv),
+        # With the offset from UTC, because a report is read where clocks say something else.
         'date': datetime.now().astimezone().isoformat(timespec='seconds'),
         'config': sources.config,
         'config_sha256': None if text is None else hashlib.sha256(text.encode()).hexdigest(),
@@ -60,6 +61,7 @@ def run_record(sources: Sources, *, images: int) -> RunRecord:
         'work_dir': None if sources.work_dir is None else str(sources.work_dir),
         'versions': {
             'mmseg_aux_hrnet': __version__,
+            # Of the modules that ran, not of installed distributions: one of them may be installed under another name.
             **{name: str(import_module(module).__version__) for name, module in MODULES.items()},
             'python': platform.python_version(),
         },

@@ -6,23 +6,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from mmseg_aux_hrnet.evaluation.metrics import (
-    BOUNDARY_F1,
-    BOUNDARY_IOU,
-    F1,
-    FWIOU,
-    IOU,
-    KAPPA,
-    MACC,
-    MCC,
-    MDICE,
-    MIOU,
-    OA,
-    Metric,
-)
+from mmseg_aux_hrnet.evaluation.metrics import BALANCED_ACCURACY, BOUNDARY_METRICS, F1, IOU, OVERALL_METRICS, Metric
 from mmseg_aux_hrnet.report.metrics_file import Figure, Report
 
-OVERALL = (OA, MIOU, MACC, MDICE, FWIOU, KAPPA, MCC)
+# Balanced accuracy is mAcc under another name: on the screen a line is worth more than a synonym.
+OVERALL = [metric for metric in OVERALL_METRICS if metric is not BALANCED_ACCURACY]
 
 
 def summary_table(report: Report) -> Table:
@@ -36,6 +24,7 @@ def summary_table(report: Report) -> Table:
     if tolerance is not None:
         note += f'\nboundary: of all contours, within {tolerance:g} pixels'
     bounds, overall = spread['values'], report['overall']
+    # Six characters: the titles up to FWIoU and their values below one another.
     lines = [f'{one.title:<6} {_with_bounds(one, overall[one.key], bounds[one.title])}' for one in OVERALL]
     caption = Text('\n'.join(lines), style='bold').append(note, style='not bold')
     table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_style='', caption_justify='left')
@@ -45,7 +34,7 @@ def summary_table(report: Report) -> Table:
     for row in report['classes']:
         name, marked = row['name'], row['name'] == report['class_of_interest']
         rates = [_with_bounds(one, row[one.key], bounds[f'{one.title}.{name}']) for one in (IOU, F1)]
-        outlines = f'{BOUNDARY_F1.text(row["boundary_f1"])} / {BOUNDARY_IOU.text(row["boundary_iou"])}'
+        outlines = ' / '.join(one.text(row[one.key]) for one in BOUNDARY_METRICS)
         # As Text, because a class name may hold square brackets, which are markup in plain strings.
         cells = map(Text, [f'{name} *' if marked else name, *rates, outlines])
         table.add_row(*cells, style='bold green' if marked else None)

@@ -75,6 +75,7 @@ def compare(
     first = next(iter(groups.values()))[0]
     rates = partial(table_rates, index=first.classes.index(class_name))
     options: dict[str, Any] = {'resamples': resamples, 'seed': seed, 'level': LEVEL}
+    # One stack for each group: a resample draws the same images for all of its runs.
     stacks = {name: np.stack([run.counts for run in runs]) for name, runs in groups.items()}
     base = next(iter(stacks.values()))
     rows = []
@@ -85,6 +86,7 @@ def compare(
         for column in COLUMNS:
             values = tuple(run[column] for run in runs)
             mean = math.fsum(values) / len(values)
+            # Of a sample, not of a population: seeds are a few of many. One run has none.
             deviation = statistics.stdev(values) if len(values) > 1 and not math.isnan(mean) else math.nan
             figures[column] = GroupRate(mean, deviation, *ends[column], values)
         differences = {} if counts is base else paired_difference(base, counts, rates=rates, **options)

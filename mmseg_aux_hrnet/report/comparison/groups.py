@@ -27,6 +27,7 @@ def read_groups(arguments: Sequence[str]) -> dict[str, list[Run]]:
         if name is not None and name in groups:
             raise ConfigError(f'{argument} uses the name {name} again: give all its folders in one, {name}=DIR,DIR')
         for part in parts:
+            # Resolved, because the same report under two names would look like two seeds.
             if (place := Path(part).resolve()) in folders:
                 raise ConfigError(f'{part} is given twice: name each report once')
             folders.add(place)

@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison
 from mmseg_aux_hrnet.report.comparison.picture import draw
 from mmseg_aux_hrnet.report.comparison.report_folder import Run
 
-UNDEFINED = '-'
+UNDEFINED = '-'  # ASCII, because LaTeX and the screen show it too
 
 
 class Cells(NamedTuple):
@@ -173,6 +173,7 @@ def latex(tables: Sequence[Cells], notes: Sequence[str]) -> str:
 
 def latex_text(text: str) -> str:
     """Return text with the signs that mean something to LaTeX escaped, and with minus signs for numbers."""
+    # Sign by sign and in one pass: replacing text by text would escape the backslashes of earlier replacements.
     escaped = ''.join(LATEX.get(sign, sign) for sign in _one_line(text))
     return re.sub(r'(?<![\w.-])([+-])(?=\d)', r'$\1$', escaped)
 

@@ -18,13 +18,14 @@ LONGEST_NAME = 40  # characters beside the axis
 def draw(comparison: Comparison) -> bytes:
     """Return the picture as PNG."""
     rows = comparison.rows
+    # Rows of one height in both parts; 0.6 is the room above and below, see set_ylim.
     heights = [len(rows) + 0.6, len(rows) - 1 + 0.6] if len(rows) > 1 else [1.6]
     canvas = Canvas(figsize=(12, 1.6 + 0.42 * sum(heights)), layout='constrained')
     grid = canvas.subplots(
         len(heights), len(COLUMNS), sharey='row', squeeze=False, gridspec_kw={'height_ratios': heights}
     )
-    # matplotlib reads what is between two dollar signs as a formula.
     shown = [row.name if len(row.name) <= LONGEST_NAME else f'{row.name[: LONGEST_NAME - 1]}…' for row in rows]
+    # Between two dollar signs matplotlib reads a formula, and stops where it is not one.
     names = [name.replace('$', r'\$') for name in shown]
     colours = [FIRST, *(OTHERS[index % len(OTHERS)] for index in range(len(rows) - 1))]
     for position, column in enumerate(COLUMNS):

@@ -53,7 +53,7 @@ def read_run(folder: str | Path) -> Run:
     rows = sorted(report['images'], key=lambda row: row['name'])
     classes, names = tuple(row['name'] for row in report['classes']), tuple(row['name'] for row in rows)
     run, of_interest = report['run'], report['class_of_interest']
-    threshold = run['threshold']
+    chosen = run['threshold']
     try:
         if not names or not classes or len(set(names)) != len(names) or len(set(classes)) != len(classes):
             found = f'{len(set(names))} different images and {len(set(classes))} classes'
@@ -63,7 +63,8 @@ def read_run(folder: str | Path) -> Run:
             raise ValueError('the confusion matrix is not the sum of the counts of the images')
         if of_interest is not None and of_interest not in classes:
             raise ValueError(f'the class of interest {of_interest!r} is no class')
-    except (ValueError, OverflowError) as error:
+        threshold = None if chosen is None else Threshold(chosen['class'], float(chosen['value']))
+    except (ValueError, OverflowError) as error:  # JSON holds numbers of any length, which a float does not
         raise DataError(
             f'{folder / METRICS_FILE} is damaged or was edited ({error}): write the report again'
         ) from error
@@ -72,7 +73,7 @@ def read_run(folder: str | Path) -> Run:
         config=run['config'] or '',
         checkpoint=run['checkpoint'] or '',
         checkpoint_sha256=run['checkpoint_sha256'] or '',
-        threshold=None if threshold is None else Threshold(threshold['class'], float(threshold['value'])),
+        threshold=threshold,
         classes=classes,
         class_of_interest=of_interest,
         images=names,

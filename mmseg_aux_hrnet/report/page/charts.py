@@ -31,6 +31,7 @@ def sweep_charts(sweep: Sweep) -> list[bytes]:
     predicted probability with the pixels of every bin below.
     """
     width, height = SIZE
+    # Figure instead of pyplot, which keeps every figure alive and may ask for a screen.
     over, curve, calibration = (
         Figure(figsize=(width, tall * height), layout='constrained') for tall in (1.2, 1.2, 1.5)
     )

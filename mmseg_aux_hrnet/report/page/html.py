@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmseg_aux_hrnet.evaluation.metrics import AP, BOUNDARY_F1, BOUNDARY_IOU, ECE, IOU_FIRST
+from mmseg_aux_hrnet.evaluation.metrics import AP, BOUNDARY_METRICS, ECE, IOU_FIRST
 from mmseg_aux_hrnet.evaluation.thresholds import CRITERIA
 from mmseg_aux_hrnet.files.whole import write_whole
 from mmseg_aux_hrnet.report.folder import report_folder, without_nan, write_figures
@@ -21,6 +21,7 @@ from mmseg_aux_hrnet.report.page.training_log import TrainingLog
 
 PAGE_FILE = 'report.html'
 TEMPLATE = Path(__file__).parent / 'template'
+# In the order of the page: the ids of the template's sections, and their names in the navigation.
 SECTIONS = {
     'summary': 'Summary',
     'figures': 'Figures',
@@ -36,14 +37,14 @@ SECTIONS = {
 def write_report(
     path: str | Path, report: Report, *, overwrite: bool, tiles: Mapping[int, PageTile], log: TrainingLog
 ) -> None:
-    """Write all files of a report to the folder ``path``.
+    """Write all files of a report to the folder ``path``; arguments as in :func:`write_html`.
 
     Args:
         path: the folder.
         report: content of ``metrics.json``, with nan where undefined.
         overwrite: whether a report that is there is replaced.
-        tiles: what the page shows of images, by their place in the report's list.
-        log: curves of the training.
+        tiles: see there.
+        log: see there.
 
     Raises:
         DataError: there is something else at ``path``, or it cannot be written.
@@ -72,12 +73,14 @@ def write_html(path: str | Path, *, report: Report, tiles: Mapping[int, PageTile
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE, encoding='utf-8'),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=StrictUndefined,  # a misspelt name stops here, and is not an empty place on the page
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Without spaces, of which a long table of images has a megabyte. NaN is not JSON and would stop the page's script.
     environment.policies['json.dumps_kwargs'] = {'separators': (',', ':'), 'allow_nan': False}
     page = environment.get_template('report.html.jinja').render(_content(report, tiles, log))
+    # A file name that is not UTF-8 comes from the disk with signs that cannot be written back.
     write_whole(path, page.encode('utf-8', errors='replace'))
 
 
@@ -95,11 +98,12 @@ def _content(report: Report, tiles: Mapping[int, PageTile], log: TrainingLog) ->
         'policy': policy,
         'style': Markup((TEMPLATE / 'report.css').read_text(encoding='utf-8')),
         'script': Markup(script),
+        # Without two classes there is no sweep of thresholds, and so no section to go to.
         'sections': {key: name for key, name in SECTIONS.items() if sweep or key != 'threshold'},
         'heading': tables.headings(report),
         'rules': report['rules'],
         'cards': tables.cards(report),
-        'rates': [metric.title for metric in (*IOU_FIRST, BOUNDARY_F1, BOUNDARY_IOU)],
+        'rates': [metric.title for metric in (*IOU_FIRST, *BOUNDARY_METRICS)],
         'classes': tables.class_rows(report),
         'overall': tables.overall_rows(report),
         'matrix': tables.matrix_rows(report),

@@ -30,12 +30,14 @@ class ErrorKind(NamedTuple):
     colour: Colour
 
 
+# The values go into palette PNGs, where any byte would do; 0 stays free for what has no colour.
 RIGHT = 0  # right, and not the class of interest: the image stays bare
 HIT = ErrorKind(1, 'correct (TP)', overlay.CORRECT)
 FALSE = ErrorKind(2, 'false alarm (FP)', overlay.FALSE_ALARM)
 MISSED = ErrorKind(3, 'missed (FN)', overlay.MISSED)
 CONFUSED = ErrorKind(4, 'wrong between other classes', (0, 0, 0))
 NOT_COUNTED = ErrorKind(5, 'ignored, not counted', (150, 150, 150))
+# Without a class of interest a mistake is neither missed nor a false alarm; it borrows the colour of one.
 WRONG = ErrorKind(3, 'wrong', overlay.MISSED)
 
 

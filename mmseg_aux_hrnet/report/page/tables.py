@@ -6,17 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmseg_aux_hrnet.evaluation.metrics import (
-    BOUNDARY_F1,
-    BOUNDARY_IOU,
-    IOU_FIRST,
-    KAPPA,
-    MCC,
-    MIOU,
-    OA,
-    OVERALL_METRICS,
-    Metric,
-)
+from mmseg_aux_hrnet.evaluation import metrics
+from mmseg_aux_hrnet.evaluation.metrics import IOU_FIRST, Metric
 from mmseg_aux_hrnet.report.metrics_file import Report
 from mmseg_aux_hrnet.report.page.overlays import class_colours
 
@@ -51,8 +42,8 @@ def css_colour(parts: Sequence[int]) -> str:
 
 
 # The coefficients last, with more decimals than the percentages above them.
-OVERALL = sorted(OVERALL_METRICS, key=lambda metric: not metric.percent)
-CARDS = (MIOU, OA, KAPPA, MCC)
+OVERALL = sorted(metrics.OVERALL_METRICS, key=lambda metric: not metric.percent)
+CARDS = (metrics.MIOU, metrics.OA, metrics.KAPPA, metrics.MCC)
 STRONG = 55  # percent of shade from which text on it is white
 
 
@@ -96,7 +87,7 @@ def class_rows(report: Report) -> list[dict[str, Any]]:
                 (one.text(row[one.key], undefined=UNDEFINED), span(ends.get(f'{one.title}.{row["name"]}'), one.digits))
                 for one in IOU_FIRST
             ],
-            'boundary': [one.text(row[one.key], undefined=UNDEFINED) for one in (BOUNDARY_F1, BOUNDARY_IOU)],
+            'boundary': [one.text(row[one.key], undefined=UNDEFINED) for one in metrics.BOUNDARY_METRICS],
             'pixels': [count(row['support']), count(row['predicted'])],
         }
         for row, colour in zip(report['classes'], class_colours(report), strict=True)
@@ -121,6 +112,7 @@ def matrix_rows(report: Report) -> list[dict[str, Any]]:
     rows = []
     for row, counts in zip(report['classes'], report['confusion_matrix'], strict=True):
         cells = []
+        # Shares of the row are the recall and the misses of its class, whatever the size of the others.
         for pixels in counts:
             share = 100 * pixels / max(sum(counts), 1)
             kind = 'none' if pixels == 0 else 'strong' if share > STRONG else ''
@@ -149,7 +141,7 @@ def headings(report: Report) -> dict[str, Any]:
         'Data': run['data_list'],
         'Images': f'{count(run["images"])}, with {count(report["overall"]["pixels"])} counted pixels',
         'Threshold': None if run['threshold'] is None else '{class} from {value:g}'.format(**run['threshold']),
-        'Date': run['date'].replace('T', ' '),
+        'Date': run['date'].replace('T', ' '),  # ISO 8601 joins date and time by a T, which nobody reads easily
     }
     return {
         'title': 'written predictions' if weights is None else Path(weights).name,

@@ -51,6 +51,7 @@ def shrink_image(image: RGB, side: int) -> RGB:
     height, width = shrunk_size(image.shape, side)
     if (height, width) == image.shape[:2]:
         return image
+    # The mean of each cell, and no sharper filter: that would ring along edges, where errors are looked for.
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
 
 
@@ -80,7 +81,7 @@ def encode_tile(
         size = sum(map(len, (picture or '', *layers)))
         if size <= budget or side <= LEAST_SIDE:
             return picture, layers, (height, width)
-        # Bytes go with the area; a little less, so that the next try mostly fits.
+        # Bytes go with the area, so the side with their root; a tenth less, so that the next try mostly fits.
         longer = max(height, width, *maps[0].shape)
         side = max(LEAST_SIDE, min(side, longer) * math.isqrt(8100 * budget // size) // 100)
 
@@ -91,6 +92,7 @@ def _png(classes: ClassMap, colours: Mapping[int, Colour]) -> str:
     places = np.zeros(256, np.uint8)
     places[values] = np.arange(values.size)
     picture = Image.fromarray(places[classes])
+    # Values without a colour need a place in the palette too; their opacity is 0.
     picture.putpalette([part for value in values.tolist() for part in colours.get(value, (0, 0, 0))])
     opacities = bytes(255 * (value in colours) for value in values.tolist())
     bits = next(bits for bits in (1, 2, 4, 8) if values.size <= 1 << bits)  # PNG has no other depths of a palette

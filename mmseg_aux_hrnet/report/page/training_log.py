@@ -37,6 +37,7 @@ def read_training_log(work_dir: str | Path, *, class_of_interest: str | None) ->
         class_of_interest: the class whose IoU is shown beside mIoU and OA; None for these two alone.
     """
     rows: list[dict[str, Any]] = []
+    # Sorted by name is sorted by time, see SCALARS.
     for path in sorted(Path(work_dir).glob(SCALARS)):
         started = _read(path)
         first = min((row['iteration'] for row in started), default=math.inf)
@@ -58,7 +59,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError:
-            continue
+            continue  # the last line of a run that was killed
         if isinstance(row, dict) and isinstance(row.get('step'), int):
             # Where a training counts epochs, mmengine logs the epoch as the step of a validation, which is then below
             # the iterations logged before it: it gets the last of those.

@@ -79,6 +79,7 @@ def test_json_that_is_no_report(tmp_path, content):
         (('class_of_interest',), 'tree', "'tree' is no class"),
         (('run', 'threshold'), 0.4, 'damaged or was edited'),
         (('run', 'threshold'), {'class': 'green', 'value': 'high'}, 'damaged or was edited'),
+        (('run', 'threshold'), {'class': 'green', 'value': 10**400}, 'damaged or was edited'),
         (('run',), None, 'damaged or was edited'),
     ],
 )
