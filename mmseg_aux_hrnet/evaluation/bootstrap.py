@@ -84,7 +84,7 @@ def paired_difference(
     Args:
         first: pixel counts of every image, int64 (N, C, C), or of several runs, (runs, N, C, C).
         second: the same of the other model, images in the same order.
-        rates: gives the rates by name from summed counts, int64 (C, C); nan where undefined.
+        rates: as in :func:`intervals`.
         resamples: how many times N images are drawn.
         seed: the same seed, numbers of images and resamples give the same differences, bit for bit.
         level: confidence, percent, more than 0 and less than 100.

@@ -74,4 +74,5 @@ IOU_FIRST = (IOU, F1, PRECISION, RECALL)  # where one figure must say it all: th
 # The order in which an evaluation gives its figures. A checkpoint keeps their history in it, so that another order
 # would change the bytes of the checkpoint of the same training.
 OVERALL_METRICS = (OA, MIOU, MACC, MDICE, FWIOU, KAPPA, MCC, BALANCED_ACCURACY)
+BOUNDARY_METRICS = (BOUNDARY_F1, BOUNDARY_IOU)
 COEFFICIENTS = (KAPPA, MCC, AP, ECE)

@@ -145,9 +145,9 @@ class ThresholdSweep:
     reliability: tuple[ReliabilityBin, ...]
 
     def best(self, key: str) -> AtThreshold | None:
-        """Return where the figure of a key is highest within 0 < threshold < 1; among equals the threshold nearest to 0.5.
+        """Return where the figure of a key is highest within 0 < threshold < 1; None where it is undefined throughout.
 
-        None where the figure is undefined at every threshold; of two equally near to 0.5 the lower.
+        Among equals the threshold nearest to 0.5 is best, of two equally near to it the lower.
         """
         inner = [at for at in self.curve[1:-1] if not math.isnan(getattr(at, key))]
         # In whole thousandths: distances in floating point would tell apart what is equally near.

@@ -41,7 +41,8 @@ class TileKeeper(BaseMetric):
             writes files below the current directory, which all machines must share.
 
     Attributes:
-        kept: after the test, label and prediction of each image by its path, packed, in the first process; empty before.
+        kept: after the test, the packed label and prediction of each image by its path, in the first process; empty
+            before.
     """
 
     default_prefix = ''  # None would log a warning that means nothing to a user

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
+from mmseg_aux_hrnet.evaluation import metrics
 from mmseg_aux_hrnet.exchange.figures import Figures
 from mmseg_aux_hrnet.exchange.forms import arch_of, auxiliary_heads
 from mmseg_aux_hrnet.version import __version__
 
-COEFFICIENTS = ('kappa', 'MCC', 'AP', 'ECE')  # the figures that are no percentages
+COEFFICIENTS = {metric.title: metric for metric in metrics.COEFFICIENTS}
 NOT_STATED = 'not stated'
 CONVERTED_FOR = 'The weights were converted for the following config, not trained with it:'
 SPLITS = ('train', 'val', 'test')
@@ -122,10 +123,10 @@ def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:
 def _figures(figures: Figures | None) -> str:
     if figures is None:
         return 'None are known of this file. Measure them: `tools/test.py CONFIG FILE --report DIR`.'
-    rows = []
-    for name, value in figures.values.items():
-        digits = 4 if name.split('.')[0] in COEFFICIENTS else 2
-        rows.append((name, '-' if value is None else f'{value:.{digits}f}'))
+    # Of a class, the name is behind a dot; whatever else a training logged is taken for a percentage.
+    rows = [
+        (name, COEFFICIENTS.get(name.split('.')[0], metrics.OA).text(value)) for name, value in figures.values.items()
+    ]
     units = f'Percent; {", ".join(COEFFICIENTS)} are coefficients.'
     return f'Measured on {figures.measured}. {units}\n\n{_table(("figure", "value"), rows)}'
 

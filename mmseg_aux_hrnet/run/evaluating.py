@@ -23,8 +23,8 @@ from mmseg_aux_hrnet.evaluation.image_result import ImageResult, count_image, su
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
 from mmseg_aux_hrnet.evaluation.table import rich_table
 from mmseg_aux_hrnet.report.figures import Measured
-from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics, write_report
-from mmseg_aux_hrnet.report.page import TrainingLog, shown_images, small_tile
+from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics
+from mmseg_aux_hrnet.report.page import TrainingLog, shown_images, small_tile, write_report
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run import config as run_config

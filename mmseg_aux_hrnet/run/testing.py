@@ -20,8 +20,8 @@ from mmseg_aux_hrnet.evaluation.thresholds import as_json
 from mmseg_aux_hrnet.evaluation.tile_keeper import find_kept
 from mmseg_aux_hrnet.models import head_threshold, speed, use_threshold
 from mmseg_aux_hrnet.report.figures import Measured
-from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics, write_report
-from mmseg_aux_hrnet.report.page import kept_tiles, read_training_log
+from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics
+from mmseg_aux_hrnet.report.page import kept_tiles, read_training_log, write_report
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run import config as run_config
