@@ -235,7 +235,8 @@ def write_lists(folder: Path, lists: Mapping[str, SplitList], *, force: bool) ->
     """Write lists into a folder; where one exists and ``force`` is off, none is written.
 
     Raises:
-        SplitError: a list exists or cannot be written.
+        OutputExistsError: a list exists.
+        SplitError: a list cannot be written.
     """
     refuse_existing((folder / name for name in lists), force=force)
     for name, split_list in lists.items():

@@ -3,7 +3,6 @@
 ``splits/README.md`` describes the formats; the folders of a data set are the matter of ``split_layouts.py``.
 """
 
-import contextlib
 import math
 import os
 import posixpath
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from mmseg_aux_hrnet.errors import SplitError
+from mmseg_aux_hrnet.files.outputs import check_file
+from mmseg_aux_hrnet.files.whole import write_whole
 
 SPLITS = ('train', 'val', 'test')
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
@@ -122,19 +123,15 @@ def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bo
     """Write a list, UTF-8 with LF, whole or not at all; its folder is made where missing.
 
     Raises:
-        SplitError: the file exists and ``force`` is off, or it cannot be written.
+        OutputExistsError: the file exists and ``force`` is off.
+        SplitError: it cannot be written.
     """
     path = Path(path)
     refuse_existing([path], force=force)
     content = encode_lines(lines, path=path)
-    beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        os.replace(beside, path)
+        write_whole(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise SplitError(f'split list "{path}" cannot be written ({error.strerror}); choose another --out') from error
 
 
@@ -147,10 +144,10 @@ def encode_lines(lines: Iterable[str], *, path: Path) -> bytes:
 
 
 def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
-    """Raise SplitError at the first path that exists, unless ``force``."""
+    """Raise OutputExistsError at the first list that exists, unless ``force``."""
     for path in paths:
-        if not force and path.exists():
-            raise SplitError(f'split list "{path}" exists; --force replaces it, --out writes elsewhere')
+        advice = '--force replaces it, --out writes elsewhere'
+        check_file(path, overwrite=force, what=f'split list "{path}"', advice=advice)
 
 
 def index_by_stem(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> dict[str, list[str]]:

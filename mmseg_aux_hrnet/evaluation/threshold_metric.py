@@ -110,7 +110,7 @@ class ThresholdMetric(BaseMetric):
         Args:
             data_batch: not used.
             data_samples: one dict per image, with ``seg_logits`` as in
-                :func:`~mmseg_aux_hrnet.probability.two_class_probability` and ``gt_sem_seg['data']``, a tensor
+                :func:`~mmseg_aux_hrnet.decision.two_class_probability` and ``gt_sem_seg['data']``, a tensor
                 (1, H, W) or (H, W) of class indices.
 
         Raises:
@@ -174,7 +174,7 @@ class ThresholdMetric(BaseMetric):
             raise ConfigError(
                 f'a threshold needs two classes, but the data set has {len(classes.names)} ({", ".join(classes.names)})'
             )
-        return classes.names.index(classes.of_interest), classes.of_interest
+        return classes.of_interest, classes.names[classes.of_interest]
 
 
 def find_sweep(evaluator: Evaluator) -> ThresholdSweep | None:

@@ -11,6 +11,7 @@ from mmseg_aux_hrnet.errors import CheckpointError
 from mmseg_aux_hrnet.exchange.card import Statements, model_card
 from mmseg_aux_hrnet.exchange.figures import Figures, logged, reported
 from mmseg_aux_hrnet.exchange.forms import recognise
+from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.weights.fitting import CONVERT, not_finite
 from mmseg_aux_hrnet.weights.reading import read_checkpoint
 from mmseg_aux_hrnet.weights.writing import checkpoint_bytes, write_file
@@ -67,8 +68,7 @@ def publish(
     file = folder / f'{_name(name, small["meta"], source=source)}-{digest[:SEALED]}{suffix}'
     card = file.with_name(f'{file.name.removesuffix(suffix)}.md')
     for path in (file, card):
-        if path.exists() and not overwrite:
-            raise CheckpointError(f'{path} exists: choose another folder, or replace it with --overwrite')
+        check_file(path, overwrite=overwrite, advice='choose another folder, or replace it with --overwrite')
     text = model_card(small, file=file.name, sha256=digest, figures=figures, statements=statements)
     write_file(file, data)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmseg_aux_hrnet.classes import ClassSet
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.evaluation.bootstrap import intervals, method
 from mmseg_aux_hrnet.evaluation.boundary import BoundaryRates, Tolerance, boundary_rates
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult, summed_boundary, summed_counts
@@ -46,7 +46,7 @@ class Measured:
     """
 
     images: Sequence[ImageResult]
-    classes: ClassSet
+    classes: Classes
     tolerance: Tolerance | None
     ignore_index: int
     sweep: ThresholdSweep | None = None
@@ -58,7 +58,7 @@ def report_figures(measured: Measured) -> dict[str, Any]:
     counts = summed_counts(measured.images, num_classes=len(names))
     return {
         'classes': _class_rows(measured),
-        'class_of_interest': measured.classes.of_interest,
+        'class_of_interest': measured.classes.name_of_interest,
         'overall': _overall(counts),
         'intervals': _intervals(measured),
         'boundary': _boundary_rule(measured.tolerance),

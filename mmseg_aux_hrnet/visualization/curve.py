@@ -1,11 +1,12 @@
 """Draws the training curve: loss and validation figures over iterations."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.files.whole import whole_file
 
 if TYPE_CHECKING:  # see confusion_matrix
     from matplotlib.axes import Axes
@@ -40,10 +41,8 @@ def draw_curves(path: str | Path, *, loss: Curve, figures: list[Curve], title: s
     draw_loss(top, loss)
     draw_figures(bottom, figures)
     figure.suptitle(title)
-    path = Path(path)
-    part = path.with_name(f'{path.stem}.part{path.suffix}')
-    figure.savefig(part, dpi=110)
-    os.replace(part, path)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=110, format='png')
 
 
 def draw_loss(axes: 'Axes', loss: Curve) -> None:

@@ -1,12 +1,13 @@
 """Draws what thresholds on a probability do, and how far the probability can be believed."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.files.whole import whole_file
 
 if TYPE_CHECKING:  # see confusion_matrix
     from matplotlib.axes import Axes
@@ -88,9 +89,8 @@ def draw_calibration(top: 'Axes', bottom: 'Axes', *, sweep: Mapping[str, Any]) -
 
 
 def _save(figure: 'Figure', path: str | Path) -> None:
-    part = Path(f'{path}.part')
-    figure.savefig(part, dpi=110, format='png')
-    os.replace(part, path)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=110, format='png')
 
 
 def draw_over_threshold(axes: 'Axes', sweep: Mapping[str, Any]) -> None:

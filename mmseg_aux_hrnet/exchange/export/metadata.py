@@ -60,16 +60,14 @@ def metadata(source: Source, *, form: Form, tiles: Tiling, fused: bool, figures:
     return {
         'format': FORMAT,
         **deepness_keys(source, tiles=tiles),
-        'palette': source.palette,
+        'palette': source.classes.meta()['palette'],
         'bands': ['red', 'green', 'blue'],
         'input': _input(form),
         'outputs': _outputs(source, form),
         'mean': _rounded(source.model.data_preprocessor.mean),
         'std': _rounded(source.model.data_preprocessor.std),
         'gsd': tiles.gsd,
-        'threshold': None
-        if source.decision is None
-        else {'class': source.class_names[source.decision.class_index], 'value': source.decision.value},
+        'threshold': None if source.decision is None else source.decision.record(),
         'metrics': None if figures is None else {'measured_on': figures.measured, 'values': figures.values},
         'config': source.config_name,
         'config_sha256': source.config_sha256,
@@ -88,13 +86,13 @@ def deepness_keys(source: Source, *, tiles: Tiling) -> dict[str, Any]:
     Every pixel below ``seg_thresh`` in all classes becomes class 0, so it is 0, which means off, for more classes than
     two. ``seg_small_segment`` 0 turns off a median filter of the class map.
     """
-    if len(source.class_names) > 2:
+    if len(source.classes.names) > 2:
         threshold = 0.0
     else:
         threshold = EQUAL_ODDS if source.decision is None else source.decision.of_foreground
     keys = {
         'model_type': 'Segmentor',
-        'class_names': {str(index): name for index, name in enumerate(source.class_names)},
+        'class_names': {str(index): name for index, name in enumerate(source.classes.names)},
         'tile_size': tiles.size,
         'tiles_size': tiles.size,
         'tiles_overlap': tiles.overlap,
@@ -116,7 +114,7 @@ def _input(form: Form) -> dict[str, Any]:
 
 def _outputs(source: Source, form: Form) -> dict[str, Any]:
     size = ['height', 'width'] if form.fixed_size is None else list(form.fixed_size)
-    channels = 1 if form.foreground_only else len(source.class_names)
+    channels = 1 if form.foreground_only else len(source.classes.names)
     shapes = {PROBABILITIES: ('float32', ['batch', channels, *size]), CLASSES: ('uint8', ['batch', *size])}
     return {name: dict(zip(('type', 'shape'), shapes[name], strict=True)) for name in form.outputs}
 

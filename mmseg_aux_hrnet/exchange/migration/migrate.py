@@ -24,6 +24,7 @@ from mmseg_aux_hrnet.exchange.migration.model import migrate_model
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section, shown
 from mmseg_aux_hrnet.exchange.migration.runtime import Validation, migrate_environment, migrate_hooks, migrate_loops
 from mmseg_aux_hrnet.exchange.migration.schedule import migrate_length, migrate_optimizer, migrate_schedule
+from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole
 
 # What configs build other values from; those are where they were used.
@@ -195,9 +196,4 @@ def _migrated(old: Path, *, report: Report) -> dict[str, Any]:
 def _check_target(old: Path, new: Path, *, overwrite: bool) -> None:
     if new.suffix != '.py':
         raise ConfigError(f'{new} is no name of a config: let it end in .py')
-    if new.resolve() == old.resolve():
-        raise ConfigError(f'{new} is the config to read: give the new one a name of its own')
-    if new.is_dir():
-        raise ConfigError(f'{new} is a folder: name a file in it')
-    if new.exists() and not overwrite:
-        raise ConfigError(f'{new} exists: choose another file, or give --overwrite')
+    check_file(new, inputs=[old], overwrite=overwrite)

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.classes import Classes, Colour
 from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE
 from mmseg_aux_hrnet.report.page.choice import Choice, choose_images, class_colours, tile_scores
 from mmseg_aux_hrnet.report.page.error_map import NOT_COUNTED, error_kinds, error_map
@@ -22,34 +23,23 @@ VIEWS = (('errors', 'Errors'), ('label', 'Label'), ('prediction', 'Prediction'))
 TITLES = {'worst': 'Worst', 'median': 'Around the median', 'best': 'Best', 'others': 'Others, evenly chosen'}
 
 
-class Classes(NamedTuple):
-    """Names and colours of the classes, and the place of the class of interest, None where there is none."""
+def measured_classes(metrics: Metrics) -> Classes:
+    """Return the classes that were measured, each with a colour."""
+    names = tuple(row['name'] for row in metrics['classes'])
+    name = metrics['class_of_interest']
+    return Classes(names, class_colours(metrics), None if name is None else names.index(name))
 
-    names: tuple[str, ...]
-    colours: tuple[tuple[int, int, int], ...]
-    of_interest: int | None
 
-    @classmethod
-    def of(cls, metrics: Metrics) -> 'Classes':
-        """Return the classes that were measured."""
-        names = tuple(row['name'] for row in metrics['classes'])
-        of_interest = metrics['class_of_interest']
-        return cls(names, class_colours(metrics), None if of_interest is None else names.index(of_interest))
-
-    @property
-    def shown(self) -> dict[int, tuple[int, int, int]]:
-        """The colours that are laid over an image, by class: of two, only that of the class of interest."""
-        return {
-            i: colour
-            for i, colour in enumerate(self.colours)
-            if len(self.names) != 2 or self.of_interest is None or i == self.of_interest
-        }
+def shown_colours(classes: Classes) -> dict[int, Colour]:
+    """Return the colours that are laid over an image, by class: of two, only that of the class of interest."""
+    bare = classes.background if len(classes.names) == 2 and classes.of_interest is not None else None
+    return {i: colour for i, colour in enumerate(classes.palette or ()) if i != bare}
 
 
 def groups(metrics: Metrics, tiles: Mapping[int, Tile]) -> list[dict[str, Any]]:
     """Return the tiles, encoded, group by group; ``tiles`` are by their place in the metrics' list of images."""
     choices = [choice for choice in choose_images(tile_scores(metrics)) if choice.place in tiles]
-    classes = Classes.of(metrics)
+    classes = measured_classes(metrics)
     budget = min(TILE_BUDGET, TILES_BUDGET // max(len(choices), 1))
     out = []
     for key, title in TITLES.items():
@@ -63,9 +53,9 @@ def groups(metrics: Metrics, tiles: Mapping[int, Tile]) -> list[dict[str, Any]]:
 
 def legends(metrics: Metrics) -> dict[str, list[dict[str, str]]]:
     """Return name and colour of everything that the maps show."""
-    classes = Classes.of(metrics)
+    classes = measured_classes(metrics)
     kinds = error_kinds(len(classes.names), classes.of_interest)
-    shown = [(classes.names[i], part) for i, part in classes.shown.items()]
+    shown = [(classes.names[i], part) for i, part in shown_colours(classes).items()]
     shown.append((NOT_COUNTED.name, NOT_COUNTED.colour))
     return {
         'errors': [{'name': kind.name, 'colour': css_colour(kind.colour)} for kind in kinds],
@@ -149,7 +139,7 @@ def _maps(tile: Tile, classes: Classes) -> list[NDArray[np.uint8]]:
 def _map_colours(classes: Classes) -> list[dict[int, tuple[int, int, int]]]:
     above = {value: NOT_COUNTED.colour for value in range(len(classes.names), 256)}
     kinds = error_kinds(len(classes.names), classes.of_interest)
-    return [{kind.value: kind.colour for kind in kinds}, *[{**classes.shown, **above}] * 2]
+    return [{kind.value: kind.colour for kind in kinds}, *[{**shown_colours(classes), **above}] * 2]
 
 
 def _score(metrics: Metrics, index: int) -> str:
