@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from mmseg_aux_hrnet.classes import ClassSet
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult
 from mmseg_aux_hrnet.report.figures import Measured, report_figures
 from mmseg_aux_hrnet.report.folder import without_nan
@@ -43,7 +43,8 @@ def metrics_of(counts, *, config='plain', classes=CLASSES, of_interest='green', 
     """Return the content of ``metrics.json`` of a run with these counts, int64 (N, C, C)."""
     images = [ImageResult(f'data/tile_{i}.jpg', f'data/tile_{i}.png', one, None) for i, one in enumerate(counts)]
     with patch('mmseg_aux_hrnet.report.figures.RESAMPLES', 1):  # the intervals in a report are not what is compared
-        figures = report_figures(Measured(images, ClassSet(classes, None, of_interest), None, 255))
+        interest = None if of_interest is None else classes.index(of_interest)
+        figures = report_figures(Measured(images, Classes(classes, None, interest), None, 255))
     digest = hashlib.sha256(counts.tobytes()).hexdigest()
     run = run_record(
         config=f'configs/{config}.py',

@@ -32,15 +32,16 @@ def estimate(args: argparse.Namespace) -> str:
     from rich.console import Console
     from rich.progress import Progress
 
-    from mmseg_aux_hrnet.errors import ConfigError, DataError
+    from mmseg_aux_hrnet.errors import DataError
+    from mmseg_aux_hrnet.files.outputs import check_file
     from mmseg_aux_hrnet.files.whole import write_whole
     from mmseg_aux_hrnet.sampling.area_estimate import estimate_areas
     from mmseg_aux_hrnet.sampling.area_report import area_json, area_tables
     from mmseg_aux_hrnet.sampling.areas import mapped_areas
     from mmseg_aux_hrnet.sampling.tables import read_sample
 
-    if args.json is not None and args.json.exists():
-        raise ConfigError(f'{args.json} exists: name another file for the estimates, or remove it')
+    if args.json is not None:
+        check_file(args.json, advice='name another file for the estimates, or remove it')
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task('Counting pixels', total=None)

@@ -233,7 +233,8 @@ def write_lists(folder: Path, lists: Mapping[str, Sequence[str]], *, force: bool
     """Write the lines of lists, by file name, into a folder; where one exists and ``force`` is off, none is written.
 
     Raises:
-        SplitError: a list exists or cannot be written.
+        OutputExistsError: a list exists.
+        SplitError: a list cannot be written.
     """
     refuse_existing((folder / name for name in lists), force=force)
     for name, lines in lists.items():

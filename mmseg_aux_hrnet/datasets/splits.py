@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from mmseg_aux_hrnet.errors import SplitError
+from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole
 
 SPLITS = ('train', 'val', 'test')
@@ -118,7 +119,8 @@ def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bo
     """Write a list, UTF-8 with LF, whole or not at all; its folder is made where missing.
 
     Raises:
-        SplitError: the file exists and ``force`` is off, or it cannot be written.
+        OutputExistsError: the file exists and ``force`` is off.
+        SplitError: it cannot be written.
     """
     path = Path(path)
     refuse_existing([path], force=force)
@@ -138,10 +140,10 @@ def encode_lines(lines: Iterable[str], *, path: Path) -> bytes:
 
 
 def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
-    """Raise SplitError at the first path that exists, unless ``force``."""
+    """Raise OutputExistsError at the first list that exists, unless ``force``."""
     for path in paths:
-        if not force and path.exists():
-            raise SplitError(f'split list "{path}" exists; --force replaces it, --out writes elsewhere')
+        advice = '--force replaces it, --out writes elsewhere'
+        check_file(path, overwrite=force, what=f'split list "{path}"', advice=advice)
 
 
 def index_by_stem(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> dict[str, list[str]]:

@@ -1,6 +1,5 @@
 """Writes a clean copy of a data set: what can be read and fits, labels as palette PNG of class indices, lists anew."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,9 +14,9 @@ from mmseg_aux_hrnet.doctor.findings import Finding
 from mmseg_aux_hrnet.doctor.gather import TilePair, relative
 from mmseg_aux_hrnet.doctor.labels import read_by_first
 from mmseg_aux_hrnet.doctor.sources import UNDIVIDED, DataSource
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, OutputExistsError
 from mmseg_aux_hrnet.files.label_png import write_label_png
-from mmseg_aux_hrnet.files.whole import PART
+from mmseg_aux_hrnet.files.whole import whole_folder
 
 LEFT_OUT = 'left_out.txt'
 
@@ -28,10 +27,8 @@ def check_out(out: Path, sources: Sequence[DataSource]) -> None:
     Raises:
         ConfigError: it exists or lies inside the data, the data set is not of this package, or there are several roots.
     """
-    part = Path(f'{out}{PART}')
-    for path in (out, part):
-        if path.exists() or path.is_symlink():
-            raise ConfigError(f'--fix {path} exists: name a new folder, or remove it')
+    if out.exists() or out.is_symlink():  # an empty folder too: it is renamed into place, as a whole
+        raise OutputExistsError(f'--fix {out} exists: name a new folder, or remove it')
     roots = {source.root.resolve() for source in sources}
     foreign = [source for source in sources if not isinstance(source.dataset, ListedDataset)]
     if foreign:
@@ -67,14 +64,12 @@ def write_copy(out: Path, checkup: Checkup, *, on_tile: Callable[[int, int], Non
         raise DataError(f'--fix {out}: no image is left to copy; see the faults above')
     lines = [(tile.pair.name, left_out[id(tile)]) for tile in checkup.tiles if id(tile) in left_out]
     lines += _never_paired(checkup.findings)
-    part = Path(f'{out}{PART}')
+    text = ''.join(f'{name}\t{reason}\n' for name, reason in lines)
     try:
-        part.mkdir(parents=True)
-        _write_tiles(part, kept, on_tile)
-        _write_lists(part, kept)
-        text = ''.join(f'{name}\t{reason}\n' for name, reason in lines)
-        (part / LEFT_OUT).write_text(text, encoding='utf-8', newline='\n')
-        os.replace(part, out)
+        with whole_folder(out) as part:
+            _write_tiles(part, kept, on_tile)
+            _write_lists(part, kept)
+            (part / LEFT_OUT).write_text(text, encoding='utf-8', newline='\n')
     except OSError as error:
         reason = f'{error.strerror or error} ({error.filename})'
         raise DataError(f'--fix {out} cannot be written: {reason}; choose another folder') from error

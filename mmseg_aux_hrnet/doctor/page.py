@@ -11,6 +11,7 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmseg_aux_hrnet.classes import class_set
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import ExaminedTile
@@ -162,7 +163,7 @@ def picture(tile: ExaminedTile) -> NDArray[np.uint8] | None:
     except LabelError:  # it was there a moment ago
         return image
     meta = source.dataset.metainfo
-    colours = shown_colours(meta['classes'], meta['palette'])
+    colours = shown_colours(class_set(source.dataset.metainfo))
     return overlay_classes(image, _shrunk(Image.fromarray(classes), Image.Resampling.NEAREST), colours)
 
 

@@ -1,6 +1,6 @@
 """The metric that ``tools/test.py`` and validation print: every rate from one exact confusion count."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.evaluator import BaseMetric
@@ -8,7 +8,7 @@ from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 from torch import Tensor
 
-from mmseg_aux_hrnet.classes import ClassSet, class_set
+from mmseg_aux_hrnet.classes import Classes, class_set
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation.confusion import Counts
 from mmseg_aux_hrnet.evaluation.image_result import (
@@ -72,7 +72,7 @@ class ConfusionMetric(BaseMetric):
         self.images: list[ImageResult] = []
 
     @property
-    def classes(self) -> ClassSet:
+    def classes(self) -> Classes:
         """The classes of the data set, with the class of interest.
 
         Raises:
@@ -137,13 +137,13 @@ class ConfusionMetric(BaseMetric):
         self.images = list(results)
         rates, overall = dict(zip(classes.names, class_rates(counts), strict=True)), overall_rates(counts)
         logger = MMLogger.get_current_instance()
-        table = render(rates, overall, class_of_interest=classes.of_interest)
+        table = render(rates, overall, class_of_interest=classes.name_of_interest)
         logger.info(
             f'{overall.pixels:,} pixels of {len(results):,} image(s), rates over all of them together\n\n{table}\n'
         )
-        if classes.of_interest is not None and not rates[classes.of_interest].support:
+        if classes.name_of_interest is not None and not rates[classes.name_of_interest].support:
             logger.warning(
-                f'class of interest {classes.of_interest} has no reference pixel in the evaluated images: '
+                f'class of interest {classes.name_of_interest} has no reference pixel in the evaluated images: '
                 'its rates say nothing'
             )
         return rates_by_key(counts, classes.names)
@@ -182,3 +182,19 @@ def check_counted(counts: Counts, images: Sequence[ImageResult], *, ignore_index
             f'no valid pixel in {len(images)} image(s){first}: every label is {ignore_index} (ignored); '
             'check the label folder and the label_format of the data set'
         )
+
+
+def marked_classes(evaluator: Any, meta: Mapping[str, Any]) -> Classes:
+    """Return the classes of a data set with the class of interest that the tables of an evaluation mark.
+
+    Pictures ask here and not the data set, because a ``ConfusionMetric`` of the config can name another class.
+
+    Args:
+        evaluator: mmengine's ``Evaluator``; None where nothing is measured.
+        meta: metainfo of the data set.
+
+    Raises:
+        ConfigError: as in :func:`~mmseg_aux_hrnet.classes.class_set`.
+    """
+    metrics = [metric for metric in getattr(evaluator, 'metrics', ()) if isinstance(metric, ConfusionMetric)]
+    return class_set(meta, of_interest=metrics[0].class_of_interest if metrics else None)

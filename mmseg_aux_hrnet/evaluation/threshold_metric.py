@@ -160,7 +160,7 @@ class ThresholdMetric(BaseMetric):
             raise ConfigError(
                 f'a threshold needs two classes, but the data set has {len(classes.names)} ({", ".join(classes.names)})'
             )
-        return classes.names.index(classes.of_interest), classes.of_interest
+        return classes.of_interest, classes.names[classes.of_interest]
 
 
 def find_sweep(evaluator: Evaluator) -> ThresholdSweep | None:

@@ -11,6 +11,7 @@ from mmseg_aux_hrnet.errors import CheckpointError
 from mmseg_aux_hrnet.exchange.card import model_card
 from mmseg_aux_hrnet.exchange.figures import logged, reported
 from mmseg_aux_hrnet.exchange.forms import recognise
+from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.weights import Checkpoint
 from mmseg_aux_hrnet.weights.fitting import CONVERT, not_finite
 from mmseg_aux_hrnet.weights.writing import checkpoint_bytes, write_file
@@ -75,8 +76,7 @@ def publish(
     digest = hashlib.sha256(content).hexdigest()
     file, card = (folder / f'{stem}-{digest[:SEALED]}{end}' for end in (suffix, '.md'))
     for path in (file, card):
-        if path.exists() and not overwrite:
-            raise CheckpointError(f'{path} exists: choose another folder, or replace it with --overwrite')
+        check_file(path, overwrite=overwrite, advice='choose another folder, or replace it with --overwrite')
     # Before anything is written: a card that cannot be made must not leave a file without one.
     text = model_card(small, file=file.name, sha256=digest, figures=figures, data=data, licence=licence)
     write_file(file, content)

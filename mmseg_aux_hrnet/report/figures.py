@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from mmseg_aux_hrnet.classes import ClassSet
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.evaluation.bootstrap import intervals, method
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance, boundary_rates
 from mmseg_aux_hrnet.evaluation.confusion import Counts
@@ -49,7 +49,7 @@ class Measured:
     """
 
     images: Sequence[ImageResult]
-    classes: ClassSet
+    classes: Classes
     tolerance: Tolerance | None
     ignore_index: int
     sweep: ThresholdSweep | None = None
@@ -65,7 +65,7 @@ def report_figures(measured: Measured) -> Report:
     ends = intervals(each, rates=partial(rates_by_key, names=names), **options)
     return {
         'classes': _class_rows(measured, counts),
-        'class_of_interest': measured.classes.of_interest,
+        'class_of_interest': measured.classes.name_of_interest,
         'overall': {
             **{metric.key: getattr(overall, metric.key) for metric in OVERALL_METRICS},
             'pixels': overall.pixels,

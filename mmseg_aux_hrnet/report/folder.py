@@ -13,6 +13,7 @@ from typing import Any
 
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.metrics import CLASS_METRICS, MIOU, OA
+from mmseg_aux_hrnet.files.outputs import check_folder
 from mmseg_aux_hrnet.files.whole import whole_folder
 from mmseg_aux_hrnet.report.figures import Measured, report_figures
 from mmseg_aux_hrnet.report.metrics_file import FORMAT, METRICS_FILE, VERSION, Report, read_report
@@ -24,19 +25,15 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
     """Raise unless a report may be written to ``path``: call it before the work, not after.
 
     Raises:
-        DataError: there is a file, or a folder with something in it; with ``overwrite``, one that is no report; or
-            nothing can be written there.
+        ConfigError: there is a file, or a folder with something in it.
+        DataError: with ``overwrite``, the folder holds something other than a report, or nothing can be written there.
     """
     path = Path(path)
     _check_writable(path)
-    if not path.exists():
+    advice = 'choose another --report' if path.is_file() else 'choose another --report, or add --overwrite'
+    check_folder(path, overwrite=overwrite, what=f'report folder {path}', advice=advice)
+    if not path.exists() or not any(path.iterdir()):
         return
-    if not path.is_dir():
-        raise DataError(f'report folder {path} is a file: choose another --report')
-    if not any(path.iterdir()):
-        return
-    if not overwrite:
-        raise DataError(f'report folder {path} exists and is not empty: choose another --report, or add --overwrite')
     try:
         read_report(path)  # whatever its parts hold: a damaged report may be replaced, other people's files may not
     except DataError as error:

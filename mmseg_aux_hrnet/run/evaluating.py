@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from mmseg_aux_hrnet.classes import ClassSet, class_set
+from mmseg_aux_hrnet.classes import Classes, class_set
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule, label_rule
 from mmseg_aux_hrnet.datasets.splits import LABEL_SUFFIXES, index_by_stem
 from mmseg_aux_hrnet.datasets.tiles import read_label, refuse_masks_as_index
@@ -181,7 +181,7 @@ def _rates_table(measured: Measured) -> Table:
     classes = measured.classes
     counts = summed_counts(measured.images, num_classes=len(classes.names))
     rates = dict(zip(classes.names, class_rates(counts), strict=True))
-    return rich_table(rates, overall_rates(counts), class_of_interest=classes.of_interest)
+    return rich_table(rates, overall_rates(counts), class_of_interest=classes.name_of_interest)
 
 
 def _described(args: Namespace) -> tuple[dict[str, Any], str | None]:
@@ -206,7 +206,7 @@ def _palette(text: str | None) -> list[tuple[int, ...]] | None:
         raise ConfigError(f'--palette {text}: give one colour per class, such as 000000,800000') from None
 
 
-def _rule(classes: ClassSet, label_format: str, ignore_index: int) -> LabelRule:
+def _rule(classes: Classes, label_format: str, ignore_index: int) -> LabelRule:
     if classes.palette is None and label_format in ('palette', 'colour'):
         raise ConfigError(f'files of the form {label_format!r} need the colours of the classes: give --palette')
     palette = classes.palette or GREYS[: len(classes.names)]

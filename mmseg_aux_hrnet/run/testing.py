@@ -115,7 +115,7 @@ def _use_threshold(runner: Runner, args: Namespace, *, meta: dict[str, Any], dat
         runner.model,
         args.threshold,
         classes=classes.names,
-        of_interest=classes.of_interest,
+        of_interest=classes.name_of_interest,
         meta=meta,
         source=args.checkpoint,
     )

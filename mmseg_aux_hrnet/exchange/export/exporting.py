@@ -15,6 +15,7 @@ from mmseg_aux_hrnet.exchange.export.graph import trace
 from mmseg_aux_hrnet.exchange.export.metadata import metadata, with_tiling
 from mmseg_aux_hrnet.exchange.export.verify import Agreement, named, verify
 from mmseg_aux_hrnet.exchange.figures import Figures, logged, reported
+from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import whole_file
 from mmseg_aux_hrnet.run.rgb_network import CLASSES, PROBABILITIES, ExportGraph, Form
 from mmseg_aux_hrnet.run.trained_model import Source, load_source
@@ -116,13 +117,13 @@ def check_settings(out: Path, settings: ExportSettings) -> None:
             f'--for deepness gives {ONNX} files with probabilities: it goes with neither {PT2} nor --classes-only'
         )
     parse_option(settings.threshold)
-    if out.is_dir() or (out.exists() and not settings.overwrite):
-        raise ConfigError(f'{out} exists: choose another name, or --overwrite')
+    check_file(out, overwrite=settings.overwrite)
     if out.suffix == ONNX:
         formats.check_available()
     # A trial, because what comes before the writing takes minutes.
     try:
-        with whole_file(out, b''):
+        with whole_file(out) as part:
+            part.touch()
             raise _Rehearsed
     except _Rehearsed:
         return
@@ -143,7 +144,7 @@ def form_of(settings: ExportSettings, *, source: Source) -> Form:
     return Form(
         unit_range=settings.for_deepness,
         outputs=outputs,
-        foreground_only=settings.for_deepness and len(source.class_names) == 2,
+        foreground_only=settings.for_deepness and len(source.classes.names) == 2,
         half=settings.fp16,
         fixed_size=source.tile if settings.fixed_size or settings.for_deepness else None,
     )
@@ -159,7 +160,8 @@ def write_verified(
         ResourceError: it cannot be written.
     """
     try:
-        with whole_file(out, content) as part:
+        with whole_file(out) as part:
+            part.write_bytes(content)
             return verify(
                 formats.load(part, suffix=out.suffix, form=form),
                 model=source.model,
@@ -190,7 +192,7 @@ def summary(path: Path, *, source: Source, form: Form, agreement: Agreement) -> 
     """Return what a user has to know about a file that was written."""
     size = 'H, W' if form.fixed_size is None else f'{form.fixed_size[0]}, {form.fixed_size[1]}'
     kind = 'float32 0..1' if form.unit_range else 'uint8'
-    channels = 1 if form.foreground_only else len(source.class_names)
+    channels = 1 if form.foreground_only else len(source.classes.names)
     shapes = {PROBABILITIES: f'probabilities float32 (N, {channels}, {size})', CLASSES: f'classes uint8 (N, {size})'}
     lines = [f'input: image {kind} RGB (N, 3, {size}); output: {", ".join(shapes[name] for name in form.outputs)}']
     compared = ', '.join(map(named, agreement.shapes))
@@ -204,8 +206,7 @@ def summary(path: Path, *, source: Source, form: Form, agreement: Agreement) -> 
         found = f'differ in {count} undecided ones of {pixels}' if count else f'are equal in all {pixels}'
         lines.append(f'class maps {found} pixels (images of {compared})')
     if source.decision is not None:
-        name = source.class_names[source.decision.class_index]
-        lines.append(f'threshold: {name} from a probability of {source.decision.value:g}')
+        lines.append(f'threshold: {source.decision.class_name} from a probability of {source.decision.value:g}')
         if form.foreground_only and round(source.decision.value, 2) != source.decision.value:
             lines.append(f'Deepness has two decimals: it will take {source.decision.of_foreground:.2f}')
     if source.gsd is None:

@@ -61,7 +61,7 @@ def metadata(source: Source, *, form: Form, fused: bool, figures: Figures | None
     """
     size = ['height', 'width'] if form.fixed_size is None else list(form.fixed_size)
     image = {'type': 'float32', 'range': [0, 1]} if form.unit_range else {'type': 'uint8', 'range': [0, 255]}
-    channels = 1 if form.foreground_only else len(source.class_names)
+    channels = 1 if form.foreground_only else len(source.classes.names)
     outputs = {
         PROBABILITIES: {'type': 'float32', 'shape': ['batch', channels, *size]},
         CLASSES: {'type': 'uint8', 'shape': ['batch', *size]},
@@ -69,16 +69,14 @@ def metadata(source: Source, *, form: Form, fused: bool, figures: Figures | None
     return {
         'format': FORMAT,
         **deepness_keys(source),
-        'palette': source.palette,
+        'palette': source.classes.meta()['palette'],
         'bands': ['red', 'green', 'blue'],
         'input': {'name': INPUT, **image, 'shape': ['batch', 3, *size]},
         'outputs': {name: outputs[name] for name in form.outputs},
         'mean': _rounded(source.model.data_preprocessor.mean),
         'std': _rounded(source.model.data_preprocessor.std),
         'gsd': source.gsd,
-        'threshold': None
-        if source.decision is None
-        else {'class': source.class_names[source.decision.class_index], 'value': source.decision.value},
+        'threshold': None if source.decision is None else source.decision.record(),
         'metrics': None if figures is None else {'measured_on': figures.measured, 'values': figures.values},
         'config': source.config_name,
         'config_sha256': source.config_sha256,
@@ -97,14 +95,14 @@ def deepness_keys(source: Source) -> dict[str, Any]:
     Every pixel below ``seg_thresh`` in all classes becomes class 0, so it is 0, which means off, for more classes than
     two. ``seg_small_segment`` 0 turns off a median filter of the class map.
     """
-    if len(source.class_names) > 2:
+    if len(source.classes.names) > 2:
         threshold = 0.0
     else:
         threshold = EQUAL_ODDS if source.decision is None else source.decision.of_foreground
     side, _ = source.tile
     keys = {
         'model_type': 'Segmentor',
-        'class_names': {str(index): name for index, name in enumerate(source.class_names)},
+        'class_names': {str(index): name for index, name in enumerate(source.classes.names)},
         'tile_size': side,
         'tiles_size': side,
         'tiles_overlap': source.overlap,

@@ -8,7 +8,7 @@ import torch
 from mmseg.structures import SegDataSample
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.decision import Decision, class_probabilities
+from mmseg_aux_hrnet.decision import Threshold, class_probabilities
 from mmseg_aux_hrnet.errors import CheckpointError, ExportError
 from mmseg_aux_hrnet.exchange.export.formats import Run
 from mmseg_aux_hrnet.exchange.export.graph import brief
@@ -91,7 +91,7 @@ def verify(
     *,
     model: Any,
     form: Form,
-    decision: Decision | None,
+    decision: Threshold | None,
     on_batch: Callable[[str], None],
 ) -> Agreement:
     """Run a file and the model on the same images and compare.
@@ -130,7 +130,7 @@ def compare(
     *,
     shapes: Sequence[Shape],
     form: Form,
-    decision: Decision | None,
+    decision: Threshold | None,
 ) -> Agreement:
     """Compare the outputs of a file with those of PyTorch.
 
@@ -173,7 +173,7 @@ def _largest_difference(got: NDArray[Any], wanted: Probabilities, *, where: str,
     return difference
 
 
-def _margin(probabilities: Probabilities, decision: Decision | None) -> NDArray[np.float32]:
+def _margin(probabilities: Probabilities, decision: Threshold | None) -> NDArray[np.float32]:
     """Return how far each pixel is from another class, (N, H, W)."""
     if decision is None:
         ordered = np.sort(probabilities, axis=1)

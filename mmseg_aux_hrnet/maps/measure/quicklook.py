@@ -15,7 +15,8 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmseg_aux_hrnet.maps.legend import NODATA, Colour, Legend
+from mmseg_aux_hrnet.classes import Classes, Colour
+from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.measure.frame import fit_frame, image_pixels, map_values
 from mmseg_aux_hrnet.maps.measure.table import HECTARE
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas
@@ -50,7 +51,7 @@ def draw_quicklook(areas: ZonalAreas, *, image: Path | None = None, reading: Rea
     frame, side = fit_frame(areas.grid, areas.ground, longest_side=LONGEST_SIDE)
     values = map_values(areas.path, frame, classes=areas.legend.names)
     colours = class_colours(areas.legend)
-    bare = background(areas.legend) if image is not None else None
+    bare = areas.legend.background if image is not None else None
     canvas = None if image is None else image_pixels(image, frame, reading=reading)
     height, width = frame.shape
     scale = LONGEST_SIDE / max(height, width)
@@ -71,19 +72,11 @@ def draw_quicklook(areas: ZonalAreas, *, image: Path | None = None, reading: Rea
     return _png(figure)
 
 
-def class_colours(legend: Legend) -> tuple[Colour, ...]:
+def class_colours(legend: Classes) -> tuple[Colour, ...]:
     """Return a colour for each class: the map's own, or eight that the colour-blind tell apart, over and over."""
-    if legend.colours is not None:
-        return legend.colours
+    if legend.palette is not None:
+        return legend.palette
     return tuple(PALETTE[index % len(PALETTE)] for index in range(len(legend.names)))
-
-
-def background(legend: Legend) -> int | None:
-    """Return the class that stays bare over an image: one called background, or the first of two."""
-    names = [name.casefold() for name in legend.names]
-    if 'background' in names:
-        return names.index('background')
-    return 0 if len(names) == 2 else None
 
 
 def paint(values: NDArray[np.uint8], colours: tuple[Colour, ...], *, image: RGB | None, bare: int | None) -> RGB:

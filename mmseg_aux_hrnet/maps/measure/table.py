@@ -155,7 +155,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         DataError: it cannot be written.
     """
     try:
-        with whole_file(path, content):
+        with whole_file(path) as part:
+            part.write_bytes(content)
             remove_companions(path)
     except OSError as error:
         raise DataError(f'{path} cannot be written ({error.strerror}): choose a folder that is writable') from error

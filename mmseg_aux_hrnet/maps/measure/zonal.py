@@ -12,10 +12,11 @@ from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, Values, open_class_map
 from mmseg_aux_hrnet.maps.ground import Ground
-from mmseg_aux_hrnet.maps.legend import NODATA, Legend
+from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
 from mmseg_aux_hrnet.maps.vector.zones import PixelGrid, Zones, first_names, place_zones, read_zones
 
@@ -42,7 +43,7 @@ class ZonalAreas:
     """
 
     path: Path
-    legend: Legend
+    legend: Classes
     grid: PixelGrid
     ground: Ground
     square_metres: Floats

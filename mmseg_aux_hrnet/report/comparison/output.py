@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.table import markdown_table
+from mmseg_aux_hrnet.files.outputs import check_folder
 from mmseg_aux_hrnet.files.whole import whole_folder
 from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison
 from mmseg_aux_hrnet.report.comparison.picture import draw
@@ -193,9 +194,7 @@ def check_out(folder: str | Path) -> None:
     Raises:
         ConfigError: it does, or is a file.
     """
-    folder = Path(folder)
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ConfigError(f'{folder} exists and is not empty: name another folder, or remove it')
+    check_folder(Path(folder), advice='name another folder, or remove it')
 
 
 def write(folder: str | Path, comparison: Comparison, groups: Mapping[str, Sequence[Run]]) -> None:

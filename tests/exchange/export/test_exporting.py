@@ -95,13 +95,15 @@ def test_a_config_without_a_model_is_refused(args, tmp_path):
 
 def test_a_file_that_exists_is_kept_unless_asked(args, tmp_path):
     (tmp_path / 'a.pt2').write_text('mine')
-    assert f'{tmp_path / "a.pt2"} exists: choose another name, or --overwrite' in refusal(*args, tmp_path / 'a.pt2')
+    assert f'{tmp_path / "a.pt2"} exists: name another file, or replace it with --overwrite' in refusal(
+        *args, tmp_path / 'a.pt2'
+    )
     assert (tmp_path / 'a.pt2').read_text() == 'mine'
     assert run_tool(*args, tmp_path / 'a.pt2', '--overwrite')[0] == 0
     assert (tmp_path / 'a.pt2').stat().st_size > 10000
     assert content_of(tmp_path) == ['a.pt2']
     (tmp_path / 'b.pt2').mkdir()
-    assert 'exists' in refusal(*args, tmp_path / 'b.pt2', '--overwrite')
+    assert 'is a folder' in refusal(*args, tmp_path / 'b.pt2', '--overwrite')
 
 
 def test_a_folder_that_cannot_be_written_is_refused(args, tmp_path):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from tiny_export import FREE, tiny_checkpoint, tiny_config
 
-from mmseg_aux_hrnet.decision import Decision
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import ExportError
 from mmseg_aux_hrnet.exchange.export.graph import trace
 from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
@@ -49,7 +49,7 @@ def test_the_graph_predicts_what_mmseg_does(source, settings):
     wanted, wanted_classes = reference(found.model, IMAGES)
     assert np.abs(probabilities - wanted).max() < 2e-6
     assert np.array_equal(classes, wanted_classes)
-    assert set(np.unique(classes)) == set(range(len(found.class_names)))
+    assert set(np.unique(classes)) == set(range(len(found.classes.names)))
 
 
 def test_the_order_of_bands_and_the_scale_are_those_of_rgb_images(source):
@@ -76,7 +76,7 @@ def test_a_threshold_decides_at_its_own_value(source, class_index):
     model = source().model
     probabilities, most_probable = run(model)
     value = float(np.quantile(probabilities[:, class_index], 0.3))
-    _, classes = run(model, decision=Decision(class_index, value))
+    _, classes = run(model, decision=Threshold('green', value, class_index))
     reached = probabilities[:, class_index] >= np.float32(value)
     assert np.array_equal(classes == class_index, reached)
     assert not np.array_equal(classes, most_probable)

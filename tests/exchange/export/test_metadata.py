@@ -4,7 +4,8 @@ import pytest
 import torch
 from tiny_export import FREE
 
-from mmseg_aux_hrnet.decision import Decision
+from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.exchange.export.metadata import deepness_keys, metadata, with_tiling
 from mmseg_aux_hrnet.exchange.figures import Figures
@@ -16,8 +17,9 @@ TILES = dict(tile=(512, 512), overlap=25, gsd=0.125)
 def source(**known):
     preprocessor = SimpleNamespace(mean=torch.tensor([123.675, 116.28, 103.53]), std=torch.tensor([58.395, 57.12, 57]))
     facts = dict(
-        model=SimpleNamespace(data_preprocessor=preprocessor), class_names=('background', 'green'),
-        of_interest='green', palette=[[0, 0, 0], [0, 128, 0]], decision=None, gsd=0.5, tile=(256, 512), overlap=25,
+        model=SimpleNamespace(data_preprocessor=preprocessor), 
+        classes=Classes(('background', 'green'), ((0, 0, 0), (0, 128, 0)), 1),
+        decision=None, gsd=0.5, tile=(256, 512), overlap=25,
         config_name='a.py', config_sha256='1', checkpoint_name='a.pth', checkpoint_sha256='2',
     )  # fmt: skip
     return Source(**{**facts, **known})
@@ -62,9 +64,9 @@ def test_keys_of_deepness():
 @pytest.mark.parametrize(
     ('known', 'value'),
     [
-        ({'decision': Decision(1, 0.3)}, 0.3),
-        ({'decision': Decision(0, 0.25)}, 0.75),
-        ({'class_names': ('a', 'b', 'c')}, 0.0),
+        ({'decision': Threshold('green', 0.3, 1)}, 0.3),
+        ({'decision': Threshold('background', 0.25, 0)}, 0.75),
+        ({'classes': Classes(('a', 'b', 'c'))}, 0.0),
     ],
 )
 def test_threshold_of_deepness_is_that_of_class_one(known, value):
@@ -72,7 +74,7 @@ def test_threshold_of_deepness_is_that_of_class_one(known, value):
 
 
 def test_a_file_says_what_goes_in_and_out():
-    notes = metadata(source(decision=Decision(0, 0.25), **TILES), form=FREE, fused=True, figures=None)
+    notes = metadata(source(decision=Threshold('background', 0.25, 0), **TILES), form=FREE, fused=True, figures=None)
     assert notes['input'] == {
         'name': 'image', 'type': 'uint8', 'range': [0, 255], 'shape': ['batch', 3, 'height', 'width'],
     }  # fmt: skip

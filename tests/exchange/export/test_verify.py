@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_export import FREE
 
-from mmseg_aux_hrnet.decision import Decision
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import ExportError
 from mmseg_aux_hrnet.exchange.export.verify import compare, comparison_images, shapes_for
 
@@ -49,9 +49,9 @@ def test_undecided_is_near_the_threshold_where_there_is_one():
     probabilities, _ = prediction([0.0, 0.3, 0.5, 1.0])
     expected = (probabilities, np.array([[[0, 1, 1, 1]]], np.uint8))
     got = outputs([0.0, 0.3, 0.5, 1.0], [0, 0, 1, 1])
-    assert agreement(got, expected, decision=Decision(1, 0.30005)).differing == 1
+    assert agreement(got, expected, decision=Threshold('green', 0.30005, 1)).differing == 1
     with pytest.raises(ExportError, match='another class'):
-        agreement(got, expected, decision=Decision(1, 0.2))
+        agreement(got, expected, decision=Threshold('green', 0.2, 1))
 
 
 def test_a_flat_model_is_compared_more_strictly():

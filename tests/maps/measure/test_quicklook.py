@@ -10,12 +10,11 @@ from pyproj import Transformer
 from raster_support import METRE, UTM, noise, write_raster
 from rasterio.transform import from_origin
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.maps.legend import Legend
 from mmseg_aux_hrnet.maps.measure.frame import fit_frame, image_pixels, map_values
 from mmseg_aux_hrnet.maps.measure.quicklook import (
     PALETTE,
-    background,
     class_colours,
     draw_quicklook,
     paint,
@@ -122,15 +121,8 @@ def test_image_shows_through_its_class_and_fully_through_the_background():
     assert plain.tolist() == [[[0, 0, 9], [200, 0, 0], [225, 225, 225]]]
 
 
-@pytest.mark.parametrize(
-    ('names', 'bare'), [(('other', 'green'), 0), (('a', 'Background', 'c'), 1), (('a', 'b', 'c'), None), (('a',), None)]
-)
-def test_class_that_stays_bare(names, bare):
-    assert background(Legend(names, None, None)) == bare
-
-
 def test_colours_where_the_map_has_none():
-    colours = class_colours(Legend(tuple('abcdefghij'), None, None))
+    colours = class_colours(Classes(tuple('abcdefghij')))
     assert len(colours) == 10 and len(set(colours)) == len(PALETTE)
 
 

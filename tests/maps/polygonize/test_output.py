@@ -114,7 +114,7 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path, suffix):
         ('out', 'ends in nothing'),
         ('there.gpkg', '--overwrite'),
         ('folder.gpkg', 'is a folder'),
-        ('map.GPKG', 'is read and cannot be written'),
+        ('map.GPKG', 'is the file to read and cannot be written'),
     ],
 )
 def test_outputs_that_cannot_be_are_refused(tmp_path, name, said):

@@ -143,7 +143,7 @@ def test_out_that_exists_is_kept(tmp_path, kind):
     out = tmp_path / 'out'
     (out if kind == 'file' else out / 'mine.txt').parent.mkdir(exist_ok=True)
     (out if kind == 'file' else out / 'mine.txt').write_text('mine', encoding='utf-8')
-    with pytest.raises(ConfigError, match='out exists'):
+    with pytest.raises(ConfigError, match='out is a file' if kind == 'file' else 'out exists and is not empty'):
         check_out(out)
 
 

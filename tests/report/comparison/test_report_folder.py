@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from report_support import class_row, image_counts, metrics_of, write_report
 
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.report.comparison.report_folder import read_run
 
@@ -20,7 +21,7 @@ def test_report_is_read_in_the_order_of_the_names(tmp_path):
     assert run.counts.dtype == np.int64
     assert (run.config, run.threshold, run.classes, run.class_of_interest) == (
         'configs/aux.py',
-        ('green', 0.4),
+        Threshold('green', 0.4),
         ('background', 'green'),
         'green',
     )

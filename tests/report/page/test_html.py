@@ -67,7 +67,7 @@ def test_policy_allows_the_one_script_only(tmp_path):
 
 
 def test_hostile_names_stay_text(tmp_path):
-    classes = type(GREEN)(('background', HOSTILE), GREEN.palette, HOSTILE)
+    classes = type(GREEN)(('background', HOSTILE), GREEN.palette, 1)
     metrics, tiles = report_of(3, classes=classes, names=[f'{HOSTILE}{i}.png' for i in range(3)], sweep=True)
     metrics['run'].update(config=HOSTILE, checkpoint=HOSTILE, data_list=HOSTILE, command=[HOSTILE])
     metrics['rules'] = [HOSTILE] * len(metrics['rules'])

@@ -99,7 +99,7 @@ def test_provenance_holds_command_hashes_and_versions(metrics):
 
 
 def test_classes_without_colours_get_some_and_it_is_said():
-    metrics = report_of(2, classes=type(GREEN)(GREEN.names, None, 'green'))[0]
+    metrics = report_of(2, classes=type(GREEN)(GREEN.names, None, 1))[0]
     colours = [row['colour'] for row in tables.class_rows(metrics)]
     assert len(set(colours)) == 2
     assert all(colour.startswith('rgb(') for colour in colours)
