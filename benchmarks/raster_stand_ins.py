@@ -18,7 +18,7 @@ from rich import box
 from rich.table import Table
 
 import mmseg_aux_hrnet
-from mmseg_aux_hrnet.maps.legend import Legend
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 
@@ -33,7 +33,7 @@ class FreeModel:
     def __init__(self, classes: int, *, window: int) -> None:
         colours = tuple((7 * index % 256, 31 * index % 256, 97 * index % 256) for index in range(classes))
         names = tuple(f'class {index}' for index in range(classes))
-        self.facts = ModelFacts(Legend(names, colours, None), window=(window, window))
+        self.facts = ModelFacts(Classes(names, colours), window=(window, window))
         self.answer = smooth_probabilities(classes, side=window)
 
     def predict(self, images: NDArray[np.uint8]) -> Floats:

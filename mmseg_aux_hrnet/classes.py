@@ -1,8 +1,8 @@
-"""The classes that an evaluation is about: names, colours, and the one of interest."""
+"""The classes of data sets, models and maps: names, colours, and the one of interest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
@@ -10,25 +10,53 @@ from torch import Tensor
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 
 Colour = tuple[int, int, int]
+Side = Literal['file', 'config']
+
+BACKGROUND = 'background'
+DEPTH = 12  # levels of a checkpoint's meta; what a file holds can contain itself
 
 
 @dataclass(frozen=True)
-class ClassSet:
+class Classes:
     """Classes in the order of their indices.
 
     Attributes:
-        names: one name per class.
-        palette: RGB colour of each class, 0..255; None where the data set gives none.
-        of_interest: name of the class that tables mark, None where no class stands out.
+        names: one name per class, at least one.
+        palette: RGB colour of each class, 0..255; None where nobody says.
+        of_interest: index of the class that tables mark and pictures show errors of; None where no class stands out.
+        extras: what else a data set says of its classes, such as ``gsd``; goes on into checkpoints made of its own.
     """
 
     names: tuple[str, ...]
-    palette: tuple[Colour, ...] | None
-    of_interest: str | None
+    palette: tuple[Colour, ...] | None = None
+    of_interest: int | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def name_of_interest(self) -> str | None:
+        """The name of the class of interest; None where no class stands out."""
+        return None if self.of_interest is None else self.names[self.of_interest]
+
+    @property
+    def background(self) -> int | None:
+        """The class that stays bare when classes are laid over an image.
+
+        Of two it is the one that is not of interest, whatever the classes are called; without a class of interest, and
+        of more than two, the one called background; of two without either, the first. None if there is no such class.
+        """
+        if len(self.names) == 2 and self.of_interest is not None:
+            return 1 - self.of_interest
+        called = (i for i, name in enumerate(self.names) if name.casefold() == BACKGROUND and i != self.of_interest)
+        return next(called, 0 if len(self.names) == 2 else None)
+
+    def meta(self) -> dict[str, Any]:
+        """Return them as mmseg keeps them in ``meta['dataset_meta']`` of a checkpoint."""
+        palette = None if self.palette is None else [list(colour) for colour in self.palette]
+        return {'classes': self.names, 'palette': palette, **self.extras}
 
 
-def class_set(meta: Mapping[str, Any], *, of_interest: str | None = None) -> ClassSet:
-    """Return the classes of a data set.
+def class_set(meta: Mapping[str, Any], *, of_interest: str | None = None) -> Classes:
+    """Return the classes of a data set that is evaluated.
 
     Args:
         meta: its metainfo, with ``classes``, and ``palette`` and ``class_of_interest`` where it has them.
@@ -43,39 +71,48 @@ def class_set(meta: Mapping[str, Any], *, of_interest: str | None = None) -> Cla
     chosen = of_interest or meta.get('class_of_interest')
     if chosen is not None and chosen not in names:
         raise ConfigError(f'class_of_interest {chosen!r} is no class of the data set: choose from {", ".join(names)}')
-    if chosen is None and len(names) == 2:
-        chosen = names[-1]
-    return ClassSet(names, _palette(meta.get('palette'), len(names)), chosen)
+    given = meta.get('palette') or None
+    if given is not None and (len(given) != len(names) or any(len(colour) != 3 for colour in given)):
+        raise ConfigError(
+            f'palette of {len(given)} colours for {len(names)} classes: give one colour (R, G, B) per class'
+        )
+    palette = None if given is None else tuple((int(r), int(g), int(b)) for r, g, b in given)
+    return Classes(names, palette, _interest(names, chosen))
 
 
-def _palette(given: Any, count: int) -> tuple[Colour, ...] | None:
-    if not given:
-        return None
-    if len(given) != count or any(len(colour) != 3 for colour in given):
-        raise ConfigError(f'palette of {len(given)} colours for {count} classes: give one colour (R, G, B) per class')
-    return tuple((int(r), int(g), int(b)) for r, g, b in given)
+def classes_in(described: Any) -> Classes | None:
+    """Return the classes of ``dataset_meta``, or of ``meta`` of 0.x, which writes CLASSES and PALETTE; else None.
 
-
-DEPTH = 12
-Side = Literal['file', 'config']
-
-
-class Classes(NamedTuple):
-    """Names and colours of classes, in the order of their indices.
-
-    Attributes:
-        names: at least one.
-        palette: R, G, B of each, 0 to 255; None where nobody says.
-        extras: what else is said of them, such as the class of interest.
+    Nothing is refused: colours that are none, or of another number than the names, are left out, and so is a class of
+    interest that is no class. The last of two classes is of interest where none is said to be.
     """
+    if not isinstance(described, Mapping):
+        return None
+    content = plain(described)
+    found = content.pop('classes', None) or content.get('CLASSES')
+    palette = content.pop('palette', None) or content.get('PALETTE')
+    if not isinstance(found, (list, tuple)) or not found:
+        return None
+    names = tuple(map(str, found))
+    # Meta of 0.x holds the training state beside the classes, which does not belong to them.
+    extras = {} if 'CLASSES' in content else content
+    return Classes(names, _colours(palette, len(names)), _interest(names, extras.get('class_of_interest')), extras)
 
-    names: tuple[str, ...]
-    palette: list[list[int]] | None
-    extras: dict[str, Any]
 
-    def meta(self) -> dict[str, Any]:
-        """Return them as mmseg keeps them in ``meta['dataset_meta']``."""
-        return {'classes': self.names, 'palette': self.palette, **self.extras}
+def _interest(names: tuple[str, ...], chosen: Any) -> int | None:
+    if chosen in names:
+        return names.index(chosen)
+    return 1 if len(names) == 2 else None
+
+
+def _colours(palette: Any, count: int) -> tuple[Colour, ...] | None:
+    """Return R, G, B of each class, or None where a palette is not a list of such."""
+    try:
+        colours = [tuple(int(part) for part in colour) for colour in palette]
+    except (TypeError, ValueError):
+        return None
+    fits = all(len(colour) == 3 and 0 <= min(colour) <= max(colour) <= 255 for colour in colours)
+    return tuple((r, g, b) for r, g, b in colours) if fits and len(colours) == count else None
 
 
 def plain(value: Any, *, depth: int = DEPTH) -> Any:
@@ -83,7 +120,7 @@ def plain(value: Any, *, depth: int = DEPTH) -> Any:
 
     Args:
         value: anything.
-        depth: how many levels are looked into; what a file holds can contain itself.
+        depth: how many levels are looked into.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -95,28 +132,6 @@ def plain(value: Any, *, depth: int = DEPTH) -> Any:
         items = [plain(item, depth=depth - 1) for item in value]
         return items if isinstance(value, list) else tuple(items)
     return str(value)
-
-
-def classes_in(described: Any) -> Classes | None:
-    """Return the classes of ``dataset_meta``, or of ``meta`` of 0.x, which writes CLASSES and PALETTE; else None."""
-    if not isinstance(described, Mapping):
-        return None
-    content = plain(described)
-    names = content.pop('classes', None) or content.get('CLASSES')
-    palette = content.pop('palette', None) or content.get('PALETTE')
-    if not isinstance(names, (list, tuple)) or not names:
-        return None
-    extras = {} if 'CLASSES' in content else content
-    return Classes(tuple(map(str, names)), _colours(palette), extras)
-
-
-def _colours(palette: Any) -> list[list[int]] | None:
-    """Return R, G, B of each class, or None where a palette is no list of such."""
-    try:
-        colours = [[int(part) for part in colour] for colour in palette]
-    except (TypeError, ValueError):
-        return None
-    return colours if all(len(colour) == 3 and 0 <= min(colour) <= max(colour) <= 255 for colour in colours) else None
 
 
 def settle(file: Classes | None, config: Classes | None, *, choice: Side | None) -> tuple[Classes, str]:
@@ -131,9 +146,11 @@ def settle(file: Classes | None, config: Classes | None, *, choice: Side | None)
         CheckpointError: nobody names the classes or their colours, or the two differ and there is no choice.
     """
     if file is not None and file.palette is None and config is not None and config.names == file.names:
-        file = file._replace(palette=config.palette)
+        file = replace(file, palette=config.palette)
     said = {side: classes for side, classes in (('file', file), ('config', config)) if classes is not None}
-    if len(said) == 2 and choice is None and said['file'][:2] != said['config'][:2]:
+    # Not the class of interest: it says how figures are shown, not what the channels of the weights mean.
+    same = len({(classes.names, classes.palette) for classes in said.values()}) == 1
+    if len(said) == 2 and choice is None and not same:
         raise CheckpointError(
             f'the file names {_words(said["file"])}, the config {_words(said["config"])}: say with --classes file or '
             '--classes config which are meant'
@@ -144,11 +161,11 @@ def settle(file: Classes | None, config: Classes | None, *, choice: Side | None)
             'neither the file nor the data set of the config names the classes: give the data set of the config '
             "metainfo=dict(classes=('background', 'green'), palette=[[0, 0, 0], [128, 0, 0]])"
         )
-    if said[side].palette is None or len(said[side].palette or ()) != len(said[side].names):
+    if said[side].palette is None:
         raise CheckpointError(f'{_words(said[side])}: each class needs a colour; see metainfo of the data set')
-    both = len(said) == 2 and said['file'][:2] == said['config'][:2]
-    return said[side], 'of file and config' if both else f'of the {side}'
+    return said[side], 'of file and config' if len(said) == 2 and same else f'of the {side}'
 
 
 def _words(classes: Classes) -> str:
-    return f'{", ".join(classes.names)} (palette {classes.palette})'
+    palette = None if classes.palette is None else [list(colour) for colour in classes.palette]
+    return f'{", ".join(classes.names)} (palette {palette})'

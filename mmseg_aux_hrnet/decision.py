@@ -1,15 +1,17 @@
-"""A threshold on the probability of one of two classes: what it is, and which one holds."""
+"""A threshold on the probability of one of two classes: what it is, who says it, and which pixels reach it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 
 ARGMAX = 'argmax'
+Values = TypeVar('Values', Tensor, NDArray[Any])
 
 
 class Threshold(NamedTuple):
@@ -17,11 +19,14 @@ class Threshold(NamedTuple):
 
     Attributes:
         class_name: one of two classes.
-        value: within 0 < value < 1.
+        value: within 0 < value < 1, compared as float32.
+        class_index: 0 or 1, the place of the class; None until :meth:`among` sets it, because checkpoints and reports
+            store the name only.
     """
 
     class_name: str
     value: float
+    class_index: int | None = None
 
     def __str__(self) -> str:
         return f'{self.class_name} from {self.value:g}'
@@ -30,12 +35,68 @@ class Threshold(NamedTuple):
         """Return the form in which checkpoints and reports hold it."""
         return {'class': self.class_name, 'value': self.value}
 
+    def among(self, names: Sequence[str]) -> 'Threshold':
+        """Return the threshold with the index of its class.
+
+        Args:
+            names: of the model's classes, in the order of its channels.
+
+        Raises:
+            ConfigError: there are other than two classes, or this one is not among them.
+        """
+        if len(names) != 2:
+            raise ConfigError(
+                f'a threshold needs two classes, but here are {len(names)}: the most probable one is predicted'
+            )
+        if self.class_name not in names:
+            raise ConfigError(f'threshold of class {self.class_name!r}, but the classes are {", ".join(names)}')
+        return self._replace(class_index=list(names).index(self.class_name))
+
+    def decide(self, probability: Values) -> Values:
+        """Return where pixels are of class 1, bool; everywhere else they are of class 0.
+
+        Args:
+            probability: of the class with the threshold, float32 of any shape, an array or a tensor.
+        """
+        reached = reaches(probability, self.value)
+        return reached if self.class_index == 1 else ~reached
+
+    @property
+    def of_foreground(self) -> float:
+        """The least probability of class 1 that makes a pixel class 1."""
+        return self.value if self.class_index == 1 else 1 - self.value
+
+
+def reaches(probability: Values, threshold: float) -> Values:
+    """Return where a probability is at least the threshold, bool; both are compared as float32.
+
+    This is the one comparison by which thresholds are counted and used, so that both agree on every pixel.
+
+    Args:
+        probability: float32 of any shape, an array or a tensor.
+        threshold: compared after rounding to float32: a Python number would be compared as float64 by some versions of
+            numpy, and pixels at exactly the threshold would change sides.
+    """
+    if isinstance(probability, Tensor):
+        return probability >= torch.tensor(threshold, dtype=torch.float32)
+    return np.asarray(probability >= np.float32(threshold))
+
+
+def head_decision(threshold: float, class_name: str) -> Threshold:
+    """Return the decision of a one-channel head, which wants its threshold exceeded, not reached.
+
+    Args:
+        threshold: of the head, on the probability of class 1.
+        class_name: name of class 1.
+    """
+    return Threshold(class_name, float(np.nextafter(np.float32(threshold), np.float32(1))), 1)
+
 
 def parse_value(given: Any) -> float:
     """Return a threshold's value.
 
     Raises:
-        ConfigError: it is no number within 0 < value < 1.
+        ConfigError: it is not a number within 0 < value < 1.
     """
     try:
         value = float(given)
@@ -64,17 +125,17 @@ def stored_threshold(meta: Mapping[str, Any], *, source: Any) -> Threshold | Non
     """Return the threshold that a checkpoint's ``meta`` holds, None where it holds none.
 
     Raises:
-        CheckpointError: what it holds is no threshold.
+        CheckpointError: what it holds is not a threshold.
     """
-    held = meta.get('threshold')
-    if held is None:
+    stored = meta.get('threshold')
+    if stored is None:
         return None
-    if not isinstance(held, Mapping) or not isinstance(held.get('class'), str):
+    if not isinstance(stored, Mapping) or not isinstance(stored.get('class'), str):
         raise CheckpointError(
-            f"{source}: its threshold {held!r} is not of the form {{'class': 'green', 'value': 0.42}}"
+            f"{source}: its threshold {stored!r} is not of the form {{'class': 'green', 'value': 0.42}}"
         )
     try:
-        return Threshold(held['class'], parse_value(held.get('value')))
+        return Threshold(stored['class'], parse_value(stored.get('value')))
     except ConfigError as error:
         raise CheckpointError(f'{source}: its {error}') from error
 
@@ -108,33 +169,3 @@ def two_class_probability(seg_logits: Any, *, class_index: int) -> Tensor:
         foreground = scores[0].float()
         return foreground if class_index == 1 else 1 - foreground
     return (scores.float() if seg_logits.get('probabilities', False) else class_probabilities(scores))[class_index]
-
-
-def reaches(probability: Tensor, threshold: float) -> Tensor:
-    """Return where a probability is at least the threshold, bool; both are compared as float32.
-
-    This is the one comparison by which thresholds are counted and used, so that both agree on every pixel.
-    """
-    return probability >= torch.tensor(threshold, dtype=torch.float32)
-
-
-class Decision(NamedTuple):
-    """Of two classes, a pixel is ``class_index`` where the probability of that is ``value`` or more, else the other."""
-
-    class_index: int
-    value: float
-
-    @property
-    def of_foreground(self) -> float:
-        """The least probability of class 1 that makes a pixel class 1."""
-        return self.value if self.class_index == 1 else 1 - self.value
-
-
-def decision_by(threshold: Threshold, class_names: Sequence[str]) -> Decision:
-    """Return the decision by a threshold for the class of that name."""
-    return Decision(list(class_names).index(threshold.class_name), threshold.value)
-
-
-def decision_of_head(threshold: float) -> Decision:
-    """Return the decision of a one-channel head, which wants its threshold exceeded, not reached."""
-    return Decision(1, float(np.nextafter(np.float32(threshold), np.float32(1))))

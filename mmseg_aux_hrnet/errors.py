@@ -16,6 +16,10 @@ class ConfigError(AuxHRNetError, ValueError):
     """A setting in a config or on a command line is wrong."""
 
 
+class OutputExistsError(ConfigError, FileExistsError):
+    """Something is where an output is to go, and nobody said that it may be replaced."""
+
+
 class DataError(AuxHRNetError, ValueError):
     """A data set on disk is incomplete or contradicts its description."""
 

@@ -10,7 +10,8 @@ import rasterio
 import shapely
 from raster_support import UTM, write_raster
 
-from mmseg_aux_hrnet.maps.legend import NODATA, Legend
+from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.maps.legend import NODATA, legend_tags
 
 NAMES = ('other', 'green')
 COLOURS = ((0, 0, 0), (128, 0, 0))
@@ -19,7 +20,7 @@ LEFT, TOP = 500_000, 5_800_000  # of raster_support.METRE
 
 def write_map(path: Path, values: np.ndarray, *, names: Sequence[str] = NAMES, **options: Any) -> Path:
     """Write a class map with the tags of its legend; 1 m pixels in UTM unless ``options`` say otherwise."""
-    tags = Legend(tuple(names), None, None).tags() if names else {}
+    tags = legend_tags(Classes(tuple(names))) if names else {}
     write_raster(path, values.astype(np.uint8), **{'nodata': NODATA, 'tags': tags, **options})
     if len(names) == len(COLOURS):
         with rasterio.open(path, 'r+') as raster:

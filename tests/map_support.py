@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from mmseg_aux_hrnet.decision import Decision
-from mmseg_aux_hrnet.maps.legend import Legend
+from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 
-GREEN = Legend(('ground', 'green'), ((0, 0, 0), (0, 128, 0)), 'green')
-THREE = Legend(('ground', 'green', 'water'), ((0, 0, 0), (0, 128, 0), (0, 0, 255)), None)
+GREEN = Classes(('ground', 'green'), ((0, 0, 0), (0, 128, 0)), 1)
+THREE = Classes(('ground', 'green', 'water'), ((0, 0, 0), (0, 128, 0), (0, 0, 255)))
 FILL = (9, 8, 7)
 
 
@@ -49,4 +49,4 @@ def place(height, width):
     return (rows * 7 % height / height + columns * 5 % width / width).astype(np.float32) / 2
 
 
-THRESHOLD = Decision(1, 0.25)
+THRESHOLD = Threshold('green', 0.25, 1)

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from mmseg_aux_hrnet.classes import ClassSet
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance
-from mmseg_aux_hrnet.evaluation.image_result import MapPair, count_image
+from mmseg_aux_hrnet.evaluation.image_result import count_image
 from mmseg_aux_hrnet.evaluation.thresholds import no_counts, threshold_counts, threshold_sweep
 from mmseg_aux_hrnet.report.figures import Measured, report_figures
 from mmseg_aux_hrnet.report.folder import without_nan
 from mmseg_aux_hrnet.report.metrics_file import FORMAT
 from mmseg_aux_hrnet.report.page import TrainingLog, small_tile
 
-GREEN = ClassSet(('background', 'green'), ((0, 0, 0), (128, 0, 0)), 'green')
-CITY = ClassSet(('road', 'roof', 'tree', 'water'), ((128, 64, 128), (70, 70, 70), (107, 142, 35), (0, 90, 200)), None)
+GREEN = Classes(('background', 'green'), ((0, 0, 0), (128, 0, 0)), 1)
+CITY = Classes(('road', 'roof', 'tree', 'water'), ((128, 64, 128), (70, 70, 70), (107, 142, 35), (0, 90, 200)), None)
 NO_LOG = TrainingLog(None, [], 'no training log in work_dirs/gone')
 
 
@@ -53,10 +53,10 @@ def report_of(number, *, classes=GREEN, size=(48, 64), names=None, sweep=False):
     names = names or [f'images/tile_{index}.png' for index in range(number)]
     rule = {'num_classes': len(classes.names), 'ignore_index': 255, 'tolerance': 2.0}
     images = [
-        count_image(MapPair(prediction, label, name, f'{name}.label'), **rule)
+        count_image(prediction, label, image=name, label_path=f'{name}.label', **rule)
         for (_, label, prediction), name in zip(maps, names, strict=True)
     ]
-    swept = _sweep(maps, classes.of_interest) if sweep else None
+    swept = _sweep(maps, classes.name_of_interest) if sweep else None
     measured = Measured(images, classes, Tolerance(pixels=2.0), 255, swept)
     metrics = without_nan({'format': FORMAT, 'run': run_of(number), **report_figures(measured)})
     tiles = {

@@ -66,7 +66,7 @@ def test_the_line_that_a_finding_gives_cures_it(root, capsys):
         (['--kind', 'urbanisation', 'data'], 'has no image folder'),
         (['--kind', 'singlegreen', 'nowhere'], 'not a folder'),
         (['nowhere.py'], 'is not a file'),
-        ([GREEN, '--data-root', 'nowhere'], 'is no folder'),
+        ([GREEN, '--data-root', 'nowhere'], 'is not a folder'),
         (['--kind', 'singlegreen', 'data', '--workers', '0'], '--workers 0'),
         (['--kind', 'singlegreen', 'data', '--picture', 'page.pdf'], 'end its name in .png'),
         (['--kind', 'singlegreen', 'data', '--fix', 'data/clean'], 'inside the data root'),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,19 +7,20 @@ import torch
 from mmseg_aux_hrnet.classes import Classes, classes_in, plain, settle
 from mmseg_aux_hrnet.errors import CheckpointError
 
-GREEN = Classes(('background', 'green'), [[0, 0, 0], [128, 0, 0]], {})
-WALD = GREEN._replace(names=('Rest', 'Wald'))
+GREEN = Classes(('background', 'green'), ((0, 0, 0), (128, 0, 0)), 1)
+WALD = replace(GREEN, names=('Rest', 'Wald'))
 
 
 @pytest.mark.parametrize(
     ('described', 'classes'),
     [
         ({'CLASSES': ['background', 'green'], 'PALETTE': np.array(GREEN.palette), 'mmseg_version': '0.18.0'}, GREEN),
-        ({'classes': GREEN.names, 'palette': GREEN.palette, 'x': np.int64(3)}, GREEN._replace(extras={'x': 3})),
-        ({'CLASSES': ('background', 'green'), 'PALETTE': None}, GREEN._replace(palette=None)),
-        ({'classes': GREEN.names, 'palette': [0, 1]}, GREEN._replace(palette=None)),
-        ({'classes': GREEN.names, 'palette': [[0, 0, 0], [0, 0, 256]]}, GREEN._replace(palette=None)),
-        ({'classes': GREEN.names, 'palette': 'red'}, GREEN._replace(palette=None)),
+        ({'classes': GREEN.names, 'palette': GREEN.palette, 'x': np.int64(3)}, GREEN),
+        ({'CLASSES': ('background', 'green'), 'PALETTE': None}, replace(GREEN, palette=None)),
+        ({'classes': GREEN.names, 'palette': [0, 1]}, replace(GREEN, palette=None)),
+        ({'classes': GREEN.names, 'palette': [[0, 0, 0], [0, 0, 256]]}, replace(GREEN, palette=None)),
+        ({'classes': GREEN.names, 'palette': [[0, 0, 0]]}, replace(GREEN, palette=None)),
+        ({'classes': GREEN.names, 'palette': 'red'}, replace(GREEN, palette=None)),
         ({'CLASSES': None}, None),
         ('text', None),
         ({'epoch': 3}, None),
@@ -25,6 +28,14 @@ WALD = GREEN._replace(names=('Rest', 'Wald'))
 )
 def test_classes_of_either_version_are_read(described, classes):
     assert classes_in(described) == classes
+
+
+def test_what_else_a_data_set_says_goes_on():
+    described = {'classes': ('green', 'other'), 'palette': GREEN.palette, 'class_of_interest': 'green', 'gsd': 0.5}
+    classes = classes_in(described)
+    assert (classes.of_interest, classes.extras) == (0, {'class_of_interest': 'green', 'gsd': 0.5})
+    assert classes.meta() == {**described, 'palette': [[0, 0, 0], [128, 0, 0]]}
+    assert classes_in({'CLASSES': GREEN.names, 'epoch': 3}).extras == {}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +46,7 @@ def test_classes_of_either_version_are_read(described, classes):
         (GREEN, GREEN, None, GREEN.names, 'of file and config'),
         (WALD, GREEN, 'file', WALD.names, 'of the file'),
         (WALD, GREEN, 'config', GREEN.names, 'of the config'),
-        (GREEN._replace(palette=None), GREEN, None, GREEN.names, 'of file and config'),
+        (replace(GREEN, palette=None), GREEN, None, GREEN.names, 'of file and config'),
         (None, GREEN, 'file', GREEN.names, 'of the config'),
     ],
 )
@@ -48,10 +59,10 @@ def test_whose_word_counts(file, config, choice, names, whose):
     ('file', 'config', 'message'),
     [
         (WALD, GREEN, r'the file names Rest, Wald .*the config background, green .*--classes file or --classes config'),
-        (GREEN, GREEN._replace(palette=[[0, 0, 0], [0, 255, 0]]), '--classes'),
+        (GREEN, replace(GREEN, palette=((0, 0, 0), (0, 255, 0))), '--classes'),
         (None, None, 'neither the file nor the data set of the config names the classes.*metainfo'),
-        (GREEN._replace(palette=None), None, 'each class needs a colour'),
-        (None, GREEN._replace(palette=[[0, 0, 0]]), 'each class needs a colour'),
+        (replace(GREEN, palette=None), None, 'each class needs a colour'),
+        (None, replace(GREEN, palette=None), 'each class needs a colour'),
     ],
 )
 def test_nothing_is_guessed(file, config, message):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmseg_aux_hrnet.classes import class_set
+from mmseg_aux_hrnet.classes import Classes, class_set
 from mmseg_aux_hrnet.errors import ConfigError
 
 TWO = {'classes': ('background', 'green')}
@@ -22,7 +22,7 @@ TWO = {'classes': ('background', 'green')}
 )
 def test_class_of_interest(meta, chosen, of_interest):
     classes = class_set(meta, of_interest=chosen)
-    assert classes.of_interest == of_interest
+    assert classes.name_of_interest == of_interest
     assert classes.names == tuple(meta['classes'])
     assert classes.palette is None
 
@@ -45,3 +45,21 @@ def test_palette_becomes_plain_numbers():
 def test_what_is_no_set_of_classes(meta, chosen, message):
     with pytest.raises(ConfigError, match=message):
         class_set(meta, of_interest=chosen)
+
+
+@pytest.mark.parametrize(
+    ('names', 'of_interest', 'bare'),
+    [
+        (('other', 'green'), None, 0),
+        (('other', 'green'), 1, 0),
+        (('green', 'other'), 0, 1),
+        (('background', 'green'), 0, 1),
+        (('green', 'Background'), None, 1),
+        (('a', 'Background', 'c'), None, 1),
+        (('a', 'background', 'c'), 1, None),
+        (('a', 'b', 'c'), None, None),
+        (('a',), None, None),
+    ],
+)
+def test_class_that_stays_bare(names, of_interest, bare):
+    assert Classes(names, None, of_interest).background == bare

@@ -9,7 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import DATASETS, MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
+from mmseg_aux_hrnet.engine.hooks.data_check_hooks import heads
 from mmseg_aux_hrnet.run.training_config import set_pretrained
 
 REPO = Path(__file__).resolve().parents[1]

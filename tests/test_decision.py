@@ -1,6 +1,6 @@
 import pytest
 
-from mmseg_aux_hrnet.decision import parse_option, parse_value, stored_threshold
+from mmseg_aux_hrnet.decision import Threshold, parse_option, parse_value, stored_threshold
 from mmseg_aux_hrnet.errors import ConfigError
 
 
@@ -23,4 +23,6 @@ def test_values_of_a_file_may_be_anything(given):
 
 def test_a_stored_threshold():
     assert stored_threshold({}, source='a.pth') is None
-    assert stored_threshold({'threshold': {'class': 'green', 'value': 0.42}}, source='a.pth') == ('green', 0.42)
+    assert stored_threshold({'threshold': {'class': 'green', 'value': 0.42}}, source='a.pth') == Threshold(
+        'green', 0.42
+    )

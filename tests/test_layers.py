@@ -16,21 +16,21 @@ TABLE = {
     'datasets': ('errors files registry', 'cv2 mmcv mmengine mmseg numpy PIL torch'),
     'decision': ('errors', 'numpy torch'),
     'demo': ('datasets errors files', 'numpy PIL'),
-    'doctor': ('datasets errors files run visualization', 'cv2 matplotlib mmengine mmseg numpy PIL rich'),
-    'engine': ('errors evaluation files version visualization', 'mmengine mmseg numpy PIL rich torch'),
+    'doctor': ('classes datasets errors files run visualization', 'cv2 matplotlib mmengine mmseg numpy PIL rich'),
+    'engine': ('classes errors evaluation files version visualization', 'mmengine mmseg numpy PIL rich torch'),
     'errors': ('', ''),
     'evaluation': ('classes decision errors files', 'cv2 mmengine mmseg numpy rich torch'),
-    'exchange': ('classes decision errors models report run version weights', 'mmengine mmseg torch'),
+    'exchange': ('classes decision errors evaluation files models report run version weights', 'mmengine mmseg torch'),
     'exchange/export': (
         'decision errors exchange files run version weights',
         'mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
-    'maps': ('errors maps/measure maps/polygonize maps/predict', 'affine numpy pyproj rasterio'),
-    'maps/class_map': ('errors files maps maps/raster', 'affine numpy pyproj rasterio'),
+    'maps': ('classes errors files maps/measure maps/polygonize maps/predict', 'affine numpy pyproj rasterio'),
+    'maps/class_map': ('classes errors files maps maps/raster', 'affine numpy pyproj rasterio'),
     'maps/measure': (
-        'errors files maps maps/class_map maps/raster maps/vector',
+        'classes errors files maps maps/class_map maps/raster maps/vector',
         'affine exactextract matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
     ),
     'maps/polygonize': (
@@ -38,7 +38,7 @@ TABLE = {
         'affine buildingregulariser cv2 geopandas numpy pyarrow pyogrio pyproj rasterio shapely',
     ),
     'maps/predict': (
-        'decision errors files maps maps/class_map maps/raster maps/vector models run version weights',
+        'classes decision errors files maps maps/class_map maps/raster maps/vector models run version weights',
         'cv2 filelock mmengine numpy rasterio rich torch',
     ),
     'maps/raster': ('errors maps', 'affine cv2 numpy rasterio'),
@@ -56,7 +56,7 @@ TABLE = {
     'sampling': ('datasets errors', 'numpy rich'),
     'stack': ('errors', 'mmengine'),
     'version': ('', ''),
-    'visualization': ('', 'matplotlib numpy PIL'),
+    'visualization': ('classes files', 'matplotlib numpy PIL'),
     'weights': ('errors files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from mmseg_aux_hrnet.decision import Decision, Threshold, decision_by, decision_of_head
+from mmseg_aux_hrnet.decision import Threshold, head_decision
 
 
 @pytest.mark.parametrize(('name', 'index', 'foreground'), [('green', 1, 0.25), ('background', 0, 0.75)])
 def test_a_threshold_names_the_class(name, index, foreground):
-    decision = decision_by(Threshold(name, 0.25), ('background', 'green'))
-    assert decision == Decision(class_index=index, value=0.25)
+    decision = Threshold(name, 0.25).among(('background', 'green'))
+    assert decision == Threshold(name, 0.25, index)
     assert decision.of_foreground == foreground
 
 
 def test_a_head_wants_its_threshold_exceeded():
-    value = np.float32(decision_of_head(0.3).value)
+    value = np.float32(head_decision(0.3, 'green').value)
     assert value > np.float32(0.3)
     assert np.nextafter(value, np.float32(0)) == np.float32(0.3)

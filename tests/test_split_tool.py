@@ -164,7 +164,7 @@ def test_one_existing_list_stops_all_until_forced(tmp_path, capsys):
     make_tree(tmp_path, 'rawdata', 'labeldata', train=['a'], val=['b'])
     make_files(tmp_path, 'splits/val.txt')
     assert run(tmp_path) == 2
-    assert 'val.txt" exists; --force' in capsys.readouterr().err
+    assert 'val.txt" exists: --force' in capsys.readouterr().err
     assert texts(tmp_path / 'splits') == {'val.txt': ''}
     assert run(tmp_path, '--force') == 0
     assert texts(tmp_path / 'splits') == {'train.txt': 'a\n', 'val.txt': 'b\n'}

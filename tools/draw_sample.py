@@ -24,15 +24,16 @@ def draw(args: argparse.Namespace) -> str:
     from rich.console import Console
     from rich.progress import Progress
 
-    from mmseg_aux_hrnet.errors import ConfigError, DataError
+    from mmseg_aux_hrnet.errors import DataError
+    from mmseg_aux_hrnet.files.outputs import check_file
     from mmseg_aux_hrnet.files.whole import write_whole
     from mmseg_aux_hrnet.sampling.class_maps import count_pixels, find_maps, parse_classes
     from mmseg_aux_hrnet.sampling.drawing import draw_points
     from mmseg_aux_hrnet.sampling.tables import sample_text
 
     classes, maps = parse_classes(args.classes), find_maps(args.maps)
-    if args.out.exists():
-        raise ConfigError(f'{args.out} exists and may hold interpreted points: name another file, or remove it')
+    advice = 'it may hold interpreted points, so name another file, or remove it'
+    check_file(args.out, advice=advice)
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task('Counting pixels', total=len(maps))

@@ -32,15 +32,16 @@ def estimate(args: argparse.Namespace) -> str:
     from rich.console import Console
     from rich.progress import Progress
 
-    from mmseg_aux_hrnet.errors import ConfigError, DataError
+    from mmseg_aux_hrnet.errors import DataError
+    from mmseg_aux_hrnet.files.outputs import check_file
     from mmseg_aux_hrnet.files.whole import write_whole
     from mmseg_aux_hrnet.sampling.area_estimate import estimate_areas
     from mmseg_aux_hrnet.sampling.area_report import area_json, area_tables
     from mmseg_aux_hrnet.sampling.areas import mapped_areas
     from mmseg_aux_hrnet.sampling.tables import read_sample
 
-    if args.json is not None and args.json.exists():
-        raise ConfigError(f'{args.json} exists: name another file for the estimates, or remove it')
+    if args.json is not None:
+        check_file(args.json, advice='name another file for the estimates, or remove it')
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task('Counting pixels', total=None)
@@ -52,13 +53,15 @@ def estimate(args: argparse.Namespace) -> str:
         )
     names = tuple(areas)
     counts = read_sample(args.sample, classes=names)
-    result = estimate_areas(counts, mapped=np.array(list(areas.values())), names=names)
-    Console().print(*area_tables(result, unit=unit))
+    classes, overall = estimate_areas(counts, mapped=np.array(list(areas.values())), names=names)
+    Console().print(*area_tables(classes, overall, unit=unit))
     closing = f'{counts.sum()} points of {args.sample}, areas of {args.areas}'
     if args.json is None:
         return closing
     try:
-        write_whole(args.json, json.dumps(area_json(result, unit=unit), indent=2, allow_nan=False).encode('utf-8'))
+        write_whole(
+            args.json, json.dumps(area_json(classes, overall, unit=unit), indent=2, allow_nan=False).encode('utf-8')
+        )
     except OSError as error:
         raise DataError(f'{args.json} cannot be written ({error.strerror}): choose a writable folder') from error
     return f'{closing}; written to {args.json}'

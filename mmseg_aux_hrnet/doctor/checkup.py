@@ -1,21 +1,20 @@
-"""The whole examination: gather, examine tile by tile, add up, judge."""
+"""The whole examination: gather files, examine tile by tile, add up, check."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
-from mmseg_aux_hrnet.doctor.examine import Tile, examine
-from mmseg_aux_hrnet.doctor.findings import Finding, by_weight
-from mmseg_aux_hrnet.doctor.gather import Pair, gather, relative, unlisted
-from mmseg_aux_hrnet.doctor.judge import judge_classes, judge_split
-from mmseg_aux_hrnet.doctor.relations import judge_relations
-from mmseg_aux_hrnet.doctor.sources import Source, refusals
+from mmseg_aux_hrnet.doctor.checks import OF_ALL_TILES, OF_SPLIT, OF_TOTALS
+from mmseg_aux_hrnet.doctor.examine import ExaminedTile, examine
+from mmseg_aux_hrnet.doctor.findings import LEVELS, Finding
+from mmseg_aux_hrnet.doctor.gather import TilePair, gather, unlisted
+from mmseg_aux_hrnet.doctor.sources import DataSource, refusals
 from mmseg_aux_hrnet.doctor.summary import Summary, summarise
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 
+# Findings that say already why training refuses the data set of their split.
 EXPLAINING = {'list', 'folder', 'ambiguous', 'image-missing', 'label-missing', 'label', 'label-mix', 'masks'}
 
 
@@ -32,7 +31,7 @@ class Checkup(NamedTuple):
 
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
-    tiles: list[Tile]
+    tiles: list[ExaminedTile]
     summaries: list[Summary]
     findings: list[Finding]
 
@@ -42,7 +41,7 @@ class Checkup(NamedTuple):
         return sum(finding.level == 'fault' for finding in self.findings)
 
 
-def check(sources: Sequence[Source], *, workers: int, on_tile: Callable[[int, int], None]) -> Checkup:
+def check(sources: Sequence[DataSource], *, workers: int, on_tile: Callable[[int, int], None]) -> Checkup:
     """Examine data sets.
 
     Args:
@@ -56,57 +55,57 @@ def check(sources: Sequence[Source], *, workers: int, on_tile: Callable[[int, in
     """
     if workers < 1:
         raise ConfigError(f'--workers {workers}: give a count from 1 up')
-    classes, palette = _classes(sources)
+    metas = [source.dataset.metainfo for source in sources]
+    different = {tuple(meta['classes']) for meta in metas}
+    if len(different) != 1:
+        raise ConfigError(f'the splits have {len(different)} different lists of classes: give each the same metainfo')
+    classes = different.pop()
+    pairs, findings = _gather_all(sources)
+    tiles = _examine_all(pairs, workers=workers, on_tile=on_tile)
+    by_split: dict[str, list[ExaminedTile]] = {}
+    for tile in tiles:
+        by_split.setdefault(tile.pair.split, []).append(tile)
+    summaries = [summarise(split, part, num_classes=len(classes)) for split, part in by_split.items()]
+    for split, part in by_split.items():
+        for of_split in OF_SPLIT:
+            findings += of_split(split, part)
+    for of_totals in OF_TOTALS:
+        findings += of_totals(summaries, classes)
+    for of_all_tiles in OF_ALL_TILES:
+        findings += of_all_tiles(tiles)
+    explained = {finding.split for finding in findings if finding.key in EXPLAINING and finding.level == 'fault'}
+    for source, reason in refusals(sources):
+        if source.split not in explained:
+            findings.append(Finding('fault', 'refused', source.split, f'training refuses: {reason}'))
+    palette = tuple((int(red), int(green), int(blue)) for red, green, blue in metas[0]['palette'])
+    findings.sort(key=lambda finding: LEVELS.index(finding.level))  # within a level they keep their order
+    return Checkup(classes, palette, tiles, summaries, findings)
+
+
+def _gather_all(sources: Sequence[DataSource]) -> tuple[list[TilePair], list[Finding]]:
+    """Return the pairs of all data sets and what is wrong with their files.
+
+    A test split with the files of the validation split, as where validation data serve for testing, is left out: else
+    each of its images would be a duplicate.
+    """
+    pairs: list[TilePair] = []
     findings: list[Finding] = []
-    pairs = [pair for source in sources for pair in _pairs(source, findings)]
+    for source in sources:
+        own_pairs, own_findings = gather(source)
+        pairs += own_pairs
+        findings += own_findings
     if not pairs:
         roots = ', '.join(sorted({str(source.root) for source in sources}))
         raise DataError(f'no image of any list or folder is there below {roots}: check the path, see data/README.md')
     findings += unlisted(pairs)
-    pairs = _without_repeated_splits(pairs, findings)
-    tiles = _examine_all(pairs, workers=workers, on_tile=on_tile)
-    by_split = {split: [tile for tile in tiles if tile.pair.split == split] for split in _splits(pairs)}
-    summaries = [summarise(split, part, num_classes=len(classes)) for split, part in by_split.items()]
-    for split, part in by_split.items():
-        findings += judge_split(split, part)
-    findings += judge_classes(summaries, classes)
-    findings += judge_relations(tiles)
-    findings += _refused(sources, findings)
-    return Checkup(classes, palette, tiles, summaries, by_weight(findings))
-
-
-def _classes(sources: Sequence[Source]) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:
-    metas = [source.dataset.metainfo for source in sources]
-    named = {tuple(meta['classes']) for meta in metas}
-    if len(named) != 1:
-        raise ConfigError(f'the splits have {len(named)} different lists of classes: give each the same metainfo')
-    return named.pop(), tuple((int(r), int(g), int(b)) for r, g, b in metas[0]['palette'])
-
-
-def _pairs(source: Source, findings: list[Finding]) -> list[Pair]:
-    gathered = gather(source)
-    findings += gathered.findings
-    if not source.listed and source.split != 'all':
-        folder = relative(Path(source.dataset.data_prefix['img_path']), source.root)
-        what = f'no list, so all files of {folder} were examined'
-        findings.append(Finding('note', 'no-list', source.split, what, 'python split.py DATA_ROOT writes the lists'))
-    return gathered.pairs
-
-
-def _splits(pairs: Sequence[Pair]) -> list[str]:
-    return list(dict.fromkeys(pair.split for pair in pairs))
-
-
-def _without_repeated_splits(pairs: Sequence[Pair], findings: list[Finding]) -> list[Pair]:
-    """Leave out a split with the same files as the one before it, as where validation data serve for testing."""
-    files = {split: {pair.image for pair in pairs if pair.split == split} for split in _splits(pairs)}
-    if 'val' in files and files['val'] == files.get('test'):
+    val, test = ({pair.image for pair in pairs if pair.split == split} for split in ('val', 'test'))
+    if val and val == test:
         findings.append(Finding('note', 'same-split', 'test', 'test has the same images as val'))
-        return [pair for pair in pairs if pair.split != 'test']
-    return list(pairs)
+        pairs = [pair for pair in pairs if pair.split != 'test']
+    return pairs, findings
 
 
-def _examine_all(pairs: Sequence[Pair], *, workers: int, on_tile: Callable[[int, int], None]) -> list[Tile]:
+def _examine_all(pairs: Sequence[TilePair], *, workers: int, on_tile: Callable[[int, int], None]) -> list[ExaminedTile]:
     """Examine tiles in threads: decoding and counting run outside of the interpreter's lock."""
     Image.init()  # loads the readers of all formats, which threads must not do at once
     tiles = []
@@ -116,13 +115,5 @@ def _examine_all(pairs: Sequence[Pair], *, workers: int, on_tile: Callable[[int,
             tiles.append(tile)
             on_tile(done, len(pairs))
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C the tiles that wait are not examined any more
     return tiles
-
-
-def _refused(sources: Sequence[Source], findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Yield what training says when it builds the data sets, where no finding explains it."""
-    explained = {finding.split for finding in findings if finding.key in EXPLAINING and finding.level == 'fault'}
-    for source, reason in refusals(sources):
-        if source.split not in explained:
-            yield Finding('fault', 'refused', source.split, f'training refuses: {reason}')

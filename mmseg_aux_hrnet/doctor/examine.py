@@ -1,4 +1,4 @@
-"""Examines one tile: reads image and label as training does, and counts what the whole set is judged by."""
+"""Examines one tile: reads image and label as training does, and measures what the checks look at."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,14 +10,155 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_rgb
-from mmseg_aux_hrnet.doctor.duplicates import colour_figures, grey_thumbnail
-from mmseg_aux_hrnet.doctor.gather import Pair, relative
-from mmseg_aux_hrnet.doctor.labels import Decoded, LabelForm, formats_that_read, label_form, read_by_first
+from mmseg_aux_hrnet.doctor.gather import TilePair, relative
+from mmseg_aux_hrnet.doctor.labels import formats_that_read, label_form, read_by_first
+from mmseg_aux_hrnet.doctor.likeness import colour_figures, grey_thumbnail
 from mmseg_aux_hrnet.doctor.sources import IGNORED
 from mmseg_aux_hrnet.errors import ImageError, LabelError
 
-EDGE_COLOURS = (0, 255)
+EDGE_COLOURS = (0, 255)  # black and white, with which mosaics of orthophotos are filled up
 SMALLEST_EDGE = 0.005  # of the tile; shadows and roofs in a corner are smaller as a rule
+EXIF_ORIENTATION = 274
+GDAL_NODATA = 42113
+COLOUR_SIDE = 64  # pixels of the version that the channel order is judged by
+
+
+@dataclass(frozen=True)
+class ImageContent:
+    """What an image holds.
+
+    Attributes:
+        size: height and width in pixels.
+        mode: how the file stores its pixels, in Pillow's words.
+        turned: whether the file says that it is to be shown turned, which training does not do.
+        digest: hash of the decoded pixels and their shape.
+        thumbnail: grey version, uint8 (32, 32).
+        colours: figures of :func:`~mmseg_aux_hrnet.doctor.likeness.colour_figures`, float (9,).
+        grey: whether red, green and blue are the same everywhere.
+        histogram: pixels with data at each level of red, green and blue, int64 (3, 256).
+        nodata: number of pixels without data.
+    """
+
+    size: tuple[int, int]
+    mode: str
+    turned: bool
+    digest: str
+    thumbnail: NDArray[np.uint8]
+    colours: NDArray[np.float64]
+    grey: bool
+    histogram: NDArray[np.int64]
+    nodata: int
+
+
+@dataclass(frozen=True)
+class LabelContent:
+    """What a label holds.
+
+    Attributes:
+        size: height and width in pixels.
+        label_format: the format that it was read by.
+        counts: pixels of each value after the data set's renumbering, int64 (256,).
+        digest: hash of the classes.
+        nodata_classed: pixels without data that carry a class.
+    """
+
+    size: tuple[int, int]
+    label_format: str
+    counts: NDArray[np.int64]
+    digest: str
+    nodata_classed: int
+
+
+@dataclass(frozen=True)
+class ExaminedTile:
+    """An image with its label after examination; what could not be read is None and its error is kept.
+
+    Attributes:
+        pair: the files.
+        image: what the image holds.
+        label: what the label holds.
+        label_kind: how the label file stores its pixels, such as ``palette``; empty where it cannot be read at all.
+        label_values: values or colours in the label file, before any rule.
+        image_error: why training would refuse the image; empty where it would not.
+        label_error: why training would refuse the label.
+        readable_as: for a label that is refused, the formats that would read it.
+    """
+
+    pair: TilePair
+    image: ImageContent | None = None
+    label: LabelContent | None = None
+    label_kind: str = ''
+    label_values: tuple[str, ...] = ()
+    image_error: str = ''
+    label_error: str = ''
+    readable_as: tuple[str, ...] = ()
+
+    @property
+    def same_size(self) -> bool:
+        """Whether image and label cover the same pixels, as far as both are known."""
+        return self.image is None or self.label is None or self.image.size == self.label.size
+
+
+def examine(pair: TilePair) -> ExaminedTile:
+    """Read and measure one tile. Errors of its files are kept, not raised."""
+    image, mask, label = None, None, None
+    image_error, label_error = '', ''
+    readable_as: tuple[str, ...] = ()
+    try:
+        image, mask = _examine_image(pair.image)
+    except ImageError as error:
+        image_error = _message(error, pair.image, pair)
+    if pair.label is None:
+        return ExaminedTile(pair, image, image_error=image_error)
+    kind, values = label_form(pair.label)
+    try:
+        label = _examine_label(pair, pair.label, mask)
+    except LabelError as error:
+        label_error = _message(error, pair.label, pair)
+        readable_as = formats_that_read(pair.label, pair.source.rules[0])
+    return ExaminedTile(pair, image, label, kind, values, image_error, label_error, readable_as)
+
+
+def _message(error: Exception, path: Path, pair: TilePair) -> str:
+    """Return the message of an error with the file's name below the data root."""
+    return str(error).replace(str(path), relative(path, pair.source.root))
+
+
+def _examine_image(path: Path) -> tuple[ImageContent, NDArray[np.bool_]]:
+    image = read_rgb(path)
+    with Image.open(path) as file:
+        mode = file.mode
+        try:
+            turned = file.getexif().get(EXIF_ORIENTATION, 1) != 1
+        except DAMAGE:
+            turned = False  # training does not read it
+        has_alpha = mode in ('RGBA', 'LA') or 'transparency' in file.info
+        alpha = np.asarray(file.convert('RGBA'))[..., 3] if has_alpha else None
+        declared = getattr(file, 'tag_v2', {}).get(GDAL_NODATA)
+    mask = nodata_mask(image, alpha=alpha, declared=_byte(declared))
+    small = np.asarray(cv2.resize(image, (COLOUR_SIDE, COLOUR_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+    data = image[~mask] if mask.any() else image.reshape(-1, 3)  # indexing copies, and most tiles have all their data
+    content = ImageContent(
+        size=(image.shape[0], image.shape[1]),
+        mode=mode,
+        turned=turned,
+        digest=_digest(image),
+        thumbnail=grey_thumbnail(image),
+        colours=colour_figures(small.reshape(-1, 3)),
+        grey=bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()),
+        histogram=np.stack([np.bincount(data[:, channel], minlength=256) for channel in range(3)]),
+        nodata=int(mask.sum()),
+    )
+    return content, mask
+
+
+def _byte(value: object) -> int | None:
+    """Return a declared value as an integer; None where a byte cannot have it."""
+    try:
+        number = float(str(value).strip('\0 '))  # GDAL writes it as text, which may end in a zero byte
+    except ValueError:
+        return None
+    return int(number) if number in range(256) else None
 
 
 def nodata_mask(
@@ -40,177 +181,36 @@ def nodata_mask(
     if declared is not None:
         mask |= (image == declared).all(axis=-1)
     for colour in EDGE_COLOURS:
+        # Nearly all tiles have no such corner, so most of the work is left out for them.
         if any((image[row, column] == colour).all() for row in (0, -1) for column in (0, -1)):
-            mask |= _corner_areas((image == colour).all(axis=-1))
+            same = (image == colour).all(axis=-1)
+            _, areas, statistics, _ = cv2.connectedComponentsWithStats(same.astype(np.uint8), connectivity=8)
+            corners = {int(areas[row, column]) for row in (0, -1) for column in (0, -1)} - {0}  # 0 is the rest
+            large = [area for area in corners if statistics[area, cv2.CC_STAT_AREA] >= SMALLEST_EDGE * same.size]
+            mask |= np.isin(areas, large)
     return mask
 
 
-def _corner_areas(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the connected areas of ``same`` that hold a corner and are large enough."""
-    _, areas, statistics, _ = cv2.connectedComponentsWithStats(same.astype(np.uint8), connectivity=8)
-    corners = {int(areas[row, column]) for row in (0, -1) for column in (0, -1)} - {0}
-    large = [area for area in corners if statistics[area, cv2.CC_STAT_AREA] >= SMALLEST_EDGE * same.size]
-    return np.isin(areas, large)
+def _examine_label(pair: TilePair, path: Path, nodata: NDArray[np.bool_] | None) -> LabelContent:
+    """Read and measure a label; ``nodata``, bool (H, W), is where the image has no data, None where it is not known.
 
-
-EXIF_ORIENTATION = 274
-GDAL_NODATA = 42113
-COLOUR_SIDE = 64  # pixels of the version that the channel order is judged by
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """What an image holds.
-
-    Attributes:
-        size: height and width in pixels.
-        mode: how the file stores its pixels, in Pillow's words.
-        turned: whether the file says that it is to be shown turned, which training does not do.
-        digest: hash of the decoded pixels and their shape.
-        thumbnail: grey version, uint8 (32, 32).
-        colours: figures of :func:`~mmseg_aux_hrnet.doctor.channel_order.colour_figures`, float (9,).
-        grey: whether red, green and blue are the same everywhere.
-        histogram: pixels with data at each level of red, green and blue, int64 (3, 256).
-        nodata: number of pixels without data.
+    Raises:
+        LabelError: no rule of the data set reads it.
     """
-
-    size: tuple[int, int]
-    mode: str
-    turned: bool
-    digest: str
-    thumbnail: NDArray[np.uint8]
-    colours: NDArray[np.float64]
-    grey: bool
-    histogram: NDArray[np.int64]
-    nodata: int
-
-
-@dataclass(frozen=True)
-class LabelFacts:
-    """What a label holds.
-
-    Attributes:
-        size: height and width in pixels.
-        label_format: the format that it was read by.
-        counts: pixels of each value after the data set's renumbering, int64 (256,).
-        digest: hash of the classes.
-        nodata_classed: pixels without data that carry a class.
-    """
-
-    size: tuple[int, int]
-    label_format: str
-    counts: NDArray[np.int64]
-    digest: str
-    nodata_classed: int
-
-
-@dataclass(frozen=True)
-class Tile:
-    """An image with its label after examination; what could not be read is None and its error is kept.
-
-    Attributes:
-        pair: the files.
-        image: the image's facts.
-        label: the label's facts.
-        form: what the label file holds before any rule.
-        image_error: why training would refuse the image; empty where it would not.
-        label_error: why training would refuse the label.
-        readable_as: for a label that is refused, the formats that would read it.
-    """
-
-    pair: Pair
-    image: ImageFacts | None = None
-    label: LabelFacts | None = None
-    form: LabelForm | None = None
-    image_error: str = ''
-    label_error: str = ''
-    readable_as: tuple[str, ...] = ()
-
-    @property
-    def same_size(self) -> bool:
-        """Whether image and label cover the same pixels, as far as both are known."""
-        return self.image is None or self.label is None or self.image.size == self.label.size
-
-
-def examine(pair: Pair) -> Tile:
-    """Read and measure one tile. Errors of its files are kept, not raised."""
-    image, mask, image_error = None, None, ''
-    try:
-        image, mask = _examine_image(pair.image)
-    except ImageError as error:
-        image_error = _named(error, pair.image, pair)
-    if pair.label is None:
-        return Tile(pair, image, image_error=image_error)
-    form = label_form(pair.label)
-    try:
-        label = _examine_label(pair, read_by_first(pair.label, pair.source.rules), mask)
-    except LabelError as error:
-        readable_as = formats_that_read(pair.label, pair.source.rules[0])
-        return Tile(pair, image, None, form, image_error, _named(error, pair.label, pair), readable_as)
-    return Tile(pair, image, label, form, image_error)
-
-
-def _named(error: Exception, path: Path, pair: Pair) -> str:
-    """Return the message of an error with the file's name below the data root."""
-    return str(error).replace(str(path), relative(path, pair.source.root))
-
-
-def _examine_image(path: Path) -> tuple[ImageFacts, NDArray[np.bool_]]:
-    image = read_rgb(path)
-    mode, turned, alpha, declared = _extras(path)
-    mask = nodata_mask(image, alpha=alpha, declared=declared)
-    small = np.asarray(cv2.resize(image, (COLOUR_SIDE, COLOUR_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-    data = image[~mask] if mask.any() else image.reshape(-1, 3)
-    facts = ImageFacts(
-        size=(image.shape[0], image.shape[1]),
-        mode=mode,
-        turned=turned,
-        digest=_digest(image),
-        thumbnail=grey_thumbnail(image),
-        colours=colour_figures(small.reshape(-1, 3)),
-        grey=bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()),
-        histogram=np.stack([np.bincount(data[:, channel], minlength=256) for channel in range(3)]),
-        nodata=int(mask.sum()),
-    )
-    return facts, mask
-
-
-def _extras(path: Path) -> tuple[str, bool, NDArray[np.uint8] | None, int | None]:
-    """Return mode, whether it is to be turned, opacity and declared value of no data of an image that was read."""
-    with Image.open(path) as image:
-        try:
-            turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
-        except DAMAGE:
-            turned = False  # training does not read it
-        has_alpha = image.mode in ('RGBA', 'LA') or 'transparency' in image.info
-        alpha = np.asarray(image.convert('RGBA'))[..., 3] if has_alpha else None
-        declared = getattr(image, 'tag_v2', {}).get(GDAL_NODATA)
-        return image.mode, turned, alpha, _whole(declared)
-
-
-def _whole(value: object) -> int | None:
-    """Return a declared value as an integer; None where it is none that a byte can have."""
-    try:
-        number = float(str(value).strip('\0 '))
-    except ValueError:
-        return None
-    return int(number) if number in range(256) else None
-
-
-def _examine_label(pair: Pair, decoded: Decoded, nodata: NDArray[np.bool_] | None) -> LabelFacts:
-    classes = pair.source.class_of[decoded.classes]
-    valid = classes != IGNORED
-    both = nodata is not None and nodata.shape == classes.shape
-    return LabelFacts(
+    values, label_format = read_by_first(path, pair.source.rules)
+    classes = pair.source.class_of[values]
+    fits = nodata is not None and nodata.shape == classes.shape
+    return LabelContent(
         size=(classes.shape[0], classes.shape[1]),
-        label_format=decoded.label_format,
+        label_format=label_format,
         counts=np.bincount(classes.ravel(), minlength=256),
         digest=_digest(classes),
-        nodata_classed=int((nodata & valid).sum()) if both and nodata is not None else 0,
+        nodata_classed=int((nodata & (classes != IGNORED)).sum()) if fits and nodata is not None else 0,
     )
 
 
 def _digest(pixels: NDArray[np.uint8]) -> str:
+    # The shape counts too: tiles of one colour have the same bytes at 2 x 8 and 4 x 4 pixels.
     name = hashlib.blake2b(str(pixels.shape).encode(), digest_size=16)
     name.update(np.ascontiguousarray(pixels).data)
     return name.hexdigest()

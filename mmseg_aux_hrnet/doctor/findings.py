@@ -1,6 +1,6 @@
 """What the data doctor says: faults, doubts and notes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, get_args
 
 Level = Literal['fault', 'doubt', 'note']
@@ -28,9 +28,31 @@ class Finding(NamedTuple):
     files: tuple[str, ...] = ()
 
 
-def by_weight(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings with faults first and notes last, in the order they came within a level."""
-    return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+def about(
+    files: Iterable[str],
+    what: str,
+    *,
+    level: Level,
+    key: str,
+    noun: str = 'image',
+    split: str = '',
+    advice: str = '',
+) -> Iterator[Finding]:
+    """Yield a finding that counts and names files; nothing where there are none.
+
+    Args:
+        files: names, each with its reason where reasons differ.
+        what: what is the matter with them, as it reads after their number and noun.
+        level: as in :class:`Finding`, and so are ``key``, ``split`` and ``advice``.
+        key: short name of the kind of finding.
+        noun: what one of them is; gets an s where there are several.
+        split: the split that they belong to.
+        advice: what to do.
+    """
+    named = tuple(files)
+    if named:
+        count = f'1 {noun}' if len(named) == 1 else f'{len(named)} {noun}s'
+        yield Finding(level, key, split, f'{count} {what}', advice, named)
 
 
 def count_levels(findings: Iterable[Finding]) -> dict[Level, int]:
@@ -39,13 +61,8 @@ def count_levels(findings: Iterable[Finding]) -> dict[Level, int]:
     return {level: levels.count(level) for level in LEVELS}
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural by an s unless it is 1."""
-    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
-
-
 def printable(name: str) -> str:
-    """Return a file name in which bytes that are no Unicode are written out."""
+    """Return a file name in which bytes that are not Unicode are written out."""
     return name.encode('utf-8', 'backslashreplace').decode('utf-8')
 
 

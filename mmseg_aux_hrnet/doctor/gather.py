@@ -14,8 +14,8 @@ from mmseg_aux_hrnet.datasets.splits import (
     parse_line,
     read_split,
 )
-from mmseg_aux_hrnet.doctor.findings import Finding, counted, printable
-from mmseg_aux_hrnet.doctor.sources import Source
+from mmseg_aux_hrnet.doctor.findings import Finding, about, printable
+from mmseg_aux_hrnet.doctor.sources import UNDIVIDED, DataSource
 from mmseg_aux_hrnet.errors import DataError, SplitError
 
 LOSSY_SUFFIXES = ('.jpg', '.jpeg')
@@ -23,7 +23,7 @@ LOSSY_SUFFIXES = ('.jpg', '.jpeg')
 Index = dict[str, list[str]]
 
 
-class Pair(NamedTuple):
+class TilePair(NamedTuple):
     """An image and its label, with the data set that it belongs to.
 
     Attributes:
@@ -39,41 +39,55 @@ class Pair(NamedTuple):
     name: str
     image: Path
     label: Path | None
-    source: Source
+    source: DataSource
     labelled: bool
 
 
-class Gathered(NamedTuple):
-    """The pairs of one data set and what is wrong with its lists and folders."""
-
-    pairs: list[Pair]
-    findings: list[Finding]
+def relative(path: Path, root: Path) -> str:
+    """Return ``path`` below ``root`` with ``/``, or as it is where it is elsewhere."""
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
-def gather(source: Source) -> Gathered:
-    """Return the pairs of a data set.
+def gather(source: DataSource) -> tuple[list[TilePair], list[Finding]]:
+    """Return the pairs of a data set and what is wrong with its lists and folders.
 
     Raises:
         DataError: mmseg's own data set cannot say its files.
     """
-    if not isinstance(source.dataset, ListedDataset):
-        return _gather_stock(source)
-    findings: list[Finding] = []
-    _allow_unlabelled_test(source)
+    dataset, findings = source.dataset, list[Finding]()
+    if not isinstance(dataset, ListedDataset):
+        return _pair_named(source, _stock_files(source), findings), findings
+    prefix = dataset.data_prefix
+    if not source.listed and source.split == 'test' and not Path(prefix.get('seg_map_path') or '').is_dir():
+        dataset.data_prefix = {**prefix, 'seg_map_path': None}  # tests need no labels: split.py lists such trees too
     entries = list(_entries(source, findings)) if source.listed else []
-    if source.listed and source.dataset.ann_file.lower().endswith('.lst'):
-        return _gather_paths(source, entries, findings)
-    return _gather_stems(source, entries, findings)
+    if source.listed and dataset.ann_file.lower().endswith('.lst'):
+        root = source.root
+        named = ((root / entry.image, root / entry.label if entry.label else None, entry.line) for entry in entries)
+        return _pair_named(source, named, findings), findings
+    pairs = _pair_stems(source, entries, findings)
+    if not source.listed and source.split != UNDIVIDED:
+        folder = relative(Path(dataset.data_prefix['img_path']), source.root)
+        what = f'no list, so all files of {folder} were examined'
+        findings.append(Finding('note', 'no-list', source.split, what, 'python split.py DATA_ROOT writes the lists'))
+    return pairs, findings
 
 
-def _allow_unlabelled_test(source: Source) -> None:
-    """Take the label folder from the test images of a tree where it is not there, as ``split.py`` does."""
-    labels = source.dataset.data_prefix.get('seg_map_path')
-    if labels and not source.listed and source.split == 'test' and not Path(labels).is_dir():
-        source.dataset.data_prefix = {**source.dataset.data_prefix, 'seg_map_path': None}
+def _stock_files(source: DataSource) -> Iterator[tuple[Path, Path | None, int]]:
+    """Yield image and label of a data set of mmseg or another package, which forms the names of its files itself."""
+    try:
+        records = source.dataset.load_data_list()
+    except Exception as error:  # such a data set can fail in any way
+        raise DataError(
+            f'data set {type(source.dataset).__name__} of {source.split} does not find its files '
+            f'({type(error).__name__}: {error}): check --data-root, see data/README.md'
+        ) from error
+    for record in records:
+        label = record.get('seg_map_path')
+        yield Path(record['img_path']), None if label is None else Path(label), 0
 
 
-def _entries(source: Source, findings: list[Finding]) -> Iterator[SplitEntry]:
+def _entries(source: DataSource, findings: list[Finding]) -> Iterator[SplitEntry]:
     """Yield the entries of a list; of a faulty one those that can be told, after a finding about its first fault."""
     path = Path(source.dataset.ann_file)
     try:
@@ -96,144 +110,101 @@ def _entries(source: Source, findings: list[Finding]) -> Iterator[SplitEntry]:
             yield SplitEntry(image, label, number)
 
 
-def _gather_paths(source: Source, entries: Sequence[SplitEntry], findings: list[Finding]) -> Gathered:
-    """Pair the files that a ``.lst`` list names."""
-    root, pairs = source.root, []
-    no_image, no_label = [], []
-    for entry in entries:
-        if not (root / entry.image).is_file():
-            no_image.append(f'line {entry.line}: {entry.image}')
+def _pair_named(
+    source: DataSource, named: Iterable[tuple[Path, Path | None, int]], findings: list[Finding]
+) -> list[TilePair]:
+    """Pair files that are named one by one: image, label and line of the list, 0 without a list."""
+    pairs, no_image, no_label = [], [], []
+    for image, label, line in named:
+        where, name = f'line {line}: ' if line else '', relative(image, source.root)
+        if not image.is_file():
+            no_image.append(f'{where}{name}')
             continue
-        label = None if entry.label is None else root / entry.label
+        labelled = label is not None
         if label is not None and not label.is_file():
-            no_label.append(f'line {entry.line}: {entry.label}')
+            no_label.append(f'{where}{relative(label, source.root)}')
             label = None
-        pairs.append(Pair(source.split, entry.image, root / entry.image, label, source, entry.label is not None))
+        pairs.append(TilePair(source.split, name, image, label, source, labelled))
     findings += _missing(source, no_image, no_label)
-    return Gathered(pairs, findings)
+    return pairs
 
 
-def _gather_stems(source: Source, entries: Sequence[SplitEntry], findings: list[Finding]) -> Gathered:
+def _pair_stems(source: DataSource, entries: Sequence[SplitEntry], findings: list[Finding]) -> list[TilePair]:
     """Pair files by their stems, those of a ``.txt`` list or, without one, all of the folder."""
     prefix = source.dataset.data_prefix
     image_dir, label_dir = Path(prefix.get('img_path') or source.root), prefix.get('seg_map_path')
     images = _index(image_dir, IMAGE_SUFFIXES, source, findings)
     labels = _index(Path(label_dir), LABEL_SUFFIXES, source, findings) if label_dir else {}
     if any(finding.key == 'folder' for finding in findings):
-        return Gathered([], findings)  # each file would be missing
+        return []  # each file would be missing
     if not source.listed:
         entries = [SplitEntry(stem, None, 0) for stem in images]
-    findings += _ambiguous(source, entries, images, image_dir)
-    findings += _ambiguous(source, entries, labels, Path(label_dir or ''))
-    found = [entry for entry in entries if len(images.get(entry.image, ())) == 1]
+    for index, folder in ((images, image_dir), (labels, Path(label_dir or ''))):
+        double = [f'{_line(e)} ({" and ".join(index[e.image])})' for e in entries if len(index.get(e.image, ())) > 1]
+        what, advice = f'of several files in {folder}', 'keep one file of each stem'
+        findings += about(double, what, noun='stem', level='fault', key='ambiguous', split=source.split, advice=advice)
+    single = [entry for entry in entries if len(images.get(entry.image, ())) == 1]
     no_image = [_line(entry) for entry in entries if entry.image not in images]
-    no_label = [_line(entry) for entry in found if label_dir and entry.image not in labels]
-    labelled = bool(label_dir) and (source.listed or source.split != 'test' or len(no_label) < len(found))
-    no_label = no_label if labelled else []  # test images of a tree may all be without labels
-    findings += _missing(source, no_image, no_label, lossy=_lossy(Path(label_dir or ''), no_label))
+    no_label = [_line(entry) for entry in single if label_dir and entry.image not in labels]
+    # Test images of a tree may all be without labels; where some have one, the others lack it.
+    labelled = bool(label_dir) and (source.listed or source.split != 'test' or len(no_label) < len(single))
+    findings += _missing(source, no_image, no_label if labelled else [], label_dir=Path(label_dir or ''))
     pairs = []
-    for entry in found:
+    for entry in single:
         image = image_dir / images[entry.image][0]
         files = labels.get(entry.image, ())
         label = Path(label_dir or '') / files[0] if len(files) == 1 else None
-        pairs.append(Pair(source.split, relative(image, source.root), image, label, source, labelled))
-    return Gathered(pairs, findings)
+        pairs.append(TilePair(source.split, relative(image, source.root), image, label, source, labelled))
+    return pairs
 
 
 def _line(entry: SplitEntry) -> str:
     return f'line {entry.line}: {entry.image}' if entry.line else entry.image
 
 
-def _index(folder: Path, suffixes: Sequence[str], source: Source, findings: list[Finding]) -> Index:
+def _index(folder: Path, suffixes: Sequence[str], source: DataSource, findings: list[Finding]) -> Index:
     try:
         index = index_by_stem(folder, suffixes)
     except SplitError as error:
         findings.append(Finding('fault', 'folder', source.split, str(error), 'make the folder or correct data_prefix'))
         return {}
     wrong = [stem for stem in index if printable(stem) != stem]
-    if wrong:
-        what = f'{counted(len(wrong), "file name")} in {folder} not Unicode, so that no list can hold it'
-        findings.append(Finding('fault', 'name', source.split, what, 'rename', tuple(map(printable, wrong))))
+    what = f'in {folder} not Unicode, so that no list can hold it'
+    findings += about(
+        map(printable, wrong), what, noun='file name', level='fault', key='name', split=source.split, advice='rename'
+    )
     return {stem: names for stem, names in index.items() if stem not in wrong}
 
 
-def _ambiguous(source: Source, entries: Iterable[SplitEntry], index: Index, folder: Path) -> list[Finding]:
-    double = [f'{_line(e)} ({" and ".join(index[e.image])})' for e in entries if len(index.get(e.image, ())) > 1]
-    if not double:
-        return []
-    what = f'{counted(len(double), "stem")} of several files in {folder}'
-    return [Finding('fault', 'ambiguous', source.split, what, 'keep one file of each stem', tuple(double))]
-
-
-def _lossy(folder: Path, missing: Sequence[str]) -> bool:
-    """Tell whether the folder of labels has JPEG files, which are no labels: lossy compression changes classes."""
-    return bool(missing) and folder.is_dir() and bool(index_by_stem(folder, LOSSY_SUFFIXES))
-
-
-def _missing(source: Source, images: list[str], labels: list[str], *, lossy: bool = False) -> Iterator[Finding]:
-    if images:
-        advice = 'add the images, or write the list anew with python split.py DATA_ROOT --force'
-        yield Finding(
-            'fault',
-            'image-missing',
-            source.split,
-            f'{counted(len(images), "listed image")} missing',
-            advice,
-            tuple(images),
-        )
-    if labels:
+def _missing(
+    source: DataSource, images: list[str], labels: list[str], *, label_dir: Path | None = None
+) -> Iterator[Finding]:
+    """Yield faults about files that are not there; ``label_dir`` is where labels are found by their stems."""
+    split, advice = source.split, 'add the images, or write the list anew with python split.py DATA_ROOT --force'
+    yield from about(
+        images, 'missing', noun='listed image', level='fault', key='image-missing', split=split, advice=advice
+    )
+    advice = 'add the labels, or take the images out of the list'
+    if labels and label_dir and label_dir.is_dir() and index_by_stem(label_dir, LOSSY_SUFFIXES):
         advice = 'labels as JPEG are not read, for it changes classes: make PNG files from the originals'
-        advice = advice if lossy else 'add the labels, or take the images out of the list'
-        yield Finding(
-            'fault', 'label-missing', source.split, f'{counted(len(labels), "label")} missing', advice, tuple(labels)
-        )
+    yield from about(labels, 'missing', noun='label', level='fault', key='label-missing', split=split, advice=advice)
 
 
-def _gather_stock(source: Source) -> Gathered:
-    """Return the pairs of a data set of mmseg or another package, which forms the names of its files itself."""
-    try:
-        records = source.dataset.load_data_list()
-    except Exception as error:  # such a data set can fail in any way
-        raise DataError(
-            f'data set {type(source.dataset).__name__} of {source.split} does not find its files '
-            f'({type(error).__name__}: {error}): check --data-root, see data/README.md'
-        ) from error
-    pairs, no_image, no_label = [], [], []
-    for record in records:
-        image, label = Path(record['img_path']), record.get('seg_map_path')
-        labelled = label is not None
-        name = relative(image, source.root)
-        if not image.is_file():
-            no_image.append(name)
-            continue
-        if label is not None and not Path(label).is_file():
-            no_label.append(relative(Path(label), source.root))
-            label = None
-        pairs.append(Pair(source.split, name, image, None if label is None else Path(label), source, labelled))
-    return Gathered(pairs, list(_missing(source, no_image, no_label)))
-
-
-def relative(path: Path, root: Path) -> str:
-    """Return ``path`` below ``root`` with ``/``, or as it is where it is elsewhere."""
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
-
-
-def unlisted(pairs: Sequence[Pair]) -> Iterator[Finding]:
+def unlisted(pairs: Sequence[TilePair]) -> Iterator[Finding]:
     """Yield what lies in the folders of ``pairs`` beside them: images that no list names, labels without an image."""
     images, labels = {pair.image for pair in pairs}, {pair.label for pair in pairs if pair.label}
     image_files = list(_beside(images, IMAGE_SUFFIXES))
     label_files = list(_beside(labels, LABEL_SUFFIXES))
     all_labels = {*label_files, *labels}
-    left = sorted(str(path.as_posix()) for path in image_files if path not in images and path not in all_labels)
-    if left:
-        advice = 'training does not see them; python split.py DATA_ROOT --force lists all of a tree'
-        yield Finding('note', 'unlisted', '', f'{counted(len(left), "image")} in no list', advice, tuple(left))
+    # A folder may hold images and labels, so that a file counts as what a pair takes it for.
+    left = sorted(path.as_posix() for path in image_files if path not in images and path not in all_labels)
+    advice = 'training does not see them; python split.py DATA_ROOT --force lists all of a tree'
+    yield from about(left, 'in no list', level='note', key='unlisted', advice=advice)
     stems = {cut_suffix(path.name, IMAGE_SUFFIXES) for path in (*image_files, *images)}
     orphans = [path for path in label_files if path not in labels and path not in images]
     lost = sorted(path.as_posix() for path in orphans if cut_suffix(path.name, LABEL_SUFFIXES) not in stems)
-    if lost:
-        what = f'{counted(len(lost), "label")} without an image of that name'
-        yield Finding('doubt', 'label-alone', '', what, 'add the images, or remove the labels', tuple(lost))
+    what, advice = 'without an image of that name', 'add the images, or remove the labels'
+    yield from about(lost, what, noun='label', level='doubt', key='label-alone', advice=advice)
 
 
 def _beside(files: Iterable[Path], suffixes: Sequence[str]) -> Iterator[Path]:

@@ -1,13 +1,13 @@
 """Writes the page and the JSON file of a checkup."""
 
 import json
+import math
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmseg_aux_hrnet.doctor.checkup import Checkup
-from mmseg_aux_hrnet.doctor.examine import Tile
+from mmseg_aux_hrnet.doctor.examine import ExaminedTile
 from mmseg_aux_hrnet.doctor.findings import count_levels
 from mmseg_aux_hrnet.doctor.page import draw_page
 from mmseg_aux_hrnet.doctor.summary import Summary, config_snippets, inverse_frequency_weights, median_frequency_weights
@@ -33,7 +33,7 @@ def record(checkup: Checkup) -> dict[str, Any]:
 
 
 def _split(summary: Summary, classes: tuple[str, ...]) -> dict[str, Any]:
-    colours = summary.colours
+    mean, std = summary.colours or (None, None)
     return {
         'split': summary.split,
         'images': summary.images,
@@ -43,14 +43,14 @@ def _split(summary: Summary, classes: tuple[str, ...]) -> dict[str, Any]:
         'label_values': summary.values,
         'pixels': dict(zip(classes, summary.pixels, strict=True)),
         'shares': {
-            name: share if share == share else None for name, share in zip(classes, summary.shares, strict=True)
+            name: None if math.isnan(share) else share for name, share in zip(classes, summary.shares, strict=True)
         },
         'images_of': dict(zip(classes, summary.images_of, strict=True)),
         'ignored_pixels': summary.ignored,
         'nodata_share': summary.nodata,
         'without_foreground': list(summary.without_foreground),
-        'mean_rgb': None if colours is None else list(colours.mean),
-        'std_rgb': None if colours is None else list(colours.std),
+        'mean_rgb': None if mean is None else list(mean),
+        'std_rgb': None if std is None else list(std),
         'class_weight': {
             'median_frequency': median_frequency_weights(summary),
             'inverse_frequency': inverse_frequency_weights(summary),
@@ -59,7 +59,7 @@ def _split(summary: Summary, classes: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _tile(tile: Tile, classes: tuple[str, ...]) -> dict[str, Any]:
+def _tile(tile: ExaminedTile, classes: tuple[str, ...]) -> dict[str, Any]:
     image, label = tile.image, tile.label
     return {
         'split': tile.pair.split,
@@ -79,7 +79,7 @@ def check_outputs(picture: Path, json_file: Path | None) -> None:
     """Raise before the long work where an output could not be written.
 
     Raises:
-        ConfigError: a path is a folder, the picture is no PNG, or a folder cannot be made or written to.
+        ConfigError: a path is a folder, the picture is not a PNG, or a folder cannot be made or written to.
     """
     if picture.suffix.lower() != '.png':
         raise ConfigError(f'--picture {picture}: the page is a PNG file, so end its name in .png')
@@ -90,7 +90,7 @@ def check_outputs(picture: Path, json_file: Path | None) -> None:
             raise ConfigError(f'{option} {path} is a folder: name a file')
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=path.parent).close()
+            tempfile.TemporaryFile(dir=path.parent).close()  # rights alone do not tell, such as on network drives
         except OSError as error:
             raise ConfigError(f'{option} {path} cannot be written ({error.strerror}): choose another folder') from error
 
@@ -101,20 +101,17 @@ def write_outputs(checkup: Checkup, *, picture: Path, json_file: Path | None, ti
     Raises:
         ConfigError: an output is a file of the data set, or cannot be written.
     """
-    _refuse_inputs(checkup, [picture, *([json_file] if json_file else [])])
+    pairs = [tile.pair for tile in checkup.tiles]
+    inputs = {file.resolve() for pair in pairs for file in (pair.image, pair.label) if file is not None}
+    inputs |= {Path(pair.source.dataset.ann_file).resolve() for pair in pairs if pair.source.listed}
+    for path in (picture, json_file):
+        if path is not None and path.resolve() in inputs:
+            raise ConfigError(f'{path} is a file of the data set and would be overwritten: name another file')
     try:
         write_whole(picture, draw_page(checkup, title=title))
         if json_file is not None:
             text = json.dumps(record(checkup), indent=1, ensure_ascii=False, allow_nan=False)
+            # Names of files may hold bytes that are not Unicode.
             write_whole(json_file, f'{text}\n'.encode('utf-8', errors='backslashreplace'))
     except OSError as error:
         raise ConfigError(f'{error.filename} cannot be written ({error.strerror}): choose another folder') from error
-
-
-def _refuse_inputs(checkup: Checkup, outputs: Sequence[Path]) -> None:
-    pairs = [tile.pair for tile in checkup.tiles]
-    inputs = {file.resolve() for pair in pairs for file in (pair.image, pair.label) if file is not None}
-    inputs |= {Path(pair.source.dataset.ann_file).resolve() for pair in pairs if pair.source.listed}
-    for path in outputs:
-        if path.resolve() in inputs:
-            raise ConfigError(f'{path} is a file of the data set and would be overwritten: name another file')

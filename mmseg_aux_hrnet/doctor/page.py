@@ -11,9 +11,10 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmseg_aux_hrnet.classes import class_set
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.doctor.checkup import Checkup
-from mmseg_aux_hrnet.doctor.examine import Tile
+from mmseg_aux_hrnet.doctor.examine import ExaminedTile
 from mmseg_aux_hrnet.doctor.findings import Finding, printable
 from mmseg_aux_hrnet.doctor.gather import relative
 from mmseg_aux_hrnet.doctor.labels import read_by_first
@@ -22,33 +23,7 @@ from mmseg_aux_hrnet.doctor.summary import config_snippets
 from mmseg_aux_hrnet.errors import ImageError, LabelError
 from mmseg_aux_hrnet.visualization.overlay import overlay_classes, shown_colours
 
-LONGEST = 320  # pixels
-
-
-def picture(tile: Tile) -> NDArray[np.uint8] | None:
-    """Return the tile, uint8 (h, w, 3), at most 320 pixels a side; None where its image cannot be read."""
-    try:
-        image = _shrunk(Image.fromarray(read_rgb(tile.pair.image)), Image.Resampling.BOX)
-    except ImageError:
-        return None
-    if tile.pair.label is None or tile.label is None or not tile.same_size:
-        return image
-    source = tile.pair.source
-    try:
-        classes = source.class_of[read_by_first(tile.pair.label, source.rules).classes]
-    except LabelError:  # it was there a moment ago
-        return image
-    meta = source.dataset.metainfo
-    colours = shown_colours(meta['classes'], meta['palette'])
-    return overlay_classes(image, _shrunk(Image.fromarray(classes), Image.Resampling.NEAREST), colours)
-
-
-def _shrunk(image: Image.Image, resampling: Image.Resampling) -> NDArray[np.uint8]:
-    factor = min(1.0, LONGEST / max(image.size))
-    width, height = (max(1, round(side * factor)) for side in image.size)
-    return np.asarray(image.resize((width, height), resampling))
-
-
+LONGEST = 320  # pixels, of a picture
 SIZE = (8.27, 11.69)  # inches, A4
 DPI = 150
 EXAMPLES = 6  # pictures in a row
@@ -112,20 +87,14 @@ def _draw_shares(axes: Axes, checkup: Checkup) -> None:
 def _draw_foreground(axes: Axes, checkup: Checkup) -> None:
     edges = np.linspace(0, 100, 11)
     for summary in checkup.summaries:
-        shares = list(_foreground(checkup, summary.split))
+        labels = [tile.label for tile in checkup.tiles if tile.label and tile.pair.split == summary.split]
+        counted = [label.counts[: len(checkup.classes)] for label in labels]
+        shares = [100 * float(counts[1:].sum() / counts.sum()) for counts in counted if counts.sum()]
         if shares:
             counts = np.histogram(shares, edges)[0] / len(shares) * 100
             axes.stairs(counts, edges, color=SPLIT_COLOURS[summary.split], linewidth=1.4)
     _finish(axes, title='foreground of each image', label='% of its pixels')
     axes.set_ylabel('% of the images', fontsize=7)
-
-
-def _foreground(checkup: Checkup, split: str) -> Iterator[float]:
-    for tile in checkup.tiles:
-        if tile.pair.split == split and tile.label is not None:
-            counts = tile.label.counts[: len(checkup.classes)]
-            if counts.sum():
-                yield 100 * float(counts[1:].sum() / counts.sum())
 
 
 def _draw_levels(axes: Axes, checkup: Checkup) -> None:
@@ -143,7 +112,7 @@ def _finish(axes: Axes, *, title: str, label: str) -> None:
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def _examples(checkup: Checkup) -> Iterator[tuple[str, Tile]]:
+def _examples(checkup: Checkup) -> Iterator[tuple[str, ExaminedTile]]:
     """Yield tiles of every split, spread over its list, with captions."""
     each = max(1, EXAMPLES // len(checkup.summaries))
     for summary in checkup.summaries:
@@ -153,7 +122,7 @@ def _examples(checkup: Checkup) -> Iterator[tuple[str, Tile]]:
         yield from ((summary.split, tile) for tile in labelled[step // 2 :: step][:each])
 
 
-def _suspects(checkup: Checkup) -> Iterator[tuple[str, Tile]]:
+def _suspects(checkup: Checkup) -> Iterator[tuple[str, ExaminedTile]]:
     """Yield tiles of faults and doubts: those of the first file of each kind of finding, then those of the second."""
     shown: set[int] = set()
     kinds: dict[str, Finding] = {}
@@ -168,7 +137,7 @@ def _suspects(checkup: Checkup) -> Iterator[tuple[str, Tile]]:
                     yield f'{finding.level}: {finding.key}', tile
 
 
-def _named(text: str, tiles: Sequence[Tile]) -> list[Tile]:
+def _named(text: str, tiles: Sequence[ExaminedTile]) -> list[ExaminedTile]:
     """Return the tiles, two at most, whose image or label a text of a finding names."""
     found = []
     for tile in tiles if text else ():
@@ -180,7 +149,31 @@ def _named(text: str, tiles: Sequence[Tile]) -> list[Tile]:
     return found[:2]
 
 
-def _draw_row(figure: Figure, captioned: Sequence[tuple[str, Tile]], *, top: float, head: str) -> float:
+def picture(tile: ExaminedTile) -> NDArray[np.uint8] | None:
+    """Return the tile, uint8 (h, w, 3), at most 320 pixels a side; None where its image cannot be read."""
+    try:
+        image = _shrunk(Image.fromarray(read_rgb(tile.pair.image)), Image.Resampling.BOX)
+    except ImageError:
+        return None
+    if tile.pair.label is None or tile.label is None or not tile.same_size:
+        return image
+    source = tile.pair.source
+    try:
+        classes = source.class_of[read_by_first(tile.pair.label, source.rules)[0]]
+    except LabelError:  # it was there a moment ago
+        return image
+    meta = source.dataset.metainfo
+    colours = shown_colours(class_set(source.dataset.metainfo))
+    return overlay_classes(image, _shrunk(Image.fromarray(classes), Image.Resampling.NEAREST), colours)
+
+
+def _shrunk(image: Image.Image, resampling: Image.Resampling) -> NDArray[np.uint8]:
+    factor = min(1.0, LONGEST / max(image.size))
+    width, height = (max(1, round(side * factor)) for side in image.size)
+    return np.asarray(image.resize((width, height), resampling))
+
+
+def _draw_row(figure: Figure, captioned: Sequence[tuple[str, ExaminedTile]], *, top: float, head: str) -> float:
     """Draw pictures with their captions below a heading, and return where the next part may start."""
     figure.text(LEFT, top, head, fontsize=8.5, weight='bold', va='top')
     for index, (caption, tile) in enumerate(captioned[:EXAMPLES]):

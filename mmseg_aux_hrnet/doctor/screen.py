@@ -1,4 +1,4 @@
-"""Shows a checkup on the screen."""
+"""Says a checkup in words: on the screen, and line by line for the page."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,13 +29,20 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 def show(checkup: Checkup, console: Console) -> None:
     """Print the table of the splits, the findings and the lines for a config."""
-    console.print(_table(checkup))
+    # Names of classes and files are data: rich would take brackets in them for markup.
+    head, body = rows(checkup)
+    table = Table(box=SIMPLE)
+    for name in head:
+        table.add_column(Text(name), justify='left' if name == 'split' else 'right')
+    for row in body:
+        table.add_row(*row)
+    console.print(table)
     for line in form_lines(checkup):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print()
     for finding in checkup.findings:
-        head = Text(f'{finding.level.upper():5} ', style=STYLES[finding.level])
-        console.print(head + Text(finding_text(finding)), soft_wrap=True, highlight=False)
+        level = Text(f'{finding.level.upper():5} ', style=STYLES[finding.level])
+        console.print(level + Text(finding_text(finding)), soft_wrap=True, highlight=False)
     train = training_summary(checkup)
     snippets = config_snippets(train) if train is not None else []
     if snippets:
@@ -77,16 +84,6 @@ def rows(checkup: Checkup) -> tuple[list[str], list[list[str]]]:
         counts = [summary.split, str(summary.images), str(summary.labels)]
         body.append([*counts, *shares, *more, ignored, f'{100 * summary.nodata:.2f}'])
     return [*head, 'ignored %', 'no data %'], body
-
-
-def _table(checkup: Checkup) -> Table:
-    head, body = rows(checkup)
-    table = Table(box=SIMPLE)
-    for name in head:
-        table.add_column(name, justify='left' if name == 'split' else 'right')
-    for row in body:
-        table.add_row(*row)
-    return table
 
 
 def form_lines(checkup: Checkup) -> Iterator[str]:

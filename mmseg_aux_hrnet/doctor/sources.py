@@ -1,4 +1,4 @@
-"""The data sets that are to be examined: those of a config's loaders, or those of a folder of a known layout."""
+"""Finds the data sets that are to be examined: those of a config's loaders, or those of a folder of a known layout."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule, label_rule
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
-from mmseg_aux_hrnet.datasets.split_layouts import Layout, find_layout
+from mmseg_aux_hrnet.datasets.split_layouts import find_layout
 from mmseg_aux_hrnet.datasets.splits import SPLITS
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, DataError
 from mmseg_aux_hrnet.run.config import datasets_of, load_config, parse_options, set_data_root
@@ -23,7 +23,7 @@ UNDIVIDED = 'all'  # the split of a folder that is not divided yet
 KINDS = {'singlegreen': 'SingleGreenDataset', 'urbanisation': 'UrbanisationDataset'}
 
 
-class Source(NamedTuple):
+class DataSource(NamedTuple):
     """One data set of one split.
 
     Attributes:
@@ -31,7 +31,7 @@ class Source(NamedTuple):
         dataset: the data set as mmseg has it, without its files.
         settings: its settings, from which training builds it.
         rules: how its labels are read; the first rule that reads a label counts.
-        class_of: class of every value that the rules give, uint8 (256,); 255 where it is none or ignored.
+        class_of: class of every value that the rules give, uint8 (256,); 255 where it is not a class or is ignored.
         listed: whether its list is there; without it, all files of its folders belong to it.
     """
 
@@ -55,7 +55,7 @@ def find_sources(
     data_root: str | None = None,
     label_formats: Sequence[str] = (),
     options: Sequence[str] = (),
-) -> list[Source]:
+) -> list[DataSource]:
     """Return the data sets that a command line names.
 
     Args:
@@ -83,7 +83,7 @@ def find_sources(
     return sources
 
 
-def config_sources(config: Config, *, label_formats: Sequence[str] = ()) -> list[Source]:
+def config_sources(config: Config, *, label_formats: Sequence[str] = ()) -> list[DataSource]:
     """Return the data sets of the loaders of a config.
 
     Raises:
@@ -99,7 +99,7 @@ def config_sources(config: Config, *, label_formats: Sequence[str] = ()) -> list
     ]
 
 
-def folder_sources(root: Path, *, kind: str, label_formats: Sequence[str] = ()) -> list[Source]:
+def folder_sources(root: Path, *, kind: str, label_formats: Sequence[str] = ()) -> list[DataSource]:
     """Return the data sets of a folder: by its lists where it has any, else by its folders.
 
     Raises:
@@ -108,55 +108,51 @@ def folder_sources(root: Path, *, kind: str, label_formats: Sequence[str] = ()) 
     """
     init_default_scope('mmseg')
     layout = find_layout(root, kind=kind)
+    forms = sorted(('txt', 'lst'), key=lambda form: form != layout.form)  # of two lists the layout's own counts
+    lists: dict[str, str] = {}
+    for split in SPLITS:
+        names = [f'{layout.lists}/{split}.{form}' for form in forms]
+        present = [name for name in names if (root / name).is_file()]
+        lists |= {split: present[0]} if present else {}
     divided = [split for split in SPLITS if (root / layout.images / split).is_dir()]
-    lists = {split: name for split in SPLITS if (name := _list_name(root, layout, split))}
-    splits = [split for split in SPLITS if split in divided or split in lists] or [UNDIVIDED]
     sources = []
-    for split in splits:
-        below = f'/{split}' if divided else ''
-        prefix = {'img_path': f'{layout.images}{below}', 'seg_map_path': f'{layout.labels}{below}'}
-        listed = split in lists
+    for split in [split for split in SPLITS if split in divided or split in lists] or [UNDIVIDED]:
         ann_file = lists.get(split, f'{layout.lists}/{split}.{layout.form}')
         settings: dict[str, Any] = {'type': KINDS[kind], 'data_root': str(root), 'ann_file': ann_file}
-        if not listed or not ann_file.endswith('.lst'):
+        if split not in lists or not ann_file.endswith('.lst'):  # a .lst names the folders of its files itself
+            below = f'/{split}' if divided else ''
+            prefix = {'img_path': f'{layout.images}{below}', 'seg_map_path': f'{layout.labels}{below}'}
             settings['data_prefix'] = prefix
-        sources.append(build_source(settings, split=split, label_formats=label_formats, listed=listed))
+        sources.append(build_source(settings, split=split, label_formats=label_formats, listed=split in lists))
     return sources
-
-
-def _list_name(root: Path, layout: Layout, split: str) -> str | None:
-    """Return the list of a split relative to the data root, in the form of the layout where it is there in both."""
-    forms = sorted(('txt', 'lst'), key=lambda form: form != layout.form)
-    names = [f'{layout.lists}/{split}.{form}' for form in forms]
-    return next((name for name in names if (root / name).is_file()), None)
 
 
 def build_source(
     settings: dict[str, Any], *, split: str, label_formats: Sequence[str] = (), listed: bool = True
-) -> Source:
+) -> DataSource:
     """Build a data set without looking for its files.
 
     Raises:
         ConfigError: it cannot be built.
         DataError: its data root does not exist.
     """
-    settings = {**settings, 'pipeline': []}
+    settings = {**settings, 'pipeline': []}  # tiles are read by the doctor, whatever a pipeline would do to them
     root = settings.get('data_root')
     if root is not None and not Path(root).is_dir():
-        raise DataError(f'data root {root} is no folder: set it with --data-root DIR, see data/README.md')
+        raise DataError(f'data root {root} is not a folder: set it with --data-root DIR, see data/README.md')
     try:
         dataset = DATASETS.build({**settings, 'lazy_init': True})
         if label_formats and isinstance(dataset, ListedDataset):
-            settings['label_format'] = dataset.label_format = label_rule(
-                label_formats[0], dataset.metainfo['palette']
-            ).label_format
+            # Through the rule, which refuses a format that does not suit the classes.
+            rule = label_rule(label_formats[0], dataset.metainfo['palette'])
+            settings['label_format'] = dataset.label_format = rule.label_format
         rules = _rules(dataset, label_formats)
     except AuxHRNetError:
         raise
     except Exception as error:  # a data set of any package can fail in any way
         kind = settings.get('type')
         raise ConfigError(f'data set {kind} of {split} cannot be built: {type(error).__name__}: {error}') from error
-    return Source(split, dataset, settings, rules, _class_table(dataset, rules[0]), listed)
+    return DataSource(split, dataset, settings, rules, _class_table(dataset, rules[0]), listed)
 
 
 def _rules(dataset: Any, label_formats: Sequence[str]) -> tuple[LabelRule, ...]:
@@ -170,7 +166,7 @@ def _rules(dataset: Any, label_formats: Sequence[str]) -> tuple[LabelRule, ...]:
     classes = dataset.METAINFO.get('classes') or dataset.metainfo.get('classes')
     if not classes:
         raise ConfigError(f'data set {type(dataset).__name__} names no classes: set metainfo=dict(classes=(...))')
-    values = len(classes) + int(dataset.reduce_zero_label)
+    values = len(classes) + int(dataset.reduce_zero_label)  # value 0 is then none of the classes
     return (label_rule('index', [(value, value, value) for value in range(values)], ignore_index=dataset.ignore_index),)
 
 
@@ -187,10 +183,10 @@ def _class_table(dataset: Any, rule: LabelRule) -> NDArray[np.uint8]:
     return table
 
 
-def refusals(sources: Sequence[Source]) -> Iterator[tuple[Source, str]]:
+def refusals(sources: Sequence[DataSource]) -> Iterator[tuple[DataSource, str]]:
     """Build the data sets as training does, and yield those that it would refuse, with the reason."""
     for source in sources:
-        if not source.listed:
+        if not source.listed:  # training needs a list, and the examination of a folder says so already
             continue
         try:
             DATASETS.build(source.settings)

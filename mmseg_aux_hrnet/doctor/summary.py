@@ -7,14 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.doctor.examine import Tile
+from mmseg_aux_hrnet.doctor.examine import ExaminedTile
 
-
-class Colours(NamedTuple):
-    """Mean and standard deviation of red, green and blue over the pixels with data, 0..255."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+Colours = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Summary(NamedTuple):
@@ -33,7 +28,8 @@ class Summary(NamedTuple):
         images_of: number of labels in which each class occurs.
         pixels_of: labelled pixels of the labels in which each class occurs.
         nodata: share of pixels without data, 0..1.
-        colours: mean and standard deviation; None without a readable image.
+        colours: mean and standard deviation of red, green and blue over the pixels with data, 0..255; None without a
+            readable image.
         histogram: pixels with data at each level of red, green and blue, int64 (3, 256).
         without_foreground: names of the images whose label holds no class above 0.
     """
@@ -61,7 +57,7 @@ class Summary(NamedTuple):
         return tuple(count / total if total else float('nan') for count in self.pixels)
 
 
-def summarise(split: str, tiles: Sequence[Tile], *, num_classes: int) -> Summary:
+def summarise(split: str, tiles: Sequence[ExaminedTile], *, num_classes: int) -> Summary:
     """Add up the tiles of a split."""
     images = [tile.image for tile in tiles if tile.image is not None]
     labels = [(tile, tile.label) for tile in tiles if tile.label is not None]
@@ -69,15 +65,14 @@ def summarise(split: str, tiles: Sequence[Tile], *, num_classes: int) -> Summary
     classes = counts[:, :num_classes]
     histogram = np.array([image.histogram for image in images], np.int64).reshape(-1, 3, 256).sum(axis=0)
     area = sum(image.size[0] * image.size[1] for image in images)
-    forms = [tile.form for tile in tiles if tile.form is not None]
     return Summary(
         split=split,
         images=len(tiles),
         labels=len(labels),
         lacking=sum(tile.pair.labelled and tile.label is None for tile in tiles),
         sizes=dict(Counter(image.size for image in images).most_common()),
-        forms=dict(Counter(form.kind for form in forms).most_common()),
-        values=dict(sorted(Counter(value for form in forms for value in form.values).items())),
+        forms=dict(Counter(tile.label_kind for tile in tiles if tile.label_kind).most_common()),
+        values=dict(sorted(Counter(value for tile in tiles for value in tile.label_values).items())),
         pixels=tuple(classes.sum(axis=0).tolist()),
         ignored=int(counts[:, num_classes:].sum()),
         images_of=tuple((classes > 0).sum(axis=0).tolist()),
@@ -103,7 +98,7 @@ def colours_of(histogram: NDArray[np.int64]) -> Colours | None:
         second = sum(level * level * count for level, count in enumerate(counts))
         means.append(first / total)
         deviations.append(((total * second - first * first) / total**2) ** 0.5)
-    return Colours(tuple(means), tuple(deviations))
+    return tuple(means), tuple(deviations)
 
 
 def median_frequency_weights(summary: Summary) -> tuple[float, ...] | None:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from mmengine.logging import print_log
 
-PROGRESS = ('base_values', 'last_step', '_global_step', '_last_value', 'verbose')
+from mmseg_aux_hrnet.engine.private_names import SCHEDULER_PROGRESS, build_schedulers, count_optimizer_steps
 
 
 def follow_config(runner: Any, checkpoint: dict[str, Any]) -> None:
@@ -26,7 +26,7 @@ def follow_config(runner: Any, checkpoint: dict[str, Any]) -> None:
         return
     groups = checkpoint['optimizer']['param_groups']
     optimizer = _stand_in(groups)
-    schedulers = runner._build_param_scheduler(runner.cfg.param_scheduler, optimizer)
+    schedulers = build_schedulers(runner, optimizer)
     meta = checkpoint['meta']
     per_epoch = len(runner.train_dataloader) if meta['epoch'] else None
     _replay(schedulers, iters=meta['iter'], per_epoch=per_epoch)
@@ -37,7 +37,7 @@ def follow_config(runner: Any, checkpoint: dict[str, Any]) -> None:
 
 
 def _settings(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in state.items() if key not in PROGRESS} for state in states]
+    return [{key: value for key, value in state.items() if key not in SCHEDULER_PROGRESS} for state in states]
 
 
 def _stand_in(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
@@ -52,7 +52,7 @@ def _stand_in(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
 
 def _replay(schedulers: list[Any], *, iters: int, per_epoch: int | None) -> None:
     for scheduler in schedulers:
-        scheduler.optimizer._global_step = iters  # else it warns that the optimizer did not step
+        count_optimizer_steps(scheduler, iters)
     for iteration in range(1, iters + 1):
         for scheduler in schedulers:
             if not scheduler.by_epoch:

@@ -1,6 +1,5 @@
 """Class index maps as palette PNG files: indices for programs, colours for eyes."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
+from mmseg_aux_hrnet.files.whole import whole_file
 
 # Colour of indices that are no class, such as 255 (ignored).
 NO_CLASS_COLOUR = (127, 127, 127)
@@ -21,7 +21,7 @@ def write_label_png(path: str | Path, label: npt.NDArray[np.integer[Any]], palet
     Reading it back with PIL gives the same indices; indices without a colour are grey.
 
     Args:
-        path: the file to write; an existing one is replaced. Its folder must exist.
+        path: the file to write; an existing one is replaced, a missing folder made.
         label: class index of every pixel, integer (H, W), values 0..255.
         palette: RGB colour of every class, 1 to 256 times three values 0..255.
 
@@ -33,23 +33,13 @@ def write_label_png(path: str | Path, label: npt.NDArray[np.integer[Any]], palet
     image = Image.fromarray(_one_byte(label))
     image.putpalette(_palette_bytes(palette))
     target = Path(path)
-    part = target.with_name(f'.{target.name}.{os.getpid()}.part')
     try:
-        image.save(part, format='PNG')
-        os.replace(part, target)
+        with whole_file(target, durable=False) as part:
+            image.save(part, format='PNG')
     except OSError as error:
         raise DataError(
-            f'{target} cannot be written ({error.strerror or error}); choose a folder that exists and is writable'
+            f'{target} cannot be written ({error.strerror or error}); choose a folder that is writable'
         ) from error
-    finally:
-        _remove(part)
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink()
-    except OSError:
-        pass  # it was renamed, or never came to be; an error about that would hide the real one
 
 
 def _one_byte(label: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:

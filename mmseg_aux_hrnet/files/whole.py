@@ -15,27 +15,33 @@ def write_whole(path: str | Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written, such as on a full disk; ``path`` is as before and the part is removed.
     """
-    with whole_file(path, content):
-        pass
+    with whole_file(path) as part:
+        part.write_bytes(content)
 
 
 @contextmanager
-def whole_file(path: str | Path, content: bytes) -> Iterator[Path]:
-    """Yield the file beside ``path`` that ``content`` was written to, and rename it when the block has ended well.
+def whole_file(path: str | Path, *, part: Path | None = None, durable: bool = True) -> Iterator[Path]:
+    """Give the name of a file to write, which becomes ``path`` when the block ends, and vanishes when it raises.
 
-    So the block can check what was written before anybody sees it.
+    So the block can check what it has written before anybody sees it.
+
+    Args:
+        path: an existing file is replaced; the folder is made where missing.
+        part: the name that is given, in the same folder; ``path`` with ``PART`` where None. Several processes that may
+            write one file at a time need one each.
+        durable: wait until the content is on the disk, so that a power cut cannot leave an empty file under the final
+            name. That takes milliseconds a file: False for thousands of small ones that can be made again.
 
     Raises:
         OSError: it cannot be written; ``path`` is as before and the part is removed, as after any failure of the block.
     """
-    part = Path(f'{path}{PART}')
+    part = Path(f'{path}{PART}') if part is None else part
     part.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with part.open('wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # the content before the name: a power cut must not leave an empty whole file
         yield part
+        if durable:
+            with part.open('rb+') as file:
+                os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -58,7 +64,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     try:
         yield part
         if target.exists():
-            os.replace(target, old)
+            os.replace(target, old)  # no system replaces a folder with content by another one in one step
         try:
             os.replace(part, target)
         except OSError:

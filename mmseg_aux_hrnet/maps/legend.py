@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import replace
 
+from mmseg_aux_hrnet.classes import Classes, Colour
 from mmseg_aux_hrnet.errors import ConfigError
 
 NODATA = 255  # of class maps, and no class in any
 CLASSES_TAG = 'CLASS_NAMES'
 INTEREST_TAG = 'CLASS_OF_INTEREST'
 RUN_TAG = 'RUN_SHA256'  # of maps of classes and of probabilities: everything that their bytes depend on
-Colour = tuple[int, int, int]
 # The reference data sets mark green dark red and buildings white in their label files. In maps, which lie over images,
 # they are bluish green and vermilion of Okabe and Ito (Color Universal Design, 2008).
 OF_LABELS: dict[tuple[str, Colour], Colour] = {
@@ -19,31 +19,18 @@ OF_LABELS: dict[tuple[str, Colour], Colour] = {
 }
 
 
-class Legend(NamedTuple):
-    """Names and colours of the classes of a map, in the order of their values 0, 1, 2, ...
-
-    Attributes:
-        names: one for each class, at most 255.
-        colours: red, green, blue of each, 0..255; None where nobody says.
-        of_interest: the class that the map was made for; None where nobody says.
-    """
-
-    names: tuple[str, ...]
-    colours: tuple[Colour, ...] | None
-    of_interest: str | None
-
-    def tags(self) -> dict[str, str]:
-        """Return the tags of a GeoTIFF that hold the names; the colours are its colour table."""
-        tags = {CLASSES_TAG: json.dumps(list(self.names))}
-        return tags if self.of_interest is None else {**tags, INTEREST_TAG: self.of_interest}
+def legend_tags(classes: Classes) -> dict[str, str]:
+    """Return the tags of a GeoTIFF that hold the names; the colours are its colour table."""
+    tags = {CLASSES_TAG: json.dumps(list(classes.names))}
+    return tags if classes.name_of_interest is None else {**tags, INTEREST_TAG: classes.name_of_interest}
 
 
-def map_colours(names: Sequence[str], palette: Sequence[Sequence[int]] | None) -> tuple[Colour, ...] | None:
-    """Return the colours of classes in a map: those of their labels, 0..255, but for two that are hard to look at."""
-    if palette is None:
-        return None
-    colours: list[Colour] = [(red, green, blue) for red, green, blue in palette]
-    return tuple(OF_LABELS.get((name, colour), colour) for name, colour in zip(names, colours, strict=True))
+def map_classes(classes: Classes) -> Classes:
+    """Return classes with the colours of maps: those of their labels, but for two that are hard to look at."""
+    if classes.palette is None:
+        return classes
+    named = zip(classes.names, classes.palette, strict=True)
+    return replace(classes, palette=tuple(OF_LABELS.get((name, colour), colour) for name, colour in named))
 
 
 def is_map(tags: Mapping[str, str]) -> bool:
@@ -53,8 +40,8 @@ def is_map(tags: Mapping[str, str]) -> bool:
 
 def read_legend(
     tags: Mapping[str, str], colour_table: Mapping[int, Sequence[int]] | None, *, classes: Sequence[str] | None = None
-) -> Legend:
-    """Return the legend of a class map.
+) -> Classes:
+    """Return the legend of a class map: its classes in the order of their values 0, 1, 2, ..., at most 255.
 
     Args:
         tags: those of the GeoTIFF.
@@ -73,7 +60,8 @@ def read_legend(
         )
     names = tuple(classes or held or ())
     interest = tags.get(INTEREST_TAG)
-    return Legend(names, _colours(colour_table, count=len(names)), interest if interest in names else None)
+    of_interest = names.index(interest) if interest in names else None
+    return Classes(names, _colours(colour_table, count=len(names)), of_interest)
 
 
 def _held_names(tags: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mmseg_aux_hrnet.errors import ConfigError, StackError
+from mmseg_aux_hrnet.files.outputs import check_file
 
 
 def parse_names(text: str | None, *, option: str) -> tuple[str, ...] | None:
@@ -35,12 +36,7 @@ def check_output(out: Path, *, suffixes: Iterable[str], inputs: Iterable[Path], 
     """
     if out.suffix.lower() not in suffixes:
         raise ConfigError(f'{out} ends in {out.suffix or "nothing"}: it can end in {", ".join(suffixes)}')
-    if any(out.resolve() == source.resolve() for source in inputs):
-        raise ConfigError(f'{out} is read and cannot be written: name another file')
-    if out.is_dir():
-        raise ConfigError(f'{out} is a folder: name a file')
-    if out.exists() and not overwrite:
-        raise ConfigError(f'{out} exists: name another file, or replace it with --overwrite')
+    check_file(out, inputs=inputs, overwrite=overwrite)
 
 
 GEO = ('rasterio', 'pyproj', 'shapely', 'pyogrio', 'exactextract', 'filelock')

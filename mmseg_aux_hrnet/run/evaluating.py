@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from mmseg_aux_hrnet.classes import ClassSet, class_set
+from mmseg_aux_hrnet.classes import Classes, class_set
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule, label_rule
 from mmseg_aux_hrnet.datasets.splits import LABEL_SUFFIXES, index_by_stem
 from mmseg_aux_hrnet.datasets.tiles import read_label, refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation.boundary import tolerance
 from mmseg_aux_hrnet.evaluation.confusion_metric import check_counted
-from mmseg_aux_hrnet.evaluation.image_result import ImageResult, MapPair, count_image, summed_counts
+from mmseg_aux_hrnet.evaluation.image_result import ImageResult, count_image, summed_counts
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
 from mmseg_aux_hrnet.evaluation.table import rich_table
 from mmseg_aux_hrnet.report.figures import Measured
-from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics, write_report
-from mmseg_aux_hrnet.report.page import TrainingLog, shown_images, small_tile
+from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics
+from mmseg_aux_hrnet.report.page import TrainingLog, shown_images, small_tile, write_report
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run import config as run_config
@@ -110,7 +110,6 @@ def _compare(prediction: Path, label: Path, comparison: Comparison) -> ImageResu
     rule = comparison.label_rule
     maps = read_pair((prediction, label), comparison)
     predicted, reference = maps['prediction'], maps['label']
-    pair = MapPair(predicted, reference, image=str(prediction), label_path=str(label))
     if predicted.shape != reference.shape:
         raise DataError(
             f'{prediction} is {predicted.shape[0]} x {predicted.shape[1]} pixels (height x width), but {label} '
@@ -118,7 +117,13 @@ def _compare(prediction: Path, label: Path, comparison: Comparison) -> ImageResu
         )
     try:
         return count_image(
-            pair, num_classes=rule.num_classes, ignore_index=rule.ignore_index, tolerance=comparison.tolerance
+            predicted,
+            reference,
+            image=str(prediction),
+            label_path=str(label),
+            num_classes=rule.num_classes,
+            ignore_index=rule.ignore_index,
+            tolerance=comparison.tolerance,
         )
     except DataError as error:
         raise type(error)(f'{prediction}: {error}') from error
@@ -176,7 +181,7 @@ def _rates_table(measured: Measured) -> Table:
     classes = measured.classes
     counts = summed_counts(measured.images, num_classes=len(classes.names))
     rates = dict(zip(classes.names, class_rates(counts), strict=True))
-    return rich_table(rates, overall_rates(counts), class_of_interest=classes.of_interest)
+    return rich_table(rates, overall_rates(counts), class_of_interest=classes.name_of_interest)
 
 
 def _described(args: Namespace) -> tuple[dict[str, Any], str | None]:
@@ -201,7 +206,7 @@ def _palette(text: str | None) -> list[tuple[int, ...]] | None:
         raise ConfigError(f'--palette {text}: give one colour per class, such as 000000,800000') from None
 
 
-def _rule(classes: ClassSet, label_format: str, ignore_index: int) -> LabelRule:
+def _rule(classes: Classes, label_format: str, ignore_index: int) -> LabelRule:
     if classes.palette is None and label_format in ('palette', 'colour'):
         raise ConfigError(f'files of the form {label_format!r} need the colours of the classes: give --palette')
     palette = classes.palette or GREYS[: len(classes.names)]

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmseg_aux_hrnet.decision import Decision, reaches
-from mmseg_aux_hrnet.models.channel_order import swaps_channels
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
+from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.models.speed import fold_batch_norms
 
 INPUT, PROBABILITIES, CLASSES = 'image', 'probabilities', 'classes'
@@ -43,7 +43,7 @@ class ExportGraph(nn.Module):
         fuse: fold batch norms into the convolutions before them.
     """
 
-    def __init__(self, model: Any, *, decision: Decision | None, form: Form, fuse: bool) -> None:
+    def __init__(self, model: Any, *, decision: Threshold | None, form: Form, fuse: bool) -> None:
         super().__init__()
         preprocessor = model.data_preprocessor
         self.decision = decision
@@ -102,9 +102,7 @@ class ExportGraph(nn.Module):
     def _decide(self, logits: Tensor, probabilities: Tensor) -> Tensor:
         if self.decision is None:
             return logits.argmax(dim=1).to(torch.uint8)
-        class_index, value = self.decision
-        reached = reaches(probabilities[:, class_index], value)
-        return (reached if class_index == 1 else ~reached).to(torch.uint8)
+        return self.decision.decide(probabilities[:, self.decision.class_index]).to(torch.uint8)
 
 
 def _probabilities(logits: Tensor) -> Tensor:

@@ -13,10 +13,10 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import DATASETS, MODELS
 
 from mmseg_aux_hrnet.classes import Classes, classes_in
-from mmseg_aux_hrnet.decision import Decision, decision_by, decision_of_head
+from mmseg_aux_hrnet.decision import Threshold, head_decision
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
 from mmseg_aux_hrnet.models import use_threshold
-from mmseg_aux_hrnet.weights import load_model_weights
+from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights
 
 DEFAULT_TILE = 512  # pixels
 DEFAULT_OVERLAP = 25  # percent
@@ -28,9 +28,7 @@ class Source:
 
     Attributes:
         model: predicts whole images, whatever the config's ``test_cfg`` says.
-        class_names: one for each class.
-        palette: one (red, green, blue) for each class, 0..255; None where unknown.
-        of_interest: the class that a threshold is on; None where no class stands out.
+        classes: of the checkpoint, else of the data set of the config; a threshold is on the one of interest.
         decision: how the class map follows from the probabilities; None for the most probable class.
         gsd: metres per pixel of the training images; None where unknown.
         tile: (height, width) in pixels that the model was trained or is tested on.
@@ -42,10 +40,8 @@ class Source:
     """
 
     model: Any
-    class_names: tuple[str, ...]
-    palette: list[list[int]] | None
-    of_interest: str | None
-    decision: Decision | None
+    classes: Classes
+    decision: Threshold | None
     gsd: float | None
     tile: tuple[int, int]
     overlap: int
@@ -55,12 +51,12 @@ class Source:
     checkpoint_sha256: str
 
 
-def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> Source:
+def load_source(config: Config, checkpoint: Checkpoint, *, threshold: str | None) -> Source:
     """Build the config's segmentor and fill it from ``checkpoint``, exactly.
 
     Args:
         config: a merged config.
-        checkpoint: a ``.pth`` file.
+        checkpoint: of this config.
         threshold: a number for the class of interest, ``argmax``, or None for what the checkpoint or the head says.
 
     Raises:
@@ -71,7 +67,7 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
     model = _build(config)
     meta = load_model_weights(model, checkpoint)
     classes = _classes(config, meta, count=2 if model.out_channels == 1 else int(model.out_channels))
-    decision = _decision(model, classes, option=threshold, meta=meta, source=checkpoint)
+    decision = _decision(model, classes, option=threshold, meta=meta, source=checkpoint.path)
     tile, overlap = _tile(config, model)
     for part in ('auxiliary_head', 'distillation'):  # they take part in training only
         if getattr(model, part, None) is not None:
@@ -79,17 +75,15 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
     model.test_cfg = ConfigDict({**(model.test_cfg or {}), 'mode': 'whole'})
     return Source(
         model=model,
-        class_names=classes.names,
-        palette=classes.palette,
-        of_interest=_of_interest(classes),
+        classes=classes,
         decision=decision,
         gsd=_gsd(classes.extras.get('gsd') or config.get('gsd')),
         tile=tile,
         overlap=overlap,
         config_name=Path(config.filename or 'config').name,
         config_sha256=hashlib.sha256(text.encode()).hexdigest(),
-        checkpoint_name=checkpoint.name,
-        checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        checkpoint_name=checkpoint.path.name,
+        checkpoint_sha256=checkpoint.sha256,
     )
 
 
@@ -141,30 +135,19 @@ def _classes(config: Config, meta: dict[str, Any], *, count: int) -> Classes:
             f'the model tells {count} classes, but checkpoint and data set of the config name {len(names)} '
             f'({", ".join(names) or "none"}): set test_dataloader.dataset.metainfo.classes'
         )
-    known = classes.palette if classes.palette is not None and len(classes.palette) == count else None
-    return classes._replace(palette=known)
+    return classes
 
 
 def _decision(
     model: Any, classes: Classes, *, option: str | None, meta: dict[str, Any], source: Path
-) -> Decision | None:
+) -> Threshold | None:
     """Make the model predict as asked for or as stored, and return how that is."""
     threshold = use_threshold(
-        model, option, classes=classes.names, of_interest=_of_interest(classes), meta=meta, source=source
+        model, option, classes=classes.names, of_interest=classes.name_of_interest, meta=meta, source=source
     )
-    if threshold is not None:
-        return decision_by(threshold, classes.names)
-    if model.out_channels == 1:
-        return decision_of_head(model.decode_head.threshold)
-    return None
-
-
-def _of_interest(classes: Classes) -> str | None:
-    """Return the class that is said to be of interest, else the second of two."""
-    said = classes.extras.get('class_of_interest')
-    if said in classes.names:
-        return str(said)
-    return classes.names[-1] if len(classes.names) == 2 else None
+    if threshold is None and model.out_channels == 1:
+        return head_decision(model.decode_head.threshold, classes.names[1])
+    return None if threshold is None else threshold.among(classes.names)
 
 
 def _gsd(value: Any) -> float | None:

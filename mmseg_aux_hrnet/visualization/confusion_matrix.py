@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.visualization.png import save_figure
+
 if TYPE_CHECKING:  # at run time only where something is drawn: matplotlib would take a tenth of the package's import
     from matplotlib.axes import Axes
 
@@ -51,12 +53,12 @@ def draw_confusion_matrix(path: str | Path, counts: Sequence[Sequence[int]], nam
     image = axes.imshow(np.nan_to_num(shares), norm=PowerNorm(0.5, vmin=0, vmax=100), cmap='Blues')
     if numbered:
         _write_numbers(axes, table, shares, roomy=roomy)
-    _label(axes, names)
+    _label_axes(axes, names)
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label('share of the reference class, %')
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='Glyph .* missing')  # one for every letter that no font here has
-        figure.savefig(path, dpi=110, format='png')
+        save_figure(path, figure)
 
 
 def _write_numbers(axes: 'Axes', table: NDArray[np.int64], shares: NDArray[np.float64], *, roomy: bool) -> None:
@@ -70,7 +72,7 @@ def _write_numbers(axes: 'Axes', table: NDArray[np.int64], shares: NDArray[np.fl
         axes.text(column, row, words, ha='center', va='center', color=ink, fontsize=11 if roomy else 8)
 
 
-def _label(axes: 'Axes', names: Sequence[str]) -> None:
+def _label_axes(axes: 'Axes', names: Sequence[str]) -> None:
     from matplotlib.font_manager import get_font_names
 
     ticks = range(len(names))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mmseg_aux_hrnet.classes import Classes, Colour
 from mmseg_aux_hrnet.visualization.overlay import (
     CORRECT,
     FALSE_ALARM,
@@ -14,7 +15,6 @@ from mmseg_aux_hrnet.visualization.overlay import (
     PAPER,
     RGB,
     ClassMap,
-    Colour,
     overlay_classes,
     overlay_errors,
     shown_colours,
@@ -68,9 +68,7 @@ def _nearest(classes: ClassMap, size: tuple[int, int]) -> ClassMap:
     return np.asarray(Image.fromarray(classes).resize(size, Image.Resampling.NEAREST))
 
 
-def contact_sheet(
-    tiles: Sequence[Tile], *, title: str, classes: Sequence[str], palette: Sequence[Sequence[int]], ignore_index: int
-) -> RGB:
+def contact_sheet(tiles: Sequence[Tile], *, title: str, classes: Classes, ignore_index: int) -> RGB:
     """Return the sheet: of each tile the image, the reference and the prediction, two tiles abreast.
 
     With two classes the prediction is coloured by its errors, otherwise by class.
@@ -78,17 +76,18 @@ def contact_sheet(
     Args:
         tiles: at least one, of :func:`shrink`.
         title: the line above all.
-        classes: names.
-        palette: a colour for each class.
+        classes: names, colours and the class of interest.
         ignore_index: label of the pixels that do not count.
     """
-    colours = shown_colours(classes, palette)
-    errors = len(classes) == 2
-    strips = [_strip(tile, colours, errors=errors, ignore_index=ignore_index) for tile in tiles]
+    colours = shown_colours(classes)
+    errors_of = next(iter(colours)) if len(classes.names) == 2 else None
+    strips = [_strip(tile, colours, errors_of=errors_of, ignore_index=ignore_index) for tile in tiles]
     width = max(strip.shape[1] for strip in strips) + MARGIN
     rows = [range(first, min(first + ABREAST, len(strips))) for first in range(0, len(strips), ABREAST)]
     heights = [max(strips[index].shape[0] for index in row) + NOTE_HEIGHT + MARGIN for row in rows]
-    head = _head(title, _legend(classes, colours), width=min(ABREAST, len(strips)) * width + MARGIN)
+    head = _head(
+        title, _legend(classes, colours, errors_of=errors_of), width=min(ABREAST, len(strips)) * width + MARGIN
+    )
     sheet = Image.new('RGB', (head.width, head.height + sum(heights)), PAPER)
     sheet.paste(head)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=TEXT_SIZE)
@@ -102,22 +101,25 @@ def contact_sheet(
     return np.asarray(sheet)
 
 
-def _strip(tile: Tile, colours: Mapping[int, Colour], *, errors: bool, ignore_index: int) -> RGB:
+def _strip(tile: Tile, colours: Mapping[int, Colour], *, errors_of: int | None, ignore_index: int) -> RGB:
     """Return image, reference and prediction side by side; an empty cell stands for a reference that is not there."""
     cells = [tile.image, np.full_like(tile.image, 235), overlay_classes(tile.image, tile.prediction, colours)]
     if tile.label is not None:
         cells[1] = overlay_classes(tile.image, tile.label, colours)
-    if tile.label is not None and errors:
-        cells[2] = overlay_errors(tile.image, tile.prediction, tile.label, ignore_index=ignore_index)
+    if tile.label is not None and errors_of is not None:
+        cells[2] = overlay_errors(
+            tile.image, tile.prediction, tile.label, of_interest=errors_of, ignore_index=ignore_index
+        )
     gap = np.full((tile.image.shape[0], GAP, 3), 255, np.uint8)
     return np.concatenate([cells[0], gap, cells[1], gap, cells[2]], axis=1)
 
 
-def _legend(classes: Sequence[str], colours: Mapping[int, Colour]) -> list[tuple[str, Colour]]:
+def _legend(classes: Classes, colours: Mapping[int, Colour], *, errors_of: int | None) -> list[tuple[str, Colour]]:
     words = [('image | reference | prediction:', INK)]
-    if len(classes) == 2:
-        return [*words, (f'{classes[1]}, correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED)]
-    return [*words, *((classes[index], colour) for index, colour in colours.items())]
+    if errors_of is not None:
+        name = classes.names[errors_of]
+        return [*words, (f'{name}, correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED)]
+    return [*words, *((classes.names[index], colour) for index, colour in colours.items())]
 
 
 def _head(title: str, words: Sequence[tuple[str, Colour]], *, width: int) -> Image.Image:

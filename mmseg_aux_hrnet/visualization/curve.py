@@ -1,11 +1,12 @@
 """Draws the training curve: loss and validation figures over iterations."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mmseg_aux_hrnet.visualization.png import save_figure
 
 if TYPE_CHECKING:  # see confusion_matrix
     from matplotlib.axes import Axes
@@ -40,10 +41,7 @@ def draw_curves(path: str | Path, *, loss: Curve, figures: list[Curve], title: s
     draw_loss(top, loss)
     draw_figures(bottom, figures)
     figure.suptitle(title)
-    path = Path(path)
-    part = path.with_name(f'{path.stem}.part{path.suffix}')
-    figure.savefig(part, dpi=110)
-    os.replace(part, path)
+    save_figure(path, figure)
 
 
 def draw_loss(axes: 'Axes', loss: Curve) -> None:

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from mmseg_aux_hrnet.classes import Classes, Colour
+
 RGB = NDArray[np.uint8]
 ClassMap = NDArray[np.uint8]
-Colour = tuple[int, int, int]
 Word = tuple[str, Colour]
 
 CAPTION_HEIGHT = 26  # pixels, of one line
@@ -26,7 +27,6 @@ PAPER: Colour = (255, 255, 255)
 CORRECT: Colour = (0, 114, 178)
 FALSE_ALARM: Colour = (240, 228, 66)
 MISSED: Colour = (213, 94, 0)
-BACKGROUND = 'background'
 
 
 class Panel(NamedTuple):
@@ -43,19 +43,16 @@ def blend(image: RGB, mask: NDArray[np.bool_], colour: Colour, *, opacity: float
     return np.asarray(out.round(), np.uint8)
 
 
-def shown_colours(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> dict[int, Colour]:
-    """Return the colours that are laid over an image, by class index: all but a background's, which stays bare.
+def shown_colours(classes: Classes) -> dict[int, Colour]:
+    """Return the colours that are laid over an image, by class index: all but the background's, which stays bare.
 
-    The background is the first of two classes, and of more a class of that name. The other one of two has the colour of
-    what is correct, so that reference and prediction compare at a glance.
+    The other one of two has the colour of what is correct, so that reference and prediction compare at a glance.
     """
-    if len(classes) == 2:
-        return {1: CORRECT}
-    return {
-        index: (colour[0], colour[1], colour[2])
-        for index, (name, colour) in enumerate(zip(classes, palette, strict=True))
-        if name.casefold() != BACKGROUND
-    }
+    if len(classes.names) == 2 and classes.background is not None:
+        return {1 - classes.background: CORRECT}
+    # Without colours every class is drawn alike: where something was found is what remains to be seen.
+    palette = classes.palette or (CORRECT,) * len(classes.names)
+    return {index: colour for index, colour in enumerate(palette) if index != classes.background}
 
 
 def overlay_classes(image: RGB, classes: ClassMap, colours: Mapping[int, Colour]) -> RGB:
@@ -66,34 +63,38 @@ def overlay_classes(image: RGB, classes: ClassMap, colours: Mapping[int, Colour]
     return out
 
 
-def overlay_errors(image: RGB, prediction: ClassMap, label: ClassMap, *, ignore_index: int = 255) -> RGB:
-    """Return ``image`` with foreground pixels marked as correct, false alarm or missed; ignored ones stay bare."""
-    valid = label != ignore_index
-    out = blend(image, (prediction > 0) & (prediction == label), CORRECT)
-    out = blend(out, (prediction > 0) & (prediction != label) & valid, FALSE_ALARM)
-    return blend(out, (prediction == 0) & (label > 0) & valid, MISSED)
+def overlay_errors(
+    image: RGB, prediction: ClassMap, label: ClassMap, *, of_interest: int, ignore_index: int = 255
+) -> RGB:
+    """Return ``image`` with pixels of one of two classes marked as correct, false alarm or missed.
+
+    Args:
+        image: RGB, uint8 (H, W, 3).
+        prediction: classes, uint8 (H, W).
+        label: classes, uint8 (H, W).
+        of_interest: the class that is predicted or missed, 0 or 1.
+        ignore_index: label of the pixels that do not count, which stay bare.
+    """
+    predicted, is_label = prediction == of_interest, label == of_interest
+    out = blend(image, predicted & is_label, CORRECT)
+    out = blend(out, predicted & ~is_label & (label != ignore_index), FALSE_ALARM)
+    return blend(out, ~predicted & is_label, MISSED)
 
 
-def panels(
-    image: RGB,
-    prediction: ClassMap,
-    label: ClassMap | None,
-    *,
-    palette: Sequence[Sequence[int]],
-    classes: Sequence[str],
-) -> list[Panel]:
+def panels(image: RGB, prediction: ClassMap, label: ClassMap | None, *, classes: Classes) -> list[Panel]:
     """Return image, reference and prediction side by side; without a label, image and prediction.
 
     With two classes and a label the prediction is coloured by its errors, otherwise by class.
     """
-    colours = shown_colours(classes, palette)
-    names = tuple((classes[index], colour) for index, colour in colours.items())
+    colours = shown_colours(classes)
+    names = tuple((classes.names[index], colour) for index, colour in colours.items())
+    errors_of = next(iter(colours)) if len(classes.names) == 2 else None
     row = [Panel(image, (('image', INK),))]
     if label is not None:
         row.append(Panel(overlay_classes(image, label, colours), (('reference:', INK), *names)))
-    if label is not None and len(classes) == 2:
+    if label is not None and errors_of is not None:
         words = (('prediction:', INK), ('correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED))
-        return [*row, Panel(overlay_errors(image, prediction, label), words)]
+        return [*row, Panel(overlay_errors(image, prediction, label, of_interest=errors_of), words)]
     return [*row, Panel(overlay_classes(image, prediction, colours), (('prediction:', INK), *names))]
 
 

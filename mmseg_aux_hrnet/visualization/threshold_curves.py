@@ -1,6 +1,5 @@
 """Draws what thresholds on a probability do, and how far the probability can be believed."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.visualization.png import save_figure
+
 if TYPE_CHECKING:  # see confusion_matrix
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 CURVES = {
     'precision': ('Precision', '#0072B2', '--'),
@@ -25,20 +25,12 @@ INK = '#222222'
 def draw_sweep(folder: Path, sweep: Mapping[str, Any]) -> None:
     """Write ``threshold_curves.png`` and ``reliability.png``.
 
+    The first shows figures over the threshold with the best IoU marked, and precision over recall beside them; the
+    second the observed share of the class over its mean probability, bin by bin, and the pixels below.
+
     Args:
         folder: an existing folder.
         sweep: ``threshold_sweep`` of a report, None where undefined.
-    """
-    draw_threshold_curves(folder / 'threshold_curves.png', sweep)
-    draw_reliability(folder / 'reliability.png', sweep)
-
-
-def draw_threshold_curves(path: str | Path, sweep: Mapping[str, Any]) -> None:
-    """Write a PNG: figures over the threshold with the best IoU marked, and precision over recall beside them.
-
-    Args:
-        path: the file to write.
-        sweep: as in :func:`draw_sweep`.
     """
     from matplotlib.figure import Figure
 
@@ -47,21 +39,10 @@ def draw_threshold_curves(path: str | Path, sweep: Mapping[str, Any]) -> None:
     draw_over_threshold(left, sweep)
     draw_precision_recall(right, sweep)
     figure.suptitle(f'{sweep["class"]} where its probability is at least the threshold', parse_math=False)
-    _save(figure, path)
-
-
-def draw_reliability(path: str | Path, sweep: Mapping[str, Any]) -> None:
-    """Write a PNG: the observed share of the class over its mean probability, bin by bin, and the pixels below.
-
-    Args:
-        path: the file to write.
-        sweep: as in :func:`draw_sweep`.
-    """
-    from matplotlib.figure import Figure
-
+    save_figure(folder / 'threshold_curves.png', figure)
     figure = Figure(figsize=(5.6, 7), layout='constrained')
     draw_calibration(*figure.subplots(2, 1, sharex=True, height_ratios=(3, 1)), sweep=sweep)
-    _save(figure, path)
+    save_figure(folder / 'reliability.png', figure)
 
 
 def draw_calibration(top: 'Axes', bottom: 'Axes', *, sweep: Mapping[str, Any]) -> None:
@@ -73,11 +54,11 @@ def draw_calibration(top: 'Axes', bottom: 'Axes', *, sweep: Mapping[str, Any]) -
     top.plot(*points, color=CURVES['precision'][1], marker='o', markersize=4, label='observed')
     top.set(xlim=(0, 1), ylim=(0, 1))
     top.set_ylabel(f'share of pixels that are {sweep["class"]}', parse_math=False)
-    top.set_title(f'expected calibration error {_written(sweep["ece"])}', fontsize=10)
+    top.set_title(f'expected calibration error {_or_undefined(sweep["ece"])}', fontsize=10)
     top.legend(loc='upper left', frameon=False)
     low, width = [part['low'] for part in bins], [part['high'] - part['low'] for part in bins]
     bottom.bar(low, [part['pixels'] for part in bins], width=width, align='edge', color='#9ab8cc', edgecolor='white')
-    bottom.set_yscale('symlog')
+    bottom.set_yscale('symlog')  # most pixels are in the first and last bin, and a bin may have none
     most = max(part['pixels'] for part in bins)
     step = 1 if most < 1000 else 2 if most < 10**7 else 3  # powers of ten, few enough to stand apart
     bottom.set_yticks([0, *(10**power for power in range(step, len(str(most)), step))])
@@ -85,12 +66,6 @@ def draw_calibration(top: 'Axes', bottom: 'Axes', *, sweep: Mapping[str, Any]) -
     bottom.set_xlabel(f'probability of {sweep["class"]}', parse_math=False)
     for axes in (top, bottom):
         axes.grid(alpha=0.3)
-
-
-def _save(figure: 'Figure', path: str | Path) -> None:
-    part = Path(f'{path}.part')
-    figure.savefig(part, dpi=110, format='png')
-    os.replace(part, path)
 
 
 def draw_over_threshold(axes: 'Axes', sweep: Mapping[str, Any]) -> None:
@@ -112,7 +87,7 @@ def draw_precision_recall(axes: 'Axes', sweep: Mapping[str, Any]) -> None:
     """Draw precision over recall, threshold 0.5 and the one of the best IoU marked."""
     recall, precision = _numbers(sweep['recall']), _numbers(sweep['precision'])
     axes.plot(recall, precision, color=INK, linewidth=1.4)
-    half = len(recall) // 2
+    half = len(recall) // 2  # the thresholds are evenly spread over 0..1, an odd number of them
     axes.plot(recall[half], precision[half], color=INK, marker='o', linestyle='none', label='threshold 0.5')
     best = sweep['best']['iou']
     if best is not None:
@@ -120,7 +95,7 @@ def draw_precision_recall(axes: 'Axes', sweep: Mapping[str, Any]) -> None:
         label = f'best IoU, threshold {best["threshold"]:.3f}'
         axes.plot(recall[at], precision[at], color=CURVES['iou'][1], marker='D', linestyle='none', label=label)
     axes.set(xlim=(0, 101), ylim=(0, 101), xlabel='Recall, %', ylabel='Precision, %')
-    axes.set_title(f'average precision {_written(sweep["average_precision"])}', fontsize=10)
+    axes.set_title(f'average precision {_or_undefined(sweep["average_precision"])}', fontsize=10)
     axes.grid(alpha=0.3)
     axes.legend(loc='lower left', frameon=False)
 
@@ -129,5 +104,5 @@ def _numbers(values: list[float | None]) -> NDArray[np.float64]:
     return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
-def _written(value: float | None) -> str:
+def _or_undefined(value: float | None) -> str:
     return 'undefined' if value is None else f'{value:.4f}'

@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import save as save_safetensors
 
 from mmseg_aux_hrnet.errors import CheckpointError
+from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole
-from mmseg_aux_hrnet.weights.reading import SAFETENSORS, SAFETENSORS_META
+from mmseg_aux_hrnet.weights.checkpoint import SAFETENSORS, SAFETENSORS_META
 
 SUFFIXES = ('.pth', SAFETENSORS)
 
@@ -20,16 +21,12 @@ def check_target(path: Path, *, source: Path, overwrite: bool) -> None:
     """Raise where a checkpoint cannot be written to ``path``, before any work is done for it.
 
     Raises:
-        CheckpointError: the name says no format, or something is there already.
+        CheckpointError: the name says no format.
+        ConfigError: it is the source, a folder, or exists and may not be replaced.
     """
     if path.suffix not in SUFFIXES:
         raise CheckpointError(f'{path} names no format to write: let it end in {" or ".join(SUFFIXES)}')
-    if path.is_dir():
-        raise CheckpointError(f'{path} is a folder: give the name of the file to write')
-    if path.exists() and source.exists() and path.samefile(source):
-        raise CheckpointError(f'{path} is the file to read: write to another one')
-    if path.exists() and not overwrite:
-        raise CheckpointError(f'{path} exists: choose another name, or replace it with --overwrite')
+    check_file(path, inputs=[source], overwrite=overwrite)
 
 
 def checkpoint_bytes(content: Mapping[str, Any], *, suffix: str) -> bytes:

@@ -15,7 +15,7 @@ from mmseg_aux_hrnet.datasets.splits import (
     scene_of,
     write_split,
 )
-from mmseg_aux_hrnet.errors import SplitError
+from mmseg_aux_hrnet.errors import ConfigError, OutputExistsError, SplitError
 
 
 def write_bytes(path, content):
@@ -217,7 +217,7 @@ def test_a_list_is_written_with_lf_in_utf8(tmp_path):
 
 def test_a_list_is_replaced_only_by_force(tmp_path):
     path = write_bytes(tmp_path / 'train.txt', b'old\n')
-    with pytest.raises(SplitError, match=r'train\.txt" exists; --force'):
+    with pytest.raises(OutputExistsError, match=r'train\.txt" exists: --force'):
         write_split(path, ['new'])
     assert path.read_bytes() == b'old\n'
     write_split(path, ['new'], force=True)
@@ -231,6 +231,6 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(SplitError, match='not Unicode'):
         write_split(tmp_path / 'train.txt', ['\udcff'])
     (tmp_path / 'folder').mkdir()
-    with pytest.raises(SplitError, match='cannot be written'):
+    with pytest.raises(ConfigError, match='folder" is a folder'):
         write_split(tmp_path / 'folder', ['a'], force=True)
     assert sorted(os.listdir(tmp_path)) == ['file', 'folder']

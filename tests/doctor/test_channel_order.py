@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
-from mmseg_aux_hrnet.doctor.duplicates import DOUBTFUL, FEWEST, colour_figures, exchange_scores
+from mmseg_aux_hrnet.doctor.likeness import DOUBTFUL, FEWEST, colour_figures, exchange_scores
 
 
 def natural(seed):
@@ -38,7 +38,7 @@ def test_a_whole_split_that_is_exchanged_is_seen_beside_the_training_tiles():
 
 
 def test_of_many_tiles_some_are_compared_with(monkeypatch):
-    monkeypatch.setattr('mmseg_aux_hrnet.doctor.duplicates.MOST', 40)  # every second of 80
+    monkeypatch.setattr('mmseg_aux_hrnet.doctor.likeness.MOST', 40)  # every second of 80
     many = np.stack([colour_figures(natural(seed)) for seed in range(80)])
     many[5], many[8] = colour_figures(natural(5)[:, ::-1]), colour_figures(natural(8)[:, ::-1])
     scores = exchange_scores(many, many, same=True)

@@ -43,6 +43,15 @@ def test_a_copy_is_clean_and_the_input_untouched(tmp_path, spoilt):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['clean', 'data']
 
 
+def test_an_image_stays_where_its_copy_in_a_later_split_is_left_out(tmp_path):
+    root = write_root(tmp_path / 'data')
+    shutil.copy(image_of(root, 'train_1'), image_of(root, 'val_0'))
+    label_of(root, 'val_0').unlink()
+    write_copy(tmp_path / 'clean', examined(root), on_tile=nothing)
+    assert 'train_1' in (tmp_path / 'clean/splits/train.txt').read_text()
+    assert (tmp_path / 'clean' / LEFT_OUT).read_text() == 'rawdata/val/val_0.png\tits label is missing\n'
+
+
 def test_a_faulty_list_is_named_among_what_is_left_out(tmp_path):
     root = write_root(tmp_path / 'data')
     (root / 'splits/val.txt').write_text('../val_0\nval_1\n')
@@ -130,12 +139,11 @@ def test_masks_of_0_and_255_are_not_copied_as_ignored(tmp_path):
 
 @pytest.mark.parametrize(
     ('out', 'message'),
-    [('data', 'exists'), ('data/clean', 'inside the data root'), ('taken', 'exists'), ('left', r'left\.part exists')],
+    [('data', 'exists'), ('data/clean', 'inside the data root'), ('taken', 'exists')],
 )
 def test_places_that_will_not_do(tmp_path, out, message):
     root = write_root(tmp_path / 'data')
     (tmp_path / 'taken').touch()
-    (tmp_path / 'left.part').mkdir()
     with pytest.raises(ConfigError, match=message):
         check_out(tmp_path / out, find_sources(str(root), kind='singlegreen'))
 

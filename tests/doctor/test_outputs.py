@@ -45,7 +45,7 @@ def test_json_holds_every_finding_file_and_figure(tmp_path, checkup):
     assert [finding['key'] for finding in record['findings']] == ['image', 'label', 'leak', 'contradiction']
     train = record['splits'][0]
     assert train['pixels'] == {'background': 3 * 48 * 64 - 24 * (21 + 23 + 24), 'green': 24 * (21 + 23 + 24)}
-    assert train['mean_rgb'] == list(checkup.summaries[0].colours.mean)
+    assert train['mean_rgb'] == list(checkup.summaries[0].colours[0])
     assert train['class_weight']['median_frequency'][0] < 1 < train['class_weight']['median_frequency'][1]
     assert record['tiles'][1]['label_error'].startswith('labeldata/train/train_1.png')
     assert len(record['tiles']) == 8

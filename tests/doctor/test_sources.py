@@ -126,7 +126,7 @@ def test_a_folder_that_a_config_names_but_lacks_is_a_fault(tmp_path):
         (dict(source='.', kind='urbanisation'), SplitError, 'has no image folder'),
         (dict(source='.', kind=None), ConfigError, 'is a folder: say its layout, with --kind'),
         (dict(source='nowhere.py', kind=None), ConfigError, 'not a file'),
-        (dict(source=shipped(GREEN), kind=None, data_root='nowhere'), DataError, 'data root nowhere is no folder'),
+        (dict(source=shipped(GREEN), kind=None, data_root='nowhere'), DataError, 'data root nowhere is not a folder'),
         (dict(source='.', kind='singlegreen', data_root='x'), ConfigError, 'give the folder only'),
         (
             dict(source=shipped(GREEN), kind=None, options=['train_dataloader.dataset.type=No'], data_root='.'),

@@ -29,7 +29,9 @@ def runner(tmp_path):
         Image.new('RGB', (6, 4), (index, 0, 0)).save(tmp_path / f'{index}.png')
     dataset = Listed({'img_path': str(tmp_path / f'{index}.png')} for index in range(10))
     loader = SimpleNamespace(dataset=dataset)
-    return SimpleNamespace(val_dataloader=loader, work_dir=str(tmp_path), experiment_name='run', iter=7)
+    return SimpleNamespace(
+        val_dataloader=loader, val_evaluator=None, work_dir=str(tmp_path), experiment_name='run', iter=7
+    )
 
 
 def sample(record, prediction, label):

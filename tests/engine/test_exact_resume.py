@@ -1,9 +1,14 @@
 """A run that was stopped and resumed ends with the bits of one that was not."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from mmengine.runner import IterBasedTrainLoop
 from tiny_run import LOADED, Killed, end_of, quick_start, run  # noqa: F401
+from torch.utils.data import DataLoader
 
+from mmseg_aux_hrnet.engine import ExactResumeHook
 from mmseg_aux_hrnet.engine.samplers import ExactInfiniteSampler, ExactSampler
 from mmseg_aux_hrnet.errors import TrainingInterrupted
 
@@ -88,6 +93,22 @@ def test_a_sampler_starts_anywhere_in_mmengines_order(sampler, start):
     assert [draw.position for draw in first] == list(range(7))
 
 
+def test_mmengine_that_loads_what_came_before_gets_nothing_for_it():
+    loader = DataLoader(Numbers(), batch_size=2, sampler=ExactInfiniteSampler(Numbers(), shuffle=False, seed=5))
+    loop = object.__new__(IterBasedTrainLoop)
+    loop.dataloader, loop.dataloader_iterator, loop._iter = loader, iter(loader), 3
+    runner = SimpleNamespace(train_loop=loop, val_loop=None, seed=5, _randomness_cfg={}, iter=3)
+    ExactResumeHook().before_train(runner)
+    LOADED.clear()
+    assert [next(loop.dataloader_iterator) for _ in range(3)] == [None] * 3
+    assert LOADED == []
+    assert [next(loop.dataloader_iterator).tolist() for _ in range(2)] == [[6, 7], [8, 0]]
+
+
 class Numbers:
+    def __getitem__(self, index):
+        LOADED.append(int(index))
+        return int(index)
+
     def __len__(self):
         return 9

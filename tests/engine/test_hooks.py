@@ -10,8 +10,8 @@ from PIL import Image
 from torch import nn
 
 from mmseg_aux_hrnet.engine import ClassCountHook, CurveHook, DataFilesHook, OverlayHook
-from mmseg_aux_hrnet.engine.hooks.class_count_hook import heads
 from mmseg_aux_hrnet.engine.hooks.curve_hook import _figure
+from mmseg_aux_hrnet.engine.hooks.data_check_hooks import heads
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.visualization import Curve
 from mmseg_aux_hrnet.visualization.overlay import CAPTION_HEIGHT
@@ -132,7 +132,9 @@ def test_overlay_hook_writes_a_picture_per_image(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (32, 48, 3)).astype(np.uint8)
     Image.fromarray(image).save(tmp_path / 'tile.jpg')
     hook = OverlayHook(str(tmp_path / 'pictures'))
-    hook.after_test_iter(SimpleNamespace(test_dataloader=loader()), 0, outputs=[predicted(tmp_path / 'tile.jpg')])
+    hook.after_test_iter(
+        SimpleNamespace(test_dataloader=loader(), test_evaluator=None), 0, outputs=[predicted(tmp_path / 'tile.jpg')]
+    )
     assert [p.name for p in (tmp_path / 'pictures').iterdir()] == ['tile.png']
     assert Image.open(tmp_path / 'pictures/tile.png').width == 2 * 7 * 48 + 6  # 48 pixels become at least 300
     picture = np.asarray(Image.open(tmp_path / 'pictures/tile.png')).astype(int)[CAPTION_HEIGHT:]
@@ -150,7 +152,7 @@ def test_overlay_hook_overwrites_neither_inputs_nor_other_pictures(tmp_path, fir
     before = (tmp_path / 'a/tile.png').read_bytes()
     with pytest.raises(DataError, match='overwritten|would both'):
         hook.after_test_iter(
-            SimpleNamespace(test_dataloader=loader()),
+            SimpleNamespace(test_dataloader=loader(), test_evaluator=None),
             0,
             outputs=[predicted(tmp_path / first / 'tile.png'), predicted(tmp_path / 'a' / 'tile.png')],
         )

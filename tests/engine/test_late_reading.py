@@ -77,5 +77,5 @@ def test_a_label_that_is_no_class_is_named():
     bad = SegDataSample(metainfo=dict(img_path='bad.png'), gt_sem_seg=PixelData(data=torch.tensor([[[1, 128]]])))
     assert _wrong_label([good], [('decode_head', Head)]) is None
     assert _wrong_label([good, bad], [('decode_head', Head)]).startswith(
-        'label 128 of bad.png is no class: allowed are 0..1'
+        'label 128 of bad.png is not a class: allowed are 0..1'
     )

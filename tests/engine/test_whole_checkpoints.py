@@ -118,6 +118,17 @@ def test_the_best_checkpoint_is_deleted_after_the_next_is_whole(disk):
     assert disk.message_hub.get_info('best_score') == 60.0
 
 
+@pytest.mark.parametrize(('score', 'kept'), [(55.0, 1), (65.0, 3)])
+def test_a_resumed_run_that_chooses_its_figure_itself_keeps_the_best_checkpoint(disk, score, kept):
+    disk.iter = 1
+    started(disk, save_best='auto')._save_best_checkpoint(disk, {'mIoU': 60.0})
+    resumed = started(disk, save_best='auto')  # the name of the figure is in no checkpoint
+    disk.iter = 3
+    resumed._save_best_checkpoint(disk, {'mIoU': score})
+    assert disk.files() == [f'best_mIoU_iter_{kept}.pth']
+    assert Path(resumed.best_ckpt_path).name == f'best_mIoU_iter_{kept}.pth'
+
+
 def test_a_full_disk_keeps_what_is_there_and_training_goes_on(disk, capsys):
     hook = started(disk, max_keep_ckpts=1, save_best='mIoU')
     save(hook, disk, 1)

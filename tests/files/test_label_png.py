@@ -52,7 +52,8 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [('a.png', before)]
 
 
-def test_missing_folder(tmp_path):
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / 'missing').touch()
     with pytest.raises(DataError, match=r'cannot be written.*choose a folder'):
         write_label_png(tmp_path / 'missing' / 'a.png', np.zeros((2, 2), np.uint8), PALETTE)
 

@@ -1,10 +1,41 @@
-"""Folders that are whole or not there."""
+"""Files and folders that are whole or not there."""
 
 import os
 
 import pytest
 
-from mmseg_aux_hrnet.files.whole import whole_folder
+from mmseg_aux_hrnet.files.whole import whole_file, whole_folder, write_whole
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / 'new' / 'a.bin'
+    with whole_file(path) as part:
+        part.write_bytes(b'1')
+        assert not path.exists()
+    write_whole(path, b'22')
+    assert path.read_bytes() == b'22'
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('durable', [True, False])
+def test_content_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch, durable):
+    acts = []
+    monkeypatch.setattr(os, 'fsync', lambda descriptor: acts.append('flushed'))
+    replace = os.replace
+    monkeypatch.setattr(os, 'replace', lambda *names: (acts.append('named'), replace(*names)))
+    with whole_file(tmp_path / 'a', durable=durable) as part:
+        part.touch()
+    assert acts == (['flushed', 'named'] if durable else ['named'])
+
+
+@pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt, OSError])
+def test_a_file_that_fails_leaves_what_was_there(tmp_path, error):
+    path = tmp_path / 'a'
+    path.write_text('old')
+    with pytest.raises(error), whole_file(path, part=tmp_path / 'a.17.part') as part:
+        part.write_text('new')
+        raise error
+    assert [found.read_text() for found in tmp_path.iterdir()] == ['old']
 
 
 def test_a_folder_appears_when_it_is_full(tmp_path):

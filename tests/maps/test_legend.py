@@ -2,27 +2,28 @@
 
 import pytest
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps.legend import Legend, map_colours, read_legend
+from mmseg_aux_hrnet.maps.legend import legend_tags, map_classes, read_legend
 
-GREEN = Legend(('background', 'green, urban'), ((0, 0, 0), (128, 0, 0)), 'green, urban')
+GREEN = Classes(('background', 'green, urban'), ((0, 0, 0), (128, 0, 0)), 1)
 TABLE = {0: (0, 0, 0, 255), 1: (128, 0, 0, 255)}
 
 
 def test_tags_and_colour_table_give_the_legend_back():
-    assert read_legend(GREEN.tags(), TABLE) == GREEN
+    assert read_legend(legend_tags(GREEN), TABLE) == GREEN
 
 
 def test_a_map_from_elsewhere_is_named_by_the_command_line():
-    assert read_legend({}, None, classes=['ground', 'house']) == Legend(('ground', 'house'), None, None)
+    assert read_legend({}, None, classes=['ground', 'house']) == Classes(('ground', 'house'))
 
 
 def test_names_given_replace_those_of_the_map():
-    assert read_legend(GREEN.tags(), TABLE, classes=['a', 'b']).names == ('a', 'b')
+    assert read_legend(legend_tags(GREEN), TABLE, classes=['a', 'b']).names == ('a', 'b')
 
 
 def test_a_colour_table_that_lacks_a_class_is_none():
-    assert read_legend(GREEN.tags(), {0: (0, 0, 0, 255)}).colours is None
+    assert read_legend(legend_tags(GREEN), {0: (0, 0, 0, 255)}).palette is None
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_a_colour_table_that_lacks_a_class_is_none():
         ({'CLASS_NAMES': '["a"'}, None, 'is damaged'),
         ({'CLASS_NAMES': '[]'}, None, 'is damaged'),
         ({'CLASS_NAMES': '["a", 3]'}, None, 'is damaged'),
-        (GREEN.tags(), ['one'], 'gives 1 names, but the map has 2 classes'),
+        (legend_tags(GREEN), ['one'], 'gives 1 names, but the map has 2 classes'),
     ],
 )
 def test_what_is_not_said_is_not_guessed(tags, classes, said):
@@ -50,5 +51,6 @@ def test_what_is_not_said_is_not_guessed(tags, classes, said):
     ],
 )
 def test_maps_have_the_colours_of_labels_but_for_those_of_the_reference_data_sets(name, label, shown):
-    assert map_colours(('background', name), [[0, 0, 0], list(label)]) == ((0, 0, 0), shown)
-    assert map_colours(('background', name), None) is None
+    classes = Classes(('background', name), ((0, 0, 0), label), 1)
+    assert map_classes(classes) == Classes(('background', name), ((0, 0, 0), shown), 1)
+    assert map_classes(Classes(('background', name))).palette is None

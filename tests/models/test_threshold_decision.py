@@ -99,7 +99,7 @@ def test_a_head_of_one_channel_has_a_threshold_of_its_own(channels, held, expect
     model = ProbabilityTTAModel(module=segmentor(out_channels=channels, threshold=0.4))
     model.module.decode_head.threshold = held
     found = head_threshold(model, classes=CLASSES)
-    assert found == (None if expected is None else ('green', expected))
+    assert found == (None if expected is None else Threshold('green', expected))
     assert head_threshold(model, classes=('background', 'tree', 'lawn')) is None
 
 
@@ -162,10 +162,10 @@ STORED = {'threshold': {'class': 'background', 'value': 0.7}}
     ('option', 'meta', 'expected'),
     [
         (None, {}, None),
-        (None, STORED, ('background', 0.7)),
+        (None, STORED, Threshold('background', 0.7)),
         ('argmax', STORED, None),
-        ('0.25', STORED, ('green', 0.25)),
-        ('0.25', {}, ('green', 0.25)),
+        ('0.25', STORED, Threshold('green', 0.25)),
+        ('0.25', {}, Threshold('green', 0.25)),
     ],
 )
 def test_the_option_counts_before_the_checkpoint(option, meta, expected):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mmseg_aux_hrnet.classes import ClassSet
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.evaluation.bootstrap import intervals
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult
@@ -14,7 +14,7 @@ from mmseg_aux_hrnet.report.figures import Measured, image_names, report_figures
 
 COUNTS = ([[40, 10], [0, 0]], [[10, 0], [5, 35]])
 METRIC = Tolerance(2.5, 0.2)
-CLASSES = ClassSet(('background', 'green'), ((0, 0, 0), (128, 0, 0)), 'green')
+CLASSES = Classes(('background', 'green'), ((0, 0, 0), (128, 0, 0)), 1)
 
 
 def measured(counts=COUNTS, classes=CLASSES, *, contours=True, tolerance=METRIC):
@@ -76,7 +76,7 @@ def test_tolerance(tolerance, expected):
 
 
 def test_without_contours_or_colours_there_are_none():
-    row = report_figures(measured(classes=ClassSet(('a', 'b'), None, None), contours=False))['classes'][0]
+    row = report_figures(measured(classes=Classes(('a', 'b')), contours=False))['classes'][0]
     assert row['color'] is None
     assert math.isnan(row['boundary_f1'])
     assert math.isnan(row['boundary_iou'])

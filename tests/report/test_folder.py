@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, OutputExistsError
 from mmseg_aux_hrnet.report.folder import check_report_folder, report_folder, without_nan, write_figures
 
 RATES = {'precision': 1.5, 'recall': 2.5, 'iou': 3.5, 'f1': 4.5}
@@ -79,7 +79,7 @@ def test_overwrite_replaces_a_report_as_a_whole(tmp_path):
 
 def test_a_report_is_not_replaced_unasked(tmp_path):
     folder = write(tmp_path / 'r')
-    with pytest.raises(DataError, match=r'r exists and is not empty: choose another --report, or add --overwrite'):
+    with pytest.raises(OutputExistsError, match=r'r exists and is not empty: choose .*, or add --overwrite'):
         write(folder)
 
 
@@ -93,7 +93,7 @@ def test_overwrite_leaves_what_is_no_report(tmp_path, content):
 
 def test_a_file_in_the_place_of_the_folder(tmp_path):
     (tmp_path / 'r').touch()
-    with pytest.raises(DataError, match='r is a file'):
+    with pytest.raises(ConfigError, match='r is a file'):
         check_report_folder(tmp_path / 'r', overwrite=True)
 
 

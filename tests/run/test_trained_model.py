@@ -3,9 +3,11 @@ import torch
 from mmengine.config import Config
 from tiny_export import tiny_checkpoint, tiny_config, tiny_model
 
-from mmseg_aux_hrnet.decision import Decision
+from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.weights import Checkpoint
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def load(tmp_path):
         if edit is not None:
             edit(content)
             torch.save(content, path)
-        return load_source(into or config, path, threshold=request)
+        return load_source(into or config, Checkpoint(path), threshold=request)
 
     return loaded
 
@@ -30,15 +32,15 @@ def with_meta(**meta):
 
 def test_a_checkpoint_says_what_its_classes_are(load):
     source = load(classes=3)
-    assert source.class_names == ('background', 'green', 'water')
-    assert source.palette == [[0, 0, 0], [128, 0, 0], [0, 0, 128]]
-    assert (source.decision, source.gsd, source.figures) == (None, None, None)
-    assert load(edit=with_meta(CLASSES=('a', 'b'), PALETTE=[[1, 2, 3], [4, 5, 6]])).class_names == ('a', 'b')  # 0.x
+    assert source.classes.names == ('background', 'green', 'water')
+    assert source.classes.palette == ((0, 0, 0), (128, 0, 0), (0, 0, 128))
+    assert (source.decision, source.gsd) == (None, None)
+    assert load(edit=with_meta(CLASSES=('a', 'b'), PALETTE=[[1, 2, 3], [4, 5, 6]])).classes.names == ('a', 'b')  # 0.x
 
 
 def test_without_that_the_data_set_of_the_config_does(load):
     source = load(edit=with_meta())
-    assert (source.class_names, source.palette) == (('background', 'green'), [[0, 0, 0], [128, 0, 0]])
+    assert source.classes == Classes(('background', 'green'), ((0, 0, 0), (128, 0, 0)), 1)
 
 
 def test_classes_that_do_not_fit_are_refused(load):
@@ -50,12 +52,12 @@ def test_classes_that_do_not_fit_are_refused(load):
 
 def test_the_threshold_comes_from_request_checkpoint_or_head(load):
     stored = with_meta(threshold={'class': 'green', 'value': 0.25})
-    assert load(edit=stored).decision == Decision(1, 0.25)
-    assert load(edit=stored, request='0.75').decision == Decision(1, 0.75)
+    assert load(edit=stored).decision == Threshold('green', 0.25, 1)
+    assert load(edit=stored, request='0.75').decision == Threshold('green', 0.75, 1)
     assert load(edit=stored, request='argmax').decision is None
     one_channel = load(out_channels=1, threshold=0.4).decision
     assert (one_channel.class_index, one_channel.value) == (1, pytest.approx(0.4))
-    assert load(out_channels=1, threshold=0.4, edit=stored).decision == Decision(1, 0.25)
+    assert load(out_channels=1, threshold=0.4, edit=stored).decision == Threshold('green', 0.25, 1)
 
 
 def test_the_tile_is_that_of_training_or_of_the_sliding_window(load):

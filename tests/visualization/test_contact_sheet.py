@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.visualization import contact_sheet, shrink
 from mmseg_aux_hrnet.visualization.contact_sheet import CELL, GAP, MARGIN
 from mmseg_aux_hrnet.visualization.overlay import CORRECT, FALSE_ALARM, MISSED, PAPER, blend
 
-PALETTE = [[0, 0, 0], [0, 200, 0]]
+GREEN = Classes(('background', 'green'), ((0, 0, 0), (0, 200, 0)), 1)
 BARE = [90, 100, 110]  # no grey, which the smoothed edges of letters have
 
 
@@ -22,8 +23,8 @@ def tinted(colour):
     return blend(bare(1, 1), np.ones((1, 1), bool), colour)[0, 0].tolist()
 
 
-def draw(tiles, classes=('background', 'green'), palette=PALETTE):
-    return contact_sheet(tiles, title='run', classes=classes, palette=palette, ignore_index=255)
+def draw(tiles, classes=GREEN):
+    return contact_sheet(tiles, title='run', classes=classes, ignore_index=255)
 
 
 def head_height(sheet):
@@ -70,11 +71,11 @@ def test_tiles_of_other_shapes_and_an_odd_number_do_not_overlap():
 
 
 def test_many_classes_and_a_long_title_stay_on_the_sheet():
-    classes = tuple(f'a class with a long name {i}' for i in range(20))
+    names = tuple(f'a class with a long name {i}' for i in range(20))
     tile = shrink(IMAGE, np.zeros((2, 2), np.uint8), None, note='')
-    sheet = draw([tile], classes=classes, palette=[[i, 250, i] for i in range(20)])
+    sheet = draw([tile], classes=Classes(names, tuple((i, 250, i) for i in range(20))))
     swatches = [tuple(colour) for colour in sheet[sheet[..., 1] == 250].reshape(-1, 3)]
     assert {(i, 250, i) for i in range(20)} <= set(swatches)
     assert (sheet[:, -5:] == PAPER).all()
-    titled = contact_sheet([tile], title='x' * 300, classes=classes, palette=[[0, 0, 0]] * 20, ignore_index=255)
+    titled = contact_sheet([tile], title='x' * 300, classes=Classes(names, ((0, 0, 0),) * 20), ignore_index=255)
     assert titled.shape[1] > sheet.shape[1]

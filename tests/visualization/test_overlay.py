@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.visualization import panels, side_by_side
 from mmseg_aux_hrnet.visualization.overlay import (
     CAPTION_HEIGHT,
@@ -14,7 +15,7 @@ from mmseg_aux_hrnet.visualization.overlay import (
     shown_colours,
 )
 
-PALETTE = [[0, 0, 0], [128, 0, 0]]
+GREEN = Classes(('background', 'green'), ((0, 0, 0), (128, 0, 0)), 1)
 GREY = np.full((2, 3, 3), 100, np.uint8)
 
 
@@ -31,7 +32,7 @@ def test_blend_touches_the_mask_only():
 def test_background_stays_bare():
     classes = np.array([[0, 1, 0], [0, 0, 0]], np.uint8)
     out = overlay_classes(GREY, classes, {1: (128, 0, 0)})
-    assert out[0, 1].tolist() == mixed(PALETTE[1])
+    assert out[0, 1].tolist() == mixed((128, 0, 0))
     assert (out[0, [0, 2]] == 100).all()
 
 
@@ -45,10 +46,10 @@ def test_background_stays_bare():
     ],
 )
 def test_of_more_than_two_classes_only_a_background_stays_bare(classes, shown):
-    palette = [[index, 10, 20] for index in range(len(classes))]
-    colours = shown_colours(classes, palette)
+    palette = tuple((index, 10, 20) for index in range(len(classes)))
+    colours = shown_colours(Classes(classes, palette))
     assert colours == {index: (index, 10, 20) for index in shown}
-    row = panels(GREY, np.zeros((2, 3), np.uint8), None, palette=palette, classes=classes)
+    row = panels(GREY, np.zeros((2, 3), np.uint8), None, classes=Classes(classes, palette))
     assert [word for word, _ in row[1].caption[1:]] == [classes[index] for index in shown]
     assert row[1].pixels[0, 0].tolist() == (mixed(palette[0]) if 0 in shown else [100] * 3)
 
@@ -56,14 +57,14 @@ def test_of_more_than_two_classes_only_a_background_stays_bare(classes, shown):
 def test_errors_have_their_colours_and_ignored_pixels_none():
     prediction = np.array([[1, 1, 0], [0, 1, 0]], np.uint8)
     label = np.array([[1, 0, 1], [0, 255, 255]], np.uint8)
-    out = overlay_errors(GREY, prediction, label)
+    out = overlay_errors(GREY, prediction, label, of_interest=1)
     assert [out[0, i].tolist() for i in range(3)] == [mixed(c) for c in (CORRECT, FALSE_ALARM, MISSED)]
     assert (out[1] == 100).all()
 
 
 def test_side_by_side_keeps_the_pixels_below_the_captions():
     label = np.array([[1, 0, 1], [0, 0, 0]], np.uint8)
-    row = panels(GREY, label, label, palette=PALETTE, classes=('background', 'green'))
+    row = panels(GREY, label, label, classes=GREEN)
     picture = side_by_side(row)
     assert picture.shape == (2 * 100 + CAPTION_HEIGHT, 3 * 300 + 2 * GAP, 3)  # 3 pixels become 300
     assert (picture[CAPTION_HEIGHT:, :300] == GREY[0, 0]).all()
@@ -72,9 +73,9 @@ def test_side_by_side_keeps_the_pixels_below_the_captions():
 
 def test_a_long_caption_goes_on_below_and_leaves_the_next_panel_alone():
     classes = tuple(f'a class {index}' for index in range(19))
-    palette = [[index, 250, index] for index in range(19)]
+    palette = tuple((index, 250, index) for index in range(19))
     label = np.zeros((40, 300), np.uint8)
-    row = panels(np.full((40, 300, 3), 100, np.uint8), label, label, palette=palette, classes=classes)
+    row = panels(np.full((40, 300, 3), 100, np.uint8), label, label, classes=Classes(classes, palette))
     picture = side_by_side(row)
     above = picture.shape[0] - 40
     assert above > CAPTION_HEIGHT
@@ -86,6 +87,6 @@ def test_a_long_caption_goes_on_below_and_leaves_the_next_panel_alone():
 
 
 def test_without_label_there_are_two_panels():
-    row = panels(GREY, np.ones((2, 3), np.uint8), None, palette=PALETTE, classes=('background', 'green'))
+    row = panels(GREY, np.ones((2, 3), np.uint8), None, classes=GREEN)
     assert row[1].pixels[0, 0].tolist() == mixed(CORRECT)
     assert [panel.caption[0][0] for panel in row] == ['image', 'prediction:']

@@ -1,9 +1,8 @@
-"""Hooks: one lifecycle reason each."""
+"""Hooks, each for one thing that a run does beside its steps, registered in mmseg's registry."""
 
-from mmseg_aux_hrnet.engine.hooks.class_count_hook import ClassCountHook
 from mmseg_aux_hrnet.engine.hooks.contact_sheet_hook import ContactSheetHook
 from mmseg_aux_hrnet.engine.hooks.curve_hook import CurveHook
-from mmseg_aux_hrnet.engine.hooks.data_files_hook import DataFilesHook
+from mmseg_aux_hrnet.engine.hooks.data_check_hooks import ClassCountHook, DataFilesHook
 from mmseg_aux_hrnet.engine.hooks.early_stop_hook import EarlyStopHook
 from mmseg_aux_hrnet.engine.hooks.exact_resume_hook import ExactResumeHook
 from mmseg_aux_hrnet.engine.hooks.finite_hook import FiniteHook

@@ -10,8 +10,10 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 from PIL import Image
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation import class_rates, confusion_counts, overall_rates
+from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
 from mmseg_aux_hrnet.evaluation.image_result import index_map
 from mmseg_aux_hrnet.files.whole import write_whole
 from mmseg_aux_hrnet.visualization import Tile, contact_sheet, shrink
@@ -55,8 +57,7 @@ class ContactSheetHook(Hook):
         for sample in outputs or ():
             place = self._order.get(sample.metainfo.get('img_path'))
             if place is not None:
-                classes = runner.val_dataloader.dataset.metainfo['classes']
-                self._tiles[place] = self._tile(sample, classes=classes)
+                self._tiles[place] = self._tile(sample, classes=_classes(runner))
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Draw the sheet."""
@@ -65,19 +66,17 @@ class ContactSheetHook(Hook):
         self._tiles = {}
         if not tiles or not is_main_process():
             return
-        meta = runner.val_dataloader.dataset.metainfo
         sheet = contact_sheet(
             list(tiles.values()),
             title=_title(runner, metrics or {}),
-            classes=meta['classes'],
-            palette=meta['palette'],
+            classes=_classes(runner),
             ignore_index=self.ignore_index,
         )
         content = BytesIO()
         Image.fromarray(sheet).save(content, 'PNG')
         write_whole(Path(runner.work_dir) / SHEET, content.getvalue())
 
-    def _tile(self, sample: Any, *, classes: tuple[str, ...]) -> Tile:
+    def _tile(self, sample: Any, *, classes: Classes) -> Tile:
         with Image.open(sample.img_path) as source:
             image = np.asarray(source.convert('RGB'))
         prediction = index_map(sample.pred_sem_seg.data, name='prediction').astype(np.uint8)
@@ -85,21 +84,25 @@ class ContactSheetHook(Hook):
         note = Path(sample.img_path).name
         if 'gt_sem_seg' in sample:
             label = index_map(sample.gt_sem_seg.data, name='label').astype(np.uint8)
-            counts = confusion_counts(prediction, label, num_classes=len(classes), ignore_index=self.ignore_index)
+            counts = confusion_counts(prediction, label, num_classes=len(classes.names), ignore_index=self.ignore_index)
             note = f'{note}   {_iou(counts, classes)}'
         return shrink(image, prediction, label, note=note)
 
 
+def _classes(runner: Any) -> Classes:
+    return marked_classes(runner.val_evaluator, runner.val_dataloader.dataset.metainfo)
+
+
 def _title(runner: Any, metrics: dict[str, float]) -> str:
-    classes = runner.val_dataloader.dataset.metainfo['classes']
-    key = f'IoU.{classes[1]}' if len(classes) == 2 else 'mIoU'
+    classes = _classes(runner)
+    key = f'IoU.{classes.name_of_interest}' if len(classes.names) == 2 else 'mIoU'
     figure = f': {key} {metrics[key]:.1f}' if key in metrics else ''
     return f'{runner.experiment_name}, iteration {runner.iter}{figure}'
 
 
-def _iou(counts: Any, classes: tuple[str, ...]) -> str:
-    """Say the IoU of the foreground of two classes, of more the mean."""
-    if len(classes) == 2:
-        value = class_rates(counts)[1].iou
-        return f'IoU.{classes[1]} ' + ('-: none, none predicted' if np.isnan(value) else f'{value:.1f}')
+def _iou(counts: Any, classes: Classes) -> str:
+    """Say the IoU of the class of interest of two classes, of more the mean."""
+    if len(classes.names) == 2 and classes.of_interest is not None:
+        value = class_rates(counts)[classes.of_interest].iou
+        return f'IoU.{classes.name_of_interest} ' + ('-: none, none predicted' if np.isnan(value) else f'{value:.1f}')
     return f'mIoU {overall_rates(counts).miou:.1f}'

@@ -1,7 +1,7 @@
 """Lets a resumed run go on as if it had never stopped."""
 
 import random
-from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import VALIDATED_KEY, place
+from mmseg_aux_hrnet.engine.private_names import drop_iterator, is_resuming, seed_differs_by_rank
 from mmseg_aux_hrnet.engine.samplers.seeded_fetch import MODEL, random_words
 from mmseg_aux_hrnet.engine.schedule import follow_config
 
@@ -29,7 +30,7 @@ class ExactResumeHook(Hook):
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Follow the schedule of the config."""
-        if runner._resume:
+        if is_resuming(runner):
             follow_config(runner, checkpoint)
 
     def before_train(self, runner: Any) -> None:
@@ -41,8 +42,13 @@ class ExactResumeHook(Hook):
         if loop.iter == 0:
             return
         if isinstance(loop, IterBasedTrainLoop):
+            # Newer versions of mmengine skip by the sampler themselves.
             if hasattr(sampler, 'skip') and not hasattr(loop.dataloader_iterator, 'skip_iter'):
-                loop.dataloader_iterator = _LateIterator(loop.dataloader, skipped=loop.iter)
+                drop_iterator(loop.dataloader)  # its workers started from the first batch
+                sampler.skip(loop.iter * loop.dataloader.batch_size)
+                # Older ones ask for the batches before ``loop.iter`` and drop them, so these may be anything. The
+                # loader starts when they are used up: the sampler has no end, and neither has the chain.
+                loop.dataloader_iterator = chain(repeat(None, loop.iter), loop.dataloader)
         elif hasattr(sampler, 'start_at'):
             batches = loop.iter - loop.epoch * len(loop.dataloader)
             sampler.start_at(batches * loop.dataloader.batch_size)
@@ -62,7 +68,7 @@ class ExactResumeHook(Hook):
 
 def base_seed(runner: Any) -> int:
     """Return the seed of the run, the same in every process."""
-    offset = get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0
+    offset = get_rank() if seed_differs_by_rank(runner) else 0
     return int(runner.seed) - offset
 
 
@@ -72,28 +78,5 @@ def _validation_is_due(runner: Any) -> bool:
         return False
     ends = loop.max_iters if isinstance(loop, IterBasedTrainLoop) else loop.max_epochs
     due = here % loop.val_interval == 0 or here == ends
+    # A checkpoint of the same iteration is written before the validation; that of a stop inside of it too.
     return bool(due and runner.message_hub.runtime_info.get(VALIDATED_KEY) != here)
-
-
-class _LateIterator:
-    """Stands in for the iterator of mmengine's loop where that loads and drops ``skipped`` batches on resume.
-
-    Args:
-        dataloader: a loader whose sampler has no end.
-        skipped: how many batches, asked for first, are passed over without loading them.
-    """
-
-    def __init__(self, dataloader: Any, *, skipped: int) -> None:
-        dataloader._iterator = None  # workers that started from the first batch
-        dataloader.sampler.skip(skipped * dataloader.batch_size)
-        self._dataloader = dataloader
-        self._skipped = skipped
-        self._batches: Iterator[Any] | None = None
-
-    def __next__(self) -> Any:
-        if self._skipped > 0:
-            self._skipped -= 1
-            return None
-        if self._batches is None:
-            self._batches = iter(self._dataloader)
-        return next(self._batches)

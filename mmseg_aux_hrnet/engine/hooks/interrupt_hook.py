@@ -15,6 +15,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import LAST, WHOLE, name_last
+from mmseg_aux_hrnet.engine.private_names import accumulated_iterations
 from mmseg_aux_hrnet.errors import TrainingInterrupted
 
 SIGNALS = ('SIGINT', 'SIGTERM', 'SIGUSR1')  # Ctrl-C; scancel, docker stop; SLURM's warning before the time limit
@@ -51,8 +52,9 @@ class InterruptHook(Hook):
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Stop where a signal came."""
-        if self._agreed() and _gradients_are_used_up(runner):
-            self.stop(runner, done=runner.iter + 1)
+        done = int(runner.iter) + 1
+        if self._agreed() and done % accumulated_iterations(runner) == 0:
+            self.stop(runner, done=done)
 
     def before_val_epoch(self, runner: Any) -> None:
         """Note where the run is."""
@@ -122,11 +124,6 @@ class InterruptHook(Hook):
         if number:
             self.received = signal.Signals(int(number))
         return self.received is not None
-
-
-def _gradients_are_used_up(runner: Any) -> bool:
-    counts = int(getattr(runner.optim_wrapper, '_accumulative_counts', 1))
-    return (int(runner.iter) + 1) % counts == 0
 
 
 def command_to_resume(argv: Sequence[str]) -> str:

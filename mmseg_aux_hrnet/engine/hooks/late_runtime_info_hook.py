@@ -27,6 +27,7 @@ class LateScalars:
         self._values = [torch.as_tensor(value).detach().reshape(()) for value in values.values()]
         self._ready: torch.cuda.Event | None = None
         if self._values and self._values[0].is_cuda:
+            # Only a copy to pinned memory lets the host go on, and only the event tells when it has arrived.
             arrived = torch.empty(len(self._values), dtype=torch.float64, pin_memory=True)
             arrived.copy_(torch.stack(self._values).double(), non_blocking=True)
             self._values = list(arrived)
@@ -55,7 +56,14 @@ class LateRuntimeInfoHook(RuntimeInfoHook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Ask for the values of this iteration and note those of the one before."""
         self._waiting.append(LateScalars(outputs or {}))
-        self._note(runner, left=0 if self._is_logged(runner, batch_idx) else 1)
+        intervals = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
+        # The hook that logs comes after this one, and would miss a value that is still on its way.
+        logged = (
+            self.end_of_epoch(runner.train_dataloader, batch_idx)
+            or self.is_last_train_iter(runner)
+            or any(self.every_n_inner_iters(batch_idx, interval) for interval in intervals)
+        )
+        self._note(runner, left=0 if logged else 1)
 
     def before_val(self, runner: Any) -> None:
         """Note all values."""
@@ -65,18 +73,13 @@ class LateRuntimeInfoHook(RuntimeInfoHook):
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Note all values; a checkpoint keeps the history of the losses."""
         self._note(runner)
-        if 'message_hub' in checkpoint:
+        if 'message_hub' in checkpoint:  # mmengine took the state before it called this
             checkpoint['message_hub'] = runner.message_hub.state_dict()
 
     def after_train(self, runner: Any) -> None:
         """Note all values."""
         self._note(runner)
         super().after_train(runner)
-
-    def _is_logged(self, runner: Any, batch_idx: int) -> bool:
-        intervals = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
-        ends = self.end_of_epoch(runner.train_dataloader, batch_idx) or self.is_last_train_iter(runner)
-        return ends or any(self.every_n_inner_iters(batch_idx, interval) for interval in intervals)
 
     def _note(self, runner: Any, *, left: int = 0) -> None:
         while len(self._waiting) > left:

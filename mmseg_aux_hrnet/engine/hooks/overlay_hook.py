@@ -1,6 +1,5 @@
 """Saves pictures of predictions while testing."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,9 @@ from mmengine.logging import print_log
 from mmseg.registry import HOOKS
 from PIL import Image
 
+from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
 from mmseg_aux_hrnet.files.names import OutputFiles
+from mmseg_aux_hrnet.files.whole import whole_file
 from mmseg_aux_hrnet.visualization import panels, side_by_side
 
 
@@ -30,14 +31,12 @@ class OverlayHook(Hook):
 
     def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Write the pictures of one batch."""
-        meta = runner.test_dataloader.dataset.metainfo
+        classes = marked_classes(runner.test_evaluator, runner.test_dataloader.dataset.metainfo)
         for sample in outputs:
             with Image.open(sample.img_path) as source:
                 image = np.asarray(source.convert('RGB'))
             label = _class_map(sample.gt_sem_seg) if 'gt_sem_seg' in sample else None
-            row = panels(
-                image, _class_map(sample.pred_sem_seg), label, palette=meta['palette'], classes=meta['classes']
-            )
+            row = panels(image, _class_map(sample.pred_sem_seg), label, classes=classes)
             target = self._files.target(sample.img_path, label_path=sample.get('seg_map_path'))
             _write(target, side_by_side(row))
 
@@ -47,9 +46,8 @@ class OverlayHook(Hook):
 
 
 def _write(target: Path, picture: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
-    part = target.with_name(f'{target.stem}.part.png')
-    Image.fromarray(picture).save(part)
-    os.replace(part, target)
+    with whole_file(target, durable=False) as part:
+        Image.fromarray(picture).save(part, format='PNG')
 
 
 def _class_map(pixels: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -20,13 +20,14 @@ from rich.progress import (
 )
 
 REFRESHES = 2  # in a second
+NAMES = {'train': 'training', 'val': 'validation', 'test': 'testing'}
 
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
     """Keep a bar with the time that is left below the log lines.
 
-    Nothing is drawn where the output is no terminal, such as a file or a batch system's log, nor with several
+    Nothing is drawn where the output is not a terminal, such as a file or a batch system's log, nor with several
     processes: there mmengine's log lines, which carry the remaining time too, are all there is.
     """
 
@@ -38,71 +39,61 @@ class ProgressHook(Hook):
         self._streams: list[tuple[logging.StreamHandler[Any], Any]] = []
 
     def before_train(self, runner: Any) -> None:
-        """Draw the bar of training."""
-        self._begin(runner, 'training', total=runner.max_iters, done=runner.iter)
-
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Go on by an iteration."""
-        self._advance('training')
+        """Draw the bar of training, over all of its epochs."""
+        self._start(runner, 'train', total=runner.max_iters, done=runner.iter)
 
     def after_train(self, runner: Any) -> None:
-        """Take the bar away."""
-        self._end('training')
+        """Remove the bar of training."""
+        self._remove('train')
 
-    def before_val_epoch(self, runner: Any) -> None:
-        """Draw the bar of validation."""
-        self._begin(runner, 'validation', total=len(runner.val_dataloader))
+    # mmengine calls the three below from its hooks of every mode, with the name of the mode.
 
-    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Go on by a batch; the figures follow after the last."""
-        self._advance('validation')
+    def _before_epoch(self, runner: Any, mode: str = 'train') -> None:
+        if mode != 'train':
+            loader = runner.val_dataloader if mode == 'val' else runner.test_dataloader
+            self._start(runner, mode, total=len(loader))
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
-        """Take the bar away."""
-        self._end('validation')
+    def _after_epoch(self, runner: Any, mode: str = 'train') -> None:
+        if mode != 'train':
+            self._remove(mode)
 
-    def before_test_epoch(self, runner: Any) -> None:
-        """Draw the bar of testing."""
-        self._begin(runner, 'testing', total=len(runner.test_dataloader))
+    def _after_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = 'train'
+    ) -> None:
+        if self._bars is not None and mode in self._tasks:
+            self._bars.advance(self._tasks[mode])
 
-    def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Go on by a batch."""
-        self._advance('testing')
-
-    def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
-        """Take the bar away."""
-        self._end('testing')
-
-    def _begin(self, runner: Any, name: str, *, total: int, done: int = 0) -> None:
+    def _start(self, runner: Any, mode: str, *, total: int, done: int = 0) -> None:
         if self._bars is None:
             console = Console()
             if not console.is_terminal or is_distributed():
                 return
-            self._bars = _bars(console)
+            self._bars = Progress(
+                TextColumn('{task.description}'),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn('left'),
+                TimeRemainingColumn(),
+                console=console,
+                refresh_per_second=REFRESHES,
+                transient=True,
+            )
             self._bars.start()
             atexit.register(self._stop)  # an error must not leave a terminal without a cursor
-            self._lead_log_around(runner.logger)
-        self._tasks[name] = self._bars.add_task(name, total=total, completed=done)
+            # rich stands before ``sys.stdout`` now, and puts lines above the bar. The logger opened the stream earlier
+            # and would write into the bar.
+            for handler in runner.logger.handlers:
+                if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+                    self._streams.append((handler, handler.stream))
+                    handler.setStream(sys.stdout)
+        self._tasks[mode] = self._bars.add_task(NAMES[mode], total=total, completed=done)
 
-    def _advance(self, name: str) -> None:
-        if self._bars is not None and name in self._tasks:
-            self._bars.advance(self._tasks[name])
-
-    def _end(self, name: str) -> None:
-        if self._bars is not None and name in self._tasks:
-            self._bars.remove_task(self._tasks.pop(name))
+    def _remove(self, mode: str) -> None:
+        if self._bars is not None and mode in self._tasks:
+            self._bars.remove_task(self._tasks.pop(mode))
             if not self._tasks:
                 self._stop()
-
-    def _lead_log_around(self, logger: logging.Logger) -> None:
-        """Let log lines pass above the bar: rich has put itself before ``sys.stdout``, which the logger opened before.
-
-        Without that a line would be written into the bar.
-        """
-        for handler in logger.handlers:
-            if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-                self._streams.append((handler, handler.stream))
-                handler.setStream(sys.stdout)
 
     def _stop(self) -> None:
         if self._bars is not None:
@@ -113,17 +104,3 @@ class ProgressHook(Hook):
         for handler, stream in self._streams:
             handler.setStream(stream)
         self._streams.clear()
-
-
-def _bars(console: Console) -> Progress:
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn('left'),
-        TimeRemainingColumn(),
-        console=console,
-        refresh_per_second=REFRESHES,
-        transient=True,
-    )

@@ -66,6 +66,7 @@ class WholeCheckpointHook(CheckpointHook):
     def before_train(self, runner: Any) -> None:
         """Take up the notes of the run that is resumed, and remove what a cut-off write left."""
         super().before_train(runner)
+        # mmengine saves anew after a best checkpoint only where it knows a last one, and forgets it on resume.
         self.last_ckpt = runner.message_hub.runtime_info.get('last_ckpt')
         if is_main_process():
             for part in Path(self.out_dir).glob(f'*.pth{PART}'):
@@ -93,13 +94,16 @@ class WholeCheckpointHook(CheckpointHook):
             raise CheckpointError(self._fault)
         super().after_train(runner)
 
-    def _path(self, step: int) -> str:
-        return str(self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step)))
-
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
         """Write, name, delete; mmengine deletes before it writes."""
         with self._undone_on_failure(runner, iteration=meta['iter']):
-            dropped = self._keep(runner, step)
+            too_many = []
+            if self.max_keep_ckpts > 0:
+                # The same step comes twice where a best checkpoint follows: mmengine saves again, to note it.
+                steps = [*(old for old in self.keep_ckpt_ids if old != step), step]
+                too_many = [self._path(old) for old in steps[: -self.max_keep_ckpts]]
+                self.keep_ckpt_ids = deque(steps, self.max_keep_ckpts)  # the newest of them
+                runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
             self.last_ckpt = self._path(step)
             runner.message_hub.update_info('last_ckpt', self.last_ckpt)
             runner.save_checkpoint(
@@ -114,17 +118,11 @@ class WholeCheckpointHook(CheckpointHook):
                 **self.args,
             )
             name_last(runner, self.last_ckpt)
-            self._remove(dropped)
+            _remove(too_many)
             self._fault = None
 
-    def _keep(self, runner: Any, step: int) -> list[str]:
-        """Count the new checkpoint among those to keep, and return the paths of those that are then too many."""
-        if self.max_keep_ckpts <= 0:
-            return []
-        steps = [*(kept for kept in self.keep_ckpt_ids if kept != step), step]
-        self.keep_ckpt_ids = deque(steps, self.max_keep_ckpts)  # the newest of them
-        runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
-        return [self._path(old) for old in steps[: -self.max_keep_ckpts]]
+    def _path(self, step: int) -> str:
+        return str(self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step)))
 
     def _save_best_checkpoint(self, runner: Any, metrics: dict[str, float]) -> None:
         """Save the best checkpoint, then delete the one that was best before; mmengine deletes first."""
@@ -132,20 +130,19 @@ class WholeCheckpointHook(CheckpointHook):
             return
         with self._undone_on_failure(runner, iteration=runner.iter):
             before = self._best_paths()
-            self._set_best_paths(dict.fromkeys(before))  # so that mmengine deletes none
+            self._set_best_paths(dict.fromkeys(before))  # mmengine deletes what it finds here
             super()._save_best_checkpoint(runner, metrics)
-            after = {key: path or before.get(key) for key, path in self._best_paths().items()}
+            after = {key: path or before[key] for key, path in self._best_paths().items()}
             self._set_best_paths(after)
-            self._remove([path for path in before.values() if path is not None and path not in after.values()])
+            _remove([path for path in before.values() if path is not None and path not in after.values()])
 
     def _best_paths(self) -> dict[str, str | None]:
-        if len(self.key_indicators) == 1:
-            return {self.key_indicators[0]: self.best_ckpt_path}
-        return dict(self.best_ckpt_path_dict)
+        # The only figure may be 'auto' before the first validation and have a name after it, so it needs none here.
+        return {'': self.best_ckpt_path} if len(self.key_indicators) == 1 else dict(self.best_ckpt_path_dict)
 
     def _set_best_paths(self, paths: dict[str, str | None]) -> None:
         if len(self.key_indicators) == 1:
-            self.best_ckpt_path = next(iter(paths.values()))
+            self.best_ckpt_path = paths['']
         else:
             self.best_ckpt_path_dict = paths
 
@@ -154,34 +151,33 @@ class WholeCheckpointHook(CheckpointHook):
         """Take back every note about a checkpoint that could not be written."""
         hub = runner.message_hub
         notes = {key: value for key, value in hub.runtime_info.items() if key.startswith(NOTES)}
-        mine = {key: getattr(self, key) for key in ('keep_ckpt_ids', 'last_ckpt') if hasattr(self, key)}
-        best = self._best_paths() if self.save_best else {}
+        own = {key: getattr(self, key) for key in ('keep_ckpt_ids', 'last_ckpt') if hasattr(self, key)}
+        best = self._best_paths() if self.save_best else None
         try:
             yield
         except OSError as error:
+            # A note that stays would name a file that is not there, and the next run would resume from it.
             for key in [key for key in hub.runtime_info if key.startswith(NOTES)]:
                 hub.pop_info(key)
             for key, value in notes.items():
                 hub.update_info(key, value)
-            self.__dict__.update(mine)
-            if best:
+            self.__dict__.update(own)
+            if best is not None:
                 self._set_best_paths(best)
-            self._report(runner, error, iteration=iteration)
+            self._fault = (
+                f'the checkpoint of iteration {iteration} could not be written to {self.out_dir} '
+                f'({error.strerror or error}); the last whole one: {self.last_ckpt or "none was written yet"}; '
+                'make room there'
+            )
+            if self.on_write_error == 'stop':
+                raise CheckpointError(f'{self._fault}, then go on with --resume') from error
+            runner.logger.error(f'{self._fault}; training goes on')
 
-    def _report(self, runner: Any, error: OSError, *, iteration: int) -> None:
-        last = self.last_ckpt or 'none was written yet'
-        self._fault = (
-            f'the checkpoint of iteration {iteration} could not be written to {self.out_dir} '
-            f'({error.strerror or error}); the last whole one: {last}; make room there'
-        )
-        if self.on_write_error == 'stop':
-            raise CheckpointError(f'{self._fault}, then go on with --resume') from error
-        runner.logger.error(f'{self._fault}; training goes on')
 
-    def _remove(self, paths: list[str]) -> None:
-        if is_main_process():
-            for path in paths:
-                Path(path).unlink(missing_ok=True)
+def _remove(paths: list[str]) -> None:
+    if is_main_process():
+        for path in paths:
+            Path(path).unlink(missing_ok=True)
 
 
 def place(runner: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmseg.registry import DATA_SAMPLERS
 
+from mmseg_aux_hrnet.engine.private_names import indices_of_rank
 from mmseg_aux_hrnet.engine.samplers.seeded_fetch import Draw, OnBadSample, SeededFetch
 
 
@@ -35,7 +36,7 @@ class ExactInfiniteSampler(InfiniteSampler):
     def __iter__(self) -> Iterator[int]:
         """Yield draws without end."""
         start, self._start = self._start, 0
-        for place, index in enumerate(islice(self._indices_of_rank(), start, None), start):
+        for place, index in enumerate(islice(indices_of_rank(self), start, None), start):
             yield Draw(index, seed=self.seed, position=self.rank + place * self.world_size)
 
 

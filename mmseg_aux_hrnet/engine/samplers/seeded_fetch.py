@@ -29,12 +29,9 @@ class Draw(int):
         draw.position = position
         return draw
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _draw, (int(self), self.seed, self.position)
-
-
-def _draw(index: int, seed: int, position: int) -> Draw:
-    return Draw(index, seed=seed, position=position)
+    def __getnewargs_ex__(self) -> tuple[tuple[int], dict[str, int]]:
+        # Workers get their indices pickled, and an int would be made anew without its seed and position.
+        return (int(self),), {'seed': self.seed, 'position': self.position}
 
 
 def random_words(*key: int) -> list[int]:
@@ -69,13 +66,18 @@ class SeededFetch:
             return [self._fetch(index) for index in indices]
 
     def _fetch(self, index: int) -> Any:
-        if self.on_bad_sample == 'stop':
-            return self._seeded(index)
         faults: list[str] = []
         for step in range(len(self.dataset)):
+            if isinstance(index, Draw):  # a sample that stands in for a damaged one gets the numbers of its place
+                words = random_words(index.seed, SAMPLE, index.position)
+                random.seed(words[0])
+                np.random.seed(words[1])
+                torch.default_generator.manual_seed(words[2])  # not torch.manual_seed, which also touches the GPUs
             try:
-                sample = self._seeded(self._moved(index, step))
+                sample = self.dataset[(index + step) % len(self.dataset)]
             except DataError as error:
+                if self.on_bad_sample == 'stop':
+                    raise
                 faults.append(one_line(error))
             else:
                 if faults:
@@ -83,23 +85,10 @@ class SeededFetch:
                 return sample
         raise DataError(f'not one of {len(self.dataset)} samples can be read; the first: {faults[0]}')
 
-    def _seeded(self, index: int) -> Any:
-        if isinstance(index, Draw):
-            words = random_words(index.seed, SAMPLE, index.position)
-            random.seed(words[0])
-            np.random.seed(words[1])
-            torch.default_generator.manual_seed(words[2])  # not torch.manual_seed, which also touches the GPUs
-        return self.dataset[index]
-
-    def _moved(self, index: int, step: int) -> int:
-        moved = (index + step) % len(self.dataset)
-        if isinstance(index, Draw):
-            return Draw(moved, seed=index.seed, position=index.position)
-        return moved
-
 
 @contextmanager
 def _kept_random_state() -> Iterator[None]:
+    # Without workers the loader runs in the process of the model, whose dropout draws from the same generators.
     state = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
     try:
         yield

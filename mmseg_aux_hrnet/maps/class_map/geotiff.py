@@ -1,7 +1,6 @@
 """Writes maps as cloud-optimised GeoTIFF, from rows that come one block after the other."""
 
 import logging
-import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ResourceError, one_line
-from mmseg_aux_hrnet.files.whole import PART
-from mmseg_aux_hrnet.maps.legend import NODATA, Legend
+from mmseg_aux_hrnet.files.whole import whole_file
+from mmseg_aux_hrnet.maps.legend import NODATA, legend_tags
 
 logging.getLogger('rasterio').addHandler(logging.NullHandler())  # what GDAL logs comes as an error too
 TILE = 512  # pixels, side of the tiles of the file
@@ -64,9 +64,9 @@ class Layer:
     step: float | None = None
 
 
-def class_layer(legend: Legend, tags: dict[str, str]) -> Layer:
+def class_layer(legend: Classes, tags: dict[str, str]) -> Layer:
     """Return the layer of a class map."""
-    return Layer('uint8', NODATA, ('class',), {**legend.tags(), **tags}, colours=legend.colours)
+    return Layer('uint8', NODATA, ('class',), {**legend_tags(legend), **tags}, colours=legend.palette)
 
 
 def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scratch: Path) -> None:
@@ -85,7 +85,7 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
         ResourceError: it cannot be written whole, mostly on a full disk; what was at ``path`` before is there still.
         OSError: the same.
     """
-    plain, part = scratch / 'map.tif', path.with_name(f'.{path.name}{PART}')
+    plain = scratch / 'map.tif'
     try:
         sums = _write_plain(plain, rows, grid=grid, layer=layer)
         resampling = 'MODE' if layer.step is None else 'AVERAGE'
@@ -97,18 +97,15 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
             'OVERVIEW_RESAMPLING': resampling,
         }
         predictor = {'PREDICTOR': 'NO' if layer.step is None else 'STANDARD'}
-        rasterio.shutil.copy(plain, part, driver='COG', BIGTIFF='IF_SAFER', **options, **predictor)
-        _check(part, sums)
-        with part.open('rb+') as file:
-            os.fsync(file.fileno())  # the content before the name
-        os.replace(part, path)
+        with whole_file(path) as part:
+            rasterio.shutil.copy(plain, part, driver='COG', BIGTIFF='IF_SAFER', **options, **predictor)
+            _check(part, sums)
     except _gdal_errors() as error:
         raise ResourceError(
             f'{path} cannot be written ({one_line(error)}): make room on its disk, then go on with --resume'
         ) from error
     finally:
         plain.unlink(missing_ok=True)
-        part.unlink(missing_ok=True)
 
 
 def _gdal_errors() -> tuple[type[Exception], ...]:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.maps.ground import Ground, measure_ground
-from mmseg_aux_hrnet.maps.legend import NODATA, Legend, read_legend
+from mmseg_aux_hrnet.maps.legend import NODATA, read_legend
 from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows
 
 Values = NDArray[np.uint8]
@@ -136,7 +137,7 @@ def _span(size: int, unit: int) -> int:
     return min(size, max(BLOCK // unit, 1) * unit)
 
 
-def _legend(path: Path, dataset: Any, *, classes: Sequence[str] | None) -> Legend:
+def _legend(path: Path, dataset: Any, *, classes: Sequence[str] | None) -> Classes:
     try:
         table = dataset.colormap(1)
     except ValueError:  # rasterio's way to say that there is none

@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.decision import Decision
-from mmseg_aux_hrnet.maps.legend import Legend
+from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.decision import Threshold
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class ModelFacts:
     """What is known about a model beside what it predicts.
 
     Attributes:
-        legend: its classes.
+        legend: its classes, with the colours of maps.
         decision: how the class follows from the probabilities; None for the most probable class.
         window: (height, width) in pixels that it is best asked for.
         fill: red, green, blue that mean nothing to it, for pixels that hold nothing.
@@ -23,8 +23,8 @@ class ModelFacts:
         record: what decides its predictions, for the tags of maps: files, their sha256, settings.
     """
 
-    legend: Legend
-    decision: Decision | None = None
+    legend: Classes
+    decision: Threshold | None = None
     window: tuple[int, int] = (512, 512)
     fill: tuple[int, int, int] = (0, 0, 0)
     gsd: float | None = None

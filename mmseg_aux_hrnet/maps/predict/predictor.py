@@ -12,15 +12,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from mmseg_aux_hrnet.errors import ConfigError, ResourceError, one_line
-from mmseg_aux_hrnet.maps.legend import Legend, map_colours
+from mmseg_aux_hrnet.maps.legend import map_classes
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.maps.predict.windows import GRID
 from mmseg_aux_hrnet.models import speed
-from mmseg_aux_hrnet.models.channel_order import swaps_channels
+from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run.rgb_network import PROBABILITIES, ExportGraph, Form
 from mmseg_aux_hrnet.run.trained_model import Source, load_source
-from mmseg_aux_hrnet.weights import best_checkpoint
+from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
 
 
 class View(NamedTuple):
@@ -153,7 +153,7 @@ class Predictor:
         """
         merged = run_config.load_config(config, run_config.parse_options(cfg_options))
         option = None if threshold is None else str(threshold)
-        source = load_source(merged, best_checkpoint(Path(checkpoint)), threshold=option)
+        source = load_source(merged, Checkpoint(best_checkpoint(Path(checkpoint))), threshold=option)
         return cls(source, **settings)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -203,31 +203,26 @@ def _network(source: Source, device: torch.device, level: speed.Level) -> Export
 
 
 def _facts(source: Source, settings: dict[str, str]) -> ModelFacts:
-    names = source.class_names
     preprocessor = source.model.data_preprocessor
     mean = [round(value) for value in preprocessor.mean.flatten().tolist()]
     red, green, blue = mean if swaps_channels(preprocessor) else mean[::-1]
+    decision = source.decision
     record = {
         'MODEL': source.checkpoint_name,
         'MODEL_SHA256': source.checkpoint_sha256,
         'CONFIG': source.config_name,
         'CONFIG_SHA256': source.config_sha256,
-        'THRESHOLD': 'argmax' if source.decision is None else _words(source),
+        'THRESHOLD': 'argmax' if decision is None else f'{decision.class_name} from {decision.value:.9g}',
         **settings,
     }
     return ModelFacts(
-        legend=Legend(names, map_colours(names, source.palette), source.of_interest),
-        decision=source.decision,
+        legend=map_classes(source.classes),
+        decision=decision,
         window=(max(LEAST_WINDOW, source.tile[0]), max(LEAST_WINDOW, source.tile[1])),
         fill=(red, green, blue),
         gsd=source.gsd,
         record=record,
     )
-
-
-def _words(source: Source) -> str:
-    assert source.decision is not None  # asked for only then
-    return f'{source.class_names[source.decision.class_index]} from {source.decision.value:.9g}'
 
 
 def _device(name: str | None) -> torch.device:

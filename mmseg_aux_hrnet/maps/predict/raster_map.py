@@ -9,7 +9,8 @@ from typing import Any
 
 import rasterio
 
-from mmseg_aux_hrnet.errors import ConfigError, ResourceError
+from mmseg_aux_hrnet.errors import ResourceError
+from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, class_layer, write_map
 from mmseg_aux_hrnet.maps.legend import RUN_TAG
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
@@ -85,9 +86,8 @@ def begin(planned: PlannedMap) -> bool:
         return False
     elif not (settings.resume and journal.exists()):
         for path in filter(None, (planned.out, planned.probabilities)):
-            if path.exists():
-                other = ', and was made otherwise' if settings.resume else ''
-                raise ConfigError(f'{path} exists{other}: replace it with --overwrite')
+            other = f'{path}, which was made otherwise,' if settings.resume else None
+            check_file(path, what=other, advice='replace it with --overwrite')
     with clear_of_space(planned):
         journal.begin(planned.begun, resume=settings.resume)
     return True

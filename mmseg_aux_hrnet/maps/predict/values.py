@@ -3,18 +3,18 @@
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.decision import Decision, reaches
-from mmseg_aux_hrnet.maps.legend import NODATA, Legend
+from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.decision import Threshold
+from mmseg_aux_hrnet.maps.legend import NODATA
 
 Depth = Literal['uint8', 'uint16']
 STEPS = {'uint8': 254, 'uint16': 65534}  # value of probability 1; the one above is nodata
 
 
 def class_values(
-    probabilities: NDArray[np.float32], valid: NDArray[np.bool_], *, decision: Decision | None
+    probabilities: NDArray[np.float32], valid: NDArray[np.bool_], *, decision: Threshold | None
 ) -> NDArray[np.uint8]:
     """Return the class of every pixel, uint8 (H, W), ``NODATA`` where not valid.
 
@@ -26,8 +26,7 @@ def class_values(
     if decision is None:
         classes = _most_probable(probabilities)
     else:
-        reached = reaches(torch.from_numpy(probabilities[decision.class_index]), decision.value).numpy()
-        classes = (reached if decision.class_index == 1 else ~reached).astype(np.uint8)
+        classes = decision.decide(probabilities[decision.class_index]).astype(np.uint8)
     classes[~valid] = NODATA
     return classes
 
@@ -42,11 +41,11 @@ def _most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
     return classes
 
 
-def kept_classes(legend: Legend) -> tuple[int, ...]:
+def kept_classes(legend: Classes) -> tuple[int, ...]:
     """Return the classes whose probabilities are worth a band: of two the one of interest, else all."""
     if len(legend.names) != 2:
         return tuple(range(len(legend.names)))
-    return (legend.names.index(legend.of_interest) if legend.of_interest in legend.names else 1,)
+    return (1 if legend.of_interest is None else legend.of_interest,)
 
 
 def probability_values(

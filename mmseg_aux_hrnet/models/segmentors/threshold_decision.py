@@ -10,7 +10,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmseg_aux_hrnet.decision import ARGMAX, Threshold, parse_option, reaches, stored_threshold, two_class_probability
+from mmseg_aux_hrnet.decision import ARGMAX, Threshold, parse_option, stored_threshold, two_class_probability
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.models.segmentors.probability_tta import ONE_CHANNEL_THRESHOLD, ProbabilityTTAModel
 
@@ -23,12 +23,10 @@ class ThresholdDecision:
     with the threshold, while argmax takes the first class.
 
     Attributes:
-        class_index: the class with the threshold, 0 or 1.
-        value: a pixel is of this class where its probability is at least this.
+        threshold: with the index of its class.
     """
 
-    class_index: int
-    value: float
+    threshold: Threshold
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """Decide anew where the segmentor predicted; leave losses and plain tensors alone."""
@@ -41,10 +39,11 @@ class ThresholdDecision:
         """Return the class of every pixel, int64 (1, H, W).
 
         Args:
-            seg_logits: as in :func:`~mmseg_aux_hrnet.probability.two_class_probability`.
+            seg_logits: as in :func:`~mmseg_aux_hrnet.decision.two_class_probability`.
         """
-        reached = reaches(two_class_probability(seg_logits, class_index=self.class_index), self.value)
-        return (reached if self.class_index == 1 else ~reached).long().unsqueeze(0)
+        assert self.threshold.class_index is not None  # set where the hook is made
+        probability = two_class_probability(seg_logits, class_index=self.threshold.class_index)
+        return self.threshold.decide(probability).long().unsqueeze(0)
 
 
 def decide_by_threshold(model: nn.Module, threshold: Threshold, *, classes: Sequence[str]) -> None:
@@ -62,12 +61,11 @@ def decide_by_threshold(model: nn.Module, threshold: Threshold, *, classes: Sequ
         ConfigError: the model tells other than two classes, has not this class, or averages in a way of its own.
     """
     outer, segmentor = _unwrapped(model)
-    if len(classes) != 2 or segmentor.out_channels > 2:
-        count = len(classes) if len(classes) != 2 else segmentor.out_channels
-        raise ConfigError(f'a threshold needs two classes, but here are {count}: the most probable one is predicted')
-    if threshold.class_name not in classes:
-        raise ConfigError(f'threshold of class {threshold.class_name!r}, but the classes are {", ".join(classes)}')
-    decision = ThresholdDecision(list(classes).index(threshold.class_name), threshold.value)
+    if len(classes) == 2 and segmentor.out_channels > 2:
+        raise ConfigError(
+            f'a threshold needs two classes, but here are {segmentor.out_channels}: the most probable one is predicted'
+        )
+    decision = ThresholdDecision(threshold.among(classes))
     if isinstance(outer, ProbabilityTTAModel):
         outer.decision = decision.decide
     elif isinstance(outer, BaseTTAModel):

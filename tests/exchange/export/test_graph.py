@@ -3,22 +3,23 @@ import pytest
 import torch
 from tiny_export import FREE, tiny_checkpoint, tiny_config
 
-from mmseg_aux_hrnet.decision import Decision
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import ExportError
 from mmseg_aux_hrnet.exchange.export.graph import trace
-from mmseg_aux_hrnet.exchange.export.verify import Batch, comparison_images, reference
+from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
 from mmseg_aux_hrnet.run.rgb_network import ExportGraph
 from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.weights import Checkpoint
 
 pytestmark = pytest.mark.stack
-IMAGES = comparison_images(Batch(2, (45, 70)), seed=3)
+IMAGES = comparison_images((2, 45, 70), seed=3)
 
 
 @pytest.fixture
 def source(tmp_path):
     def load(request=None, **settings):
         config = tiny_config(**settings)
-        return load_source(config, tiny_checkpoint(config, tmp_path / 'a.pth'), threshold=request)
+        return load_source(config, Checkpoint(tiny_checkpoint(config, tmp_path / 'a.pth')), threshold=request)
 
     return load
 
@@ -48,7 +49,7 @@ def test_the_graph_predicts_what_mmseg_does(source, settings):
     wanted, wanted_classes = reference(found.model, IMAGES)
     assert np.abs(probabilities - wanted).max() < 2e-6
     assert np.array_equal(classes, wanted_classes)
-    assert set(np.unique(classes)) == set(range(len(found.class_names)))
+    assert set(np.unique(classes)) == set(range(len(found.classes.names)))
 
 
 def test_the_order_of_bands_and_the_scale_are_those_of_rgb_images(source):
@@ -75,7 +76,7 @@ def test_a_threshold_decides_at_its_own_value(source, class_index):
     model = source().model
     probabilities, most_probable = run(model)
     value = float(np.quantile(probabilities[:, class_index], 0.3))
-    _, classes = run(model, decision=Decision(class_index, value))
+    _, classes = run(model, decision=Threshold('green', value, class_index))
     reached = probabilities[:, class_index] >= np.float32(value)
     assert np.array_equal(classes == class_index, reached)
     assert not np.array_equal(classes, most_probable)

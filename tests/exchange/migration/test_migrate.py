@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.exchange.migration import migrate_file
+from mmseg_aux_hrnet.exchange.migration.migrate import migrate_file
 
 pytestmark = pytest.mark.stack
 OLD = Path(__file__).parent / 'configs_0x'
@@ -151,10 +151,10 @@ def test_targets_that_cannot_be_are_refused(tmp_path):
     (tmp_path / 'there.py').write_text('mine')
     (tmp_path / 'folder.py').mkdir()
     (tmp_path / 'file').touch()
-    refused(old, tmp_path / 'there.py', 'there.py exists: choose another file, or give --overwrite')
+    refused(old, tmp_path / 'there.py', 'there.py exists: name another file, or replace it with --overwrite')
     refused(old, tmp_path / 'folder.py', 'folder.py is a folder', overwrite=True)
     refused(old, tmp_path / 'new.yaml', 'let it end in .py')
-    refused(old, old, 'is the config to read', overwrite=True)
+    refused(old, old, 'is the file to read', overwrite=True)
     refused(old, tmp_path / 'file' / 'new.py', 'cannot be written')
     assert (tmp_path / 'there.py').read_text() == 'mine'
     migrate_file(old, tmp_path / 'there.py', overwrite=True)

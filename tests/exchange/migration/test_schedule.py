@@ -6,7 +6,7 @@ from mmseg.registry import PARAM_SCHEDULERS
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section
-from mmseg_aux_hrnet.exchange.migration.schedule import Length, migrate_length, migrate_schedule
+from mmseg_aux_hrnet.exchange.migration.training import Length, migrate_length, migrate_schedule
 
 BASE = 0.01
 POLY = dict(policy='poly', power=0.9, min_lr=1e-4, by_epoch=False)

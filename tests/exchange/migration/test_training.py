@@ -140,7 +140,7 @@ fp16 = None
 
 
 def test_half_precision_without_a_gpu_is_refused_on_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('mmseg_aux_hrnet.run.config.get_device', lambda: 'cpu')
+    monkeypatch.setattr('mmseg_aux_hrnet.run.training_config.get_device', lambda: 'cpu')
     for place in ('north', 'south', 'west'):
         draw(tmp_path, f'images/{place}', f'labels/{place}', image_end='.tif', label_end='.png')
     nested = "data['train'] = dict(dataset=data['train'])\n"

@@ -10,12 +10,13 @@ from raster_support import METRE, UTM, turned
 from rasterio.crs import CRS
 from rio_cogeo import cog_validate
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ResourceError
 from mmseg_aux_hrnet.maps.class_map import geotiff
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid, Layer, class_layer, write_map
-from mmseg_aux_hrnet.maps.legend import Legend, read_legend
+from mmseg_aux_hrnet.maps.legend import read_legend
 
-GREEN = Legend(('ground', 'green'), ((10, 20, 30), (0, 128, 0)), 'green')
+GREEN = Classes(('ground', 'green'), ((10, 20, 30), (0, 128, 0)), 1)
 
 
 def drawn(shape, *, steps=(7, 1, 600), dtype='uint8', top=255):

@@ -55,10 +55,13 @@ def test_output_that_exists_is_replaced_only_where_asked(folder, capsys):
         (('--out', 'areas'), 'ends in nothing'),
         (('--out', 'areas.gpkg'), 'would hold zones, and there are none'),
         (('--quicklook', 'map.jpg'), 'it can end in .png'),
-        (('--zones', 'aoi.gpkg', '--out', 'aoi.gpkg', '--overwrite'), 'aoi.gpkg is read and cannot be written'),
+        (
+            ('--zones', 'aoi.gpkg', '--out', 'aoi.gpkg', '--overwrite'),
+            'aoi.gpkg is the file to read',
+        ),
         (
             ('--zones', 'aoi.gpkg', '--out', 'folder.csv/../aoi.gpkg', '--overwrite'),
-            'aoi.gpkg is read and cannot be written',
+            'aoi.gpkg is the file to read',
         ),
         (('--out', 'folder.csv', '--overwrite'), 'is a folder'),
         (('--id-field', 'name'), '--id-field says something about --zones, which is not given'),

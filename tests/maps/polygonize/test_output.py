@@ -9,8 +9,7 @@ from pyproj import CRS
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, StackError
 from mmseg_aux_hrnet.maps.polygonize import request
-from mmseg_aux_hrnet.maps.polygonize.features import Features
-from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, open_output
+from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, Features, open_output
 from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest, check_output
 
 UTM = CRS.from_epsg(32633)
@@ -115,7 +114,7 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path, suffix):
         ('out', 'ends in nothing'),
         ('there.gpkg', '--overwrite'),
         ('folder.gpkg', 'is a folder'),
-        ('map.GPKG', 'is read and cannot be written'),
+        ('map.GPKG', 'is the file to read and cannot be written'),
     ],
 )
 def test_outputs_that_cannot_be_are_refused(tmp_path, name, said):

@@ -7,7 +7,7 @@ from mmengine.config import ConfigDict
 from mmseg.apis import inference_model, init_model
 from tiny_export import written
 
-from mmseg_aux_hrnet.decision import Decision
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.maps.predict.predictor import VIEWS, Predictor
 
@@ -36,7 +36,7 @@ def test_a_head_with_one_channel_tells_two_classes(tmp_path):
     predictor = Predictor.from_files(*files, device='cpu')
     foreground = by_mmseg(*files, noise())
     np.testing.assert_allclose(predictor(noise()), torch.cat([1 - foreground, foreground]), atol=1e-5)
-    assert predictor.facts.decision == Decision(1, float(np.nextafter(np.float32(0.4), np.float32(1))))
+    assert predictor.facts.decision == Threshold('green', float(np.nextafter(np.float32(0.4), np.float32(1))), 1)
 
 
 def test_other_sizes_are_filled_up_by_the_mean_colour_and_cut_back(tmp_path):
@@ -111,9 +111,9 @@ def test_levels_of_speed_differ_by_what_they_promise(tmp_path, level, most):
 
 def test_what_is_known_of_the_model_goes_with_it(tmp_path):
     facts = Predictor.from_files(*written(tmp_path, meta={'gsd': 0.5}), device='cpu', threshold=0.3).facts
-    assert (facts.legend.names, facts.legend.of_interest) == (('background', 'green'), 'green')
-    assert facts.legend.colours == ((0, 0, 0), (0, 158, 115))
-    assert facts.decision == Decision(1, 0.3)
+    assert (facts.legend.names, facts.legend.name_of_interest) == (('background', 'green'), 'green')
+    assert facts.legend.palette == ((0, 0, 0), (0, 158, 115))
+    assert facts.decision == Threshold('green', 0.3, 1)
     assert facts.fill == (120, 110, 100)
     assert facts.record['THRESHOLD'] == 'green from 0.3'
     assert facts.record['MODEL'] == 'tiny.pth'

@@ -158,7 +158,7 @@ def test_a_finished_map_is_kept_on_resume(raster):
 
 def test_a_map_that_was_made_otherwise_is_not_taken_for_finished(raster):
     run(raster)
-    with pytest.raises(ConfigError, match='and was made otherwise'):
+    with pytest.raises(ConfigError, match='which was made otherwise, exists'):
         run(raster, resume=True, overlap=0.5)
 
 

@@ -11,8 +11,9 @@ from property_support import examples
 from raster_support import METRE, noise, turned, write_raster
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
-from mmseg_aux_hrnet.maps.legend import Legend
+from mmseg_aux_hrnet.maps.legend import legend_tags
 from mmseg_aux_hrnet.maps.raster.source import Reading, open_source
 
 
@@ -161,7 +162,7 @@ def test_nodata_of_a_palette_is_not_valid(tmp_path):
 
 
 def test_map_of_classes_is_not_an_image(tmp_path):
-    tags = Legend(('ground', 'green'), None, None).tags()
+    tags = legend_tags(Classes(('ground', 'green')))
     path = write_raster(tmp_path / 'map.tif', noise(1), tags=tags)
     with pytest.raises(RasterError, match='map that was predicted'):
         read_whole(path, bands='1,1,1')

@@ -39,7 +39,7 @@ class Page(HTMLParser):
 
 
 def page_of(tmp_path, metrics, tiles, log=NO_LOG):
-    write_html(tmp_path / 'report.html', metrics=metrics, tiles=tiles, log=log)
+    write_html(tmp_path / 'report.html', report=metrics, tiles=tiles, log=log)
     return (tmp_path / 'report.html').read_text(encoding='utf-8')
 
 
@@ -67,7 +67,7 @@ def test_policy_allows_the_one_script_only(tmp_path):
 
 
 def test_hostile_names_stay_text(tmp_path):
-    classes = type(GREEN)(('background', HOSTILE), GREEN.palette, HOSTILE)
+    classes = type(GREEN)(('background', HOSTILE), GREEN.palette, 1)
     metrics, tiles = report_of(3, classes=classes, names=[f'{HOSTILE}{i}.png' for i in range(3)], sweep=True)
     metrics['run'].update(config=HOSTILE, checkpoint=HOSTILE, data_list=HOSTILE, command=[HOSTILE])
     metrics['rules'] = [HOSTILE] * len(metrics['rules'])

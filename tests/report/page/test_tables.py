@@ -50,8 +50,7 @@ def test_class_rows(metrics):
 
 
 def test_overall_rows_hold_every_overall_figure(metrics):
-    keys = {key for key, _, _ in tables.OVERALL.values()}
-    assert keys == set(metrics['overall']) - {'pixels'}
+    assert {metric.key for metric in tables.OVERALL} == set(metrics['overall']) - {'pixels'}
     assert {row['name'] for row in tables.overall_rows(metrics)} <= set(metrics['intervals']['values'])
 
 
@@ -100,7 +99,7 @@ def test_provenance_holds_command_hashes_and_versions(metrics):
 
 
 def test_classes_without_colours_get_some_and_it_is_said():
-    metrics = report_of(2, classes=type(GREEN)(GREEN.names, None, 'green'))[0]
+    metrics = report_of(2, classes=type(GREEN)(GREEN.names, None, 1))[0]
     colours = [row['colour'] for row in tables.class_rows(metrics)]
     assert len(set(colours)) == 2
     assert all(colour.startswith('rgb(') for colour in colours)

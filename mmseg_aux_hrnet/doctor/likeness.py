@@ -1,14 +1,13 @@
-"""Finds tiles that are the same picture: pixel by pixel, or again encoded, resized, brightened, turned or mirrored.
+"""Compares tiles: which show the same scene, and which look as if red and blue were exchanged.
 
-The perceptual hash is the signs of the 8x8 low frequencies of the cosine transform of a 32x32 grey version against
-their median (C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010). A pair whose hashes
-differ in few bits counts as near only where the grey versions also correlate, so that scenes alike are not taken for
-the same one. Tiles that overlap by a strip are not found.
+Tiles are the same picture where they are equal pixel by pixel, or again encoded, resized, brightened, turned or
+mirrored. The perceptual hash is the signs of the 8x8 low frequencies of the cosine transform of a 32x32 grey version
+against their median (C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010). A pair whose
+hashes differ in few bits counts as near only where the grey versions also correlate, so that scenes alike are not taken
+for the same one. Tiles that overlap by a strip are not found.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import cv2  # comes with mmcv
 import numpy as np
@@ -20,17 +19,14 @@ LARGEST_DISTANCE = 12  # bits
 LEAST_CORRELATION = 0.8
 FLATTEST = 3.0  # grey levels of standard deviation below which a tile has no picture to compare
 BLOCK = 1024  # tiles compared at once
+NEAREST = 5  # tiles that a tile is compared with
+FEWEST = 20  # tiles to compare with, below which nothing is said
+MOST = 2000  # tiles to compare with, evenly spread over more, so that the time grows with the number of tiles only
+DOUBTFUL = 1.3  # times nearer to the others when red and blue are exchanged
+ANTISYMMETRIC = 3  # of the figures change their sign when red and blue are exchanged; the others stay
 
-Thumbnails = NDArray[np.float32]
-
-
-class NearPair(NamedTuple):
-    """Two tiles by their positions, with the bits in which their hashes differ and the correlation."""
-
-    first: int
-    second: int
-    distance: int
-    correlation: float
+Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
 
 
 def grey_thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -39,75 +35,64 @@ def grey_thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def perceptual_hash(thumbnail: NDArray[np.uint8] | Thumbnails) -> NDArray[np.float32]:
+def perceptual_hash(thumbnail: NDArray[np.uint8] | Floats32) -> Floats32:
     """Return the hash of a grey version (32, 32) as 64 values of -1 and 1."""
     low = cv2.dct(np.asarray(thumbnail, np.float32))[1:9, 1:9].ravel()
     return np.where(low > np.median(low), 1, -1).astype(np.float32)
 
 
-def exact_groups(digests: Sequence[str]) -> list[list[int]]:
-    """Return the positions of equal digests, the groups of two and more."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for position, digest in enumerate(digests):
-        groups[digest].append(position)
-    return [group for group in groups.values() if len(group) > 1]
+def near_pairs(thumbnails: NDArray[np.uint8]) -> list[tuple[int, int, int, float]]:
+    """Find the pairs of tiles that show the same, in any of the eight orientations.
 
+    Args:
+        thumbnails: grey versions, uint8 (N, 32, 32).
 
-def near_pairs(thumbnails: NDArray[np.uint8]) -> list[NearPair]:
-    """Return the pairs of tiles, uint8 (N, 32, 32), that show the same, in any of the eight orientations."""
+    Returns:
+        The positions of both tiles, the bits in which their hashes differ, and their correlation, sorted.
+    """
     grey = thumbnails.astype(np.float32)
-    kept = np.flatnonzero(grey.std(axis=(1, 2)) >= FLATTEST)
-    grey = grey[kept]
+    pictures = np.flatnonzero(grey.std(axis=(1, 2)) >= FLATTEST)
+    grey = grey[pictures]
     if len(grey) < 2:
         return []
-    hashes, standard = _hashes(grey), _standardised(grey)
-    best: dict[tuple[int, int], NearPair] = {}
-    for oriented in _orientations(grey):
-        turned, turned_standard = _hashes(oriented), _standardised(oriented)
-        for first, second in _close(hashes, turned):
-            correlation = float(standard[first] @ turned_standard[second])
-            if correlation >= LEAST_CORRELATION:
-                distance = int((BITS - hashes[first] @ turned[second]) / 2)
-                pair = NearPair(int(kept[first]), int(kept[second]), distance, correlation)
-                best.setdefault((first, second), pair)
+    hashes, standard = _comparable(grey)
+    best: dict[tuple[int, int], tuple[int, int, int, float]] = {}
+    for mirrored in (grey, grey[:, :, ::-1]):
+        for quarters in range(4):
+            turned, turned_standard = _comparable(np.rot90(mirrored, quarters, axes=(1, 2)))
+            for first, second in _close(hashes, turned):
+                correlation = float(standard[first] @ turned_standard[second])
+                if correlation >= LEAST_CORRELATION:
+                    distance = int((BITS - hashes[first] @ turned[second]) / 2)
+                    pair = (int(pictures[first]), int(pictures[second]), distance, correlation)
+                    best.setdefault((first, second), pair)
     return sorted(best.values())
 
 
-def _orientations(grey: Thumbnails) -> Iterator[Thumbnails]:
-    """Yield the tiles as they are, turned by quarters, and the mirror images of these."""
-    for mirrored in (grey, grey[:, :, ::-1]):
-        for quarters in range(4):
-            yield np.rot90(mirrored, quarters, axes=(1, 2))
+def _comparable(grey: Floats32) -> tuple[Floats32, Floats32]:
+    """Return what two tiles are compared by with a dot product.
 
+    Args:
+        grey: float (N, 32, 32).
 
-def _hashes(grey: Thumbnails) -> NDArray[np.float32]:
-    return np.stack([perceptual_hash(np.ascontiguousarray(tile)) for tile in grey])
-
-
-def _standardised(grey: Thumbnails) -> NDArray[np.float32]:
-    """Return the pixels of each tile with mean 0 and length 1, so that a dot product is the correlation."""
+    Returns:
+        The hashes, (N, 64), and the pixels of each tile with mean 0 and length 1, (N, 1024): their product is the
+        correlation.
+    """
+    hashes = np.stack([perceptual_hash(np.ascontiguousarray(tile)) for tile in grey])  # cv2 takes no turned views
     flat = grey.reshape(len(grey), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
-    return np.asarray(flat / np.linalg.norm(flat, axis=1, keepdims=True), np.float32)
+    return hashes, np.asarray(flat / np.linalg.norm(flat, axis=1, keepdims=True), np.float32)
 
 
-def _close(hashes: NDArray[np.float32], turned: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
+def _close(hashes: Floats32, turned: Floats32) -> Iterator[tuple[int, int]]:
     """Yield the pairs, first below second, whose hashes differ in few bits; products of matrices, block by block."""
-    least = BITS - 2 * LARGEST_DISTANCE
+    least = BITS - 2 * LARGEST_DISTANCE  # each bit that differs takes 2 from the product
     for start in range(0, len(hashes), BLOCK):
         products = hashes[start : start + BLOCK] @ turned.T
         for row, column in np.argwhere(products >= least).tolist():
             if start + row < column:
                 yield start + row, column
-
-
-NEAREST = 5  # tiles that a tile is compared with
-FEWEST = 20  # tiles to compare with, below which nothing is said
-MOST = 2000  # tiles to compare with, evenly spread over more, so that the time grows with the number of tiles only
-DOUBTFUL = 1.3  # times nearer to the others when red and blue are exchanged
-ANTISYMMETRIC = 3  # of the figures change their sign when red and blue are exchanged; the others stay
-
-Floats = NDArray[np.float64]
 
 
 def colour_figures(pixels: NDArray[np.uint8]) -> Floats:
@@ -145,6 +130,7 @@ def exchange_scores(tiles: Floats, reference: Floats, *, same: bool) -> Floats:
     if len(reference) < FEWEST:
         return np.zeros(len(tiles))
     scale = reference.std(axis=0) + 1e-9
+    # Those that change their sign are measured from 0, the same for a tile and its exchanged version.
     scale[:ANTISYMMETRIC] = np.sqrt(np.mean(reference[:, :ANTISYMMETRIC] ** 2, axis=0)) + 1e-9
     exchange = np.ones(tiles.shape[1])
     exchange[:ANTISYMMETRIC] = -1
@@ -160,6 +146,6 @@ def _mean_distance(tiles: Floats, reference: Floats, *, same: bool) -> Floats:
     for index, tile in enumerate(tiles):
         squares = np.sum((chosen - tile) ** 2, axis=1)
         if same:
-            squares[positions == index] = np.inf
+            squares[positions == index] = np.inf  # else each tile would be nearest to itself as it is
         means.append(np.sqrt(np.partition(squares, NEAREST)[:NEAREST].mean()))
     return np.array(means)

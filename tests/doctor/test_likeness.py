@@ -1,5 +1,6 @@
 import io
 from itertools import combinations
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -8,7 +9,8 @@ import scipy.fft
 from doctor_support import scene
 from PIL import Image
 
-from mmseg_aux_hrnet.doctor.duplicates import exact_groups, grey_thumbnail, near_pairs, perceptual_hash
+from mmseg_aux_hrnet.doctor.checks import exact_duplicates
+from mmseg_aux_hrnet.doctor.likeness import grey_thumbnail, near_pairs, perceptual_hash
 
 SCENES = [scene(seed, (60, 80)) for seed in range(40)]
 
@@ -43,9 +45,9 @@ def test_the_hash_is_the_signs_of_the_low_frequencies():
 @pytest.mark.parametrize('name', COPIES)
 def test_a_changed_copy_is_found(name):
     copy = np.ascontiguousarray(COPIES[name](SCENES[3]))
-    (pair,) = near_pairs(thumbnails(*SCENES, copy))
-    assert (pair.first, pair.second) == (3, 40)
-    assert pair.distance <= 12 and pair.correlation >= 0.8
+    ((first, second, distance, correlation),) = near_pairs(thumbnails(*SCENES, copy))
+    assert (first, second) == (3, 40)
+    assert distance <= 12 and correlation >= 0.8
 
 
 def test_different_scenes_are_not_taken_for_one():
@@ -53,16 +55,16 @@ def test_different_scenes_are_not_taken_for_one():
 
 
 def test_distances_of_pairs_are_those_of_their_bits(monkeypatch):
-    monkeypatch.setattr('mmseg_aux_hrnet.doctor.duplicates.LARGEST_DISTANCE', 64)
-    monkeypatch.setattr('mmseg_aux_hrnet.doctor.duplicates.LEAST_CORRELATION', -1)
-    monkeypatch.setattr('mmseg_aux_hrnet.doctor.duplicates.BLOCK', 3)  # several blocks of rows
+    monkeypatch.setattr('mmseg_aux_hrnet.doctor.likeness.LARGEST_DISTANCE', 64)
+    monkeypatch.setattr('mmseg_aux_hrnet.doctor.likeness.LEAST_CORRELATION', -1)
+    monkeypatch.setattr('mmseg_aux_hrnet.doctor.likeness.BLOCK', 3)  # several blocks of rows
     small = thumbnails(*SCENES[:7])
     pairs = near_pairs(small)
     assert [pair[:2] for pair in pairs] == list(combinations(range(7), 2))
-    for pair in pairs:
-        first, second = small[pair.first], small[pair.second]
-        assert pair.distance == np.sum(perceptual_hash(first) != perceptual_hash(second))
-        assert pair.correlation == pytest.approx(np.corrcoef(first.ravel(), second.ravel())[0, 1], abs=1e-5)
+    for position, other, distance, correlation in pairs:
+        first, second = small[position], small[other]
+        assert distance == np.sum(perceptual_hash(first) != perceptual_hash(second))
+        assert correlation == pytest.approx(np.corrcoef(first.ravel(), second.ravel())[0, 1], abs=1e-5)
 
 
 def test_flat_tiles_are_not_compared():
@@ -71,6 +73,10 @@ def test_flat_tiles_are_not_compared():
     assert near_pairs(np.zeros((0, 32, 32), np.uint8)) == []
 
 
-def test_equal_digests_are_grouped():
-    assert exact_groups(['a', 'b', 'a', 'c', 'b', 'a']) == [[0, 2, 5], [1, 4]]
-    assert exact_groups(['a', 'b']) == []
+def test_tiles_of_equal_digests_are_grouped():
+    def groups(digests):
+        tiles = [SimpleNamespace(image=SimpleNamespace(digest=digest), place=i) for i, digest in enumerate(digests)]
+        return [[tile.place for tile in group] for group in exact_duplicates([*tiles, SimpleNamespace(image=None)])]
+
+    assert groups(['a', 'b', 'a', 'c', 'b', 'a']) == [[0, 2, 5], [1, 4]]
+    assert groups(['a', 'b']) == []

@@ -1,0 +1,76 @@
+"""What this package needs of mmengine and torch that has no public name: one function for each, and no other use.
+
+``tests/engine/test_private_names.py`` uses each on the installed versions, so that an update that moves a name fails
+there, with its name, instead of in the middle of a run.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import distributed
+
+# Keys of a scheduler's state that tell how far it is; all others are settings.
+SCHEDULER_PROGRESS = ('base_values', 'last_step', '_global_step', '_last_value', 'verbose')
+
+
+def is_resuming(runner: Any) -> bool:
+    """Say whether mmengine's runner goes on with a checkpoint; loading one as a start runs the same hooks."""
+    return bool(runner._resume)
+
+
+def seed_differs_by_rank(runner: Any) -> bool:
+    """Say whether mmengine added the rank to the seed of each process."""
+    return bool(runner._randomness_cfg.get('diff_rank_seed'))
+
+
+def build_schedulers(runner: Any, optimizer: torch.optim.Optimizer) -> list[Any]:
+    """Return the schedulers of the runner's config for another optimizer; the public way takes the runner's own."""
+    return list(runner._build_param_scheduler(runner.cfg.param_scheduler, optimizer))
+
+
+def count_optimizer_steps(scheduler: Any, steps: int) -> None:
+    """Let mmengine's scheduler believe that its optimizer stepped; else it warns of a wrong order."""
+    scheduler.optimizer._global_step = steps
+
+
+def accumulated_iterations(runner: Any) -> int:
+    """Return how many iterations add up their gradients before the optimizer steps, from 1 up."""
+    # A wrapper of several optimizers counts in each of them, and has no count of its own.
+    return int(getattr(runner.optim_wrapper, '_accumulative_counts', 1))
+
+
+def indices_of_rank(sampler: Any) -> Iterator[int]:
+    """Return the endless indices of mmengine's ``InfiniteSampler`` from the first on, for the sampler's process."""
+    return iter(sampler._indices_of_rank())
+
+
+def drop_iterator(dataloader: Any) -> None:
+    """Make the next ``iter(dataloader)`` start anew; workers that persist would go on with the batches they began."""
+    dataloader._iterator = None
+
+
+def end_workers(runner: Any) -> None:
+    """End the workers of training and validation; torch waits five seconds for each that is left to it.
+
+    Args:
+        runner: mmengine's runner, whose loops need not be built: its public ``train_loop`` would build them.
+    """
+    for loop in (runner._train_loop, runner._val_loop):
+        batches = getattr(getattr(loop, 'dataloader', None), '_iterator', None)
+        if batches is not None and hasattr(batches, '_shutdown_workers'):  # without workers there is nothing to end
+            batches._shutdown_workers()
+
+
+def config_dict(config: Any) -> Any:
+    """Return the dict inside mmengine's ``Config``, whose items can be replaced one by one while it is walked."""
+    return config._cfg_dict
+
+
+def process_store() -> Any:
+    """Return torch's store of what the processes of a run share; it outlives a broken process group.
+
+    Raises:
+        RuntimeError: the process that keeps them is gone.
+    """
+    return distributed.distributed_c10d._get_default_store()

@@ -1,0 +1,53 @@
+"""Says whether an output may be written where it is to go: asked before the work, not after."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mmseg_aux_hrnet.errors import ConfigError, OutputExistsError
+
+REPLACE = 'name another file, or replace it with --overwrite'
+
+
+def check_file(
+    path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = (), what: str | None = None, advice: str = REPLACE
+) -> None:
+    """Raise unless a file may be written to ``path``.
+
+    Args:
+        path: the file to write.
+        overwrite: whether it may replace another file.
+        inputs: files that are read, which it may not replace in any case.
+        what: how messages call it; the path where None.
+        advice: what to do where it exists, the end of that message.
+
+    Raises:
+        ConfigError: it is an input or a folder.
+        OutputExistsError: it exists and may not be replaced.
+    """
+    what = what or str(path)
+    if any(path.resolve() == source.resolve() for source in inputs):
+        raise ConfigError(f'{what} is the file to read and cannot be written: name another file')
+    if path.is_dir():
+        raise ConfigError(f'{what} is a folder: name a file')
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f'{what} exists: {advice}')
+
+
+def check_folder(path: Path, *, overwrite: bool = False, what: str | None = None, advice: str) -> None:
+    """Raise unless a folder may be made at ``path``: nothing is there, or an empty folder.
+
+    Args:
+        path: the folder to make.
+        overwrite: whether it may replace a folder with content.
+        what: how messages call it; the path where None.
+        advice: what to do where it exists, the end of that message.
+
+    Raises:
+        ConfigError: it is a file.
+        OutputExistsError: there is something in it, which may not be replaced.
+    """
+    what = what or str(path)
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f'{what} is a file: {advice}')
+    if path.exists() and any(path.iterdir()) and not overwrite:
+        raise OutputExistsError(f'{what} exists and is not empty: {advice}')
