@@ -11,7 +11,7 @@ import rasterio
 from tests_support import write_green_root
 from tool_support import run_here
 
-from mmseg_aux_hrnet.decision import Decision
+from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.maps.predict import planning
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.weights import read_checkpoint
@@ -90,7 +90,7 @@ def test_training_goes_on_from_a_checkpoint(tmp_path):
 
 def test_a_stored_threshold_decides():
     facts = Predictor.from_files(CONFIG, THRESHOLDED, device='cpu').facts
-    assert facts.decision == Decision(1, 0.074)
+    assert facts.decision == Threshold('green', 0.074, 1)
     assert Predictor.from_files(CONFIG, TRAINED, device='cpu').facts.decision is None
 
 

@@ -31,7 +31,6 @@ from mmseg_aux_hrnet.exchange.migration.training import (
     migrate_optimizer,
     migrate_schedule,
 )
-from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole
 
 # What configs build other values from; those are where they were used.
