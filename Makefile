@@ -12,11 +12,17 @@ PACKAGES := 'import sysconfig; print(sysconfig.get_path("purelib"))'
 # Of benchmarks/bench.py: parts and options.
 BENCH ?=
 
-.PHONY: help install demo test bench bench-maps lint clean
+# How the tests run: on every core, with one thread each, a file of tests in one process.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+COVERAGE := --cov=mmseg_aux_hrnet --cov-report=term:skip-covered
+
+.PHONY: help install demo test test-all fuzz bench bench-maps lint clean
 
 help:
 	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it (a few minutes)'
-	@echo 'make test     run the tests and print their coverage'
+	@echo 'make test     run the tests but for the slow ones, and print their coverage (about 5 minutes)'
+	@echo 'make test-all run all tests (about 15 minutes)'
+	@echo 'make fuzz     run the tests whose inputs are drawn with ten times as many, other ones each time (minutes)'
 	@echo 'make bench    time what has to be fast, see benchmarks/README.md (half an hour; BENCH="metric --rounds 3" for less)'
 	@echo 'make bench-maps   the same for maps of rasters (a few minutes)'
 	@echo 'make lint     ruff and mypy'
@@ -31,13 +37,21 @@ $(INSTALLED): pyproject.toml setup.py constraints.txt
 	@touch $@
 
 demo: $(INSTALLED)
+	@echo 'the demo: 48 scenes are drawn, a network is trained on them and tested'
+	@echo 'this takes about 2 minutes on 2 free CPU cores, longer where others work on them'
 	$(BIN)/python tools/make_demo_data.py
 	$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO_DIR)
 	$(BIN)/python tools/test.py $(DEMO_CONFIG) $(DEMO_DIR) --work-dir $(DEMO_DIR)/test \
 		--show-dir $(DEMO_DIR)/pictures --report $(DEMO_DIR)/report --overwrite
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov=mmseg_aux_hrnet
+	$(PYTEST) -m 'not slow' --hypothesis-profile=few $(COVERAGE) --cov-fail-under=90
+
+test-all: $(INSTALLED)
+	$(PYTEST) $(COVERAGE) --cov-fail-under=98
+
+fuzz: $(INSTALLED)
+	$(PYTEST) -m hypothesis --hypothesis-profile=random
 
 # In a folder of their own: mmseg imports timm wherever it finds it, which takes time, and fails where its torchvision
 # was built for another torch.

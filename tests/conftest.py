@@ -1,13 +1,19 @@
 """Fixtures that all tests share."""
 
+import functools
+import gc
 import logging
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 from mmengine.utils.dl_utils import collect_env
+from mmengine.visualization import Visualizer
 from property_support import forget_modules
 from tests_support import write_green_root
 
@@ -27,13 +33,43 @@ def pytest_configure(config):
         forget_modules()
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say in a line each why tests were skipped, which is also what to do about it."""
+    skipped = terminalreporter.stats.get('skipped', [])
+    reasons = Counter(str(report.longrepr[2]).removeprefix('Skipped: ') for report in skipped)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f'skipped {count}: {reason}')
+    if terminalreporter.config.option.markexpr == 'not slow':
+        terminalreporter.write_line('the slow tests were left out: make test-all runs them too')
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what was imported: mmengine has it look through everything for each data set."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope='session', autouse=True)
-def quick_runs():
-    """Spare every run what mmengine repeats: a list of compilers, and laying out the config's text for each file."""
-    described = collect_env()
+def runs_by_themselves():
+    """Let several runs in one process be as quick and as separate as runs in processes of their own.
+
+    mmengine lists the compilers for every run and lays out the config's text for every file, which takes most of the
+    time of a short one. It also names a run by the second in which it starts, and hands the loggers, the message hub
+    and the visualizer of an earlier run to one of the same name.
+    """
+    begin, described = Runner.__init__, collect_env()
+
+    @functools.wraps(begin)
+    def begin_anew(runner, *args, **settings):
+        for kind in (MessageHub, MMLogger, Visualizer, *Visualizer.__subclasses__()):
+            kind._instance_dict.clear()
+        begin(runner, *args, **settings)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Runner, '__init__', begin_anew)
         patch.setattr('mmengine.runner.runner.collect_env', described.copy)
-        patch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **options: (text, True))
+        for place in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):  # mmengine's original imports it as a name
+            patch.setattr(f'{place}.FormatCode', lambda text, **options: (text, True), raising=False)
         yield
 
 

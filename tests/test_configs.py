@@ -61,7 +61,11 @@ def test_there_are_leaves():
     assert len([leaf for leaf in LEAVES if leaf.parent.name == 'baselines']) == 7
 
 
-@pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
+LARGE = ('hr48', 'r50')
+MARKED = [pytest.param(leaf, marks=[pytest.mark.slow] * any(w in leaf.stem for w in LARGE)) for leaf in LEAVES]
+
+
+@pytest.mark.parametrize('leaf', MARKED, ids=lambda leaf: leaf.stem)
 def test_leaf_builds_and_runs_forward_and_backward(leaf, request):
     config = Config.fromfile(leaf)
     if 'teacher' in config.model:

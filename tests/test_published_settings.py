@@ -65,7 +65,16 @@ def small(name, folder):
     return path
 
 
-@pytest.mark.parametrize(('name', 'write'), LEAVES.items(), ids=LEAVES)
+# One of each data set is enough for the fast tests.
+FIRST = (
+    'fcn_hr18s-v1_512x1024_484e_cityscapes',
+    'fcn_hr48_480x480_200e_pascal-context-59',
+    'fcn_hr48_473x473_150e_lip',
+)
+MARKED = [pytest.param(*leaf, marks=[pytest.mark.slow] * (leaf[0] not in FIRST)) for leaf in LEAVES.items()]
+
+
+@pytest.mark.parametrize(('name', 'write'), MARKED, ids=LEAVES)
 def test_leaf_trains_and_validates_on_the_true_layout(name, write, tmp_path):
     write(tmp_path / 'data')
     config = small(name, tmp_path)

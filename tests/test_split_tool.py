@@ -199,7 +199,9 @@ def test_help_loads_neither_the_package_nor_torch():
     assert all(kind in shown for kind in LAYOUTS)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason='the real images are not beside the repository')
+@pytest.mark.skipif(
+    not REAL.is_dir(), reason='needs the folder shared beside the repository: real images and reference numbers'
+)
 @pytest.mark.parametrize(
     ('name', 'lists', 'options', 'names'),
     [

@@ -1,9 +1,6 @@
 """The reference commands, run as a user runs them, on a data set of eight small tiles."""
 
-import contextlib
 import hashlib
-import importlib.util
-import io
 import json
 import os
 import signal
@@ -16,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from tests_support import write_green_root
-from tool_support import run_here
+from tool_support import heard, run_here
 
 import mmseg_aux_hrnet
 from mmseg_aux_hrnet.models import HRNetV2
@@ -43,23 +40,26 @@ SMALL = [
 ]
 
 
+def with_options(args, options):
+    return [*args, '--cfg-options', *options] if options else args
+
+
 def run(tool, *args, options=SMALL):
+    """Run a tool in this process, and return its exit code and what it printed."""
+    return heard(tool, *with_options(args, options))
+
+
+def run_as_a_process(tool, *args, options=SMALL):
     env = {**os.environ, 'PYTHONPATH': str(REPO), 'OMP_NUM_THREADS': '1'}
-    options = ['--cfg-options', *options] if options else []
-    command = [sys.executable, str(REPO / tool), *map(str, args), *options]
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=600)
+    command = [sys.executable, REPO / f'tools/{tool}.py', *with_options(args, options)]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, env=env, timeout=600)
 
 
 def refusal(tool, *args, options=SMALL):
-    """Run a tool in this process and return the one line by which it refuses."""
-    spec = importlib.util.spec_from_file_location('tool', REPO / tool)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    options = ['--cfg-options', *options] if options else []
-    stderr = io.StringIO()
-    with contextlib.redirect_stderr(stderr):
-        assert module.main([*map(str, args), *options]) == 2
-    return only_line(stderr.getvalue())
+    """Return the one line by which a tool refuses."""
+    result = run(tool, *args, options=options)
+    assert result.returncode == 2
+    return only_line(result.stderr)
 
 
 def only_line(stderr):
@@ -79,7 +79,7 @@ def trained(tmp_path_factory):
     start = tmp_path_factory.mktemp('weights') / 'imagenet.pth'
     torch.save(HRNetV2('w18_small_v1').state_dict(), start)
     defaults = ['--data-root', root, '--work-dir', work_dir, '--seed', 0]
-    result = run('tools/train.py', CONFIG, *defaults, '--pretrained', start)
+    result = run_as_a_process('train', CONFIG, *defaults, '--pretrained', start)
     assert result.returncode == 0, result.stderr[-3000:]
     assert f'backbone weights: {start}' in result.stdout
     return root, work_dir, result.stdout
@@ -110,7 +110,7 @@ def test_resuming_goes_on_where_it_stopped(trained, tmp_path):
     root, work_dir, _ = trained
     more = [*SMALL, 'train_cfg.max_iters=22', 'train_cfg.val_interval=22']
     result = run(
-        'tools/train.py', CONFIG, '--data-root', root, '--work-dir', tmp_path, '--resume', work_dir / 'iter_20.pth',
+        'train', CONFIG, '--data-root', root, '--work-dir', tmp_path, '--resume', work_dir / 'iter_20.pth',
         options=[*more, 'default_hooks.checkpoint.interval=22'],
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
@@ -119,6 +119,7 @@ def test_resuming_goes_on_where_it_stopped(trained, tmp_path):
     assert read_checkpoint(tmp_path / 'iter_22.pth')['meta']['iter'] == 22
 
 
+@pytest.mark.slow  # a process that imports everything
 @pytest.mark.skipif(os.name == 'nt', reason='processes of Windows cannot be signalled')
 def test_a_signal_to_the_whole_job_saves_and_says_how_to_go_on(trained, tmp_path):
     root, _, _ = trained
@@ -144,7 +145,7 @@ def tested(trained, tmp_path_factory):
     root, work_dir, _ = trained
     out = tmp_path_factory.mktemp('tested')
     result = run(
-        'tools/test.py', CONFIG, work_dir, '--eval', 'mIoU', 'mDice', 'mFscore', '--data-root', root,
+        'test', CONFIG, work_dir, '--eval', 'mIoU', 'mDice', 'mFscore', '--data-root', root,
         '--work-dir', out / 'w', '--out', out / 'maps', '--show-dir', out / 'pictures', '--report', out / 'report',
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
@@ -190,7 +191,7 @@ def test_the_page_of_the_report_shows_tiles_and_training(trained, tested):
 def test_the_maps_that_testing_wrote_evaluate_to_its_report(trained, tested, tmp_path):
     root, _, _ = trained
     folders = (tested[0] / 'maps', root / 'labeldata/test')
-    result = run('tools/evaluate.py', *folders, '--config', CONFIG, '--report', tmp_path / 'r', options=[])
+    result = run('evaluate', *folders, '--config', CONFIG, '--report', tmp_path / 'r', options=[])
     assert result.returncode == 0, result.stderr[-3000:]
     by_maps, by_test = (json.loads((f / 'metrics.json').read_text()) for f in (tmp_path / 'r', tested[0] / 'report'))
     for part in ('classes', 'overall', 'intervals', 'boundary', 'confusion_matrix', 'class_of_interest'):
@@ -200,7 +201,7 @@ def test_the_maps_that_testing_wrote_evaluate_to_its_report(trained, tested, tmp
 def test_a_report_beside_another_metric(trained, tmp_path):
     root, work_dir, _ = trained
     result = run(
-        'tools/test.py', CONFIG, work_dir, '--data-root', root, '--work-dir', tmp_path / 'w',
+        'test', CONFIG, work_dir, '--data-root', root, '--work-dir', tmp_path / 'w',
         '--report', tmp_path / 'r', options=[*SMALL, 'test_evaluator.type=IoUMetric'],
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
@@ -217,7 +218,7 @@ def test_published_and_converted_checkpoints_measure_the_same(trained, tested, t
     else:
         path = tmp_path / 'best.safetensors'
         assert run_here('convert_checkpoint', work_dir, path, '--config', CONFIG) == 0
-    result = run('tools/test.py', CONFIG, path, '--data-root', root, '--work-dir', tmp_path / 'w')
+    result = run('test', CONFIG, path, '--data-root', root, '--work-dir', tmp_path / 'w')
     assert result.returncode == 0, result.stderr[-3000:]
     assert result.stdout.strip().splitlines()[-1] == tested[1].strip().splitlines()[-1].split('  ')[0]
 
@@ -228,7 +229,7 @@ def test_published_and_converted_checkpoints_measure_the_same(trained, tested, t
 def test_scales_and_flip(trained, tested, tmp_path, augmentation, same):
     root, work_dir, _ = trained
     defaults = ['--data-root', root, '--work-dir', tmp_path, '--out', tmp_path / 'maps']
-    result = run('tools/test.py', CONFIG, work_dir, *defaults, *augmentation)
+    result = run('test', CONFIG, work_dir, *defaults, *augmentation)
     assert result.returncode == 0, result.stderr[-3000:]
     assert (result.stdout.strip().splitlines()[-1] == tested[1].strip().splitlines()[-1].split('  ')[0]) == same
     plain, averaged = (np.asarray(Image.open(f / 'maps' / 'test_0.png')) for f in (tested[0], tmp_path))
@@ -239,7 +240,7 @@ def test_an_image_only_list_gives_predictions_and_no_figures(trained, tmp_path):
     root, work_dir, _ = trained
     (root / 'splits/only.lst').write_text('rawdata/test/test_1.png\n')
     result = run(
-        'tools/test.py', CONFIG, work_dir, '--data-root', root, '--work-dir', tmp_path,
+        'test', CONFIG, work_dir, '--data-root', root, '--work-dir', tmp_path,
         options=[*SMALL, 'test_dataloader.dataset.ann_file=splits/only.lst'],
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
@@ -261,7 +262,7 @@ def test_an_image_only_list_gives_predictions_and_no_figures(trained, tmp_path):
 def test_train_refuses(trained, tmp_path, args, message):
     root, _, _ = trained
     defaults = ['--data-root', root, '--work-dir', tmp_path / 'w']
-    assert message in refusal('tools/train.py', CONFIG, *defaults, *args)
+    assert message in refusal('train', CONFIG, *defaults, *args)
 
 
 def test_train_refuses_missing_imagenet_weights_offline(trained, tmp_path, monkeypatch):
@@ -269,7 +270,7 @@ def test_train_refuses_missing_imagenet_weights_offline(trained, tmp_path, monke
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'hub'))
     nobody_listens = 'http://127.0.0.1:9/hrnetv2_w18-00eb2006.pth'
     defaults = ['--data-root', root, '--work-dir', tmp_path / 'w']
-    line = refusal('tools/train.py', CONFIG, *defaults, '--pretrained', nobody_listens)
+    line = refusal('train', CONFIG, *defaults, '--pretrained', nobody_listens)
     assert 'hrnetv2_w18-00eb2006.pth' in line
     assert '--pretrained none' in line
 
@@ -288,7 +289,7 @@ def test_train_runs_no_code_from_the_file_it_starts_from(trained, tmp_path):
     root, _, _ = trained
     torch.save({'state_dict': {'x': torch.ones(1)}, 'y': RunsCode(tmp_path / 'made')}, tmp_path / 'evil.pth')
     options = [*SMALL, f'load_from={(tmp_path / "evil.pth").as_posix()}']
-    line = refusal('tools/train.py', CONFIG, '--data-root', root, '--work-dir', tmp_path / 'w', options=options)
+    line = refusal('train', CONFIG, '--data-root', root, '--work-dir', tmp_path / 'w', options=options)
     assert 'evil.pth is refused' in line
     assert not (tmp_path / 'made').exists()
 
@@ -303,7 +304,7 @@ def test_a_fault_in_a_worker_process_is_one_line(tmp_path):
     break_one_label(tmp_path / 'data')
     options = [option for option in SMALL if 'workers' not in option]
     defaults = ['--data-root', tmp_path / 'data', '--work-dir', tmp_path / 'w']
-    result = run('tools/train.py', CONFIG, *defaults, options=options)
+    result = run('train', CONFIG, *defaults, options=options)
     assert result.returncode == 2
     line = only_line(result.stderr)
     assert 'train_0.png: pixels are of mode RGB' in line
@@ -324,14 +325,14 @@ def test_a_fault_in_a_worker_process_is_one_line(tmp_path):
 def test_test_refuses(trained, tmp_path, args, message):
     root, work_dir, _ = trained
     defaults = ['--data-root', root, '--work-dir', tmp_path]
-    assert message in refusal('tools/test.py', CONFIG, work_dir, *defaults, *args)
+    assert message in refusal('test', CONFIG, work_dir, *defaults, *args)
 
 
 def test_a_report_needs_labels(trained, tmp_path):
     root, work_dir, _ = trained
     (root / 'splits/unlabelled.lst').write_text('rawdata/test/test_1.png\n')
     line = refusal(
-        'tools/test.py', CONFIG, work_dir, '--data-root', root, '--work-dir', tmp_path / 'w',
+        'test', CONFIG, work_dir, '--data-root', root, '--work-dir', tmp_path / 'w',
         '--report', tmp_path / 'r', options=[*SMALL, 'test_dataloader.dataset.ann_file=splits/unlabelled.lst'],
     )  # fmt: skip
     assert 'the test data have no labels to compare with' in line
@@ -342,7 +343,7 @@ def test_test_refuses_a_checkpoint_of_another_architecture(trained, tmp_path):
     root, work_dir, _ = trained
     other = CONFIG.replace('aux-hr18s-v1_256x256_1500it', 'hr18_256x512_80k')
     defaults = ['--data-root', root, '--work-dir', tmp_path]
-    line = refusal('tools/test.py', other, work_dir, *defaults, options=[])
+    line = refusal('test', other, work_dir, *defaults, options=[])
     assert 'missing (backbone.' in line
     assert 'other shape' in line
 

@@ -25,6 +25,7 @@ def faults(way):
     return int(done.stdout)
 
 
+@pytest.mark.slow  # processes that import everything
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='only glibc can be told')
 def test_memory_that_was_freed_is_used_again_without_page_faults():
     assert faults('kept') < faults('given') / 5

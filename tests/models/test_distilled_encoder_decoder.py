@@ -199,6 +199,7 @@ def trained(root, teacher_file, tmp_path_factory):
     return work_dir
 
 
+@pytest.mark.slow
 def test_a_short_run_brings_the_student_nearer_to_its_teacher(trained):
     scalars = read_checkpoint(trained / 'iter_60.pth')['message_hub']['log_scalars']
     history = sum(scalars[f'train/distill.loss_{name}wise'].data[0] for name in ('pixel', 'pair', 'channel'))

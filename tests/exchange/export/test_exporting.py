@@ -112,7 +112,8 @@ def test_a_folder_that_cannot_be_written_is_refused(args, tmp_path):
 
 
 @pytest.mark.skipif(
-    os.name == 'nt' or not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='root may write anywhere'
+    os.name == 'nt' or not hasattr(os, 'geteuid') or os.geteuid() == 0,
+    reason='needs a plain user: run the tests as another than root',
 )
 def test_a_read_only_folder_is_refused(args, tmp_path):
     tmp_path.chmod(0o500)
@@ -178,6 +179,7 @@ def test_a_missing_extra_is_named(args, tmp_path, monkeypatch, package):
     assert run_tool(*args, tmp_path / 'a.pt2')[0] == 0
 
 
+@pytest.mark.slow
 def test_a_network_that_enlarges_twice_is_refused_but_for_one_size(tmp_path):
     """As mmseg's own HRNet does; an exporter that writes it without complaint gets odd sizes wrong."""
     pytest.importorskip('onnxruntime', reason='needs the extra export')
@@ -210,6 +212,7 @@ def test_figures_of_the_report_of_the_checkpoint_are_noted(args, tmp_path):
     assert 'measures a checkpoint of sha256' in refusal(config, other, tmp_path / 'b.pt2', '--metrics', report)
 
 
+@pytest.mark.slow  # tracing a whole HRNet
 def test_aux_hrnet_predicts_an_image_file_as_mmseg_does(tmp_path):
     ort = pytest.importorskip('onnxruntime', reason='needs the extra export')
     config = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_128x128_demo.py')

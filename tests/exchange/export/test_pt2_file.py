@@ -16,7 +16,11 @@ pytestmark = pytest.mark.stack
 IMAGES = comparison_images((2, 75, 110), seed=5)
 
 
-@pytest.fixture(scope='module', params=[(), ('--no-fuse',), ('--fp16',)], ids=['default', 'no-fuse', 'fp16'])
+@pytest.fixture(
+    scope='module',
+    params=[(), pytest.param(('--no-fuse',), marks=pytest.mark.slow), ('--fp16',)],
+    ids=['default', 'no-fuse', 'fp16'],
+)
 def exported(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp('pt2')
     args = written(folder)

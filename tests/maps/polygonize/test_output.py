@@ -93,7 +93,9 @@ def test_a_file_that_is_damaged_while_it_is_written_is_one_plain_line(tmp_path):
     )
 
 
-@pytest.mark.skipif(os.name == 'nt' or os.geteuid() == 0, reason='needs a folder that may not be written')
+@pytest.mark.skipif(
+    os.name == 'nt' or os.geteuid() == 0, reason='needs a plain user: run the tests as another than root'
+)
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(DataError, match=r'out\.gpkg cannot be written'), open_output(tmp_path / 'out.gpkg', UTM):

@@ -45,7 +45,9 @@ def test_folder_is_refused(tmp_path):
         read_whole(tmp_path)
 
 
-@pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='needs a user whose rights can be taken')
+@pytest.mark.skipif(
+    not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='needs a plain user: run the tests as another than root'
+)
 def test_file_without_rights_is_refused(tmp_path):
     path = write_raster(tmp_path / 'image.tif', noise())
     path.chmod(0)

@@ -90,7 +90,9 @@ def test_folder_that_cannot_be_listed_is_one_line(ortho, monkeypatch):
         find_rasters([str(ortho)])
 
 
-@pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='needs a user whose rights can be taken')
+@pytest.mark.skipif(
+    not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='needs a plain user: run the tests as another than root'
+)
 @pytest.mark.parametrize('given', ['ortho', 'ortho/b.tif'])
 def test_folder_without_rights_is_one_line(ortho, given):
     ortho.chmod(0)
