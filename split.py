@@ -46,30 +46,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the lists and report them; return the exit code."""
     args = parse_args(argv)
     try:
-        from mmseg_aux_hrnet.datasets.split_layouts import Division, find_layout, plan_lists, write_lists
+        from mmseg_aux_hrnet.datasets.split_layouts import find_layout, plan_lists, write_lists
         from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
         return 2
     try:
         layout = find_layout(args.data_root, kind=args.kind)
-        plan = plan_lists(
+        lists, scenes, left_out = plan_lists(
             args.data_root,
             layout=layout,
-            division=Division(ratios=args.ratio, seed=args.seed, scene=args.scene),
             form=args.form or layout.form,
+            ratios=args.ratio,
+            seed=args.seed,
+            scene=args.scene,
             test_images_only=args.test_images_only,
         )
         folder = args.out or args.data_root / layout.lists
-        write_lists(folder, plan.lists, force=args.force)
+        write_lists(folder, lists, force=args.force)
     except AuxHRNetError as error:
         print(f'error: {one_line(error)}', file=sys.stderr)
         return 2
-    for name, split_list in plan.lists.items():
-        scenes = '' if split_list.scenes is None else f', {split_list.scenes} scenes'
-        print(f'{Path(name).stem}: {len(split_list.lines)} images{scenes} -> {folder / name}')
-    if plan.left_out:
-        print(f'left out: {len(plan.left_out)} images in no train, val or test folder, the first is {plan.left_out[0]}')
+    for name, lines in lists.items():
+        counted = f', {scenes[name]} scenes' if scenes else ''
+        print(f'{Path(name).stem}: {len(lines)} images{counted} -> {folder / name}')
+    if left_out:
+        print(f'left out: {len(left_out)} images in no train, val or test folder, the first is {left_out[0]}')
     return 0
 
 

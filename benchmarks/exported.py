@@ -9,7 +9,7 @@ from mmengine.config import ConfigDict
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mmseg_aux_hrnet.exchange.export import onnx_file
+from mmseg_aux_hrnet.exchange.export import formats
 from mmseg_aux_hrnet.exchange.export.graph import trace
 from mmseg_aux_hrnet.run.rgb_network import CLASSES, INPUT, PROBABILITIES, ExportGraph, Form
 
@@ -23,7 +23,7 @@ def onnx_content(segmentor: Any) -> bytes:
     segmentor.test_cfg = ConfigDict(mode='whole')
     form = Form(unit_range=False, outputs=OUTPUTS, foreground_only=False, half=False, fixed_size=None)
     program = trace(ExportGraph(segmentor, decision=None, form=form, fuse=True))
-    return onnx_file.onnx_bytes(program, form=form, metadata={}, fuse=True)
+    return formats.onnx_bytes(program, form=form, metadata={}, fuse=True)
 
 
 def runtime(name: str, content: bytes, *, threads: int) -> Run:

@@ -21,8 +21,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def make(path: Path, *, height: int, width: int) -> None:
-    """Write a map of smooth patches with ragged borders, pixels of half a metre."""
+def make(path: Path, *, height: int, width: int, noise: float = 0.0) -> None:
+    """Write a map of smooth patches with ragged borders, pixels of half a metre; a share ``noise`` of them flipped."""
     import cv2
     import numpy as np
     import rasterio
@@ -41,6 +41,8 @@ def make(path: Path, *, height: int, width: int) -> None:
         for row in range(0, height, STEP):
             rows = min(STEP, height - row)
             values = (smooth(16) + smooth(4) / 2 > 0.3).astype(np.uint8)[:rows]
+            if noise:
+                values ^= rng.random(values.shape, np.float32) < noise
             raster.write(values, 1, window=Window(0, row, width, rows))
 
 

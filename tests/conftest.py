@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from mmengine.registry import init_default_scope
+from mmengine.utils.dl_utils import collect_env
+from property_support import forget_modules
 from tests_support import write_green_root
 
 import mmseg_aux_hrnet  # noqa: F401  # registers every class
@@ -17,6 +20,21 @@ SHARED = REPO.parent / 'shared'
 logging.raiseExceptions = False
 
 torch.set_num_threads(1)  # the networks are small: more threads wait for each other, on a busy machine without end
+
+
+def pytest_configure(config):
+    if settings().derandomize:
+        forget_modules()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def quick_runs():
+    """Spare every run what mmengine repeats: a list of compilers, and laying out the config's text for each file."""
+    described = collect_env()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.runner.runner.collect_env', described.copy)
+        patch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **options: (text, True))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import numpy as np
 
 from mmseg_aux_hrnet.classes import ClassSet
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance
-from mmseg_aux_hrnet.evaluation.image_result import MapPair, count_image
+from mmseg_aux_hrnet.evaluation.image_result import count_image
 from mmseg_aux_hrnet.evaluation.thresholds import no_counts, threshold_counts, threshold_sweep
 from mmseg_aux_hrnet.report.figures import Measured, report_figures
 from mmseg_aux_hrnet.report.folder import without_nan
@@ -53,7 +53,7 @@ def report_of(number, *, classes=GREEN, size=(48, 64), names=None, sweep=False):
     names = names or [f'images/tile_{index}.png' for index in range(number)]
     rule = {'num_classes': len(classes.names), 'ignore_index': 255, 'tolerance': 2.0}
     images = [
-        count_image(MapPair(prediction, label, name, f'{name}.label'), **rule)
+        count_image(prediction, label, image=name, label_path=f'{name}.label', **rule)
         for (_, label, prediction), name in zip(maps, names, strict=True)
     ]
     swept = _sweep(maps, classes.of_interest) if sweep else None

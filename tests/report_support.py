@@ -15,6 +15,19 @@ from mmseg_aux_hrnet.report.metrics_file import FORMAT
 CLASSES = ('background', 'green')
 
 
+def run_record(**given):
+    """Return the part ``run`` of ``metrics.json`` with these values."""
+    keys = ('config', 'config_sha256', 'checkpoint', 'checkpoint_sha256', 'data_list', 'data_list_sha256')
+    nothing = dict.fromkeys((*keys, 'threshold', 'work_dir', 'device'))
+    return nothing | {'command': ['tools/test.py'], 'date': '2026-01-02', 'images': 1, 'versions': {}} | given
+
+
+def class_row(name, **figures):
+    """Return a row of ``classes`` of ``metrics.json`` with these figures."""
+    keys = ('color', 'precision', 'recall', 'iou', 'f1', 'boundary_f1', 'boundary_iou')
+    return dict.fromkeys(keys) | {'name': name, 'support': 5, 'predicted': 5} | figures
+
+
 def image_counts(number, *, quality, seed, runs_seed=0, pixels=4096):
     """Return counts int64 (number, 2, 2): the images hang on ``seed``, the errors also on ``runs_seed``."""
     scenes = np.random.default_rng(seed)
@@ -31,12 +44,14 @@ def metrics_of(counts, *, config='plain', classes=CLASSES, of_interest='green', 
     images = [ImageResult(f'data/tile_{i}.jpg', f'data/tile_{i}.png', one, None) for i, one in enumerate(counts)]
     with patch('mmseg_aux_hrnet.report.figures.RESAMPLES', 1):  # the intervals in a report are not what is compared
         figures = report_figures(Measured(images, ClassSet(classes, None, of_interest), None, 255))
-    run = {
-        'config': f'configs/{config}.py',
-        'checkpoint': f'work_dirs/{config}/best.pth',
-        'checkpoint_sha256': hashlib.sha256(counts.tobytes()).hexdigest(),
-        'threshold': threshold,
-    }
+    digest = hashlib.sha256(counts.tobytes()).hexdigest()
+    run = run_record(
+        config=f'configs/{config}.py',
+        checkpoint=f'work_dirs/{config}/best.pth',
+        checkpoint_sha256=digest,
+        threshold=threshold,
+        images=len(counts),
+    )
     return without_nan({'format': FORMAT, 'run': run, **figures})
 
 

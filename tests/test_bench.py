@@ -31,7 +31,11 @@ def toy(**more):
     return SimpleNamespace(toy=True, rounds=1, threads=1, peers=None, networks=[], iterations=1, workers=0, **more)
 
 
-@pytest.mark.parametrize('part', IN_PROCESS + IN_OWN_ONES + IN_FRESH_ONES)
+# slow: processes that import everything, one for each contender
+IN_OTHERS = [pytest.param(part, marks=pytest.mark.slow) for part in IN_OWN_ONES + IN_FRESH_ONES]
+
+
+@pytest.mark.parametrize('part', [*IN_PROCESS, *IN_OTHERS])
 def test_every_work_is_measured_for_both(module, part):
     results = list(module(part).measure(toy()))
     measured = [result for result in results if result.values]

@@ -51,6 +51,7 @@ def test_forward_passes_are_part_of_the_run(rows_of):
         assert float(row[3]) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == 'win32', reason='has no resource.getrusage')
 def test_every_window_with_values_is_predicted_where_memory_is_measured():
     # By itself: on Linux the peak of a process begins with that of the one that started it.

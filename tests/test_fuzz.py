@@ -1,10 +1,6 @@
-"""Random inputs: every reader gives what it promises or one of the package's own errors, on one line, and no other.
-
-``MMSEG_AUX_FUZZ_EXAMPLES=N`` tries N times as many inputs, and other ones in every run.
-"""
+"""Random inputs: every reader gives what it promises or one of the package's own errors, on one line, and no other."""
 
 import io
-import os
 import re
 import warnings
 from pathlib import Path
@@ -12,12 +8,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
+from property_support import examples
 
 from mmseg_aux_hrnet.datasets.label_rules import LABEL_FORMATS, label_rule
-from mmseg_aux_hrnet.datasets.split_layouts import SplitList, format_line, write_lists
+from mmseg_aux_hrnet.datasets.split_layouts import format_line, write_lists
 from mmseg_aux_hrnet.datasets.splits import SPLITS, divide, parse_line, read_split, scene_of, write_split
 from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb
 from mmseg_aux_hrnet.errors import ConfigError, ImageError, LabelError, SplitError
@@ -25,7 +22,6 @@ from mmseg_aux_hrnet.evaluation.table import HEADLINES, check_headlines
 from mmseg_aux_hrnet.run.config import parse_options
 from mmseg_aux_hrnet.run.testing_config import SCALE_RANGE, parse_scales
 
-TIMES = int(os.environ.get('MMSEG_AUX_FUZZ_EXAMPLES', '1'))
 ANY = st.characters(exclude_characters='\r\n')  # the tools fold breaks that somebody typed, see one_line
 MODES = ('L', 'P', 'RGB', 'RGBA', 'LA', 'I;16', '1', 'CMYK')
 PALETTE = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
@@ -60,15 +56,6 @@ def joined(pieces, *, most=12):
     return st.lists(st.sampled_from(pieces), max_size=most).map(''.join) | st.text(ANY, max_size=most)
 
 
-def inputs(count):
-    """Run a property this many times, the same inputs each time unless the variable asks for more."""
-    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    times = count * TIMES
-    return settings(
-        max_examples=times, derandomize=TIMES == 1, deadline=None, database=None, suppress_health_check=slow
-    )
-
-
 def assert_one_line(error, *, names=''):
     assert str(error)
     assert not re.search(r'[\r\n]', str(error))
@@ -80,7 +67,7 @@ LISTS = st.binary(max_size=60) | joined(PIECES + BREAKS, most=30).map(
 )
 
 
-@inputs(500)
+@examples(500)
 @given(content=LISTS, form=FORMS)
 def test_any_bytes_are_a_list_or_refused(content, form):
     with TemporaryDirectory() as folder:
@@ -98,7 +85,7 @@ def test_any_bytes_are_a_list_or_refused(content, form):
     assert [entry.line for entry in again] == list(range(1, len(entries) + 1))
 
 
-@inputs(500)
+@examples(500)
 @given(image=joined(PIECES).filter(str.strip), label=st.none() | joined(PIECES), form=FORMS)
 def test_a_line_that_is_written_is_read_back(image, label, form):
     try:
@@ -110,7 +97,7 @@ def test_a_line_that_is_written_is_read_back(image, label, form):
     assert parse_line(line, form=form) == ((stem, None) if form == 'txt' else (image, label))
 
 
-@inputs(500)
+@examples(500)
 @given(text=joined(PIECES + BREAKS).filter(str.strip), form=FORMS)
 def test_a_line_stays_below_the_data_root(text, form):
     try:
@@ -123,7 +110,7 @@ def test_a_line_stays_below_the_data_root(text, form):
     assert '\\' not in ''.join(parts)
 
 
-@inputs(150)
+@examples(150)
 @given(
     lists=st.dictionaries(
         st.sampled_from(['train.txt', 'val.txt', 'test.txt']),
@@ -141,7 +128,7 @@ def test_refused_lists_leave_the_folder_as_it_was(lists, present, force):
             (folder / 'val.txt').write_text('old\n')
         before = {str(path): path.is_file() and path.read_bytes() for path in Path(root).rglob('*')}
         try:
-            write_lists(folder, {name: SplitList(lines, None) for name, lines in lists.items()}, force=force)
+            write_lists(folder, lists, force=force)
         except SplitError as error:
             assert_one_line(error)
             assert {str(path): path.is_file() and path.read_bytes() for path in Path(root).rglob('*')} == before
@@ -196,7 +183,7 @@ def _written(content):
 
 
 @pytest.mark.filterwarnings('ignore')  # Pillow warns of damaged tags
-@inputs(700)
+@examples(700)
 @given(image=images(), ignore=st.sampled_from([255, 0, 1, 7]))
 @pytest.mark.parametrize('form', LABEL_FORMATS)
 def test_a_label_is_classes_or_refused(form, image, ignore):
@@ -214,7 +201,7 @@ def test_a_label_is_classes_or_refused(form, image, ignore):
 
 
 @pytest.mark.filterwarnings('ignore')
-@inputs(700)
+@examples(700)
 @given(image=images() | st.binary(max_size=40).map(lambda content: (content, None, False)))
 def test_an_image_is_rgb_or_refused(image):
     content, size, whole = image
@@ -229,7 +216,7 @@ def test_an_image_is_rgb_or_refused(image):
     assert pixels.shape == (*size, 3) or not whole
 
 
-@inputs(150)
+@examples(150)
 @given(
     form=st.sampled_from(LABEL_FORMATS),
     palette=st.lists(st.tuples(*[st.integers(-1, 256)] * 3), max_size=4),
@@ -247,7 +234,7 @@ def test_a_rule_is_one_that_reads_or_is_refused(form, palette, ignore):
     assert set(np.unique(label).tolist()) <= {*range(len(palette)), ignore}
 
 
-@inputs(300)
+@examples(300)
 @given(text=joined(['1', '0.5', '.', ',', '-', 'nan', 'inf', '1e9', ' ', '_']) | st.text(ANY, max_size=6))
 def test_scales_are_in_range_or_refused(text):
     try:
@@ -258,7 +245,7 @@ def test_scales_are_in_range_or_refused(text):
     assert all(SCALE_RANGE[0] <= scale <= SCALE_RANGE[1] for scale in scales)
 
 
-@inputs(500)
+@examples(500)
 @given(pairs=st.lists(joined(OPTION_PIECES), max_size=4))
 def test_options_have_the_keys_given_or_are_refused(pairs):
     try:
@@ -268,7 +255,7 @@ def test_options_have_the_keys_given_or_are_refused(pairs):
     assert set(options) == {pair.split('=')[0] for pair in pairs}
 
 
-@inputs(150)
+@examples(150)
 @given(names=st.lists(st.sampled_from(list(HEADLINES)) | st.text(ANY, max_size=5), max_size=4))
 def test_headlines_are_known_or_refused(names):
     try:
@@ -278,7 +265,7 @@ def test_headlines_are_known_or_refused(names):
     assert set(names) <= set(HEADLINES)
 
 
-@inputs(400)
+@examples(400)
 @given(
     names=st.sets(st.text('ab/1', min_size=1, max_size=4), max_size=20),
     ratios=st.lists(st.sampled_from([0, 0.7, 1, 15, 1e308, 5e-324]) | st.floats(), min_size=2, max_size=4),

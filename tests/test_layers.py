@@ -20,7 +20,7 @@ TABLE = {
     'engine': ('errors evaluation files version visualization', 'mmengine mmseg numpy PIL rich torch'),
     'errors': ('', ''),
     'evaluation': ('classes decision errors files', 'cv2 mmengine mmseg numpy rich torch'),
-    'exchange': ('classes decision errors models report run version weights', 'mmengine mmseg torch'),
+    'exchange': ('classes decision errors evaluation models report run version weights', 'mmengine mmseg torch'),
     'exchange/export': (
         'decision errors exchange files run version weights',
         'mmengine mmseg numpy onnx onnxruntime onnxscript torch',

@@ -126,6 +126,7 @@ def test_installed_configs_are_found_by_scope(site, tmp_path, monkeypatch):
     assert Path(file).is_relative_to(site)
 
 
+@pytest.mark.slow
 @pytest.mark.stack
 def test_configs_of_an_editable_install_are_found_by_scope(source, tmp_path, monkeypatch):
     monkeypatch.delenv('PYTHONPATH', raising=False)
@@ -160,6 +161,7 @@ def test_demo_lists_lie_where_the_installed_tool_looks(site):
     assert sorted(path.name for path in lists.iterdir()) == ['test.txt', 'train.txt', 'val.txt']
 
 
+@pytest.mark.slow  # three processes that import everything
 def test_installed_wheel_trains_from_its_own_config(site, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', str(site))
     lists = site / 'mmseg_aux_hrnet/.mim/splits/demo'

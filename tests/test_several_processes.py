@@ -103,6 +103,7 @@ def test_two_processes_leave_one_set_of_files_and_lines(trained):
     assert errors(result.stderr) == []
 
 
+@pytest.mark.slow
 def test_validation_by_two_processes_measures_the_checkpoint(trained, tested_alone):
     _, work_dir, _ = trained
     lines = next(work_dir.glob('*/vis_data/scalars.json')).read_text().splitlines()
@@ -112,6 +113,7 @@ def test_validation_by_two_processes_measures_the_checkpoint(trained, tested_alo
     assert {name: validation[name] for name in alone} == alone
 
 
+@pytest.mark.slow  # processes that import everything, two at a time
 def test_uneven_shares_give_the_figures_and_files_of_one_process(trained, tested_alone, tmp_path):
     root, work_dir, _ = trained
     result = start(
@@ -131,6 +133,7 @@ def test_uneven_shares_give_the_figures_and_files_of_one_process(trained, tested
         assert all((tmp_path / folder / n).read_bytes() == (tested_alone / folder / n).read_bytes() for n in names)
 
 
+@pytest.mark.slow
 def test_a_fault_in_one_process_ends_all_with_one_line(tmp_path):
     write_green_root(tmp_path / 'data')
     Image.fromarray(np.full((64, 96, 3), 200, np.uint8)).save(tmp_path / 'data/labeldata/train/train_0.png')
@@ -144,6 +147,7 @@ def test_a_fault_in_one_process_ends_all_with_one_line(tmp_path):
     assert 'Traceback' not in result.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_with_half_the_batch_follow_one_with_all_of_it(tmp_path):
     result = start(sys.executable, REPO / 'tools/dist_run.py', 2, REPO / 'tests/global_batch.py', tmp_path / 'two.pt')
     assert result.returncode == 0, result.stderr[-3000:]
@@ -165,6 +169,7 @@ def test_a_killed_process_ends_the_others(tmp_path):
     assert 'Traceback' not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_signal_to_the_launcher_saves_once_and_says_how_to_go_on(trained, tmp_path):
     root = trained[0]
     options = ['train_cfg.max_iters=500', 'train_cfg.val_interval=500', 'default_hooks.logger.interval=1']

@@ -96,6 +96,7 @@ def test_a_stored_threshold_gives_the_figure_that_it_was_chosen_for(root, report
     assert 'predicts green where its probability >= ' in capsys.readouterr().out
 
 
+@pytest.mark.slow  # five test runs
 def test_the_option_counts_before_what_is_stored(root, checkpoint, thresholded, tmp_path):
     for name, path, options in (
         ('plain', checkpoint, []),
@@ -119,6 +120,7 @@ def test_written_maps_hold_the_probability_reached(root, checkpoint, tmp_path):
     assert np.array_equal(label_map(tmp_path / 'maps'), expected.numpy().astype(np.uint8))
 
 
+@pytest.mark.slow
 def test_averaged_predictions_are_swept_and_decided_as_probabilities(root, checkpoint, tmp_path):
     views = ['--scales', '0.5,1.0', '--flip', '--split', 'val']
     assert run_test(checkpoint, root, tmp_path / 'w', *views, '--report', tmp_path / 'a') == 0

@@ -132,6 +132,7 @@ def leaf_user(folder, root, base):
     return folder / 'mine.py'
 
 
+@pytest.mark.slow  # processes that import everything, one after another
 @pytest.mark.parametrize('prefixed', [False, True], ids=['custom_imports', 'prefixed'])
 def test_another_projects_config_trains_predicts_and_resumes(green_root, tmp_path, prefixed):
     config = foreign(tmp_path, green_root, prefixed=prefixed)
@@ -146,6 +147,7 @@ def test_another_projects_config_trains_predicts_and_resumes(green_root, tmp_pat
     assert (work_dir / 'iter_4.pth').is_file()
 
 
+@pytest.mark.slow  # a process that imports everything
 def test_mmsegs_train_takes_a_leaf_by_path(green_root, tmp_path):
     config = leaf_user(tmp_path, green_root, f"__import__('mmseg_aux_hrnet').config({LEAF!r})")
     run(MMSEG / 'tools/train.py', config, '--work-dir', tmp_path / 'work', cwd=tmp_path)

@@ -35,12 +35,11 @@ def measure(args: argparse.Namespace) -> str:
     from rich.progress import Progress
 
     from mmseg_aux_hrnet.maps.measure.quicklook import draw_quicklook
-    from mmseg_aux_hrnet.maps.measure.request import Request, check_request
+    from mmseg_aux_hrnet.maps.measure.request import check_request
     from mmseg_aux_hrnet.maps.measure.table import method_line, screen_table, write_areas, write_bytes
     from mmseg_aux_hrnet.maps.measure.zonal import zonal_area
 
-    request = Request(**vars(args))
-    check_request(request)
+    class_names, reading = check_request(**vars(args))
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task('Adding up areas', total=None)
@@ -49,14 +48,14 @@ def measure(args: argparse.Namespace) -> str:
             zones=args.zones,
             id_field=args.id_field,
             layer=args.layer,
-            classes=request.class_names(),
+            classes=class_names,
             on_block=lambda done, total: progress.update(task, completed=done, total=total),
         )
     Console().print(screen_table(areas))
     for note in areas.notes:
         print(f'note: {note}', file=sys.stderr)
     if args.quicklook is not None:
-        write_bytes(args.quicklook, draw_quicklook(areas, image=args.image, reading=request.reading()))
+        write_bytes(args.quicklook, draw_quicklook(areas, image=args.image, reading=reading))
     if args.out is not None:
         write_areas(areas, args.out)
     written = ' and '.join(str(path) for path in (args.out, args.quicklook) if path is not None)

@@ -41,7 +41,7 @@ def compare_reports(args: argparse.Namespace) -> str:
     with Console(stderr=True).status('Drawing images again and again'):
         comparison = compare(groups, class_name=class_name, resamples=args.resamples, seed=args.seed)
     show(comparison, console=Console())
-    runs = sum(len(group.runs) for group in groups)
+    runs = sum(map(len, groups.values()))
     closing = f'{runs} reports of {len(groups)} method(s)'
     if args.out is None:
         return closing

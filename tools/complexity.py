@@ -29,9 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     as_published = args.size == [1024, 2048] and args.classes == 19
     print(f'{"arch":<14}{"parameters":>12}{"multiply-adds / 2^30":>22}  published')
     for arch in ARCHS:
-        cost = model_complexity(arch, num_classes=args.classes, size=tuple(args.size))
+        parameters, multiply_adds = model_complexity(arch, num_classes=args.classes, size=tuple(args.size))
         published = ' / '.join(PUBLISHED.get(arch, ())) if as_published else ''
-        print(f'{arch:<14}{cost.parameters:>12,}{cost.multiply_adds / 2**30:>22.1f}  {published}')
+        print(f'{arch:<14}{parameters:>12,}{multiply_adds / 2**30:>22.1f}  {published}')
     return 0
 
 

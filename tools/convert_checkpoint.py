@@ -30,19 +30,19 @@ def parser() -> argparse.ArgumentParser:
 def convert(args: argparse.Namespace) -> str:
     """Convert as the command line says and return the closing line."""
     from mmseg_aux_hrnet.errors import CheckpointError
-    from mmseg_aux_hrnet.exchange.converting import Exceptions, report, way_out
+    from mmseg_aux_hrnet.exchange.converting import Allowed, report, way_out
     from mmseg_aux_hrnet.exchange.converting import convert as converted
     from mmseg_aux_hrnet.exchange.forms import recognise
     from mmseg_aux_hrnet.run.config import load_config
-    from mmseg_aux_hrnet.weights import best_checkpoint, read_checkpoint
+    from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
     from mmseg_aux_hrnet.weights.writing import check_target, checkpoint_bytes, write_file
 
     source = best_checkpoint(args.source)
     check_target(args.target, source=source, overwrite=args.overwrite)
     config = None if args.config is None else load_config(args.config)
-    held = recognise(read_checkpoint(source, trust=args.trust), source=source)
-    allowed = Exceptions(args.reset_classifier, args.reset_auxiliary, args.drop_auxiliary, args.classes)
-    result = converted(held, config=config, target=args.to, allowed=allowed)
+    file = recognise(Checkpoint(source, trust=args.trust))
+    allowed = Allowed(args.reset_classifier, args.reset_auxiliary, args.drop_auxiliary, args.classes)
+    result = converted(file, config=config, target=args.to, allowed=allowed)
     print(f'{source}: {report(result)}')
     if any(result.faults.values()):
         raise CheckpointError(f'{source} does not match, nothing is written: {way_out(result, target=args.to)}')

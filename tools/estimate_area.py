@@ -52,13 +52,15 @@ def estimate(args: argparse.Namespace) -> str:
         )
     names = tuple(areas)
     counts = read_sample(args.sample, classes=names)
-    result = estimate_areas(counts, mapped=np.array(list(areas.values())), names=names)
-    Console().print(*area_tables(result, unit=unit))
+    classes, overall = estimate_areas(counts, mapped=np.array(list(areas.values())), names=names)
+    Console().print(*area_tables(classes, overall, unit=unit))
     closing = f'{counts.sum()} points of {args.sample}, areas of {args.areas}'
     if args.json is None:
         return closing
     try:
-        write_whole(args.json, json.dumps(area_json(result, unit=unit), indent=2, allow_nan=False).encode('utf-8'))
+        write_whole(
+            args.json, json.dumps(area_json(classes, overall, unit=unit), indent=2, allow_nan=False).encode('utf-8')
+        )
     except OSError as error:
         raise DataError(f'{args.json} cannot be written ({error.strerror}): choose a writable folder') from error
     return f'{closing}; written to {args.json}'

@@ -41,7 +41,7 @@ def export(args: argparse.Namespace) -> str:
     """Export as the command line says and return the closing line."""
     from rich.console import Console
 
-    from mmseg_aux_hrnet.exchange.export import ExportSettings, closing_line, export_model
+    from mmseg_aux_hrnet.exchange.export import ExportSettings, export_model
     from mmseg_aux_hrnet.run import config as run_config
     from mmseg_aux_hrnet.weights import best_checkpoint
 
@@ -51,8 +51,7 @@ def export(args: argparse.Namespace) -> str:
     config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
     checkpoint = best_checkpoint(args.checkpoint)
     with Console(stderr=True).status('exporting') as status:
-        exported = export_model(config, checkpoint, args.out, settings=settings, on_step=status.update)
-    return closing_line(exported)
+        return export_model(config, checkpoint, args.out, settings=settings, on_step=status.update)
 
 
 def main(argv: list[str] | None = None) -> int:

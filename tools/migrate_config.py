@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
 
 def migrate(args: argparse.Namespace) -> str:
     """Migrate as the command line says, print the notes and return the closing line."""
-    from mmseg_aux_hrnet.exchange.migration import migrate_file
+    from mmseg_aux_hrnet.exchange.migration.migrate import migrate_file
 
     report = migrate_file(args.old, args.new, overwrite=args.overwrite)
     print('\n'.join(report.lines()))

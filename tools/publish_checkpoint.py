@@ -26,18 +26,18 @@ def parser() -> argparse.ArgumentParser:
 
 def publish(args: argparse.Namespace) -> str:
     """Publish as the command line says and return the closing line."""
-    from mmseg_aux_hrnet.exchange.card import Statements
     from mmseg_aux_hrnet.exchange.publishing import publish as published
-    from mmseg_aux_hrnet.weights import best_checkpoint
+    from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
 
     source = best_checkpoint(args.source)
     file, card = published(
-        source,
+        Checkpoint(source),
         args.folder,
         name=args.name,
         suffix='.safetensors' if args.safetensors else '.pth',
         metrics=args.metrics,
-        statements=Statements(args.data, args.licence),
+        data=args.data,
+        licence=args.licence,
         overwrite=args.overwrite,
     )
     sizes = [path.stat().st_size / 1e6 for path in (source, file)]

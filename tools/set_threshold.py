@@ -28,23 +28,22 @@ def store(args: argparse.Namespace) -> str:
     """Store the threshold as the command line says and return the closing line."""
     from mmseg_aux_hrnet.decision import Threshold, parse_value
     from mmseg_aux_hrnet.errors import ConfigError
-    from mmseg_aux_hrnet.exchange.threshold_store import best_of_report, check_same_model, store_threshold
-    from mmseg_aux_hrnet.weights import best_checkpoint
+    from mmseg_aux_hrnet.exchange.threshold_store import best_of_report, store_threshold
+    from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
 
     if (args.threshold is None) != (args.class_name is None):
         raise ConfigError('--threshold and --class go together; --from REPORT says both itself')
     if args.report is None and args.best is not None:
         raise ConfigError('--best goes with --from REPORT, which says what is best')
-    checkpoint = best_checkpoint(args.checkpoint)
+    checkpoint = Checkpoint(best_checkpoint(args.checkpoint))
     if args.report is None:
         threshold, origin = Threshold(args.class_name, parse_value(args.threshold)), ''
     else:
         figure = args.best or 'iou'
-        chosen = best_of_report(args.report, figure=figure)
-        check_same_model(chosen, checkpoint)
-        threshold, origin = chosen.threshold, f' (best {figure}, {chosen.value:.4f}, on {chosen.data_list})'
+        threshold, value, data_list = best_of_report(args.report, figure=figure, checkpoint=checkpoint)
+        origin = f' (best {figure}, {value:.4f}, on {data_list})'
     store_threshold(checkpoint, args.out, threshold, overwrite=args.overwrite)
-    return f'{args.out}: {checkpoint} with {threshold.class_name} from probability {threshold.value} up{origin}'
+    return f'{args.out}: {checkpoint.path} with {threshold.class_name} from probability {threshold.value} up{origin}'
 
 
 def main(argv: list[str] | None = None) -> int:

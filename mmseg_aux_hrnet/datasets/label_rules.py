@@ -1,6 +1,6 @@
 """How a label file's pixels become class indices: four explicit rules, no guess."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -64,12 +64,12 @@ def decode_index(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8
     Raises:
         LabelError: another value is there; names it and its position.
     """
-    table = np.full(256, -1, np.int16)
+    table = np.full(256, -1, np.int16)  # -1: no class
     table[: rule.num_classes] = np.arange(rule.num_classes)
     table[rule.ignore_index] = rule.ignore_index
     hint = "label_format='binary' reads 0 and 255" if rule.num_classes == 2 else "label_format='colour' reads RGB"
     return _look_up(
-        values, table, what='value', allowed=f'0..{rule.num_classes - 1} and {rule.ignore_index}', hint=hint
+        values, table, name='value {}'.format, allowed=f'0..{rule.num_classes - 1} and {rule.ignore_index}', hint=hint
     )
 
 
@@ -81,7 +81,9 @@ def decode_binary(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint
     """
     table = np.full(256, -1, np.int16)
     table[[0, 255]] = [0, 1]
-    return _look_up(values, table, what='value', allowed='0 and 255', hint="label_format='index' reads class indices")
+    return _look_up(
+        values, table, name='value {}'.format, allowed='0 and 255', hint="label_format='index' reads class indices"
+    )
 
 
 def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
@@ -92,19 +94,18 @@ def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
     """
     table = np.full(256, -1, np.int16)
     known = {colour: index for index, colour in enumerate(rule.palette)}
+    # By colour: programs that save a palette sort its colours as they like, and the indices with them.
     for index, colour in enumerate(colours.tolist()):
         table[index] = known.get(tuple(colour), -1)
     table[rule.ignore_index] = rule.ignore_index
-    names = [tuple(colour) for colour in colours.tolist()]
-    classes, wrong = _through(values, table)
-    if wrong is not None:
-        index = int(values[wrong])
-        colour = names[index] if index < len(names) else 'without colour'
-        raise LabelError(
-            f'palette index {index} {colour} at (row, column) {wrong} is no class: allowed are {_colours(rule)} and '
-            f"index {rule.ignore_index} (ignored); label_format='index' takes indices as they are"
-        )
-    return classes
+    names = dict(enumerate(map(tuple, colours.tolist())))
+    return _look_up(
+        values,
+        table,
+        name=lambda index: f'palette index {index} {names.get(index, "without colour")}',
+        allowed=f'{_listed(rule.palette)} and index {rule.ignore_index} (ignored)',
+        hint="label_format='index' takes indices as they are",
+    )
 
 
 def decode_colour(pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
@@ -117,45 +118,40 @@ def decode_colour(pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint
     classes = np.full(codes.shape, -1, np.int16)
     for index, colour in enumerate(rule.palette):
         classes[codes == _code(np.array(colour, np.uint8))] = index
-    wrong = _first_wrong(classes < 0)
-    if wrong is not None:
-        raise LabelError(
-            f'colour {tuple(pixels[wrong].tolist())} at (row, column) {wrong} is no class: allowed are '
-            f"{_colours(rule)}; set the data set's palette, or save labels without lossy compression or smoothing"
-        )
+    _check(
+        classes < 0,
+        name=lambda at: f'colour {tuple(pixels[at].tolist())}',
+        allowed=_listed(rule.palette),
+        hint="set the data set's palette, or save labels without lossy compression or smoothing",
+    )
     return classes.astype(np.uint8)
 
 
 def _code(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return one number a colour: comparing one is several times faster than comparing three."""
     channels = pixels.astype(np.int32)
     return (channels[..., 0] << 16) | (channels[..., 1] << 8) | channels[..., 2]
 
 
-def _colours(rule: LabelRule) -> str:
-    return ', '.join(map(str, rule.palette))
-
-
-def _first_wrong(wrong: NDArray[np.bool_]) -> tuple[int, int] | None:
-    if not wrong.any():
-        return None
-    row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    return int(row), int(column)
-
-
-def _through(values: NDArray[np.uint8], table: NDArray[np.int16]) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
-    """Return what ``table`` has for ``values``, and the first position for which it has nothing, -1."""
-    # Tables of bytes are looked up several times faster by OpenCV than any table by numpy.
-    classes: NDArray[Any] = cv2.LUT(values, table.clip(0).astype(np.uint8))
-    wrong: NDArray[Any] = cv2.LUT(values, (table < 0).astype(np.uint8))
-    return classes, _first_wrong(wrong.view(np.bool_))
+def _listed(colours: Sequence[Colour]) -> str:
+    return ', '.join(map(str, colours))
 
 
 def _look_up(
-    values: NDArray[np.uint8], table: NDArray[np.int16], *, what: str, allowed: str, hint: str
+    values: NDArray[np.uint8], table: NDArray[np.int16], *, name: Callable[[int], str], allowed: str, hint: str
 ) -> NDArray[np.uint8]:
-    classes, wrong = _through(values, table)
-    if wrong is not None:
-        raise LabelError(
-            f'{what} {int(values[wrong])} at (row, column) {wrong} is no class: allowed are {allowed}; {hint}'
-        )
+    """Return what ``table`` has for ``values``, after checking that it has something for each; -1 is nothing."""
+    # Tables of bytes are looked up several times faster by OpenCV than any table by numpy.
+    classes: NDArray[Any] = cv2.LUT(values, table.clip(0).astype(np.uint8))
+    wrong: NDArray[Any] = cv2.LUT(values, (table < 0).astype(np.uint8))
+    _check(wrong.view(np.bool_), name=lambda at: name(int(values[at])), allowed=allowed, hint=hint)
     return classes
+
+
+def _check(wrong: NDArray[np.bool_], *, name: Callable[[tuple[int, int]], str], allowed: str, hint: str) -> None:
+    """Raise LabelError for the first pixel that is wrong, (H, W); ``name`` says what is at a (row, column)."""
+    if wrong.any():
+        row, column = (int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
+        raise LabelError(
+            f'{name((row, column))} at (row, column) {(row, column)} is no class: allowed are {allowed}; {hint}'
+        )

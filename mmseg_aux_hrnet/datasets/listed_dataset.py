@@ -13,7 +13,7 @@ from mmseg_aux_hrnet.datasets.tiles import refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
 from mmseg_aux_hrnet.files.names import portable
 
-LISTED_FAULTS = 3
+LISTED_FAULTS = 3  # a list with the wrong root has thousands; the first ones tell what is wrong
 STRICT_LOADERS = {'LoadImageFromFile': 'LoadTile', 'LoadAnnotations': 'LoadLabel'}
 
 
@@ -69,7 +69,7 @@ class ListedDataset(BaseSegDataset):
             raise ConfigError('reduce_zero_label would ignore class 0: leave it out, class 0 is the background here')
         data_root = None if data_root is None else portable(data_root)
         if data_root is not None and not Path(data_root).is_dir():
-            raise DataError(f'data root {data_root} is no folder: set it with --data-root DIR, see data/README.md')
+            raise DataError(f'data root {data_root} is not a folder: set it with --data-root DIR, see data/README.md')
         self.label_format = label_format
         self._suffixes = {'img_path': img_suffix, 'seg_map_path': seg_map_suffix}
         # An empty prefix says that there is none; mmseg would join it to the data root.
@@ -92,7 +92,14 @@ class ListedDataset(BaseSegDataset):
     def load_data_list(self) -> list[dict[str, Any]]:
         """Return one record an image, in the order of the list."""
         entries = read_split(self.ann_file)
-        paths = self._listed_paths(entries) if self.ann_file.lower().endswith('.lst') else self._stem_paths(entries)
+        paths: list[tuple[str, str | None]]
+        if self.ann_file.lower().endswith('.lst'):
+            paths = self._listed_paths(entries)
+        else:
+            images = self._find(entries, 'img_path', IMAGE_SUFFIXES)
+            labelled = bool(self.data_prefix.get('seg_map_path'))
+            labels = self._find(entries, 'seg_map_path', LABEL_SUFFIXES) if labelled else [None] * len(images)
+            paths = list(zip(images, labels, strict=True))
         rule = self.label_rule
         if rule.label_format in ('index', 'palette'):
             refuse_masks_as_index([label for _, label in paths if label is not None], rule)
@@ -114,7 +121,7 @@ class ListedDataset(BaseSegDataset):
         return len(self) > 0 and 'seg_map_path' in self.get_data_info(0)
 
     def _listed_paths(self, entries: list[SplitEntry]) -> list[tuple[str, str | None]]:
-        """Resolve paths relative to the data root."""
+        """Return image and label of each line of a ``.lst`` list; every file of it must be there."""
         root = Path(self.data_root or '')
         faults = [
             f'line {entry.line}: {root / name}'
@@ -127,18 +134,11 @@ class ListedDataset(BaseSegDataset):
             (str(root / entry.image), None if entry.label is None else str(root / entry.label)) for entry in entries
         ]
 
-    def _stem_paths(self, entries: list[SplitEntry]) -> list[tuple[str, str | None]]:
-        """Find files by stem below the prefix folders."""
-        images = self._find(entries, 'img_path', IMAGE_SUFFIXES)
-        if not self.data_prefix.get('seg_map_path'):
-            return [(image, None) for image in images]
-        labels = self._find(entries, 'seg_map_path', LABEL_SUFFIXES)
-        return list(zip(images, labels, strict=True))
-
     def _find(self, entries: list[SplitEntry], prefix: str, suffixes: tuple[str, ...]) -> list[str]:
+        """Return the file of each stem of a ``.txt`` list, below the folder of the prefix."""
         root = Path(self.data_prefix.get(prefix) or self.data_root or '')
         if not root.is_dir():
-            raise DataError(f'{root} is no folder: {self.ann_file} looks there for its files; check --data-root')
+            raise DataError(f'{root} is not a folder: {self.ann_file} looks there for its files; check --data-root')
         suffix = self._suffixes[prefix]
         if suffix is not None:
             names = [f'{entry.image}{suffix}' for entry in entries]
@@ -146,7 +146,13 @@ class ListedDataset(BaseSegDataset):
             self._raise_faults(missing, f'missing files in {root}:')
             return [str(root / name) for name in names]
         index = index_by_stem(root, suffixes)
-        missing = [f'line {e.line}: {e.image}{_hint(e.image)}' for e in entries if e.image not in index]
+        # A stem may hold spaces, but most that do are pairs of a .lst list.
+        hint = ' (IMAGE LABEL pairs belong in a .lst list)'
+        missing = [
+            f'line {e.line}: {e.image}{hint if len(e.image.split()) > 1 else ""}'
+            for e in entries
+            if e.image not in index
+        ]
         self._raise_faults(missing, f'no {"/".join(s[1:] for s in suffixes)} in {root} for')
         double = [f'line {e.line}: {" and ".join(index[e.image])}' for e in entries if len(index[e.image]) > 1]
         self._raise_faults(double, f'several files of one stem in {root}')
@@ -158,27 +164,19 @@ class ListedDataset(BaseSegDataset):
             raise SplitError(f'{self.ann_file}: {what} {"; ".join(faults[:LISTED_FAULTS])}{more}')
 
 
-def _hint(stem: str) -> str:
-    return ' (IMAGE LABEL pairs belong in a .lst list)' if len(stem.split()) > 1 else ''
-
-
-def strict_pipeline(pipeline: Sequence[Any], **settings: Any) -> list[Any]:
-    """Return ``pipeline`` with mmseg's loaders replaced by the strict ones, in nested transforms too.
+def strict_pipeline(pipeline: Any, **settings: Any) -> Any:
+    """Return ``pipeline``, a list or one transform, with mmseg's loaders replaced by the strict ones, nested ones too.
 
     ``settings`` are given to each strict loader that does not have its own.
     """
-    return [_strict(transform, settings) for transform in pipeline]
-
-
-def _strict(transform: Any, settings: dict[str, Any]) -> Any:
-    if isinstance(transform, (list, tuple)):
-        return [_strict(part, settings) for part in transform]
-    if not isinstance(transform, dict):
-        return transform
-    strict = dict(transform)
+    if isinstance(pipeline, (list, tuple)):
+        return [strict_pipeline(part, **settings) for part in pipeline]
+    if not isinstance(pipeline, dict):  # a transform that was built already
+        return pipeline
+    strict = dict(pipeline)
     strict['type'] = STRICT_LOADERS.get(strict['type'], strict['type'])
     if strict['type'] in STRICT_LOADERS.values():
         strict = {**settings, **strict}
     if 'transforms' in strict:
-        strict['transforms'] = _strict(strict['transforms'], settings)
+        strict['transforms'] = strict_pipeline(strict['transforms'], **settings)
     return strict

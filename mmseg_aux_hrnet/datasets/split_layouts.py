@@ -1,7 +1,8 @@
 """Folder layouts of the two data sets: which images belong to which split, and the lines of their lists."""
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,15 +38,7 @@ LAYOUTS = {
 }
 
 
-class Division(NamedTuple):
-    """How to divide a folder: ratios of train, val, test (None: it is divided already), seed, scene pattern."""
-
-    ratios: tuple[float, float, float] | None = None
-    seed: int = 0
-    scene: str | None = None
-
-
-class Pair(NamedTuple):
+class ListedImage(NamedTuple):
     """An image and its label, relative to the data root; ``name`` is the image relative to the folder listed."""
 
     name: str
@@ -56,20 +49,6 @@ class Pair(NamedTuple):
     def stem(self) -> str:
         """The name without its suffix, the same for image and label."""
         return cut_suffix(self.name, IMAGE_SUFFIXES)
-
-
-class SplitList(NamedTuple):
-    """A list to write; the number of scenes is known only with a scene pattern."""
-
-    lines: list[str]
-    scenes: int | None
-
-
-class Plan(NamedTuple):
-    """Lists by file name, and the images outside train, val and test, which no list names."""
-
-    lists: dict[str, SplitList]
-    left_out: list[str]
 
 
 def find_layout(root: Path, *, kind: str | None = None) -> Layout:
@@ -90,12 +69,35 @@ def find_layout(root: Path, *, kind: str | None = None) -> Layout:
     return found[0]
 
 
-def plan_lists(root: Path, *, layout: Layout, division: Division, form: Form, test_images_only: bool = False) -> Plan:
+def plan_lists(
+    root: Path,
+    *,
+    layout: Layout,
+    form: Form,
+    ratios: tuple[float, float, float] | None = None,
+    seed: int = 0,
+    scene: str | None = None,
+    test_images_only: bool = False,
+) -> tuple[dict[str, list[str]], dict[str, int], list[str]]:
     """Work out every list of a data root without writing anything.
 
     A tree with train, val or test folders is listed as it is; an image folder without them is divided. The stems of a
     ``.txt`` list are relative to the folder of their split in the first case and to the image folder in the second;
     the paths of a ``.lst`` list are relative to the data root.
+
+    Args:
+        root: the data root.
+        layout: its folders.
+        form: of the lists.
+        ratios: shares of train, val and test; None where the data root is divided already.
+        seed: of the division.
+        scene: pattern of the scene in a stem, see :func:`~mmseg_aux_hrnet.datasets.splits.scene_of`; None where every
+            image is a scene of its own.
+        test_images_only: leave the labels out of the test list.
+
+    Returns:
+        Lines of each list by its file name; scenes of each list, empty without a pattern; stems of images outside
+        train, val and test, which no list names.
 
     Raises:
         SplitError: no images, an image without its label, ambiguous stems, one scene in two splits, or ratios that
@@ -105,51 +107,58 @@ def plan_lists(root: Path, *, layout: Layout, division: Division, form: Form, te
         raise SplitError('--test-images-only has no effect on .txt lists, which never name labels; leave it out')
     present = [split for split in SPLITS if (root / layout.images / split).is_dir()]
     if present:
-        pairs, left_out = _read_tree(root, layout=layout, present=present, division=division)
+        if ratios is not None:
+            raise SplitError(f'"{root / layout.images}" is divided already ({", ".join(present)}); leave out --ratio')
+        splits, left_out = _read_tree(root, layout=layout, present=present)
     else:
-        pairs, left_out = _divide_folder(root, layout=layout, division=division), []
-    _refuse_leaks(pairs, pattern=division.scene)
-    if test_images_only and 'test' in pairs:
-        pairs['test'] = [pair._replace(label=None) for pair in pairs['test']]
-    if form == 'lst' and 'train' in pairs and 'val' in pairs:
-        pairs['trainval'] = pairs['train'] + pairs['val']
-    lists = {f'{split}.{form}': _list_of(pairs[split], form=form, pattern=division.scene) for split in pairs}
-    return Plan(lists, left_out)
+        splits, left_out = _divide_folder(root, layout=layout, ratios=ratios, seed=seed, scene=scene), []
+    scenes = {} if scene is None else _count_scenes(splits, pattern=scene)
+    if test_images_only and 'test' in splits:
+        splits['test'] = [image._replace(label=None) for image in splits['test']]
+    if form == 'lst' and 'train' in splits and 'val' in splits:  # for a last training, once choices are made
+        splits['trainval'] = splits['train'] + splits['val']
+        if scenes:
+            scenes['trainval'] = scenes['train'] + scenes['val']
+    lists = {
+        f'{split}.{form}': [
+            format_line(image.name, form=form) if form == 'txt' else format_line(image.image, image.label, form=form)
+            for image in images
+        ]
+        for split, images in splits.items()
+    }
+    return lists, {f'{split}.{form}': count for split, count in scenes.items()}, left_out
 
 
-def _read_tree(
-    root: Path, *, layout: Layout, present: list[str], division: Division
-) -> tuple[dict[str, list[Pair]], list[str]]:
+def _read_tree(root: Path, *, layout: Layout, present: list[str]) -> tuple[dict[str, list[ListedImage]], list[str]]:
     """Pair the files of each split folder; return also the stems of images outside of them."""
-    image_dir = root / layout.images
-    if division.ratios is not None:
-        raise SplitError(f'"{image_dir}" is divided already ({", ".join(present)}); leave out --ratio')
-    pairs = {
+    splits = {
         split: _pair_files(root, images=f'{layout.images}/{split}', labels=f'{layout.labels}/{split}')
         for split in present
     }
-    for split in present:
-        may_lack = split == 'test' and all(pair.label is None for pair in pairs[split])
-        if not may_lack:
-            _refuse_unlabelled(pairs[split], labels=root / layout.labels / split)
-    stems = index_by_stem(image_dir, IMAGE_SUFFIXES)
-    return pairs, [stem for stem in stems if stem.split('/')[0] not in present or '/' not in stem]
+    for split, images in splits.items():
+        # A test set without any label is one whose labels are kept back; with some labels, the others are missing.
+        if split != 'test' or any(image.label is not None for image in images):
+            _refuse_unlabelled(images, labels=root / layout.labels / split)
+    stems = index_by_stem(root / layout.images, IMAGE_SUFFIXES)
+    return splits, [stem for stem in stems if stem.split('/')[0] not in present or '/' not in stem]
 
 
-def _divide_folder(root: Path, *, layout: Layout, division: Division) -> dict[str, list[Pair]]:
-    pairs = _pair_files(root, images=layout.images, labels=layout.labels)
-    if division.ratios is None:
+def _divide_folder(
+    root: Path, *, layout: Layout, ratios: tuple[float, float, float] | None, seed: int, scene: str | None
+) -> dict[str, list[ListedImage]]:
+    images = _pair_files(root, images=layout.images, labels=layout.labels)
+    if ratios is None:
         raise SplitError(
-            f'"{root / layout.images}" has no train, val or test folder; divide its {len(pairs)} images with '
+            f'"{root / layout.images}" has no train, val or test folder; divide its {len(images)} images with '
             '--ratio 0.7 0.15 0.15 (and --scene), or move them into such folders'
         )
-    _refuse_unlabelled(pairs, labels=root / layout.labels)
-    by_stem = {pair.stem: pair for pair in pairs}
-    stems = divide(by_stem, ratios=division.ratios, seed=division.seed, scene_pattern=division.scene)
+    _refuse_unlabelled(images, labels=root / layout.labels)
+    by_stem = {image.stem: image for image in images}
+    stems = divide(by_stem, ratios=ratios, seed=seed, scene_pattern=scene)
     return {split: [by_stem[stem] for stem in stems[split]] for split in SPLITS if stems[split]}
 
 
-def _pair_files(root: Path, *, images: str, labels: str) -> list[Pair]:
+def _pair_files(root: Path, *, images: str, labels: str) -> list[ListedImage]:
     """Pair images and labels of two folders, named relative to the root, by their stems."""
     image_files = index_by_stem(root / images, IMAGE_SUFFIXES)
     if not image_files:
@@ -159,7 +168,7 @@ def _pair_files(root: Path, *, images: str, labels: str) -> list[Pair]:
     for stem, names in image_files.items():
         image = _only(names, folder=root / images)
         label = _only(label_files[stem], folder=root / labels) if stem in label_files else None
-        pairs.append(Pair(image, f'{images}/{image}', None if label is None else f'{labels}/{label}'))
+        pairs.append(ListedImage(image, f'{images}/{image}', None if label is None else f'{labels}/{label}'))
     return pairs
 
 
@@ -171,36 +180,30 @@ def _only(names: list[str], *, folder: Path) -> str:
     return names[0]
 
 
-def _refuse_unlabelled(pairs: list[Pair], *, labels: Path) -> None:
-    missing = [pair.image for pair in pairs if pair.label is None]
+def _refuse_unlabelled(images: list[ListedImage], *, labels: Path) -> None:
+    missing = [image.image for image in images if image.label is None]
     if missing:
         raise SplitError(
-            f'{len(missing)} of {len(pairs)} images have no label ({" ".join(LABEL_SUFFIXES)}) in "{labels}", the '
+            f'{len(missing)} of {len(images)} images have no label ({" ".join(LABEL_SUFFIXES)}) in "{labels}", the '
             f'first is {missing[0]}; add the labels or remove the images'
         )
 
 
-def _refuse_leaks(pairs: Mapping[str, list[Pair]], *, pattern: str | None) -> None:
-    """Raise where a scene is in two splits; without a pattern scenes are not known."""
-    if pattern is None:
-        return
+def _count_scenes(splits: Mapping[str, list[ListedImage]], *, pattern: str) -> dict[str, int]:
+    """Return the number of scenes of each split; SplitError where a scene is in two, whose results would flatter."""
     split_of: dict[str, str] = {}
-    for split in pairs:
-        for scene in sorted({scene_of(pair.stem, pattern) for pair in pairs[split]}):
+    counts = {}
+    for split, images in splits.items():
+        scenes = sorted({scene_of(image.stem, pattern) for image in images})
+        counts[split] = len(scenes)
+        for scene in scenes:
             if scene in split_of:
                 raise SplitError(
                     f'scene "{scene}" is in {split_of[scene]} and in {split}; move its images into one split, or leave '
                     'out --scene to list them so'
                 )
             split_of[scene] = split
-
-
-def _list_of(pairs: list[Pair], *, form: Form, pattern: str | None) -> SplitList:
-    lines = [
-        format_line(pair.name, form=form) if form == 'txt' else format_line(pair.image, pair.label, form=form)
-        for pair in pairs
-    ]
-    return SplitList(lines, None if pattern is None else len({scene_of(pair.stem, pattern) for pair in pairs}))
+    return counts
 
 
 def format_line(image: str, label: str | None = None, *, form: Form) -> str:
@@ -216,29 +219,24 @@ def format_line(image: str, label: str | None = None, *, form: Form) -> str:
         wanted = (image, label)
         lines = (f'{image} {label}' if label else image, f'{image}\t{label or ""}')
     for line in lines:
-        if _reads_as(line, wanted, form=form):
-            return line
+        # The reader itself says whether a line will do, so that no rule of names stands in two places.
+        with contextlib.suppress(ValueError):
+            if not re.search(r'[\r\n]|^\ufeff', line) and parse_line(line, form=form) == wanted:
+                return line
     raise SplitError(
         f'{" ".join(filter(None, wanted))!r} cannot be written in a .{form} list because of a backslash, tab, line '
         'break or outer space; rename the file'
     )
 
 
-def _reads_as(line: str, wanted: tuple[str, str | None], *, form: Form) -> bool:
-    try:
-        return not re.search(r'[\r\n]|^\ufeff', line) and parse_line(line, form=form) == wanted
-    except ValueError:
-        return False
-
-
-def write_lists(folder: Path, lists: Mapping[str, SplitList], *, force: bool) -> None:
-    """Write lists into a folder; where one exists and ``force`` is off, none is written.
+def write_lists(folder: Path, lists: Mapping[str, Sequence[str]], *, force: bool) -> None:
+    """Write the lines of lists, by file name, into a folder; where one exists and ``force`` is off, none is written.
 
     Raises:
         SplitError: a list exists or cannot be written.
     """
     refuse_existing((folder / name for name in lists), force=force)
-    for name, split_list in lists.items():
-        encode_lines(split_list.lines, path=folder / name)  # all of them before the first is written
-    for name, split_list in lists.items():
-        write_split(folder / name, split_list.lines, force=force)
+    for name, lines in lists.items():
+        encode_lines(lines, path=folder / name)  # all of them before the first is written
+    for name, lines in lists.items():
+        write_split(folder / name, lines, force=force)

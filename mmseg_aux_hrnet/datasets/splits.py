@@ -3,7 +3,6 @@
 ``splits/README.md`` describes the formats; the folders of a data set are the matter of ``split_layouts.py``.
 """
 
-import contextlib
 import math
 import os
 import posixpath
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from mmseg_aux_hrnet.errors import SplitError
+from mmseg_aux_hrnet.files.whole import write_whole
 
 SPLITS = ('train', 'val', 'test')
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
@@ -48,7 +48,7 @@ def read_split(path: str | os.PathLike[str]) -> list[SplitEntry]:
     path = Path(path)
     form: Form = 'lst' if path.suffix.lower() == '.lst' else 'txt'
     entries = []
-    for number, text in enumerate(_read_text(path).split('\n'), start=1):
+    for number, text in enumerate(_read_text(path).split('\n'), start=1):  # not splitlines: a name may hold U+2028
         try:
             if text.strip():
                 entries.append(SplitEntry(*parse_line(text, form=form), number))
@@ -56,7 +56,15 @@ def read_split(path: str | os.PathLike[str]) -> list[SplitEntry]:
             raise SplitError(f'split list "{path}" line {number}: {error}') from None
     if not entries:
         raise SplitError(f'split list "{path}" is empty; write it with "python split.py DATA_ROOT --force"')
-    _check_entries(entries, path=path)
+    first, seen = entries[0], dict[str, int]()
+    for entry in entries:
+        where, has = f'split list "{path}" line {entry.line}:', 'no' if entry.label is None else 'a'
+        if (entry.label is None) != (first.label is None):
+            raise SplitError(f'{where} has {has} label, unlike line {first.line}; give every line a label or none')
+        stem = cut_suffix(entry.image, IMAGE_SUFFIXES)  # predictions of a.png and a.jpg would get one name
+        if stem in seen:
+            raise SplitError(f'{where} "{stem}" is on line {seen[stem]} too; remove one of them')
+        seen[stem] = entry.line
     return entries
 
 
@@ -64,7 +72,7 @@ def _read_text(path: Path) -> str:
     if path.is_dir():  # asked first: opening a folder is a PermissionError on Windows
         raise SplitError(f'split list "{path}" is a folder; name a list in it, such as train.txt or train.lst')
     try:
-        text = path.read_text(encoding='utf-8-sig')
+        text = path.read_text(encoding='utf-8-sig')  # Notepad puts a byte order mark before the first name
     except FileNotFoundError:
         raise SplitError(f'split list "{path}" does not exist; write it with "python split.py DATA_ROOT"') from None
     except UnicodeDecodeError as error:
@@ -106,18 +114,6 @@ def _relative(name: str) -> str:
     return '/'.join(parts)
 
 
-def _check_entries(entries: list[SplitEntry], *, path: Path) -> None:
-    first, seen = entries[0], dict[str, int]()
-    for entry in entries:
-        where, has = f'split list "{path}" line {entry.line}:', 'no' if entry.label is None else 'a'
-        if (entry.label is None) != (first.label is None):
-            raise SplitError(f'{where} has {has} label, unlike line {first.line}; give every line a label or none')
-        stem = cut_suffix(entry.image, IMAGE_SUFFIXES)
-        if stem in seen:
-            raise SplitError(f'{where} "{stem}" is on line {seen[stem]} too; remove one of them')
-        seen[stem] = entry.line
-
-
 def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bool = False) -> None:
     """Write a list, UTF-8 with LF, whole or not at all; its folder is made where missing.
 
@@ -127,14 +123,9 @@ def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bo
     path = Path(path)
     refuse_existing([path], force=force)
     content = encode_lines(lines, path=path)
-    beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        os.replace(beside, path)
+        write_whole(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise SplitError(f'split list "{path}" cannot be written ({error.strerror}); choose another --out') from error
 
 

@@ -15,7 +15,7 @@ from mmseg_aux_hrnet.errors import DataError, ImageError, LabelError
 RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')
 ONE_CHANNEL_MODES = ('L', 'P', '1')
 TIFF_SAMPLES_PER_PIXEL = 277
-STRETCHED_GREYS = ('L;2', 'L;4')
+STRETCHED_GREYS = ('L;2', 'L;4')  # Pillow makes 0..255 of their 0..3 and 0..15, so that class 1 is 85 or 17
 # What Pillow's readers end in where bytes of a file are wrong, such as a TypeError for a fraction as a TIFF's offset.
 DAMAGE = (
     OSError,
@@ -28,7 +28,7 @@ DAMAGE = (
     MemoryError,
     struct.error,
 )
-MASK_SAMPLE = 64  # labels
+MASK_SAMPLE = 64  # labels; all of a large data set would take minutes before each run
 
 
 def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[np.uint8]:
@@ -42,7 +42,12 @@ def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[np.uint8
         ImageError: the file is missing, damaged, not 8-bit, or has bands besides red, green, blue and alpha.
     """
     image = _open(path, content, ImageError)
-    _refuse_more_bands(image, path)
+    try:
+        samples = int(getattr(image, 'tag_v2', {}).get(TIFF_SAMPLES_PER_PIXEL, 1))
+    except DAMAGE as error:
+        raise ImageError(f'{path} has no count of bands ({error}): it is damaged, replace it') from error
+    if samples >= 4:  # by the tags of a TIFF near infrared is often alpha, and Pillow would drop it
+        raise ImageError(f'{path} has {samples} bands, and three are needed: save red, green and blue as an RGB file')
     if image.mode not in RGB_MODES or '16' in _raw_mode(image):
         depth = f'{image.mode} ({_raw_mode(image)})'
         raise ImageError(f'{path} has pixels of mode {depth}: save it as 8-bit RGB, with a scaling of your choice')
@@ -50,16 +55,6 @@ def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[np.uint8
         return np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
     except DAMAGE as error:
         raise ImageError(f'{path} cannot be decoded ({error!r}): it is damaged, replace it') from error
-
-
-def _refuse_more_bands(image: Image.Image, path: str | Path) -> None:
-    """Raise for a TIFF of four bands or more: by its tags near infrared is often alpha, and Pillow would drop it."""
-    try:
-        samples = int(getattr(image, 'tag_v2', {}).get(TIFF_SAMPLES_PER_PIXEL, 1))
-    except DAMAGE as error:
-        raise ImageError(f'{path} has no count of bands ({error}): it is damaged, replace it') from error
-    if samples >= 4:
-        raise ImageError(f'{path} has {samples} bands, and three are needed: save red, green and blue as an RGB file')
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -81,6 +76,7 @@ def read_label(path: str | Path, rule: LabelRule, content: bytes | None = None) 
         LabelError: the file is missing or damaged, is of another form than the rule's, or holds a value or colour that
             is no class; names the file, the value and its position.
     """
+    # Not by OpenCV, which gives the colours of a palette file and not its indices.
     image = _open(path, content, LabelError)
     if '16' in _raw_mode(image) or _raw_mode(image) in STRETCHED_GREYS:
         raise LabelError(f'{path} has pixels of mode {_raw_mode(image)}: save it as an 8-bit palette or grey PNG')
@@ -122,7 +118,19 @@ def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
 
 
 def _decode(image: Image.Image, pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
-    _check_form(image, rule)
+    """Return the classes of a label's pixels; LabelError unless the file's form is the one that the rule is for."""
+    forms = {'index': ONE_CHANNEL_MODES, 'binary': ('L', '1'), 'palette': ('P',), 'colour': ('RGB',)}
+    if image.mode not in forms[rule.label_format]:
+        fitting = {'L': "'index' or 'binary'", 'P': "'palette' or 'index'", '1': "'index'", 'RGB': "'colour'"}
+        way_out = (
+            f"set the data set's label_format to {fitting[image.mode]}"
+            if image.mode in fitting
+            else 'save it as an 8-bit palette or grey PNG'
+        )
+        raise LabelError(
+            f'pixels are of mode {image.mode}, but label_format={rule.label_format!r} reads '
+            f'{" or ".join(forms[rule.label_format])}: {way_out}'
+        )
     if rule.label_format == 'colour':
         return decode_colour(pixels, rule)
     if rule.label_format == 'palette':
@@ -130,26 +138,7 @@ def _decode(image: Image.Image, pixels: NDArray[np.uint8], rule: LabelRule) -> N
         return decode_palette(pixels, colours, rule)
     if image.mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
         return pixels.astype(np.uint8)
-    if rule.label_format == 'binary':
-        return decode_binary(pixels, rule)
-    return decode_index(pixels, rule)
-
-
-def _check_form(image: Image.Image, rule: LabelRule) -> None:
-    """Raise unless the file's form is the one that the rule is for."""
-    forms = {'index': ONE_CHANNEL_MODES, 'binary': ('L', '1'), 'palette': ('P',), 'colour': ('RGB',)}
-    form_of = {'L': "'index' or 'binary'", 'P': "'palette' or 'index'", '1': "'index'", 'RGB': "'colour'"}
-    if image.mode in forms[rule.label_format]:
-        return
-    way_out = (
-        f"set the data set's label_format to {form_of[image.mode]}"
-        if image.mode in form_of
-        else 'save it as an 8-bit palette or grey PNG'
-    )
-    raise LabelError(
-        f'pixels are of mode {image.mode}, but label_format={rule.label_format!r} reads '
-        f'{" or ".join(forms[rule.label_format])}: {way_out}'
-    )
+    return decode_binary(pixels, rule) if rule.label_format == 'binary' else decode_index(pixels, rule)
 
 
 def _open(path: str | Path, content: bytes | None, error_type: type[DataError]) -> Image.Image:

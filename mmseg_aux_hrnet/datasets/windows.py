@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 # What OpenCV's warp of a pixel costs in pixels of its resize: below, scaling everything and cutting is the faster way.
 WARP_COST = 1.2
-LARGEST_WARPED_SIDE = 2**15 - 1  # pixels; what OpenCV's warp addresses
-PROBE_SIDE, PROBE_SCALE = 32, 1.7
+LARGEST_WARPED_SIDE = 2**15 - 1  # pixels; OpenCV's warp addresses them by signed numbers of 16 bits
+PROBE_SIDE, PROBE_SCALE = 32, 1.7  # so scaled, hardly a sample lies on a 32nd of a pixel
 
 
 class Window(NamedTuple):
@@ -60,18 +60,12 @@ def bilinear_window(image: NDArray[Any], *, scaled: tuple[int, int], window: Win
     """
     if image.shape[:2] == scaled:
         return image[window.slices]
-    if _saves_time(image, scaled=scaled, window=window) and warp_is_exact():
+    saves_time = scaled[0] * scaled[1] > WARP_COST * window.height * window.width
+    # How near the warp comes to the resize was measured on 8-bit images of three channels only.
+    possible = image.dtype == np.uint8 and image.shape[2:] == (3,) and max(image.shape) <= LARGEST_WARPED_SIDE
+    if saves_time and possible and warp_is_exact():
         return _warped(image, scaled=scaled, window=window)
     return cv2.resize(image, scaled[::-1])[window.slices]
-
-
-def _saves_time(image: NDArray[Any], *, scaled: tuple[int, int], window: Window) -> bool:
-    return (
-        image.dtype == np.uint8
-        and image.shape[2:] == (3,)
-        and scaled[0] * scaled[1] > WARP_COST * window.height * window.width
-        and max(image.shape) <= LARGEST_WARPED_SIDE
-    )
 
 
 @cache

@@ -9,7 +9,12 @@ import numpy.typing as npt
 from PIL import Image
 
 Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Window = tuple[slice, slice]
 Colour = tuple[float, float, float]
+Rng = np.random.Generator
+
+SCALE = 2  # canvas pixels per image pixel along each axis: edges of the image come out smooth
 
 
 class Material(NamedTuple):
@@ -18,7 +23,7 @@ class Material(NamedTuple):
     Attributes:
         colour: RGB, 0..255.
         grain: strength of the noise of about one pixel, relative to the colour.
-        mottle: strength of the noise of about four pixels.
+        mottle: strength of the noise of about three pixels.
         patches: strength of the noise of about twenty pixels.
         green: whether the surface is living vegetation.
     """
@@ -29,19 +34,11 @@ class Material(NamedTuple):
     patches: float
     green: bool = False
 
-    def tinted(self, rng: np.random.Generator, strength: float = 0.06) -> 'Material':
+    def tinted(self, rng: Rng, strength: float = 0.06) -> 'Material':
         """Return the material in a slightly different colour: brighter or darker, and another hue."""
         factors = rng.normal(1, strength) * rng.normal(1, strength / 4, size=3)
         red, green, blue = (float(value) for value in np.multiply(self.colour, factors).clip(8, 235))
         return self._replace(colour=(red, green, blue))
-
-
-class NoiseFields(NamedTuple):
-    """Noise of three grain sizes over a whole canvas, each float32 (H, W), mean 0, standard deviation 1."""
-
-    grain: Floats
-    mottle: Floats
-    patches: Floats
 
 
 ASPHALT = Material((112, 112, 114), grain=0.03, mottle=0.02, patches=0.05)
@@ -99,7 +96,7 @@ CARS = tuple(
 )
 
 
-def noise_field(rng: np.random.Generator, *, height_width: tuple[int, int], cell: float) -> Floats:
+def noise_field(rng: Rng, *, height_width: tuple[int, int], cell: float) -> Floats:
     """Draw smooth random values, mean 0 and standard deviation 1.
 
     Args:
@@ -118,26 +115,6 @@ def noise_field(rng: np.random.Generator, *, height_width: tuple[int, int], cell
     field = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC, box=box))
     unit = (field - field.mean()) / max(float(field.std()), 1e-6)
     return np.asarray(np.clip(unit, -2.5, 2.5), dtype=np.float32)
-
-
-def noise_fields(rng: np.random.Generator, *, height_width: tuple[int, int], scale: int) -> NoiseFields:
-    """Draw the three fields of one canvas.
-
-    Args:
-        rng: the source of randomness.
-        height_width: size of the canvas in its own pixels.
-        scale: canvas pixels per image pixel.
-    """
-    return NoiseFields(
-        *(noise_field(rng, height_width=height_width, cell=cell * scale) for cell in (1, 3, 22)),
-    )
-
-
-# Canvas pixels per image pixel along each axis: edges of the image come out smooth.
-SCALE = 2
-
-Mask = npt.NDArray[np.bool_]
-Window = tuple[slice, slice]
 
 
 class Rect(NamedTuple):
@@ -190,23 +167,33 @@ class Canvas:
         albedo: RGB in full sun, 0..255, float32 (H, W, 3).
         height: height above ground in image pixels, float32 (H, W).
         green: where vegetation is on top, bool (H, W).
-        noise: the texture of all materials.
+        grain: texture of all materials, about one image pixel fine, float32 (H, W), mean 0, standard deviation 1.
+        mottle: the same, about three pixels.
+        patches: the same, about twenty pixels.
     """
 
     albedo: Floats
     height: Floats
     green: Mask
-    noise: NoiseFields
+    grain: Floats
+    mottle: Floats
+    patches: Floats
 
     @staticmethod
-    def empty(height_width: tuple[int, int], rng: np.random.Generator) -> 'Canvas':
+    def empty(height_width: tuple[int, int], rng: Rng) -> 'Canvas':
         """Return a flat black canvas for an image of the given size in pixels."""
         height, width = (extent * SCALE for extent in height_width)
+        # Drawn once, for all things: drawing them anew for each thing would take longer than the rest of the scene.
+        grain, mottle, patches = (
+            noise_field(rng, height_width=(height, width), cell=cell * SCALE) for cell in (1, 3, 22)
+        )
         return Canvas(
             albedo=np.zeros((height, width, 3), dtype=np.float32),
             height=np.zeros((height, width), dtype=np.float32),
             green=np.zeros((height, width), dtype=np.bool_),
-            noise=noise_fields(rng, height_width=(height, width), scale=SCALE),
+            grain=grain,
+            mottle=mottle,
+            patches=patches,
         )
 
     def rectangle(self, rect: Rect) -> Footprint:
@@ -248,7 +235,7 @@ class Canvas:
         old = self.height[shape.window]
         new = np.broadcast_to(np.asarray(height, dtype=np.float32), old.shape)
         top = (shape.mask if mask is None else mask) & (new >= old)
-        grain, mottle, patches = (field[shape.window][top] for field in self.noise)
+        grain, mottle, patches = (field[shape.window][top] for field in (self.grain, self.mottle, self.patches))
         tone = 1 + material.grain * grain + material.mottle * mottle + material.patches * patches
         self.albedo[shape.window][top] = tone[:, None] * np.asarray(material.colour, dtype=np.float32)
         self.green[shape.window][top] = material.green
@@ -257,14 +244,11 @@ class Canvas:
     def _coordinates(self, rect: Rect, *, reach_y: float, reach_x: float) -> tuple[Window, Floats, Floats]:
         """Return the window around a centre and the coordinates of its points along and across ``rect``."""
         rows, columns = (
-            slice(_clip(floor((at - reach) * SCALE), extent), _clip(ceil((at + reach) * SCALE) + 1, extent))
+            # The end must not be below 0 either, where a slice would count from the other side.
+            slice(max(floor((at - reach) * SCALE), 0), max(min(ceil((at + reach) * SCALE) + 1, extent), 0))
             for at, reach, extent in zip((rect.y, rect.x), (reach_y, reach_x), self.green.shape, strict=True)
         )
         y = (np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5) / SCALE - rect.y
         x = (np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] + 0.5) / SCALE - rect.x
         cos, sin = np.float32(np.cos(rect.angle)), np.float32(np.sin(rect.angle))
         return (rows, columns), x * cos + y * sin, y * cos - x * sin
-
-
-def _clip(position: int, extent: int) -> int:
-    return min(max(position, 0), extent)

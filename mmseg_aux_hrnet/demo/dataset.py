@@ -3,9 +3,8 @@
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +15,11 @@ from mmseg_aux_hrnet.datasets.splits import SPLITS, read_split, write_split
 from mmseg_aux_hrnet.demo.scenes import draw_scene
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.files.label_png import write_label_png
+from mmseg_aux_hrnet.files.whole import whole_folder
 
 GENERATOR_VERSION = 1  # raise it whenever a seed draws another scene, so that old pictures are not taken for new ones
 MARKER = 'demo.json'
 CONTENT = {'rawdata', 'labeldata', 'splits', MARKER}
-
-Lists = dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class DemoRecipe:
-    """What decides about every pixel of the demo data; two equal ones are the same data.
-
-    Attributes:
-        version: version of the generator.
-        seed: what the seeds of the scenes derive from.
-        stems: names of the scenes of each split.
-    """
-
-    version: int
-    seed: int
-    stems: Lists
 
 
 @dataclass(frozen=True)
@@ -82,13 +65,17 @@ def write_demo_data(
     """
     root = Path(root)
     stems = {split: [entry.image for entry in read_split(Path(lists_dir) / f'{split}.txt')] for split in SPLITS}
-    recipe = DemoRecipe(version=GENERATOR_VERSION, seed=seed, stems=stems)
+    # What decides about every pixel: two equal recipes are the same data.
+    recipe = {'version': GENERATOR_VERSION, 'seed': seed, 'stems': stems}
     try:
         green = _green_of_same(root, recipe)
         reused = green is not None
         if green is None:
             _refuse_content(root, force=force)
-            green = _write_anew(root, recipe, on_scene or (lambda done, total: None))
+            with whole_folder(root) as part:
+                green = _write_scenes(part, seed=seed, stems=stems, on_scene=on_scene)
+                marker = json.dumps({**recipe, 'green': green}, indent=1)
+                (part / MARKER).write_text(f'{marker}\n', encoding='utf-8', newline='\n')
     except OSError as error:
         raise DataError(
             f'demo data {root}: {error.strerror or error} ({error.filename}); choose another --out'
@@ -101,24 +88,18 @@ def scene_seed(seed: int, *, split: str, stem: str) -> int:
     return int.from_bytes(hashlib.sha256(f'{seed}/{split}/{stem}'.encode()).digest()[:8], 'big')
 
 
-def _read_marker(root: Path) -> dict[str, object]:
-    """Return what the marker file holds; nothing if it is missing or no marker."""
-    try:
-        content = json.loads((root / MARKER).read_text(encoding='utf-8'))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _green_of_same(root: Path, recipe: DemoRecipe) -> dict[str, float] | None:
+def _green_of_same(root: Path, recipe: dict[str, Any]) -> dict[str, float] | None:
     """Return the green shares that are on record if ``root`` is complete data of this recipe."""
-    marker = _read_marker(root)
-    green = marker.pop('green', None)
-    files = [root / 'splits' / f'{split}.txt' for split in recipe.stems]
-    files += [path for split in recipe.stems for stem in recipe.stems[split] for path in _paths(root, split, stem)]
-    if marker != asdict(recipe) or not isinstance(green, dict) or not all(path.is_file() for path in files):
+    try:
+        marker = json.loads((root / MARKER).read_text(encoding='utf-8'))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return green
+    green = marker.pop('green', None) if isinstance(marker, dict) else None
+    stems: dict[str, list[str]] = recipe['stems']
+    files = [root / 'splits' / f'{split}.txt' for split in stems]
+    files += [path for split in stems for stem in stems[split] for path in _paths(root, split, stem)]
+    same = marker == recipe and isinstance(green, dict) and all(path.is_file() for path in files)
+    return green if same else None
 
 
 def _paths(root: Path, split: str, stem: str) -> tuple[Path, Path]:
@@ -138,42 +119,16 @@ def _refuse_content(root: Path, *, force: bool) -> None:
         raise DataError(f'{root} holds demo data of another seed, version or list, or files miss; --force replaces it')
 
 
-def _write_anew(root: Path, recipe: DemoRecipe, on_scene: Callable[[int, int], None]) -> dict[str, float]:
-    """Write all files beside ``root``, then put the folder in its place; return the green shares."""
-    root = Path(os.path.realpath(root))  # "." has no name, and a link must stay one
-    part, old = root.with_name(f'{root.name}.part'), root.with_name(f'{root.name}.replaced')
-    for leftover in (part, old):
-        _remove_leftover(leftover)
-    part.mkdir(parents=True)
-    green = _write_scenes(part, recipe, on_scene)
-    marker = json.dumps({**asdict(recipe), 'green': green}, indent=1)
-    (part / MARKER).write_text(f'{marker}\n', encoding='utf-8', newline='\n')
-    if root.exists():
-        os.replace(root, old)
-    os.replace(part, root)
-    shutil.rmtree(old, ignore_errors=True)
-    return green
-
-
-def _remove_leftover(folder: Path) -> None:
-    """Remove what an interrupted run left; raise DataError if it cannot be that."""
-    if not folder.exists():
-        return
-    foreign = {path.name for path in folder.iterdir()} - CONTENT if folder.is_dir() else {folder.name}
-    if foreign:
-        raise DataError(f'{folder} is needed for a moment but holds "{min(foreign)}"; move it away')
-    shutil.rmtree(folder)
-
-
-def _write_scenes(root: Path, recipe: DemoRecipe, on_scene: Callable[[int, int], None]) -> dict[str, float]:
+def _write_scenes(
+    root: Path, *, seed: int, stems: dict[str, list[str]], on_scene: Callable[[int, int], None] | None
+) -> dict[str, float]:
     """Write pictures, labels and lists below ``root``; return the green shares."""
     palette: Any = SingleGreenDataset.METAINFO['palette']
     green, done = {}, 0
-    total = sum(len(names) for names in recipe.stems.values())
-    for split, names in recipe.stems.items():
+    for split, names in stems.items():
         shares = []
         for stem in names:
-            scene = draw_scene(scene_seed(recipe.seed, split=split, stem=stem))
+            scene = draw_scene(scene_seed(seed, split=split, stem=stem))
             raw, label = _paths(root, split, stem)
             raw.parent.mkdir(parents=True, exist_ok=True)
             label.parent.mkdir(parents=True, exist_ok=True)
@@ -181,7 +136,8 @@ def _write_scenes(root: Path, recipe: DemoRecipe, on_scene: Callable[[int, int],
             write_label_png(label, scene.label, palette)
             shares.append(float(scene.label.mean()))
             done += 1
-            on_scene(done, total)
+            if on_scene is not None:
+                on_scene(done, sum(map(len, stems.values())))
         green[split] = sum(shares) / len(shares)
         write_split(root / 'splits' / f'{split}.txt', names)
     return green

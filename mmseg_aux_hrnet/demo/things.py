@@ -6,10 +6,30 @@ from statistics import NormalDist
 
 import numpy as np
 
-from mmseg_aux_hrnet.demo import canvas as textures
-from mmseg_aux_hrnet.demo.canvas import Canvas, Material, Rect
-
-Rng = np.random.Generator
+from mmseg_aux_hrnet.demo.canvas import (
+    ASPHALT,
+    CARS,
+    CONCRETE,
+    DRY_GRASS,
+    FLAT_ROOFS,
+    GLASS,
+    GRAVEL,
+    GREEN_PAINTS,
+    HEDGE,
+    LAWN,
+    MARKING,
+    PALE_LAWN,
+    PANEL,
+    PAVING,
+    PITCHED_ROOFS,
+    SOIL,
+    TREES,
+    WATER,
+    Canvas,
+    Material,
+    Rect,
+    Rng,
+)
 
 
 def pick(rng: Rng, materials: tuple[Material, ...]) -> Material:
@@ -37,7 +57,7 @@ def patchy_ground(canvas: Canvas, rect: Rect, *, base: Material, patch: Material
     if share > 0:
         # The noise is nearly normal, so its quantile needs no sorting.
         level = NormalDist().inv_cdf(share)
-        canvas.put(shape, patch, mask=shape.mask & (canvas.noise.patches[shape.window] < level))
+        canvas.put(shape, patch, mask=shape.mask & (canvas.patches[shape.window] < level))
 
 
 def tree(canvas: Canvas, rng: Rng, *, x: float, y: float, radius: float, material: Material) -> None:
@@ -46,16 +66,11 @@ def tree(canvas: Canvas, rng: Rng, *, x: float, y: float, radius: float, materia
     lobes = np.stack([rng.uniform(0.02, 0.07, size=4), rng.uniform(0, 2 * np.pi, size=4)], axis=1)
     crown = canvas.blob(rect, lobes=lobes.astype(np.float32))
     dome = np.sqrt(np.clip(1 - crown.distance**2, 0, 1))
-    lumps = 0.55 * canvas.noise.mottle[crown.window] + 0.2 * canvas.noise.grain[crown.window]
+    # Lumps catch and throw light, so that a crown has a texture that a lawn of its colour lacks.
+    lumps = 0.55 * canvas.mottle[crown.window] + 0.2 * canvas.grain[crown.window]
     top = min(radius * float(rng.uniform(1.3, 2.0)), 17.0)
     height = top * (0.45 + 0.55 * dome) + lumps * min(1.0, radius / 7)
     canvas.put(crown, material, height=np.maximum(height, 1).astype(np.float32))
-
-
-def hedge(canvas: Canvas, rect: Rect, *, material: Material, height: float) -> None:
-    """Plant a hedge; ``height`` in image pixels."""
-    shape = canvas.rectangle(rect)
-    canvas.put(shape, material, height=height + np.float32(0.4) * canvas.noise.mottle[shape.window])
 
 
 def pitched_roof(canvas: Canvas, rect: Rect, *, material: Material, eaves: float, hipped: bool) -> None:
@@ -69,7 +84,7 @@ def pitched_roof(canvas: Canvas, rect: Rect, *, material: Material, eaves: float
 
 def house(canvas: Canvas, rng: Rng, rect: Rect) -> None:
     """Build a dwelling inside ``rect``: a main roof, often a wing, at times solar panels."""
-    roof, eaves = pick(rng, textures.PITCHED_ROOFS), float(rng.uniform(5, 8))
+    roof, eaves = pick(rng, PITCHED_ROOFS), float(rng.uniform(5, 8))
     hipped = bool(rng.random() < 0.6)
     main = rect.part(0, -0.16 * rect.width, length=rect.length, width=0.66 * rect.width)
     pitched_roof(canvas, main, material=roof, eaves=eaves, hipped=hipped)
@@ -79,69 +94,70 @@ def house(canvas: Canvas, rng: Rng, rect: Rect) -> None:
         pitched_roof(canvas, wing, material=roof, eaves=eaves, hipped=hipped)
     if rng.random() < 0.2:
         panels = main.part(0, 0.22 * main.width, length=0.4 * main.length, width=0.28 * main.width)
-        canvas.put(canvas.rectangle(panels), textures.PANEL, height=eaves + 0.22 * main.width)
+        canvas.put(canvas.rectangle(panels), PANEL, height=eaves + 0.22 * main.width)
 
 
 def flat_building(canvas: Canvas, rng: Rng, rect: Rect, *, height: float) -> None:
     """Build a block with a flat roof, its rim, machines and at times green paint or solar panels."""
     painted = rng.random() < 0.2
-    roof = pick(rng, textures.GREEN_PAINTS if painted else textures.FLAT_ROOFS)
+    roof = pick(rng, GREEN_PAINTS if painted else FLAT_ROOFS)
     rim = roof._replace(colour=tuple(0.86 * value for value in roof.colour))  # type: ignore[arg-type]
     canvas.put(canvas.rectangle(rect), rim, height=height)
     inner = rect.part(0, 0, length=rect.length - 3, width=rect.width - 3)
     canvas.put(canvas.rectangle(inner), roof, height=height)
     if rng.random() < 0.3:
         rows = rect.part(-0.2 * rect.length, 0, length=0.36 * rect.length, width=0.6 * rect.width)
-        canvas.put(canvas.rectangle(rows), textures.PANEL, height=height + 0.6)
+        canvas.put(canvas.rectangle(rows), PANEL, height=height + 0.6)
     for _ in range(int(rng.integers(1, 5))):
         along, across = (float(value) for value in rng.uniform(-0.38, 0.38, size=2))
         size = float(rng.uniform(3, 7))
         unit = rect.part(along * rect.length, across * rect.width, length=size, width=0.7 * size)
-        canvas.put(canvas.rectangle(unit), pick(rng, textures.FLAT_ROOFS), height=height + float(rng.uniform(1, 3)))
+        canvas.put(canvas.rectangle(unit), pick(rng, FLAT_ROOFS), height=height + float(rng.uniform(1, 3)))
 
 
 def car(canvas: Canvas, rng: Rng, rect: Rect) -> None:
     """Park a car; ``rect`` gives its place and direction."""
     body = rect._replace(length=float(rng.uniform(8, 9.5)), width=4.0)
-    canvas.put(canvas.rectangle(body), pick(rng, textures.CARS), height=2.2)
+    canvas.put(canvas.rectangle(body), pick(rng, CARS), height=2.2)
     for along in (-0.24, 0.16):
         pane = body.part(along * body.length, 0, length=1.2, width=3.2)
-        canvas.put(canvas.rectangle(pane), textures.GLASS, height=2.6)
+        canvas.put(canvas.rectangle(pane), GLASS, height=2.6)
 
 
 def pool(canvas: Canvas, rng: Rng, rect: Rect) -> None:
     """Dig a swimming pool with a paved rim."""
-    ground(canvas, rect.part(0, 0, length=rect.length + 4, width=rect.width + 4), textures.CONCRETE.tinted(rng))
+    ground(canvas, rect.part(0, 0, length=rect.length + 4, width=rect.width + 4), CONCRETE.tinted(rng))
     lobes = np.array([[0.05, rng.uniform(0, 6)], [0.05, rng.uniform(0, 6)]], dtype=np.float32)
     shape = canvas.rectangle(rect) if rng.random() < 0.6 else canvas.blob(rect, lobes=lobes)
-    canvas.put(shape, textures.WATER.tinted(rng))
+    canvas.put(shape, WATER.tinted(rng))
 
 
 def sports_court(canvas: Canvas, rng: Rng, rect: Rect) -> None:
     """Paint a court: green or reddish colour with white lines, all of it artificial."""
-    surround, field = pick(rng, textures.GREEN_PAINTS), pick(rng, textures.GREEN_PAINTS)
+    surround, field = pick(rng, GREEN_PAINTS), pick(rng, GREEN_PAINTS)
     if rng.random() < 0.4:
         surround = Material((150, 92, 76), grain=0.02, mottle=0.02, patches=0.03).tinted(rng)
     ground(canvas, rect, surround)
     inner = rect.part(0, 0, length=0.76 * rect.length, width=0.66 * rect.width)
-    ground(canvas, inner.part(0, 0, length=inner.length + 2, width=inner.width + 2), textures.MARKING)
+    ground(canvas, inner.part(0, 0, length=inner.length + 2, width=inner.width + 2), MARKING)
     ground(canvas, inner, field)
-    ground(canvas, inner.part(0, 0, length=1.0, width=inner.width), textures.MARKING)
-    ground(canvas, inner.part(0, 0, length=0.5 * inner.length, width=1.0), textures.MARKING)
+    ground(canvas, inner.part(0, 0, length=1.0, width=inner.width), MARKING)
+    ground(canvas, inner.part(0, 0, length=0.5 * inner.length, width=1.0), MARKING)
 
 
 def parking_lot(canvas: Canvas, rng: Rng, rect: Rect) -> None:
-    """Lay out a car park: rows of stalls across ``rect``, some taken, a few trees on islands."""
-    ground(canvas, rect, textures.ASPHALT.tinted(rng))
+    """Lay out a car park inside ``rect``: rows of stalls across it, some taken, a few trees on islands."""
+    rect = rect.part(0, 0, length=rect.length - 4, width=rect.width - 4)
+    ground(canvas, rect, ASPHALT.tinted(rng))
     taken = float(rng.uniform(0.25, 0.8))
     stalls = int((rect.length - 6) / 6)
     for across in np.arange(-rect.width / 2 + 6, rect.width / 2 - 5, 22):
         for stall in range(stalls):
             along = (stall - (stalls - 1) / 2) * 6
-            ground(canvas, rect.part(along - 3, float(across), length=0.8, width=9), textures.MARKING)
+            ground(canvas, rect.part(along - 3, float(across), length=0.8, width=9), MARKING)
             place = rect.part(along, float(across), length=9, width=4, turn=np.pi / 2)
             if stall % 7 == 3:
-                crown = pick(rng, textures.TREES)
+                crown = pick(rng, TREES)
                 tree(canvas, rng, x=place.x, y=place.y, radius=float(rng.uniform(4, 6)), material=crown)
             elif rng.random() < taken:
                 car(canvas, rng, place)
@@ -149,7 +165,7 @@ def parking_lot(canvas: Canvas, rng: Rng, rect: Rect) -> None:
 
 LotPainter = Callable[[Canvas, Rng, Rect], None]
 
-DRY = (textures.DRY_GRASS, textures.SOIL, textures.GRAVEL)
+DRY = (DRY_GRASS, SOIL, GRAVEL)
 
 
 def _trees_in(canvas: Canvas, rng: Rng, rect: Rect, *, count: int, radius: tuple[float, float]) -> None:
@@ -157,14 +173,14 @@ def _trees_in(canvas: Canvas, rng: Rng, rect: Rect, *, count: int, radius: tuple
     for _ in range(count):
         along, across = rng.uniform(-0.5, 0.5, size=2) * (rect.length, rect.width)
         at = rect.part(float(along), float(across), length=1, width=1)
-        material = pick(rng, textures.TREES)
+        material = pick(rng, TREES)
         tree(canvas, rng, x=at.x, y=at.y, radius=float(rng.uniform(*radius)), material=material)
 
 
 def _garden_ground(canvas: Canvas, rng: Rng, rect: Rect) -> None:
     """Cover a garden with lawn, worn lawn or something dry."""
     bare = pick(rng, DRY)
-    lawn = pick(rng, (textures.LAWN, textures.LAWN, textures.PALE_LAWN))
+    lawn = pick(rng, (LAWN, LAWN, PALE_LAWN))
     if rng.random() < 0.45:
         ground(canvas, rect, bare)
     else:
@@ -173,13 +189,13 @@ def _garden_ground(canvas: Canvas, rng: Rng, rect: Rect) -> None:
 
 
 def _dwelling(canvas: Canvas, rng: Rng, lot: Rect) -> None:
-    """A house with a front garden, a drive, a back garden and what people put there."""
+    """Lay out a house with a front garden, a drive, a back garden and what people put there."""
     _garden_ground(canvas, rng, lot)
     front = lot.part(0, 0.38 * lot.width, length=lot.length, width=0.24 * lot.width)
     _garden_ground(canvas, rng, front)
     side = float(rng.choice([-1, 1]))
     drive = lot.part(side * 0.34 * lot.length, 0.3 * lot.width, length=7, width=0.4 * lot.width)
-    ground(canvas, drive, textures.CONCRETE.tinted(rng))
+    ground(canvas, drive, CONCRETE.tinted(rng))
     if rng.random() < 0.5:
         car(canvas, rng, drive.part(0, 0.05 * lot.width, length=9, width=4, turn=np.pi / 2))
     size = rng.uniform(0.66, 0.86), rng.uniform(0.44, 0.56)
@@ -189,15 +205,17 @@ def _dwelling(canvas: Canvas, rng: Rng, lot: Rect) -> None:
         pool(canvas, rng, back.part(-0.2 * lot.length, 0, length=12, width=6.5))
     if rng.random() < 0.45:
         fence = lot.part(-side * (0.5 * lot.length - 2.5), 0, length=0.9 * lot.width, width=4.5, turn=np.pi / 2)
-        hedge(canvas, fence, material=textures.HEDGE.tinted(rng), height=float(rng.uniform(3, 5)))
+        hedge = canvas.rectangle(fence)
+        material, height = HEDGE.tinted(rng), float(rng.uniform(3, 5))
+        canvas.put(hedge, material, height=height + np.float32(0.4) * canvas.mottle[hedge.window])
     house(canvas, rng, home)
     _trees_in(canvas, rng, back, count=int(rng.integers(0, 4)), radius=(4.5, 8))
     _trees_in(canvas, rng, front, count=int(rng.integers(0, 2)), radius=(4, 6))
 
 
 def _works(canvas: Canvas, rng: Rng, lot: Rect) -> None:
-    """A large flat building with a paved yard and strips of planting."""
-    ground(canvas, lot, pick(rng, (textures.PAVING, textures.CONCRETE, textures.ASPHALT)))
+    """Build a large flat building with a paved yard and strips of planting."""
+    ground(canvas, lot, pick(rng, (PAVING, CONCRETE, ASPHALT)))
     if rng.random() < 0.7:
         strip = lot.part(0, 0.5 * lot.width - 5, length=0.92 * lot.length, width=7)
         _garden_ground(canvas, rng, strip)
@@ -212,25 +230,21 @@ def _works(canvas: Canvas, rng: Rng, lot: Rect) -> None:
     flat_building(canvas, rng, hall, height=height * 0.8)
 
 
-def _car_park(canvas: Canvas, rng: Rng, lot: Rect) -> None:
-    parking_lot(canvas, rng, lot.part(0, 0, length=lot.length - 4, width=lot.width - 4))
-
-
 def _waste_land(canvas: Canvas, rng: Rng, lot: Rect) -> None:
-    """Bare soil and dry grass with a few bushes."""
-    soil, dry = textures.SOIL.tinted(rng), textures.DRY_GRASS.tinted(rng)
+    """Cover a lot with bare soil and dry grass with a few bushes."""
+    soil, dry = SOIL.tinted(rng), DRY_GRASS.tinted(rng)
     patchy_ground(canvas, lot, base=dry, patch=soil, share=float(rng.uniform(0.2, 0.7)))
     _trees_in(canvas, rng, lot, count=int(rng.integers(1, 6)), radius=(3.5, 6.5))
 
 
 def _park(canvas: Canvas, rng: Rng, lot: Rect) -> None:
-    """Lawns with worn patches, a path, groups of trees and at times a court."""
-    lawn = pick(rng, (textures.LAWN, textures.PALE_LAWN))
-    bare = pick(rng, (textures.DRY_GRASS, textures.SOIL))
+    """Lay out lawns with worn patches, a path, groups of trees and at times a court."""
+    lawn = pick(rng, (LAWN, PALE_LAWN))
+    bare = pick(rng, (DRY_GRASS, SOIL))
     patchy_ground(canvas, lot, base=lawn, patch=bare, share=float(rng.uniform(0.05, 0.5)))
     turn = float(rng.uniform(-0.6, 0.6))
     path = lot.part(0, 0, length=lot.width / float(np.cos(turn)), width=5, turn=np.pi / 2 + turn)
-    ground(canvas, path, pick(rng, (textures.SOIL, textures.CONCRETE)))
+    ground(canvas, path, pick(rng, (SOIL, CONCRETE)))
     court = lot.part(0.24 * lot.length, 0.0, length=0.4 * lot.length, width=0.5 * lot.width)
     has_court = bool(rng.random() < 0.45)
     if has_court:
@@ -261,7 +275,7 @@ class District:
 
 DISTRICTS = (
     District(2, (36, 48), (_dwelling, _waste_land), (0.94, 0.06)),
-    District(1, (60, 90), (_works, _car_park, _waste_land), (0.6, 0.27, 0.13)),
-    District(1, (90, 130), (_park, _waste_land, _car_park), (0.8, 0.12, 0.08)),
+    District(1, (60, 90), (_works, parking_lot, _waste_land), (0.6, 0.27, 0.13)),
+    District(1, (90, 130), (_park, _waste_land, parking_lot), (0.8, 0.12, 0.08)),
 )
 DISTRICT_SHARES = (0.5, 0.25, 0.25)

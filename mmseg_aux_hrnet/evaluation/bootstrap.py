@@ -62,15 +62,11 @@ def intervals(
         ConfigError: no resamples, a negative seed, or no such level.
         DataError: no images, or counts of another shape or kind.
     """
-    stacks = [_runs(counts)]
-    _check_options(resamples=resamples, seed=seed, level=level)
-    _check_counts(stacks)
+    stacks = _checked([counts], resamples=resamples, seed=seed, level=level)
     whole = _mean_rates(stacks[0].sum(axis=1), rates=rates)
     drawn = [_mean_rates(sums, rates=rates) for (sums,) in _resampled(stacks, resamples=resamples, seed=seed)]
     return {
-        name: _interval(np.array([values[name] for values in drawn]), level=level)
-        if not math.isnan(value)
-        else (math.nan, math.nan)
+        name: _interval(value, np.array([values[name] for values in drawn]), level=level)
         for name, value in whole.items()
     }
 
@@ -88,7 +84,7 @@ def paired_difference(
     Args:
         first: pixel counts of every image, int64 (N, C, C), or of several runs, (runs, N, C, C).
         second: the same of the other model, images in the same order.
-        rates: gives the rates by name from summed counts, int64 (C, C); nan where undefined.
+        rates: as in :func:`intervals`.
         resamples: how many times N images are drawn.
         seed: the same seed, numbers of images and resamples give the same differences, bit for bit.
         level: confidence, percent, more than 0 and less than 100.
@@ -97,15 +93,23 @@ def paired_difference(
         ConfigError: no resamples, a negative seed, or no such level.
         DataError: no images, counts of another shape or kind, or of different numbers of images or classes.
     """
-    stacks = [_runs(first), _runs(second)]
-    _check_options(resamples=resamples, seed=seed, level=level)
-    _check_counts(stacks)
-    whole = _gaps(*(stack.sum(axis=1) for stack in stacks), rates=rates)
-    drawn = [_gaps(*sums, rates=rates) for sums in _resampled(stacks, resamples=resamples, seed=seed)]
-    return {
-        name: _difference(value, np.array([values[name] for values in drawn]), level=level)
-        for name, value in whole.items()
-    }
+    stacks = _checked([first, second], resamples=resamples, seed=seed, level=level)
+    whole = [_mean_rates(stack.sum(axis=1), rates=rates) for stack in stacks]
+    drawn = [
+        [_mean_rates(part, rates=rates) for part in sums] for sums in _resampled(stacks, resamples=resamples, seed=seed)
+    ]
+    differences = {}
+    for name in whole[0]:
+        value = whole[1][name] - whole[0][name]
+        gaps = np.array([after[name] - before[name] for before, after in drawn])
+        low, high = _interval(value, gaps, level=level)
+        p = math.nan
+        if not math.isnan(low):
+            # Resamples without a gap count on both sides; nan counts on neither.
+            smaller = min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))
+            p = min(1.0, 2 * (smaller + 1) / (int((~np.isnan(gaps)).sum()) + 1))
+        differences[name] = Difference(value, low, high, p)
+    return differences
 
 
 def method(*, images: int, resamples: int, seed: int, level: float) -> str:
@@ -117,20 +121,15 @@ def method(*, images: int, resamples: int, seed: int, level: float) -> str:
     )
 
 
-def _runs(counts: Counts) -> Counts:
-    """Return the counts with an axis for runs in front, contiguous."""
-    return np.ascontiguousarray(counts if counts.ndim == 4 else counts[None])
-
-
-def _check_options(*, resamples: int, seed: int, level: float) -> None:
+def _checked(given: list[Counts], *, resamples: int, seed: int, level: float) -> list[Counts]:
+    """Return the counts of each model with an axis for its runs in front; raise where there can be no interval."""
     if resamples < 1 or seed < 0 or not 0 < level < 100:
         raise ConfigError(
             f'{resamples} resamples with seed {seed} for intervals of {level} %: use at least one resample, a seed '
             'from 0 on, and more than 0 and less than 100 %'
         )
-
-
-def _check_counts(stacks: list[Counts]) -> None:
+    # Contiguous once and for all, because every reshape below would copy a strided view again.
+    stacks = [np.ascontiguousarray(counts if counts.ndim == 4 else counts[None]) for counts in given]
     for counts in stacks:
         if counts.ndim != 4 or counts.shape[2] != counts.shape[3] or 0 in counts.shape or counts.dtype != np.int64:
             raise DataError(
@@ -142,6 +141,7 @@ def _check_counts(stacks: list[Counts]) -> None:
                 f'{stacks[0].shape[1]} images of {stacks[0].shape[2]} classes against {counts.shape[1]} images of '
                 f'{counts.shape[2]} classes: a paired difference needs the same images and classes'
             )
+    return stacks
 
 
 def _resampled(stacks: list[Counts], *, resamples: int, seed: int) -> Iterator[list[Counts]]:
@@ -167,35 +167,16 @@ def _weighted_sums(times: npt.NDArray[np.int64], counts: Counts) -> Counts:
     return sums.reshape(-1, classes, classes)
 
 
-def _gaps(first: Counts, second: Counts, *, rates: Rates) -> dict[str, float]:
-    before, after = _mean_rates(first, rates=rates), _mean_rates(second, rates=rates)
-    return {name: after[name] - before[name] for name in before}
-
-
 def _mean_rates(sums: Counts, *, rates: Rates) -> dict[str, float]:
     runs = [rates(run) for run in sums]
     return {name: math.fsum(run[name] for run in runs) / len(runs) for name in runs[0]}
 
 
-def _defined(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
-    """Return the values that are defined; None where too many are not."""
+def _interval(whole: float, values: npt.NDArray[np.float64], *, level: float) -> tuple[float, float]:
+    """Return both ends for the values of the resamples; nan where too few are defined, or ``whole`` is not."""
     defined = values[~np.isnan(values)]
-    return defined if len(defined) >= DEFINED_SHARE * len(values) else None
-
-
-def _interval(values: npt.NDArray[np.float64], *, level: float) -> tuple[float, float]:
-    defined = _defined(values)
-    if defined is None:
+    if math.isnan(whole) or len(defined) < DEFINED_SHARE * len(values):
         return math.nan, math.nan
     tail = (100 - level) / 2
     low, high = np.percentile(defined, [tail, 100 - tail]).tolist()
     return low, high
-
-
-def _difference(value: float, values: npt.NDArray[np.float64], *, level: float) -> Difference:
-    defined = _defined(values)
-    if defined is None or math.isnan(value):
-        return Difference(value, math.nan, math.nan, math.nan)
-    smaller = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
-    p = min(1.0, 2 * (smaller + 1) / (len(defined) + 1))
-    return Difference(value, *_interval(values, level=level), p)

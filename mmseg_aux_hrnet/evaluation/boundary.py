@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation.confusion import IndexMap, as_bytes
+from mmseg_aux_hrnet.evaluation.rates import percent
 
 # Of one class: predicted contour, of it near the reference; reference contour, of it near the prediction;
 # intersection and union of the boundary regions.
@@ -25,24 +26,8 @@ COLUMNS = 6
 Flags = npt.NDArray[np.bool_]
 Mask = npt.NDArray[np.uint8]
 LARGEST_TOLERANCE = 1000  # pixels: the float32 distances tell neighbouring ones apart
-LARGEST_DISC = 20  # pixels
+LARGEST_DISC = 20  # pixels: beyond, distances of all pixels take less time than a dilation by a disc
 CROSS: Mask = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
-
-
-@dataclass(frozen=True)
-class BoundaryRates:
-    """The boundary figures of one class, percent; nan where the class has no contour in either map.
-
-    Attributes:
-        f1: harmonic mean of the share of the predicted contour that lies within the tolerance of the reference
-            contour, and the share of the reference contour that lies within it of the predicted one (Csurka et al.
-            2013, "What is a good evaluation measure for semantic segmentation?", doi 10.5244/C.27.32).
-        iou: IoU of the class pixels within the tolerance of their contour (Cheng et al. 2021, "Boundary IoU",
-            arXiv 2103.16562).
-    """
-
-    f1: float
-    iou: float
 
 
 def boundary_counts(
@@ -68,7 +53,9 @@ def boundary_counts(
     """
     if not 1 <= tolerance <= LARGEST_TOLERANCE:
         raise ConfigError(f'boundary tolerance of {tolerance} pixels: give 1, the next pixel, to {LARGEST_TOLERANCE}')
-    prediction, label = (_narrow(values) for values in (prediction, label))
+    # As bytes where the values fit, because every look at them is then several times faster.
+    small = [as_bytes(values) for values in (prediction, label)]
+    prediction, label = (values if few is None else few for values, few in zip((prediction, label), small, strict=True))
     valid = label != ignore_index
     counts = np.zeros((num_classes, COLUMNS), np.int64)
     for index in range(num_classes):
@@ -78,26 +65,31 @@ def boundary_counts(
     return counts
 
 
-def boundary_rates(counts: BoundaryCounts) -> tuple[BoundaryRates, ...]:
-    """Return the boundary figures of every class from counts, int64 (C, 6); a contour in one map only gives 0."""
+def boundary_rates(counts: BoundaryCounts) -> list[tuple[float, float]]:
+    """Return boundary F1 and boundary IoU of every class, percent; nan for a class without a contour in either map.
+
+    F1 is the harmonic mean of the share of the predicted contour that lies within the tolerance of the reference
+    contour, and the share of the reference contour that lies within it of the predicted one (Csurka et al. 2013, "What
+    is a good evaluation measure for semantic segmentation?", doi 10.5244/C.27.32). IoU is that of the class pixels
+    within the tolerance of their contour (Cheng et al. 2021, "Boundary IoU", arXiv 2103.16562). A contour in only one
+    of the maps gives 0.
+
+    Args:
+        counts: of every class, int64 (C, 6), as :func:`boundary_counts` returns them, added up over images.
+    """
     rates = []
     for predicted, predicted_near, reference, reference_near, shared, region in counts.tolist():
-        precision, recall = _share(predicted_near, predicted), _share(reference_near, reference)
-        if not predicted or not reference:
-            f1 = 0.0 if predicted or reference else math.nan
-        else:
+        if predicted and reference:
+            precision, recall = percent(predicted_near, predicted), percent(reference_near, reference)
             f1 = 2 * precision * recall / (precision + recall) if predicted_near or reference_near else 0.0
-        rates.append(BoundaryRates(f1=f1, iou=_share(shared, region)))
-    return tuple(rates)
-
-
-def _narrow(values: IndexMap) -> IndexMap:
-    """Return the same values as bytes where they fit, because every look at them is then several times faster."""
-    narrow = as_bytes(values)
-    return values if narrow is None else narrow
+        else:
+            f1 = 0.0 if predicted or reference else math.nan
+        rates.append((f1, percent(shared, region)))
+    return rates
 
 
 def _class_counts(predicted: Flags, reference: Flags, valid: Flags, *, tolerance: float) -> list[int]:
+    # One dilation by the large square is the same as eroding by three pixels as often as the tolerance has pixels.
     square = np.ones((2 * int(tolerance) + 1,) * 2, np.uint8)
     maps = [mask.view(np.uint8) for mask in (predicted, reference)]
     others = [(valid & ~mask).view(np.uint8) for mask in (predicted, reference)]
@@ -114,29 +106,21 @@ def _class_counts(predicted: Flags, reference: Flags, valid: Flags, *, tolerance
 def _around(contour: Mask, radius: float) -> Mask:
     """Return 1 where a contour pixel is at most ``radius`` away, by whichever way is faster."""
     if radius <= LARGEST_DISC:
-        return _dilated(contour, _disc(radius))
-    if not contour.any():
+        reach = int(radius)
+        rows, columns = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+        return _dilated(contour, np.asarray(rows**2 + columns**2 <= radius**2, np.uint8))
+    if not contour.any():  # distanceTransform gives no distance where there is nothing to be near to
         return contour
     distance = cv2.distanceTransform(1 - contour, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance <= np.float32(radius), np.uint8)
 
 
 def _dilated(mask: Mask, shape: Mask) -> Mask:
+    # By default OpenCV takes what lies outside the image for empty, so that its edge is not a contour.
     return np.asarray(cv2.dilate(mask, shape), np.uint8)
 
 
-def _disc(radius: float) -> Mask:
-    """Return the pixels at most ``radius`` from the middle one."""
-    reach = int(radius)
-    rows, columns = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-    return np.asarray(rows**2 + columns**2 <= radius**2, np.uint8)
-
-
-def _share(part: int, whole: int) -> float:
-    return 100 * part / whole if whole else math.nan
-
-
-FORM = re.compile(r'(?P<length>\d+(\.\d*)?|\.\d+)\s*(?P<unit>px|m|)')
+LENGTH = re.compile(r'(?P<length>\d+(\.\d*)?|\.\d+)\s*(?P<unit>px|m|)')
 
 
 @dataclass(frozen=True)
@@ -170,7 +154,7 @@ def tolerance(text: str, *, gsd: float | None) -> Tolerance:
     """
     if gsd is not None and not 0 < gsd < math.inf:
         raise ConfigError(f'--gsd {gsd}: give the metres that a pixel covers, above 0, such as 0.2')
-    match = FORM.fullmatch(text.strip())
+    match = LENGTH.fullmatch(text.strip())
     if match is None:
         raise ConfigError(f'--tolerance {text}: give pixels such as 2, or metres such as 0.5m')
     length = float(match['length'])

@@ -40,7 +40,9 @@ def confusion_counts(prediction: IndexMap, label: IndexMap, *, num_classes: int,
     """
     check_rule(num_classes=num_classes, ignore_index=ignore_index)
     check_shapes(prediction.shape, label.shape)
-    _check_types(prediction, label)
+    for name, values in (('label', label), ('prediction', prediction)):
+        if values.dtype.kind not in 'iu':
+            raise LabelError(f'{name} of type {values.dtype}: class indices must be integers')
     by_masks = num_classes <= MASKED_CLASSES
     count, length = (_count_by_masks, CHUNK) if by_masks else (_count_by_codes, LONG_CHUNK)
     labels, predictions = label.ravel(), prediction.ravel()
@@ -75,17 +77,12 @@ def check_shapes(prediction: Sequence[int], label: Sequence[int]) -> None:
         )
 
 
-def _check_types(prediction: IndexMap, label: IndexMap) -> None:
-    for name, values in (('label', label), ('prediction', prediction)):
-        if values.dtype.kind not in 'iu':
-            raise LabelError(f'{name} of type {values.dtype}: class indices must be integers')
-
-
 def as_bytes(values: IndexMap) -> npt.NDArray[np.uint8] | None:
     """Return the values as bytes, None where one does not fit."""
     if values.dtype == np.uint8:
         return values.astype(np.uint8, copy=False)
-    unsigned = values.view(values.dtype.str.replace('i', 'u'))  # a negative value is a huge one, so one look is enough
+    # A negative value read as unsigned is a huge one, so that one look finds both kinds.
+    unsigned = values.view(values.dtype.str.replace('i', 'u'))
     return values.astype(np.uint8) if int(unsigned.max(initial=0)) <= 255 else None
 
 
@@ -97,7 +94,7 @@ def _count_by_masks(
     referred = [label == index for index in range(num_classes)]
     counts = np.array([[np.count_nonzero(row & column) for column in predicted] for row in referred], np.int64)
     known = int(counts.sum())
-    if known == label.size:
+    if known == label.size:  # no ignored pixel and no stray value: the passes below would find nothing
         return counts, known
     ignored = label == ignore_index
     if sum(map(np.count_nonzero, predicted)) == label.size:  # as nearly always: no need to look where
@@ -118,19 +115,16 @@ def _count_by_codes(
 
 
 def _stray_value(prediction: IndexMap, label: IndexMap, *, num_classes: int, ignore_index: int) -> LabelError:
-    """Return the error for the first value that is no class; the label is looked at first."""
-    allowed = f'classes are 0..{num_classes - 1}, ignored is {ignore_index}'
+    """Return the error for the first value that is not a class; the label is looked at first."""
     ignored = label == ignore_index
-    stray = ((label < 0) | (label >= num_classes)) & ~ignored
-    if stray.any():
-        return _value_error('label', label, stray, allowed=f'{allowed}; fix the file or declare its label_format')
-    stray = ((prediction < 0) | (prediction >= num_classes)) & ~(ignored & (prediction == ignore_index))
-    return _value_error('prediction', prediction, stray, allowed=f'{allowed}; the head must predict these classes')
-
-
-def _value_error(name: str, values: IndexMap, wrong: npt.NDArray[np.bool_], *, allowed: str) -> LabelError:
-    position = tuple(np.argwhere(wrong)[0].tolist())
+    advice = 'fix the file or declare its label_format'
+    name, values, stray = 'label', label, ((label < 0) | (label >= num_classes)) & ~ignored
+    if not stray.any():
+        name, values, advice = 'prediction', prediction, 'the head must predict these classes'
+        stray = ((prediction < 0) | (prediction >= num_classes)) & ~(ignored & (prediction == ignore_index))
+    position = tuple(np.argwhere(stray)[0].tolist())
     return LabelError(
         f'{name} value {int(values[position])} at (row, column) {position} is no class '
-        f'({int(wrong.sum())} such pixels of {values.size}): {allowed}'
+        f'({int(stray.sum())} such pixels of {values.size}): classes are 0..{num_classes - 1}, ignored is '
+        f'{ignore_index}; {advice}'
     )

@@ -13,8 +13,7 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation.confusion import Counts
 from mmseg_aux_hrnet.evaluation.image_result import (
     ImageResult,
-    MapPair,
-    PendingResult,
+    PendingCount,
     count_image,
     index_map,
     plane,
@@ -55,6 +54,7 @@ class ConfusionMetric(BaseMetric):
     """
 
     default_prefix = ''  # None would log a warning that means nothing to a user
+    host = 'cpu'  # the kind of device whose maps numpy counts at once; maps elsewhere are counted where they are
 
     def __init__(
         self,
@@ -95,7 +95,13 @@ class ConfusionMetric(BaseMetric):
         """
         names = self.classes.names
         for sample in data_samples:
-            _check_channels(sample, names)
+            logits: Tensor | None = sample.get('seg_logits', {}).get('data')
+            # One channel is a two-class head with a threshold.
+            if logits is not None and logits.shape[0] not in (1, len(names)):
+                raise ConfigError(
+                    f'the model predicts {logits.shape[0]} classes, but the data set has {len(names)} '
+                    f'({", ".join(names)}): set num_classes={len(names)} in every head'
+                )
             image = str(sample.get('img_path') or 'image without a path')
             try:
                 self.results.append(self._count(sample, image=image, num_classes=len(names)))
@@ -111,6 +117,7 @@ class ConfusionMetric(BaseMetric):
         Raises:
             LabelError: a value is no class; names the image.
         """
+        # Before super() gathers the results: it pickles them, and each tensor would be copied from its device alone.
         self.results: list[Any] = read(self.results, num_classes=len(self.classes.names))
         rates: dict[str, float] = super().evaluate(size)
         return rates
@@ -128,41 +135,39 @@ class ConfusionMetric(BaseMetric):
         counts = summed_counts(results, num_classes=len(classes.names))
         check_counted(counts, results, ignore_index=self.ignore_index)
         self.images = list(results)
-        self._log(counts, classes, images=len(results))
+        rates, overall = dict(zip(classes.names, class_rates(counts), strict=True)), overall_rates(counts)
+        logger = MMLogger.get_current_instance()
+        table = render(rates, overall, class_of_interest=classes.of_interest)
+        logger.info(
+            f'{overall.pixels:,} pixels of {len(results):,} image(s), rates over all of them together\n\n{table}\n'
+        )
+        if classes.of_interest is not None and not rates[classes.of_interest].support:
+            logger.warning(
+                f'class of interest {classes.of_interest} has no reference pixel in the evaluated images: '
+                'its rates say nothing'
+            )
         return rates_by_key(counts, classes.names)
 
-    def _count(self, sample: dict[str, Any], *, image: str, num_classes: int) -> ImageResult | PendingResult:
+    def _count(self, sample: dict[str, Any], *, image: str, num_classes: int) -> ImageResult | PendingCount:
         if 'gt_sem_seg' not in sample:
             raise DataError('has no label to compare with; for a list of images only, write predictions instead')
         path = sample.get('seg_map_path')
         label_path = None if path is None else str(path)
         prediction, label = sample['pred_sem_seg']['data'], sample['gt_sem_seg']['data']
         rule: dict[str, Any] = {'num_classes': num_classes, 'ignore_index': self.ignore_index}
-        if self.boundary_tolerance is None and self._on_device(prediction):
+        # Contours need OpenCV, which works on the host. Anything else stays on the device: to copy a map would make the
+        # next batch wait for it.
+        if self.boundary_tolerance is None and prediction.device.type != self.host:
             maps = (plane(prediction, name='prediction'), plane(label, name='label').to(prediction.device))
-            return PendingResult(image, label_path, tally(*maps, **rule))
-        pair = MapPair(
-            prediction=index_map(prediction, name='prediction'),
-            label=index_map(label, name='label'),
+            return image, label_path, tally(*maps, **rule)
+        return count_image(
+            index_map(prediction, name='prediction'),
+            index_map(label, name='label'),
             image=image,
             label_path=label_path,
+            tolerance=self.boundary_tolerance,
+            **rule,
         )
-        return count_image(pair, tolerance=self.boundary_tolerance, **rule)
-
-    @staticmethod
-    def _on_device(values: Tensor) -> bool:
-        return values.device.type != 'cpu'
-
-    def _log(self, counts: Counts, classes: ClassSet, *, images: int) -> None:
-        rates, overall = dict(zip(classes.names, class_rates(counts), strict=True)), overall_rates(counts)
-        logger = MMLogger.get_current_instance()
-        table = render(rates, overall, class_of_interest=classes.of_interest)
-        logger.info(f'{overall.pixels:,} pixels of {images:,} image(s), rates over all of them together\n\n{table}\n')
-        if classes.of_interest is not None and not rates[classes.of_interest].support:
-            logger.warning(
-                f'class of interest {classes.of_interest} has no reference pixel in the evaluated images: '
-                'its rates say nothing'
-            )
 
 
 def check_counted(counts: Counts, images: Sequence[ImageResult], *, ignore_index: int) -> None:
@@ -176,14 +181,4 @@ def check_counted(counts: Counts, images: Sequence[ImageResult], *, ignore_index
         raise DataError(
             f'no valid pixel in {len(images)} image(s){first}: every label is {ignore_index} (ignored); '
             'check the label folder and the label_format of the data set'
-        )
-
-
-def _check_channels(sample: dict[str, Any], names: tuple[str, ...]) -> None:
-    logits: Tensor | None = sample.get('seg_logits', {}).get('data')
-    # One channel is a two-class head with a threshold.
-    if logits is not None and logits.shape[0] not in (1, len(names)):
-        raise ConfigError(
-            f'the model predicts {logits.shape[0]} classes, but the data set has {len(names)} '
-            f'({", ".join(names)}): set num_classes={len(names)} in every head'
         )

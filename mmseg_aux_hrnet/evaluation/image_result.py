@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,11 @@ from mmseg_aux_hrnet.evaluation.confusion import (
     confusion_counts,
 )
 
+# Image, label (None where it has none) and tally of an image whose counts are still on their device.
+PendingCount = tuple[str, str | None, Tensor]
 
-@dataclass(frozen=True)  # no NamedTuple: mmengine turns those into plain tuples on the way to the metric
+
+@dataclass(frozen=True)  # not a NamedTuple: mmengine turns those into plain tuples on the way to the metric
 class ImageResult:
     """The counts of one image.
 
@@ -43,32 +46,39 @@ class ImageResult:
         return self.label or self.image
 
 
-class MapPair(NamedTuple):
-    """Two maps of one image, integer (H, W), and the files they are from."""
+def count_image(
+    prediction: IndexMap,
+    label: IndexMap,
+    *,
+    image: str,
+    label_path: str | None,
+    num_classes: int,
+    ignore_index: int,
+    tolerance: float | None,
+) -> ImageResult:
+    """Count the pixels of one image, and its contours where there is a tolerance.
 
-    prediction: IndexMap
-    label: IndexMap
-    image: str
-    label_path: str | None
-
-
-def count_image(pair: MapPair, *, num_classes: int, ignore_index: int, tolerance: float | None) -> ImageResult:
-    """Count the pixels of one image, and its contours where there is a tolerance (pixels).
+    Args:
+        prediction: predicted class of every pixel, integer (H, W).
+        label: reference class of every pixel or the ignored index, integer (H, W).
+        image: path of the image, or of the predicted map where the image is not known.
+        label_path: path of the label, None where it has none.
+        num_classes: C.
+        ignore_index: label value of the pixels that do not count.
+        tolerance: of contours, pixels; None where they are not counted.
 
     Raises:
         ConfigError, DataError, LabelError: see :func:`~mmseg_aux_hrnet.evaluation.confusion.confusion_counts`.
     """
     rule = {'num_classes': num_classes, 'ignore_index': ignore_index}
-    counts = confusion_counts(pair.prediction, pair.label, **rule)
-    boundary = None
-    if tolerance is not None:
-        boundary = boundary_counts(pair.prediction, pair.label, tolerance=tolerance, **rule)
-    return ImageResult(pair.image, pair.label_path, counts, boundary)
+    counts = confusion_counts(prediction, label, **rule)
+    boundary = None if tolerance is None else boundary_counts(prediction, label, tolerance=tolerance, **rule)
+    return ImageResult(image, label_path, counts, boundary)
 
 
 def summed_counts(images: Sequence[ImageResult], *, num_classes: int) -> Counts:
     """Return the counts of all images together, int64 (C, C)."""
-    total = np.zeros((num_classes, num_classes), np.int64)
+    total = np.zeros((num_classes, num_classes), np.int64)  # np.sum of no images would be the number 0
     for image in images:
         total += image.counts
     return total
@@ -86,7 +96,7 @@ def plane(data: Tensor, *, name: str) -> Tensor:
     """Return the map of one image, (H, W), out of (1, H, W) or (H, W).
 
     Raises:
-        DataError: the tensor is no map of one image.
+        DataError: the tensor is not a map of one image.
     """
     values = data[0] if data.ndim == 3 and data.shape[0] == 1 else data
     if values.ndim != 2:
@@ -105,8 +115,8 @@ def index_map(data: Tensor, *, name: str) -> npt.NDArray[np.integer[Any]]:
         name: what the tensor is, for the message.
 
     Raises:
-        DataError: the tensor is no map of one image.
-        LabelError: a value is no whole number.
+        DataError: the tensor is not a map of one image.
+        LabelError: a value is not a whole number.
     """
     values = plane(data, name=name)
     if values.is_floating_point():
@@ -120,22 +130,8 @@ def index_map(data: Tensor, *, name: str) -> npt.NDArray[np.integer[Any]]:
             )
         values = values.long()
     indices: npt.NDArray[Any] = values.detach().cpu().numpy()
+    # A head with a threshold may give booleans, which numpy does not count among the integers.
     return indices.astype(np.uint8) if indices.dtype == np.bool_ else indices
-
-
-@dataclass(frozen=True)
-class PendingResult:
-    """The counts of one image that are still on their device.
-
-    Attributes:
-        image: path of the image.
-        label: path of the label, None where it has none.
-        tally: see :func:`tally`.
-    """
-
-    image: str
-    label: str | None
-    tally: Tensor
 
 
 def tally(prediction: Tensor, label: Tensor, *, num_classes: int, ignore_index: int) -> Tensor:
@@ -156,55 +152,40 @@ def tally(prediction: Tensor, label: Tensor, *, num_classes: int, ignore_index: 
     """
     check_rule(num_classes=num_classes, ignore_index=ignore_index)
     check_shapes(prediction.shape, label.shape)
-    (predicted, whole), (reference, stated) = (_indices(values) for values in (prediction, label))
-    is_class, ignored = (whole & _within(predicted, num_classes)), stated & (reference == ignore_index)
-    counted = is_class & stated & _within(reference, num_classes)
-    left_out = ignored & (is_class | (whole & (predicted == ignore_index)))
+    predicted, reference = prediction.long(), label.long()
+    # One-channel heads give floats, of which only whole numbers are classes; nan is not whole either.
+    whole, stated = prediction == predicted, label == reference
+    is_class = whole & (predicted >= 0) & (predicted < num_classes)
+    counted = is_class & stated & (reference >= 0) & (reference < num_classes)
+    left_out = stated & (reference == ignore_index) & (is_class | (whole & (predicted == ignore_index)))
     codes = torch.where(counted, reference * num_classes + predicted, num_classes**2)
-    counts = _by_masks(codes, num_classes) if num_classes <= MASKED_CLASSES else _by_adding(codes, num_classes)
+    if num_classes <= MASKED_CLASSES:
+        counts = torch.stack([(codes == code).sum() for code in range(num_classes**2)])
+    else:
+        # Not bincount: on a GPU it reads the largest value first, which waits for all work before it.
+        flat = codes.flatten()
+        counts = torch.zeros(num_classes**2 + 1, dtype=torch.int64, device=codes.device)
+        counts = counts.scatter_add_(0, flat, torch.ones_like(flat))[:-1]
     stray = codes.numel() - counts.sum() - left_out.sum()
     return torch.cat([counts, stray[None]])
 
 
-def read(results: Sequence[PendingResult | ImageResult], *, num_classes: int) -> list[ImageResult]:
+def read(results: Sequence[PendingCount | ImageResult], *, num_classes: int) -> list[ImageResult]:
     """Return the counts of all images, with one copy from the device.
 
     Raises:
-        LabelError: an image has values of no class.
+        LabelError: an image has values of no class; names it.
     """
-    pending = [result for result in results if isinstance(result, PendingResult)]
-    tallies = torch.stack([result.tally for result in pending]).cpu().numpy() if pending else np.empty((0, 1), int)
-    rows = iter(tallies)
-    return [
-        _result(result, next(rows), num_classes) if isinstance(result, PendingResult) else result for result in results
-    ]
-
-
-def _result(pending: PendingResult, row: np.ndarray, num_classes: int) -> ImageResult:
-    *counts, stray = row.tolist()
-    if stray:
-        raise LabelError(
-            f'{pending.label or pending.image}: {stray} pixels of its label or prediction are of no class: classes are '
-            f'0..{num_classes - 1}; tools/check_dataset.py shows what is wrong with a label'
-        )
-    return ImageResult(pending.image, pending.label, np.array(counts, np.int64).reshape(num_classes, -1), None)
-
-
-def _indices(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return class indices as int64, and where they are whole numbers: one-channel heads give floats."""
-    indices = values.long()
-    return indices, values == indices
-
-
-def _within(indices: Tensor, num_classes: int) -> Tensor:
-    return (indices >= 0) & (indices < num_classes)
-
-
-def _by_masks(codes: Tensor, num_classes: int) -> Tensor:
-    return torch.stack([(codes == code).sum() for code in range(num_classes**2)])
-
-
-def _by_adding(codes: Tensor, num_classes: int) -> Tensor:
-    flat = codes.flatten()
-    counts = torch.zeros(num_classes**2 + 1, dtype=torch.int64, device=codes.device)
-    return counts.scatter_add_(0, flat, torch.ones_like(flat))[:-1]
+    pending = [place for place, result in enumerate(results) if not isinstance(result, ImageResult)]
+    images: list[Any] = list(results)
+    rows = torch.stack([images[place][2] for place in pending]).cpu().numpy() if pending else np.empty((0, 1), np.int64)
+    for place, row in zip(pending, rows, strict=True):
+        image, label, _ = images[place]
+        *counts, stray = row.tolist()
+        if stray:
+            raise LabelError(
+                f'{label or image}: {stray} pixels of its label or prediction are of no class: classes are '
+                f'0..{num_classes - 1}; tools/check_dataset.py shows what is wrong with a label'
+            )
+        images[place] = ImageResult(image, label, np.array(counts, np.int64).reshape(num_classes, -1), None)
+    return images

@@ -48,7 +48,9 @@ class PredictionWriter(BaseMetric):
             DataError: two images would have the same file, a source would be overwritten, or writing failed.
             LabelError: a predicted value is no class.
         """
-        palette = self._palette()
+        palette = list((self.dataset_meta or {}).get('palette') or ())
+        if not palette:
+            raise ConfigError('data set without a palette: its metainfo must give one RGB colour per class')
         for sample in data_samples:
             image_path = str(sample['img_path'])
             target = self._files.target(image_path, label_path=sample.get('seg_map_path'))
@@ -70,15 +72,10 @@ class PredictionWriter(BaseMetric):
         Raises:
             DataError: two processes wrote different images to the same file.
         """
+        # Each process knows only the names that it claimed itself, so all of them are claimed once more together.
         images: dict[str, str] = {}
         for image_path in results:
             claim_name(images, image_path)
         logger = MMLogger.get_current_instance()
         logger.info(f'{len(images):,} label maps (palette PNG) written to {self._files.folder}')
         return {}
-
-    def _palette(self) -> list[list[int]]:
-        palette = (self.dataset_meta or {}).get('palette')
-        if not palette:
-            raise ConfigError('data set without a palette: its metainfo must give one RGB colour per class')
-        return list(palette)

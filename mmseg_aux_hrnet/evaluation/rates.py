@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mmseg_aux_hrnet.evaluation.confusion import Counts
+from mmseg_aux_hrnet.evaluation.metrics import F1, IOU, OVERALL_METRICS, PRECISION, RECALL
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class OverallRates:
     mcc: float
     pixels: int
 
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean recall under the name that scikit-learn gives it."""
+        return self.macc
+
 
 def class_rates(counts: Counts) -> tuple[ClassRates, ...]:
     """Return the rates of every class, in the order of the counts.
@@ -81,10 +87,10 @@ def class_rates(counts: Counts) -> tuple[ClassRates, ...]:
     rows, columns = counts.sum(axis=1).tolist(), counts.sum(axis=0).tolist()
     return tuple(
         ClassRates(
-            precision=_percent(hits, predicted),
-            recall=_percent(hits, support),
-            iou=_percent(hits, support + predicted - hits),
-            f1=_percent(2 * hits, support + predicted),
+            precision=percent(hits, predicted),
+            recall=percent(hits, support),
+            iou=percent(hits, support + predicted - hits),
+            f1=percent(2 * hits, support + predicted),
             support=support,
             predicted=predicted,
         )
@@ -102,14 +108,19 @@ def overall_rates(counts: Counts) -> OverallRates:
     hits, pixels = int(counts.trace()), int(counts.sum())
     # In Python integers, because the products of pixel counts outgrow 64 bits.
     chance = sum(rates.support * rates.predicted for rates in classes)
+    spread = (pixels**2 - sum(rates.support**2 for rates in classes)) * (
+        pixels**2 - sum(rates.predicted**2 for rates in classes)
+    )
+    # The IoU of a class without reference pixels may be nan, which not even a weight of 0 takes out of a sum.
+    weighted = math.fsum(rates.support * rates.iou for rates in classes if rates.support)
     return OverallRates(
-        oa=_percent(hits, pixels),
+        oa=percent(hits, pixels),
         miou=_mean(rates.iou for rates in classes),
         macc=_mean(rates.recall for rates in classes),
         mdice=_mean(rates.f1 for rates in classes),
-        fwiou=_mean_by_pixels(classes, pixels),
+        fwiou=weighted / pixels if pixels else math.nan,
         kappa=(hits * pixels - chance) / (pixels**2 - chance) if pixels**2 != chance else math.nan,
-        mcc=_correlation(classes, hits=hits, pixels=pixels, chance=chance),
+        mcc=(hits * pixels - chance) / math.sqrt(spread) if spread else math.nan,
         pixels=pixels,
     )
 
@@ -122,37 +133,15 @@ def rates_by_key(counts: Counts, names: Sequence[str]) -> dict[str, float]:
         names: the C class names.
     """
     overall = overall_rates(counts)
-    keyed = {
-        'OA': overall.oa,
-        'mIoU': overall.miou,
-        'mAcc': overall.macc,
-        'mDice': overall.mdice,
-        'FWIoU': overall.fwiou,
-        'kappa': overall.kappa,
-        'MCC': overall.mcc,
-        'balanced accuracy': overall.macc,
-    }
-    for name, rates in zip(names, class_rates(counts), strict=True):
-        keyed[f'IoU.{name}'] = rates.iou
-        keyed[f'Precision.{name}'] = rates.precision
-        keyed[f'Recall.{name}'] = rates.recall
-        keyed[f'F1.{name}'] = rates.f1
-    return keyed
+    rates: dict[str, float] = {metric.title: getattr(overall, metric.key) for metric in OVERALL_METRICS}
+    for name, of_class in zip(names, class_rates(counts), strict=True):
+        # This order, too, is that of the history in checkpoints.
+        rates |= {f'{metric.title}.{name}': getattr(of_class, metric.key) for metric in (IOU, PRECISION, RECALL, F1)}
+    return rates
 
 
-def _mean_by_pixels(classes: Sequence[ClassRates], pixels: int) -> float:
-    weighted = math.fsum(rates.support * rates.iou for rates in classes if rates.support)
-    return weighted / pixels if pixels else math.nan
-
-
-def _correlation(classes: Sequence[ClassRates], *, hits: int, pixels: int, chance: int) -> float:
-    spread = (pixels**2 - sum(rates.support**2 for rates in classes)) * (
-        pixels**2 - sum(rates.predicted**2 for rates in classes)
-    )
-    return (hits * pixels - chance) / math.sqrt(spread) if spread else math.nan
-
-
-def _percent(part: int, whole: int) -> float:
+def percent(part: int, whole: int) -> float:
+    """Return a share in percent, nan where there is nothing to share."""
     return 100 * part / whole if whole else math.nan
 
 

@@ -1,7 +1,6 @@
 """Rates of classes as a table to read."""
 
 import io
-import math
 from collections.abc import Mapping, Sequence
 
 from rich import box
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.evaluation.metrics import CLASS_METRICS, FWIOU, KAPPA, MACC, MCC, MDICE, MIOU, OA
 from mmseg_aux_hrnet.evaluation.rates import ClassRates, OverallRates
 
 
@@ -28,17 +28,22 @@ def rich_table(
         class_of_interest: name of the class whose row is marked.
         box_style: lines around the cells.
     """
-    caption = Text(justify='left').append(_summary(overall), style='bold')
+    means = [f'{metric.title} {metric.text(getattr(overall, metric.key))}' for metric in (OA, MIOU, MACC, MDICE, FWIOU)]
+    coefficients = [f'{metric.title} {metric.text(getattr(overall, metric.key))}' for metric in (KAPPA, MCC)]
+    caption = Text(justify='left').append('   '.join(means) + '\n' + '   '.join(coefficients), style='bold')
     caption.append(f'\n{_notes(classes, class_of_interest)}')
     table = Table(box=box_style, caption=caption, caption_style='', caption_justify='left')
     table.add_column('class', overflow='fold')
-    for heading in ('Precision', 'Recall', 'IoU', 'F1', 'reference pixels', 'share %'):
+    for heading in (*(metric.title for metric in CLASS_METRICS), 'reference pixels', 'share %'):
         table.add_column(heading, justify='right', no_wrap=True)
     for name, rates in classes.items():
         marked = name == class_of_interest
-        table.add_row(
-            *_cells(name, rates, marked=marked, pixels=overall.pixels), style='bold green' if marked else None
-        )
+        label = f'{name} *' if marked else name
+        values = [metric.text(getattr(rates, metric.key)) for metric in CLASS_METRICS]
+        share = f'{100 * rates.support / overall.pixels:.2f}' if overall.pixels else '-'
+        cells = [f'{label} (absent)' if rates.absent else label, *values, f'{rates.support:,}', share]
+        # As Text, because a class name may hold square brackets, which are markup in plain strings.
+        table.add_row(*map(Text, cells), style='bold green' if marked else None)
     return table
 
 
@@ -50,29 +55,26 @@ def render(classes: Mapping[str, ClassRates], overall: OverallRates, *, class_of
         overall: rates over all classes.
         class_of_interest: name of the class whose row is marked.
     """
-    # Markdown lines are plain ASCII: log files of Windows are not written as UTF-8.
     table = rich_table(classes, overall, class_of_interest=class_of_interest, box_style=box.MARKDOWN)
-    console = Console(file=io.StringIO(), width=100, color_system=None, force_jupyter=False)
+    return markdown_table(table, width=100)
+
+
+def markdown_table(table: Table, *, width: int) -> str:
+    """Return a table, and its caption below, as Markdown.
+
+    Args:
+        table: with ``rich.box.MARKDOWN``, whose lines are plain ASCII: log files of Windows are not written as UTF-8.
+        width: characters of a line at most; a longer cell continues in a row of its own.
+    """
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_jupyter=False)
     with console.capture() as capture:
         console.print(table)
-    return '\n'.join(line.rstrip() for line in capture.get().strip().splitlines())
-
-
-def _cells(name: str, rates: ClassRates, *, marked: bool, pixels: int) -> list[Text]:
-    label = f'{name} *' if marked else name
-    values = [_number(value) for value in (rates.precision, rates.recall, rates.iou, rates.f1)]
-    share = _number(100 * rates.support / pixels if pixels else math.nan)
-    # As Text, because a class name may hold square brackets, which are markup in plain strings.
-    return [
-        Text(cell) for cell in (f'{label} (absent)' if rates.absent else label, *values, f'{rates.support:,}', share)
-    ]
-
-
-def _summary(overall: OverallRates) -> str:
-    means = {'OA': overall.oa, 'mIoU': overall.miou, 'mAcc': overall.macc, 'mDice': overall.mdice}
-    means['FWIoU'] = overall.fwiou
-    coefficients = f'kappa {_number(overall.kappa, digits=4)}   MCC {_number(overall.mcc, digits=4)}'
-    return '   '.join(f'{name} {_number(value)}' for name, value in means.items()) + f'\n{coefficients}'
+    lines = [line.rstrip() for line in capture.get().strip().splitlines()]
+    # rich leaves the alignment out of the line below the headings; without it, numbers stand on the left in a browser.
+    rules = lines[1].strip('|').split('|')
+    sides = [column.justify == 'right' for column in table.columns]
+    lines[1] = f'|{"|".join(f"{rule[:-1]}:" if side else rule for rule, side in zip(rules, sides, strict=True))}|'
+    return '\n'.join(lines)
 
 
 def _notes(classes: Mapping[str, ClassRates], class_of_interest: str | None) -> str:
@@ -85,23 +87,15 @@ def _notes(classes: Mapping[str, ClassRates], class_of_interest: str | None) -> 
     return '\n'.join(
         [
             *legend,
-            f'mean over {len(classes) - len(absent)} of {len(classes)} classes; absent: {_listed(absent)}',
-            f'never predicted (IoU and F1 are 0 and count): {_listed(never_predicted)}',
-            f'no reference pixels (recall is undefined and not in mAcc): {_listed(no_reference)}',
+            f'mean over {len(classes) - len(absent)} of {len(classes)} classes; absent: {", ".join(absent) or "none"}',
+            f'never predicted (IoU and F1 are 0 and count): {", ".join(never_predicted) or "none"}',
+            f'no reference pixels (recall is undefined and not in mAcc): {", ".join(no_reference) or "none"}',
         ]
     )
 
 
-def _listed(names: list[str]) -> str:
-    return ', '.join(names) or 'none'
-
-
-def _number(value: float, *, digits: int = 2) -> str:
-    return '-' if math.isnan(value) else f'{value:.{digits}f}'
-
-
-# name on the command line -> key of ConfusionMetric; with beta = 1 the mean F-score is the mean Dice coefficient
-HEADLINES = {'mIoU': 'mIoU', 'mDice': 'mDice', 'mFscore': 'mDice', 'mAcc': 'mAcc', 'OA': 'OA', 'kappa': 'kappa'}
+# Name on the command line: the figure. With beta = 1, mmseg's default, the mean F-score is the mean Dice coefficient.
+HEADLINES = {'mIoU': MIOU, 'mDice': MDICE, 'mFscore': MDICE, 'mAcc': MACC, 'OA': OA, 'kappa': KAPPA}
 
 
 def check_headlines(names: Sequence[str]) -> None:
@@ -122,6 +116,6 @@ def headline(figures: Mapping[str, float], names: Sequence[str]) -> str:
         ConfigError: the config's own metric does not give one of them.
     """
     for name in names:
-        if HEADLINES[name] not in figures:
+        if HEADLINES[name].title not in figures:
             raise ConfigError(f'--eval {name}: the metric of this config only gives {", ".join(figures)}')
-    return '  '.join(f'{name} {figures[HEADLINES[name]]:.4f}' for name in names)
+    return '  '.join(f'{name} {figures[HEADLINES[name].title]:.4f}' for name in names)

@@ -1,6 +1,5 @@
 """The metric that sweeps a threshold over the probability of one of two classes."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,13 +7,19 @@ from mmengine.dist import get_dist_info
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
+from rich import box
+from rich.table import Table
+from rich.text import Text
 
 from mmseg_aux_hrnet.classes import class_set
 from mmseg_aux_hrnet.decision import two_class_probability
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation.image_result import index_map
+from mmseg_aux_hrnet.evaluation.metrics import AP, ECE
+from mmseg_aux_hrnet.evaluation.table import markdown_table
 from mmseg_aux_hrnet.evaluation.thresholds import (
-    FIGURES,
+    CRITERIA,
+    CURVE,
     AtThreshold,
     ThresholdCounts,
     ThresholdSweep,
@@ -23,8 +28,6 @@ from mmseg_aux_hrnet.evaluation.thresholds import (
     threshold_sweep,
 )
 
-HEADINGS = ('threshold', 'Precision', 'Recall', 'IoU', 'F1', 'kappa')  # as the fields of AtThreshold
-NAMES = {'iou': 'IoU', 'f1': 'F1', 'kappa': 'kappa'}
 ADVICE = (
     'choose a threshold on validation images (--split val): on the images of the final figures it would flatter them'
 )
@@ -32,37 +35,22 @@ ADVICE = (
 
 def render_sweep(sweep: ThresholdSweep) -> str:
     """Return one half and the best threshold by each figure as Markdown, with the figures and the rules below."""
-    rows = [(sweep.class_name, HEADINGS), ('one half', _cells(sweep.at(0.5)))]
-    rows += [(f'best {names}', _cells(at)) for names, at in _best(sweep)]
-    width = max(len(name) for name, _ in rows)
-    lines = [f'| {name:<{width}} |' + ''.join(f' {cell:>9} |' for cell in cells) for name, cells in rows]
-    lines.insert(1, f'|{"-" * (width + 2)}|' + f'{"-" * 10}:|' * len(HEADINGS))
-    area, ece = (_number(value, digits=4) for value in (sweep.average_precision, sweep.ece))
-    summary = f'average precision {area}   expected calibration error {ece}'
-    return '\n'.join([f'{sweep.class_name} where its probability >= threshold', '', *lines, '', summary, ADVICE])
-
-
-def _best(sweep: ThresholdSweep) -> list[tuple[str, AtThreshold]]:
-    """Return the best thresholds with the names of the figures that are highest there: IoU and F1 are so together."""
-    names: dict[AtThreshold, list[str]] = {}
-    for figure in FIGURES:
-        at = sweep.best(figure)
+    table = Table(box=box.MARKDOWN)
+    table.add_column(Text(sweep.class_name))
+    for title in ('threshold', *(metric.title for metric in CURVE)):
+        table.add_column(title, justify='right')
+    best: dict[AtThreshold, list[str]] = {}  # IoU and F1 are highest at the same threshold: one row for both
+    for metric in CRITERIA:
+        at = sweep.best(metric.key)
         if at is not None:
-            names.setdefault(at, []).append(NAMES[figure])
-    return [(', '.join(figures), at) for at, figures in names.items()]
-
-
-def _cells(at: AtThreshold) -> tuple[str, ...]:
-    percents = (at.precision, at.recall, at.iou, at.f1)
-    return (
-        _number(at.threshold, digits=3),
-        *(_number(value, digits=2) for value in percents),
-        _number(at.kappa, digits=4),
-    )
-
-
-def _number(value: float, *, digits: int) -> str:
-    return '-' if math.isnan(value) else f'{value:.{digits}f}'
+            best.setdefault(at, []).append(metric.title)
+    rows = [('one half', sweep.at(0.5)), *((f'best {", ".join(titles)}', at) for at, titles in best.items())]
+    for name, at in rows:
+        table.add_row(name, f'{at.threshold:.3f}', *(metric.text(getattr(at, metric.key)) for metric in CURVE))
+    summary = f'average precision {AP.text(sweep.average_precision)}   expected calibration error {ECE.text(sweep.ece)}'
+    heading = f'{sweep.class_name} where its probability >= threshold'
+    lines = markdown_table(table, width=len(sweep.class_name) + 100)  # as wide as it must be: a row never continues
+    return '\n'.join([heading, '', lines, '', summary, ADVICE])
 
 
 @METRICS.register_module()
@@ -102,6 +90,7 @@ class ThresholdMetric(BaseMetric):
 
     def _start(self) -> None:
         self._images = 0
+        # The last image stands apart: it may be one that another process has counted too, see evaluate.
         self._before_last, self._last = no_counts(), no_counts()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
@@ -110,7 +99,7 @@ class ThresholdMetric(BaseMetric):
         Args:
             data_batch: not used.
             data_samples: one dict per image, with ``seg_logits`` as in
-                :func:`~mmseg_aux_hrnet.probability.two_class_probability` and ``gt_sem_seg['data']``, a tensor
+                :func:`~mmseg_aux_hrnet.decision.two_class_probability` and ``gt_sem_seg['data']``, a tensor
                 (1, H, W) or (H, W) of class indices.
 
         Raises:
@@ -122,21 +111,18 @@ class ThresholdMetric(BaseMetric):
         for sample in data_samples:
             source = str(sample.get('seg_map_path') or sample.get('img_path') or 'image without a path')
             try:
-                counts = self._count(sample, class_index=class_index)
+                if 'gt_sem_seg' not in sample:
+                    raise DataError('has no label, without which no threshold is better than another')
+                counts = threshold_counts(
+                    two_class_probability(sample['seg_logits'], class_index=class_index).cpu().numpy(),
+                    index_map(sample['gt_sem_seg']['data'], name='label'),
+                    class_index=class_index,
+                    ignore_index=self.ignore_index,
+                )
             except DataError as error:
                 raise type(error)(f'{source}: {error}') from error
             self._before_last, self._last = self._before_last.plus(self._last), counts
             self._images += 1
-
-    def _count(self, sample: dict[str, Any], *, class_index: int) -> ThresholdCounts:
-        if 'gt_sem_seg' not in sample:
-            raise DataError('has no label, without which no threshold is better than another')
-        return threshold_counts(
-            two_class_probability(sample['seg_logits'], class_index=class_index).cpu().numpy(),
-            index_map(sample['gt_sem_seg']['data'], name='label'),
-            class_index=class_index,
-            ignore_index=self.ignore_index,
-        )
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Return the figures over the images of all processes.
@@ -161,11 +147,11 @@ class ThresholdMetric(BaseMetric):
         """
         total = no_counts()
         for counts in results:
-            total = total.plus(ThresholdCounts(*counts))
+            total = total.plus(ThresholdCounts(*counts))  # mmengine has made plain tuples of them on the way here
         _, name = self._class()
         self.sweep = threshold_sweep(total, class_name=name)
         MMLogger.get_current_instance().info(render_sweep(self.sweep))
-        return {f'AP.{name}': self.sweep.average_precision, f'ECE.{name}': self.sweep.ece}
+        return {f'{AP.title}.{name}': self.sweep.average_precision, f'{ECE.title}.{name}': self.sweep.ece}
 
     def _class(self) -> tuple[int, str]:
         """Return index and name of the class of interest of two."""

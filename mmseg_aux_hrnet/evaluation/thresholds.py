@@ -6,17 +6,23 @@ that of both, by the rules of :mod:`~mmseg_aux_hrnet.evaluation.rates`. Undefine
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mmseg_aux_hrnet.errors import DataError, LabelError
+from mmseg_aux_hrnet.evaluation.metrics import CLASS_METRICS, F1, IOU, KAPPA, Metric
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
 
-INTERVALS = 10_000
+INTERVALS = 10_000  # levels that pixels are counted at: ten times finer than the figures are given
+STEP = INTERVALS // 1000  # figures are given at whole thousandths
+RELIABILITY_BINS = 20
 LEVELS: npt.NDArray[np.float64] = np.arange(INTERVALS + 1) / INTERVALS
 UNIT = 2.0**-24  # of the summed probabilities: integers, so that their sum does not depend on the order of the images
+
+CURVE: tuple[Metric[Any], ...] = (*CLASS_METRICS, KAPPA)  # the figures at each threshold
+CRITERIA: tuple[Metric[Any], ...] = (IOU, F1, KAPPA)  # those by which a threshold can be the best
 
 # With one more that nothing reaches, so that each level has a next one.
 _LEVELS32 = np.append(LEVELS, 2.0).astype(np.float32)
@@ -76,31 +82,18 @@ def threshold_counts(
     if np.count_nonzero(label == 1 - class_index) + np.count_nonzero(positive) != label.size:
         stray = label[(label != 0) & (label != 1)]
         raise LabelError(f'label value {int(stray[0])} is no class: classes are 0 and 1, ignored is {ignore_index}')
-    level = _level(probability.ravel())
-    both = np.bincount(level + LEVELS.size * positive, minlength=2 * LEVELS.size).astype(np.int64)
-    # bincount adds in float64, where sums of whole numbers below 2^53 are exact.
-    units = np.rint(probability.ravel() * np.float32(1 / UNIT))
-    summed = np.bincount(level, units, minlength=LEVELS.size)
-    return ThresholdCounts(both[: LEVELS.size], both[LEVELS.size :], summed.astype(np.int64))
-
-
-def _level(probability: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-    """Return the highest level that each probability reaches, int32 (N,)."""
-    if probability.size and not (probability.min() >= 0 and probability.max() <= 1):  # written so that nan is found too
+    given = probability.ravel()
+    if given.size and not (given.min() >= 0 and given.max() <= 1):  # written so that nan is found too
         raise DataError('a probability is no number from 0 to 1: the weights of the model are damaged')
     # Rounding puts the product at most one level off, at the levels themselves; two comparisons put it right. Searching
     # the levels for each pixel takes ten times as long.
-    level: npt.NDArray[np.int32] = (probability * np.float32(INTERVALS)).astype(np.int32)
-    level -= probability < _LEVELS32[level]
-    level += probability >= _LEVELS32[level + 1]
-    return level
-
-
-STEP = INTERVALS // 1000  # figures are given at whole thousandths
-RELIABILITY_BINS = 20
-
-Figure = Literal['iou', 'f1', 'kappa']
-FIGURES: tuple[Figure, ...] = get_args(Figure)
+    level: npt.NDArray[np.int32] = (given * np.float32(INTERVALS)).astype(np.int32)
+    level -= given < _LEVELS32[level]
+    level += given >= _LEVELS32[level + 1]
+    both = np.bincount(level + LEVELS.size * positive, minlength=2 * LEVELS.size).astype(np.int64)
+    # bincount adds in float64, where sums of whole numbers below 2^53 are exact.
+    summed = np.bincount(level, np.rint(given * np.float32(1 / UNIT)), minlength=LEVELS.size)
+    return ThresholdCounts(both[: LEVELS.size], both[LEVELS.size :], summed.astype(np.int64))
 
 
 class AtThreshold(NamedTuple):
@@ -151,14 +144,14 @@ class ThresholdSweep:
     ece: float
     reliability: tuple[ReliabilityBin, ...]
 
-    def best(self, figure: Figure) -> AtThreshold | None:
-        """Return where a figure is highest within 0 < threshold < 1; among equals the threshold nearest to 0.5.
+    def best(self, key: str) -> AtThreshold | None:
+        """Return where the figure of a key is highest within 0 < threshold < 1; None where it is undefined throughout.
 
-        None where the figure is undefined at every threshold; of two equally near to 0.5 the lower.
+        Among equals the threshold nearest to 0.5 is best, of two equally near to it the lower.
         """
-        inner = [at for at in self.curve[1:-1] if not math.isnan(getattr(at, figure))]
-        # in whole thousandths: the distances in floating point would tell apart what is equally near
-        return max(inner, key=lambda at: (getattr(at, figure), -abs(round(1000 * at.threshold) - 500)), default=None)
+        inner = [at for at in self.curve[1:-1] if not math.isnan(getattr(at, key))]
+        # In whole thousandths: distances in floating point would tell apart what is equally near.
+        return max(inner, key=lambda at: (getattr(at, key), -abs(round(1000 * at.threshold) - 500)), default=None)
 
     def at(self, threshold: float) -> AtThreshold:
         """Return the figures at the thousandth nearest to ``threshold``."""
@@ -167,61 +160,47 @@ class ThresholdSweep:
 
 def threshold_sweep(counts: ThresholdCounts, *, class_name: str) -> ThresholdSweep:
     """Return the figures at every threshold from the counts of all images together."""
-    reliability = _reliability(counts)
+    hits, alarms = _from_level_up(counts.positives), _from_level_up(counts.negatives)
+    positives, negatives = hits[0], alarms[0]  # every pixel reaches level 0
+    tables = np.stack([negatives - alarms, alarms, positives - hits, hits], axis=1)[::STEP].reshape(-1, 2, 2)
+    curve = []
+    for threshold, table in zip(LEVELS[::STEP].tolist(), tables, strict=True):
+        rates, kappa = class_rates(table)[1], overall_rates(table).kappa
+        curve.append(AtThreshold(threshold, rates.precision, rates.recall, rates.iou, rates.f1, kappa))
+    # The sum of (R_n - R_n-1) P_n over all levels; where nothing is predicted, recall does not rise either.
+    precision = hits / np.maximum(hits + alarms, 1)
+    bins = _reliability(counts)
+    pixels = int(positives + negatives)
+    apart = math.fsum(bin_.pixels * abs(bin_.observed - bin_.confidence) for bin_ in bins if bin_.pixels)
     return ThresholdSweep(
         class_name=class_name,
-        curve=_curve(counts),
-        average_precision=_average_precision(counts),
-        ece=_expected_calibration_error(reliability),
-        reliability=reliability,
+        curve=tuple(curve),
+        average_precision=float((counts.positives * precision).sum() / positives) if positives else math.nan,
+        ece=apart / pixels if pixels else math.nan,
+        reliability=bins,
     )
 
 
 def as_json(sweep: ThresholdSweep) -> dict[str, Any]:
     """Return the sweep as plain lists and numbers, None for what is undefined."""
-    bests = {figure: sweep.best(figure) for figure in FIGURES}
-    columns = {name: [_none(getattr(at, name)) for at in sweep.curve] for name in AtThreshold._fields}
+    bests = {metric.key: sweep.best(metric.key) for metric in CRITERIA}
     return {
         'class': sweep.class_name,
-        'thresholds': columns.pop('threshold'),
-        **columns,
+        'thresholds': [at.threshold for at in sweep.curve],
+        **{metric.key: [_none(getattr(at, metric.key)) for at in sweep.curve] for metric in CURVE},
         'average_precision': _none(sweep.average_precision),
         'ece': _none(sweep.ece),
         'reliability': [{key: _none(value) for key, value in bin_._asdict().items()} for bin_ in sweep.reliability],
         'best': {
-            figure: None if at is None else {'threshold': at.threshold, 'value': getattr(at, figure)}
-            for figure, at in bests.items()
+            key: None if at is None else {'threshold': at.threshold, 'value': getattr(at, key)}
+            for key, at in bests.items()
         },
     }
 
 
-def _curve(counts: ThresholdCounts) -> tuple[AtThreshold, ...]:
-    true_positives, false_positives = (_from_level_up(part)[::STEP] for part in (counts.positives, counts.negatives))
-    positives, negatives = true_positives[0], false_positives[0]  # every pixel reaches level 0
-    tables = np.stack(
-        [negatives - false_positives, false_positives, positives - true_positives, true_positives], axis=1
-    ).reshape(-1, 2, 2)
-    return tuple(_at(float(t), table) for t, table in zip(LEVELS[::STEP], tables, strict=True))
-
-
-def _at(threshold: float, table: np.ndarray[Any, np.dtype[np.int64]]) -> AtThreshold:
-    rates = class_rates(table)[1]
-    kappa = overall_rates(table).kappa
-    return AtThreshold(threshold, rates.precision, rates.recall, rates.iou, rates.f1, kappa)
-
-
-def _from_level_up(part: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _from_level_up(part: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the pixels that reach each level: what is predicted there, if it is the threshold."""
     return part[::-1].cumsum()[::-1]
-
-
-def _average_precision(counts: ThresholdCounts) -> float:
-    """Return the sum of (R_n - R_n-1) P_n over all levels, from the highest down."""
-    positives = counts.positives.sum()
-    if not positives:
-        return math.nan
-    reached, predicted = _from_level_up(counts.positives), _from_level_up(counts.positives + counts.negatives)
-    precision = reached / np.maximum(predicted, 1)  # where nothing is predicted, recall does not rise either
-    return float((counts.positives * precision).sum() / positives)
 
 
 def _reliability(counts: ThresholdCounts) -> tuple[ReliabilityBin, ...]:
@@ -242,16 +221,6 @@ def _reliability(counts: ThresholdCounts) -> tuple[ReliabilityBin, ...]:
         for start, hits, pixels, total in zip(
             starts, positives.tolist(), (positives + negatives).tolist(), summed.tolist(), strict=True
         )
-    )
-
-
-def _expected_calibration_error(reliability: tuple[ReliabilityBin, ...]) -> float:
-    filled = [bin_ for bin_ in reliability if bin_.pixels]
-    pixels = sum(bin_.pixels for bin_ in filled)
-    return (
-        math.fsum(bin_.pixels * abs(bin_.observed - bin_.confidence) for bin_ in filled) / pixels
-        if pixels
-        else math.nan
     )
 
 

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric, Evaluator
@@ -16,29 +16,17 @@ ClassMap = NDArray[np.uint8]
 MOST_SIDE = 512  # pixels of the longer side of a map that is kept
 
 
-class PackedMap(NamedTuple):
-    """A class map, uint8 (height, width), packed to a few kilobytes."""
-
-    height: int
-    width: int
-    data: bytes
-
-    @classmethod
-    def of(cls, classes: NDArray[np.integer[Any]]) -> 'PackedMap':
-        """Pack a map of classes 0..255, (H, W), shrunk to ``MOST_SIDE``."""
-        small = shrink_map(classes.astype(np.uint8), MOST_SIDE)
-        return cls(small.shape[0], small.shape[1], zlib.compress(small.tobytes(), 3))
-
-    def unpack(self) -> ClassMap:
-        """Return the map, uint8 (height, width)."""
-        return np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(self.height, self.width)
+def pack_map(classes: NDArray[np.integer[Any]]) -> bytes:
+    """Return a map of classes 0..255, integer (H, W), shrunk to ``MOST_SIDE``, in a few kilobytes."""
+    small = shrink_map(classes.astype(np.uint8), MOST_SIDE)
+    # Level 3: higher ones take several times as long and save little of what is mostly runs of one value.
+    return np.array(small.shape, np.int32).tobytes() + zlib.compress(small.tobytes(), 3)
 
 
-class KeptMaps(NamedTuple):
-    """Reference and prediction of one image."""
-
-    label: PackedMap
-    prediction: PackedMap
+def unpack_map(packed: bytes) -> ClassMap:
+    """Return the map that :func:`pack_map` packed, uint8 (height, width)."""
+    height, width = np.frombuffer(packed, np.int32, 2).tolist()
+    return np.frombuffer(zlib.decompress(packed[8:]), np.uint8).reshape(height, width)
 
 
 @METRICS.register_module()
@@ -53,14 +41,15 @@ class TileKeeper(BaseMetric):
             writes files below the current directory, which all machines must share.
 
     Attributes:
-        kept: after the test, the maps by the path of the image, in the first process; empty before.
+        kept: after the test, the packed label and prediction of each image by its path, in the first process; empty
+            before.
     """
 
     default_prefix = ''  # None would log a warning that means nothing to a user
 
     def __init__(self, *, collect_device: str = 'gpu') -> None:
         super().__init__(collect_device=collect_device)
-        self.kept: dict[str, KeptMaps] = {}
+        self.kept: dict[str, tuple[bytes, bytes]] = {}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep the maps of a batch.
@@ -74,10 +63,9 @@ class TileKeeper(BaseMetric):
         for sample in data_samples:
             if not sample.get('img_path'):
                 continue  # nothing to find its maps by again
-            label = PackedMap.of(index_map(sample['gt_sem_seg']['data'], name='label'))
-            prediction = PackedMap.of(index_map(sample['pred_sem_seg']['data'], name='prediction'))
-            # As plain tuples: mmengine turns named ones into them on the way to compute_metrics.
-            self.results.append((str(sample['img_path']), tuple(label), tuple(prediction)))
+            label = pack_map(index_map(sample['gt_sem_seg']['data'], name='label'))
+            prediction = pack_map(index_map(sample['pred_sem_seg']['data'], name='prediction'))
+            self.results.append((str(sample['img_path']), label, prediction))
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Take over what all processes kept; there is nothing to measure.
@@ -85,12 +73,12 @@ class TileKeeper(BaseMetric):
         Args:
             results: path, label and prediction of every image.
         """
-        self.kept = {path: KeptMaps(PackedMap(*label), PackedMap(*map_)) for path, label, map_ in results}
+        self.kept = {path: (label, prediction) for path, label, prediction in results}
         return {}
 
 
-def find_kept(evaluator: Evaluator) -> dict[str, KeptMaps]:
-    """Return what a finished evaluation kept, by the path of the image; in the first process only."""
+def find_kept(evaluator: Evaluator) -> dict[str, tuple[bytes, bytes]]:
+    """Return label and prediction of each image of a finished evaluation, packed; in the first process only."""
     return next((metric.kept for metric in evaluator.metrics if isinstance(metric, TileKeeper)), {})
 
 

@@ -4,13 +4,22 @@ import ast
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
+from mmseg_aux_hrnet.evaluation import metrics
 from mmseg_aux_hrnet.exchange.figures import Figures
-from mmseg_aux_hrnet.exchange.forms import arch_of
+from mmseg_aux_hrnet.exchange.forms import arch_of, auxiliary_heads
 from mmseg_aux_hrnet.version import __version__
+
+COEFFICIENTS = {metric.title: metric for metric in metrics.COEFFICIENTS}
+NOT_STATED = 'not stated'
+CONVERTED_FOR = 'The weights were converted for the following config, not trained with it:'
+SPLITS = ('train', 'val', 'test')
+# mmengine glues to its version the commit of the folder that it was called in, which says nothing of mmengine.
+COMMIT = re.compile(r'[0-9a-f]{40}$')
+BUFFERS = ('running_mean', 'running_var', 'num_batches_tracked')
 
 
 def literals(text: str) -> dict[str, Any]:
@@ -19,6 +28,7 @@ def literals(text: str) -> dict[str, Any]:
     Dumped configs are: numbers, texts, lists, tuples, ``dict(...)``. What is computed is left out, as is all of a text
     that is no Python.
     """
+    # Not by mmengine, which would run the text: it comes out of a file that somebody else may have made.
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -44,26 +54,14 @@ class _Displays(ast.NodeTransformer):
         return ast.Dict(keys=list(keys), values=[word.value for word in node.keywords])
 
 
-COEFFICIENTS = ('kappa', 'MCC', 'AP', 'ECE')  # the figures that are no percentages
-NOT_STATED = 'not stated'
-CONVERTED_FOR = 'The weights were converted for the following config, not trained with it:'
-SPLITS = ('train', 'val', 'test')
-
-
-class Statements(NamedTuple):
-    """What only the publisher knows.
-
-    Attributes:
-        data: what the network was trained on.
-        licence: of the weights.
-    """
-
-    data: str | None
-    licence: str | None
-
-
 def model_card(
-    content: Mapping[str, Any], *, file: str, sha256: str, figures: Figures | None, statements: Statements
+    content: Mapping[str, Any],
+    *,
+    file: str,
+    sha256: str,
+    figures: Figures | None,
+    data: str | None,
+    licence: str | None,
 ) -> str:
     """Return the card, Markdown.
 
@@ -72,19 +70,24 @@ def model_card(
         file: name of the published file.
         sha256: of that file.
         figures: how good it is.
-        statements: what the publisher says.
+        data: what the network was trained on, which only the publisher knows.
+        licence: of the weights.
     """
     meta = content['meta']
     config = literals(meta['cfg'])
+    classes, threshold = meta['dataset_meta'], meta.get('threshold')
+    colours = [', '.join(map(str, colour)) for colour in classes['palette']]
+    named = [(index, *pair) for index, pair in enumerate(zip(classes['classes'], colours, strict=True))]
+    decision = 'A pixel is {class} where its probability is at least {value:g}.'
     blocks = [
         f'# {file}',
         _network(content['state_dict']),
-        f'- SHA-256 `{sha256}`\n- Licence of the weights: {statements.licence or NOT_STATED}',
+        f'- SHA-256 `{sha256}`\n- Licence of the weights: {licence or NOT_STATED}',
         '## Classes',
-        _table(('index', 'class', 'R, G, B'), _classes(meta['dataset_meta'])),
-        _decision(meta.get('threshold')),
+        _table(('index', 'class', 'R, G, B'), named),
+        '' if threshold is None else decision.format(**threshold),
         '## Data',
-        statements.data or f'Origin and licence of the data: {NOT_STATED}.',
+        data or f'Origin and licence of the data: {NOT_STATED}.',
         CONVERTED_FOR if 'converted_from' in meta else '',
         _table(('split', 'data set', 'root', 'list'), _data(config)),
         '## Figures',
@@ -98,30 +101,17 @@ def model_card(
 
 
 def _network(weights: Mapping[str, Any]) -> str:
-    backbone = {key.removeprefix('backbone.'): value for key, value in weights.items()}
-    buffers = ('running_mean', 'running_var', 'num_batches_tracked')
-    count = sum(value.numel() for key, value in weights.items() if not key.endswith(buffers))
-    heads = {'.'.join(key.split('.')[:2]) for key in weights if re.match(r'auxiliary_head\.\d+\.', key)}
-    auxiliary = len(heads) or int(any(key.startswith('auxiliary_head.') for key in weights))
-    arch = arch_of(backbone)
+    count = sum(value.numel() for key, value in weights.items() if not key.endswith(BUFFERS))
+    arch = arch_of({key.removeprefix('backbone.'): value for key, value in weights.items()})
     name = 'Another backbone' if arch is None else f'HRNetV2 `{arch}`'
-    return f'{name}, {auxiliary} auxiliary decoders for training, {count:,} parameters with them.'
-
-
-def _classes(described: Mapping[str, Any]) -> list[tuple[object, ...]]:
-    colours = [', '.join(map(str, colour)) for colour in described['palette']]
-    return [(index, *pair) for index, pair in enumerate(zip(described['classes'], colours, strict=True))]
-
-
-def _decision(threshold: Mapping[str, Any] | None) -> str:
-    if threshold is None:
-        return ''
-    return f'A pixel is {threshold["class"]} where its probability is at least {threshold["value"]:g}.'
+    heads = auxiliary_heads(weights)
+    return f'{name}, {heads} auxiliary decoders for training, {count:,} parameters with them.'
 
 
 def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:
     """Return what the config says of the data of each split."""
     rows: list[tuple[object, ...]] = []
+    # What was trained with another program's config may lack any of this, so nothing is taken for granted.
     for split in SPLITS:
         loader = config.get(f'{split}_dataloader')
         settings = loader.get('dataset') if isinstance(loader, dict) else None
@@ -133,26 +123,19 @@ def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:
 def _figures(figures: Figures | None) -> str:
     if figures is None:
         return 'None are known of this file. Measure them: `tools/test.py CONFIG FILE --report DIR`.'
-    rows = [(name, _written(name, value)) for name, value in figures.values.items()]
+    # Of a class, the name is behind a dot; whatever else a training logged is taken for a percentage.
+    rows = [
+        (name, COEFFICIENTS.get(name.split('.')[0], metrics.OA).text(value)) for name, value in figures.values.items()
+    ]
     units = f'Percent; {", ".join(COEFFICIENTS)} are coefficients.'
     return f'Measured on {figures.measured}. {units}\n\n{_table(("figure", "value"), rows)}'
-
-
-def _written(name: str, value: float | None) -> str:
-    if value is None:
-        return '-'
-    return f'{value:.4f}' if name.split('.')[0] in COEFFICIENTS else f'{value:.2f}'
-
-
-def _version(noted: Any) -> str:
-    """Return a version without the commit that mmengine glues to its own: that of the folder it was called in."""
-    return re.sub(r'[0-9a-f]{40}$', '', str(noted))
 
 
 def _training(meta: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(meta['cfg'].encode()).hexdigest()
     places = [f'{key} {meta[key]}' for key in ('iter', 'epoch', 'seed') if meta.get(key) is not None]
-    versions = [f'{key.removesuffix("_version")} {_version(meta[key])}' for key in meta if key.endswith('_version')]
+    noted = {key.removesuffix('_version'): str(meta[key]) for key in meta if key.endswith('_version')}
+    versions = [f'{name} {COMMIT.sub("", version)}' for name, version in noted.items()]
     origin = meta.get('converted_from')
     lines = [
         f'- Run: {meta.get("experiment_name") or NOT_STATED}; {", ".join(places) or NOT_STATED}.',
@@ -169,6 +152,7 @@ def _training(meta: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 
 
 def _use(file: str) -> str:
+    # mmengine's own loader, which init_model uses, takes no .safetensors on every torch; the tools read it themselves.
     if not file.endswith('.pth'):
         return f'```\npython tools/test.py CONFIG {file}\n```'
     return (
@@ -188,5 +172,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a table in Markdown; empty where there are no rows."""
     if not rows:
         return ''
+    # A bar within a name, which may hold one, would end the cell.
     cells = [head, ['---'] * len(head), *rows]
     return '\n'.join('| ' + ' | '.join(str(cell).replace('|', '\\|') for cell in row) + ' |' for row in cells)

@@ -1,6 +1,5 @@
 """Converts the weights of a file completely, or up to exceptions that are named."""
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from torch import Tensor
 from mmseg_aux_hrnet.classes import Classes, Side, classes_in, plain, settle
 from mmseg_aux_hrnet.decision import stored_threshold
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
-from mmseg_aux_hrnet.exchange.forms import Held, arch_of
+from mmseg_aux_hrnet.exchange.forms import WeightFile, arch_of, auxiliary_heads
 from mmseg_aux_hrnet.exchange.official import (
     BACKBONE,
     backbone_weights,
@@ -30,14 +29,16 @@ from mmseg_aux_hrnet.version import __version__
 from mmseg_aux_hrnet.weights.fitting import faults_of, matched, widened, with_counters, without
 
 AUXILIARY = 'auxiliary_head.'
+# Decoders in a list, such as the auxiliary ones, are numbered.
 CLASSIFIER = re.compile(r'(decode_head|auxiliary_head)(\.\d+)?\.conv_seg\.')
 ROWS = 'decode_head.conv_seg.weight'  # one row for each output of the network
 Target = Literal['mmseg', 'official']
 KEPT_META = ('epoch', 'iter', 'seed', 'experiment_name')
+LISTED = 20  # names of each kind on the screen
 
 
 @dataclass(frozen=True)
-class Exceptions:
+class Allowed:
     """What need not match, each named by the user.
 
     Attributes:
@@ -52,11 +53,11 @@ class Exceptions:
     drop_auxiliary: bool = False
     classes: Side | None = None
 
-    def named(self) -> list[str]:
-        """Return the exceptions as the options that allow them."""
+    def options(self) -> list[str]:
+        """Return the options of the command line that allow it."""
         flags = ('reset_classifier', 'reset_auxiliary', 'drop_auxiliary')
-        said = [f'--{flag.replace("_", "-")}' for flag in flags if getattr(self, flag)]
-        return said + ([] if self.classes is None else [f'--classes {self.classes}'])
+        named = [f'--{flag.replace("_", "-")}' for flag in flags if getattr(self, flag)]
+        return named + ([] if self.classes is None else [f'--classes {self.classes}'])
 
     def starts_anew(self, key: str) -> bool:
         """Say whether a weight is drawn anew instead of taken over."""
@@ -87,11 +88,11 @@ class Conversion:
     classes: str = ''
 
 
-def convert(held: Held, *, config: Config | None, target: Target, allowed: Exceptions) -> Conversion:
+def convert(file: WeightFile, *, config: Config | None, target: Target, allowed: Allowed) -> Conversion:
     """Return the weights of a file in the form ``target``; those of an ImageNet file as a backbone.
 
     Args:
-        held: what the file holds.
+        file: what to convert.
         config: of MMSegmentation 1.x; what the result is for.
         target: ``mmseg`` or ``official``.
         allowed: what need not match.
@@ -100,34 +101,30 @@ def convert(held: Held, *, config: Config | None, target: Target, allowed: Excep
         CheckpointError: see the functions below; or the file cannot become that, or not without a config.
         ConfigError: see the functions below.
     """
-    if held.kind == 'imagenet':
-        if target == 'official' or allowed.named():
+    source = file.checkpoint.path
+    if file.kind == 'imagenet':
+        if target == 'official' or allowed.options():
             raise CheckpointError(
-                f'{held.source} holds a backbone only, which becomes a file for --pretrained: leave out --to official '
+                f'{source} holds a backbone only, which becomes a file for --pretrained: leave out --to official '
                 'and the options for heads and classes'
             )
-        return to_backbone(held, config=config)
+        return to_backbone(file, config=config)
     if target == 'official':
-        return to_official_form(held, allowed=allowed)
+        return to_official_form(file, allowed=allowed)
     if config is None:
+        # What the weights themselves tell of the config they need.
+        weights = from_official(file.weights) if file.kind == 'official' else file.weights
+        arch = arch_of({key.removeprefix(BACKBONE): value for key, value in weights.items()}) or 'no HRNetV2'
+        rows = weights[ROWS].shape[0] if ROWS in weights and weights[ROWS].dim() else 'an unknown number of'
         raise CheckpointError(
-            f'{held.source} is of the {held.title} and says of itself neither model nor classes in a way that can be '
-            f'trusted: give the config it is for, --config CONFIG ({_guess(held)})'
+            f'{source} is of the {file.title} and says of itself neither model nor classes in a way that can be '
+            f'trusted: give the config it is for, --config CONFIG ({arch}, {rows} outputs, {auxiliary_heads(weights)} '
+            'auxiliary heads)'
         )
-    return to_mmseg(held, config=config, allowed=allowed)
+    return to_mmseg(file, config=config, allowed=allowed)
 
 
-def _guess(held: Held) -> str:
-    """Return what the weights tell of the config they need."""
-    weights = from_official(held.weights) if held.kind == 'official' else held.weights
-    arch = arch_of({key.removeprefix(BACKBONE): value for key, value in weights.items()}) or 'no HRNetV2'
-    rows = weights[ROWS].shape[0] if ROWS in weights and weights[ROWS].dim() else 'an unknown number of'
-    heads = {'.'.join(key.split('.')[:2]) for key in weights if re.match(r'auxiliary_head\.\d+\.', key)}
-    auxiliary = len(heads) or int(any(key.startswith(AUXILIARY) for key in weights))
-    return f'{arch}, {rows} outputs, {auxiliary} auxiliary heads'
-
-
-def to_mmseg(held: Held, *, config: Config, allowed: Exceptions) -> Conversion:
+def to_mmseg(file: WeightFile, *, config: Config, allowed: Allowed) -> Conversion:
     """Return weights and meta of MMSegmentation 1.x for the model of a config.
 
     Raises:
@@ -136,53 +133,56 @@ def to_mmseg(held: Held, *, config: Config, allowed: Exceptions) -> Conversion:
     """
     model = built_model(config, initialise=allowed.reset_classifier)
     expected: dict[str, Tensor] = model.state_dict()
-    weights = widened(held.weights)
+    # Files in half precision are common; networks are built in float32, and another type counts as a fault below.
+    weights = widened(file.weights)
     notes: dict[str, list[str]] = {}
-    if held.kind == 'official':
+    if file.kind == 'official':
         weights = from_official(weights)
         notes['folded'] = ['last_layer.0.bias into the running mean of decode_head.convs.0.bn']
         notes['computes otherwise'] = differences_to_official(model)
     kept = without(weights, AUXILIARY) if allowed.drop_auxiliary else weights
     kept = {key: value for key, value in kept.items() if not allowed.starts_anew(key)}
     new = {key: value for key, value in expected.items() if allowed.starts_anew(key)}
-    notes |= {'left out': [*held.left_out, *(key for key in weights if key not in kept)], 'drawn anew': list(new)}
+    notes |= {'left out': [*file.left_out, *(key for key in weights if key not in kept)], 'drawn anew': list(new)}
     taken = matched(kept, expected)
     whole = with_counters({**kept, **new}, expected)
     faults = faults_of(whole, expected)
-    title = f'{held.title} to MMSegmentation 1.x'
+    title = f'{file.title} to MMSegmentation 1.x'
     if any(faults.values()):
         return Conversion(title, whole, {}, taken, faults, notes)
-    classes, whose = _classes(held, config=config, model=model, allowed=allowed)
-    meta = {**_origin(held, allowed.named()), 'dataset_meta': classes.meta(), 'cfg': config.pretty_text}
-    threshold = stored_threshold(held.meta, source=held.source)
-    if threshold is not None and classes.names == _own_classes(held) and not allowed.reset_classifier:
-        meta['threshold'] = threshold.record()
-    elif threshold is not None:
-        notes['left out'].append(f'threshold of {threshold.class_name}')
+    theirs = classes_in(file.checkpoint.meta.get('dataset_meta') or file.checkpoint.meta)
+    classes, whose = _classes(theirs, config=config, count=int(model.decode_head.num_classes), allowed=allowed)
+    meta = {**_origin(file, allowed.options()), 'dataset_meta': classes.meta(), 'cfg': config.pretty_text}
+    threshold = stored_threshold(file.checkpoint.meta, source=file.checkpoint.path)
+    # A threshold was chosen for the probabilities of these classes by this classifier, and says nothing of others.
+    if threshold is not None:
+        if theirs is not None and classes.names == theirs.names and not allowed.reset_classifier:
+            meta['threshold'] = threshold.record()
+        else:
+            notes['left out'].append(f'threshold of {threshold.class_name}')
     return Conversion(title, whole, meta, taken, faults, notes, f'{", ".join(classes.names)} ({whose})')
 
 
-def _own_classes(held: Held) -> tuple[str, ...]:
-    theirs = classes_in(held.meta.get('dataset_meta') or held.meta)
-    return () if theirs is None else theirs.names
+def _classes(theirs: Classes | None, *, config: Config, count: int, allowed: Allowed) -> tuple[Classes, str]:
+    """Return the classes of the result, and whose word that is.
 
-
-def _classes(held: Held, *, config: Config, model: Any, allowed: Exceptions) -> tuple[Classes, str]:
-    """Return the classes of the result, and whose word that is."""
+    Args:
+        theirs: what the file names.
+        config: what the result is for.
+        count: of the classes that its model tells.
+        allowed: whose word counts where they differ.
+    """
     ours = classes_in(dataset_meta(config))
-    count = int(model.decode_head.num_classes)
     if ours is not None and len(ours.names) != count:
         raise ConfigError(f'the config contradicts itself: its model tells {count} classes, its data {len(ours.names)}')
-    theirs = classes_in(held.meta.get('dataset_meta') or held.meta)
-    if allowed.reset_classifier:
-        theirs = None  # what the file names, its new classifier does not tell
-    classes, whose = settle(theirs, ours, choice=allowed.classes)
+    # What the file names, a new classifier does not tell.
+    classes, whose = settle(None if allowed.reset_classifier else theirs, ours, choice=allowed.classes)
     if len(classes.names) != count:
         raise CheckpointError(f'the file names {len(classes.names)} classes, the model tells {count}')
     return classes, whose
 
 
-def to_official_form(held: Held, *, allowed: Exceptions) -> Conversion:
+def to_official_form(file: WeightFile, *, allowed: Allowed) -> Conversion:
     """Return the weights as the official HRNet code saves and reads them; it has no place for meta.
 
     Raises:
@@ -191,67 +191,69 @@ def to_official_form(held: Held, *, allowed: Exceptions) -> Conversion:
     """
     if allowed.reset_classifier or allowed.reset_auxiliary or allowed.classes is not None:
         raise ConfigError('--to official draws no weights anew and has no place for classes: leave those options out')
-    weights = widened(from_official(held.weights) if held.kind == 'official' else held.weights)
-    arch = _arch(held, {key.removeprefix(BACKBONE): value for key, value in weights.items()})
+    weights = widened(from_official(file.weights) if file.kind == 'official' else file.weights)
+    arch = _arch({key.removeprefix(BACKBONE): value for key, value in weights.items()}, file=file)
     kept = without(weights, AUXILIARY) if allowed.drop_auxiliary else weights
+    # A classifier that is missing or damaged is to be named as a fault below, so any count of outputs does here.
     rows = kept[ROWS].shape[0] if ROWS in kept and kept[ROWS].dim() else 1
     expected = {BACKBONE + key: value for key, value in backbone_weights(arch).items()}
     expected |= {f'decode_head.{key}': value for key, value in head_weights(arch, rows=rows).items()}
     whole = with_counters(kept, expected)
     faults = faults_of(whole, expected)
-    notes = {'left out': [*held.left_out, *(['meta'] if held.meta else []), *(k for k in weights if k not in kept)]}
+    meta = ['meta'] if file.checkpoint.meta else []
+    notes = {'left out': [*file.left_out, *meta, *(key for key in weights if key not in kept)]}
     result = {} if any(faults.values()) else to_official(whole)
-    title = f'{held.title} ({arch}) to the official HRNet code'
+    title = f'{file.title} ({arch}) to the official HRNet code'
     return Conversion(title, result, {}, matched(kept, expected), faults, notes)
 
 
-def to_backbone(held: Held, *, config: Config | None) -> Conversion:
+def to_backbone(file: WeightFile, *, config: Config | None) -> Conversion:
     """Return the weights of an ImageNet file as a backbone's own, for ``--pretrained``.
 
     Args:
-        held: of kind ``imagenet``.
+        file: of kind ``imagenet``.
         config: whose backbone they have to fill; else that of the variant whose geometry they have.
 
     Raises:
         CheckpointError: the backbone is no variant of HRNetV2.
     """
-    weights = widened(held.weights)
+    weights = widened(file.weights)
     if config is None:
-        arch = _arch(held, weights)
+        arch = _arch(weights, file=file)
         expected = backbone_weights(arch)
     else:
         backbone = built_model(config, initialise=False).backbone
         arch, expected = getattr(backbone, 'arch', type(backbone).__name__), backbone.state_dict()
     whole = with_counters(weights, expected)
-    meta = {**_origin(held, []), 'arch': arch}
-    notes = {'left out': list(held.left_out)}
+    meta = {**_origin(file, []), 'arch': arch}
+    notes = {'left out': list(file.left_out)}
     faults = faults_of(whole, expected)
-    return Conversion(f'{held.title} to weights of {arch}', whole, meta, matched(weights, expected), faults, notes)
+    return Conversion(f'{file.title} to weights of {arch}', whole, meta, matched(weights, expected), faults, notes)
 
 
-def _arch(held: Held, weights: dict[str, Tensor]) -> str:
+def _arch(weights: dict[str, Tensor], *, file: WeightFile) -> str:
     arch = arch_of(weights)
     if arch is None:
-        raise CheckpointError(f'{held.source} has the geometry of none of the HRNetV2 variants {", ".join(ARCHS)}')
+        raise CheckpointError(
+            f'{file.checkpoint.path} has the geometry of none of the HRNetV2 variants {", ".join(ARCHS)}'
+        )
     return arch
 
 
-def _origin(held: Held, options: Iterable[str]) -> dict[str, Any]:
+def _origin(file: WeightFile, options: Iterable[str]) -> dict[str, Any]:
     """Return what the result says of where it comes from; the same file gives the same."""
-    digest = hashlib.sha256(held.source.read_bytes()).hexdigest()
-    origin = {'file': held.source.name, 'sha256': digest, 'form': held.title, 'options': list(options)}
+    checkpoint = file.checkpoint
+    origin = {'file': checkpoint.path.name, 'sha256': checkpoint.sha256, 'form': file.title, 'options': list(options)}
     versions = {'mmengine_version': mmengine.__version__, 'mmseg_version': mmseg.__version__}
-    kept = {key: plain(held.meta[key]) for key in KEPT_META if key in held.meta}
+    kept = {key: plain(checkpoint.meta[key]) for key in KEPT_META if key in checkpoint.meta}
     return {**kept, **versions, 'mmseg_aux_hrnet_version': __version__, 'converted_from': origin}
-
-
-LISTED = 20
 
 
 def report(conversion: Conversion) -> str:
     """Return the lines for the screen: a count for every kind, and names for all but those that matched."""
     lines = [conversion.title, f'  {"matched":<17}{len(conversion.taken):>6}']
     for kind, names in {**conversion.faults, **conversion.notes}.items():
+        # These three are shown even where they are 0: that nothing is missing is what a reader looks for.
         if names or kind in ('missing', 'unexpected', 'other shape'):
             lines.append(f'  {kind:<17}{len(names):>6}')
             lines += [f'      {name}' for name in names[:LISTED]]
@@ -264,6 +266,7 @@ def report(conversion: Conversion) -> str:
 
 def way_out(conversion: Conversion, *, target: Target) -> str:
     """Return what to do about the faults of a conversion to a form."""
+    # First, because no option helps against it.
     if conversion.faults['not finite']:
         return 'training that wrote these numbers had diverged, so take an earlier checkpoint of it'
     options = set()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.evaluation.metrics import FWIOU, IOU_FIRST, KAPPA, MACC, MCC, MDICE, MIOU, OA
 from mmseg_aux_hrnet.report.metrics_file import read_report
 
 LOGGED = 'val/'
@@ -34,20 +35,16 @@ def reported(path: Path, *, sha256: str) -> Figures:
     Raises:
         DataError: it is no report, or that of another checkpoint.
     """
-    report = read_report(path)
-    try:
-        run, overall = report['run'], report['overall']
-        names = {'OA': 'oa', 'mIoU': 'miou', 'mAcc': 'macc', 'mDice': 'mdice', 'FWIoU': 'fwiou'}
-        names |= {'kappa': 'kappa', 'MCC': 'mcc'}
-        values = {name: overall[key] for name, key in names.items()}
-        rates = {'IoU': 'iou', 'F1': 'f1', 'Precision': 'precision', 'Recall': 'recall'}
-        for one in report['classes']:
-            values |= {f'{rate}.{one["name"]}': one[key] for rate, key in rates.items()}
-        threshold = ', {class} from a probability of {value:g}'.format(**run['threshold']) if run['threshold'] else ''
-        measured = f'{run["images"]} images of {run["data_list"]}, {run["date"]}{threshold}'
-        found = run['checkpoint_sha256']
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f'{path} is incomplete ({error}): make the report again, tools/test.py --report') from error
+    report = read_report(path, parts=('run', 'overall', 'classes'))
+    run, overall = report['run'], report['overall']
+    values: dict[str, float | None] = {
+        one.title: overall[one.key] for one in (OA, MIOU, MACC, MDICE, FWIOU, KAPPA, MCC)
+    }
+    for row in report['classes']:
+        values |= {f'{one.title}.{row["name"]}': row[one.key] for one in IOU_FIRST}
+    threshold = ', {class} from a probability of {value:g}'.format(**run['threshold']) if run['threshold'] else ''
+    measured = f'{run["images"]} images of {run["data_list"]}, {run["date"]}{threshold}'
+    found = run['checkpoint_sha256']
     if found != sha256:
         raise DataError(
             f'{path} measures a checkpoint of sha256 {found}, and this one has {sha256}: make its own report'
@@ -62,14 +59,14 @@ def logged(content: Mapping[str, Any]) -> Figures | None:
         return None
     notes, history = hub.get('runtime_info', {}), hub.get('log_scalars', {})
     unit = 'epoch' if notes.get('max_epochs', 1) > 1 else 'iter'  # a loop over iterations counts one epoch
+    # A checkpoint between two validations has figures in its log too, but they are those of earlier weights.
     if 'last_validated_at' not in notes or notes['last_validated_at'] != meta.get(unit):
         return None
-    names = [name for name in history if name.startswith(LOGGED) and name not in TIMES]
-    values = {name.removeprefix(LOGGED): _defined(history[name].current()) for name in names}
+    values: dict[str, float | None] = {}
+    for name in history:
+        if name.startswith(LOGGED) and name not in TIMES:
+            value = history[name].current()
+            # A log holds NaN for a figure that is undefined, such as the precision of no pixels.
+            values[name.removeprefix(LOGGED)] = None if math.isnan(value) else float(value)
     words = {'iter': 'iteration', 'epoch': 'epoch'}
     return Figures(f'validation data, at {words[unit]} {meta[unit]} of training', values) if values else None
-
-
-def _defined(value: Any) -> float | None:
-    """Return a figure, or None where a log holds NaN for one that is undefined, such as the precision of no pixels."""
-    return None if math.isnan(value) else float(value)

@@ -29,6 +29,8 @@ BACKBONE = 'backbone.'
 SAVED_AS = 'model.'  # the official tools cut these six letters off every name
 BIAS = 'decode_head.convs.0.conv.bias'
 MEAN = 'decode_head.convs.0.bn.running_mean'
+NORM_EPS = 1e-5  # of every batch norm of the official network
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)  # torch's common parent is private
 
 
 def from_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -61,12 +63,10 @@ def to_official(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             named[key.removeprefix(BACKBONE)] = value
         else:
             raise CheckpointError(f'{key} has no place in the official network, which has one head and no neck')
+    # The official network has this bias and a strict load asks for it; what it would add, batch norm takes away again.
     if 'last_layer.0.weight' in named:
         named['last_layer.0.bias'] = torch.zeros_like(named['last_layer.0.weight'][:, 0, 0, 0])
     return {SAVED_AS + key: value for key, value in named.items()}
-
-
-NORM_EPS = 1e-5  # of every batch norm of the official network
 
 
 def built_model(config: Config, *, initialise: bool) -> Any:
@@ -79,25 +79,21 @@ def built_model(config: Config, *, initialise: bool) -> Any:
     Raises:
         ConfigError: it cannot be built, or is no segmentor.
     """
-    settings = copy.deepcopy(config.model)
+    settings = copy.deepcopy(config.model)  # building takes entries out of it
     init_default_scope(config.get('default_scope') or 'mmseg')
+    # The caller's random state stays as it is, and the same file gives the same bytes. Without devices=[] torch would
+    # start every GPU to save its state too.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
             model = MODELS.build(settings)
-            heads = _heads(model)
+            decoder, auxiliary = model.decode_head, getattr(model, 'auxiliary_head', None)
         except Exception as error:  # a config can be wrong in any way
             raise ConfigError(f'the model of the config cannot be built: {type(error).__name__}: {error}') from error
-        for head in heads if initialise else ():
-            initialize(head, head.init_cfg or [])  # BaseModule.init_weights does this, and logs every layer
+        for head in (decoder, *(auxiliary if isinstance(auxiliary, nn.ModuleList) else [auxiliary])):
+            if initialise and head is not None:
+                initialize(head, head.init_cfg or [])  # BaseModule.init_weights does this, and logs every layer
     return model
-
-
-def _heads(model: Any) -> list[Any]:
-    auxiliary = getattr(model, 'auxiliary_head', None)
-    if auxiliary is None:
-        return [model.decode_head]
-    return [model.decode_head, *(auxiliary if isinstance(auxiliary, nn.ModuleList) else [auxiliary])]
 
 
 def backbone_weights(arch: str) -> dict[str, Tensor]:
@@ -125,7 +121,7 @@ def differences_to_official(model: Any) -> list[str]:
         found.append("backbone: mmseg's enlarging of branches, other at sizes that are no multiple of 32; use HRNetV2")
     if getattr(model.decode_head, 'align_corners', False):
         found.append('decode_head: align_corners=True; the official code has False')
-    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    norms = [module for module in model.modules() if isinstance(module, BATCH_NORMS)]
     if any(norm.eps != NORM_EPS for norm in norms):
         found.append(f'batch norm: eps other than {NORM_EPS}')
     return found

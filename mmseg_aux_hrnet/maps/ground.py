@@ -1,14 +1,13 @@
-"""Square metres of the pixels of a raster on the ground: one number where its reference system allows, else of each."""
+"""Metres and square metres of the pixels of a raster on the ground, by geodesics on its ellipsoid."""
 
-import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from affine import Affine
-from numpy.polynomial.chebyshev import chebpts1, chebvander
+from numpy.polynomial.chebyshev import chebpts1, chebval2d, chebvander
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import ProjError
 from rasterio.crs import CRS as RasterCRS
 from rasterio.transform import xy
@@ -16,27 +15,27 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import DataError
 
+Floats = NDArray[np.float64]
+Method = Literal['planar', 'geodesic']
+# Metres of the smaller of two squares. Their areas tell that of a square without size to 1e-11: with a longer side the
+# curvature of the earth shows, with a shorter one the last digits of geodesics.
+SIDE = 1000.0
+EARTH_RADIUS = 6.371e6  # metres
+CORNERS = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])  # anticlockwise
+# Transverse Mercator zones of 6 degrees stay below it but for the outermost at the equator (up to 0.2 %).
+LARGEST_DEVIATION = 0.001
+NODES = 16  # of the interpolation along rows and columns; the whole earth in one window is exact to 1e-9
+GAUSS = 0.5 / 3**0.5  # pixels from the centre; the mean of these two places is the mean of the pixel
 
-class GroundSampling(NamedTuple):
-    """Metres on the ground from one pixel to the next, at the raster's centre.
 
-    Attributes:
-        rows: from a pixel to the one below.
-        columns: from a pixel to the one on its right.
-    """
+def ground_sampling(crs: RasterCRS | None, transform: Affine, *, height: int, width: int) -> tuple[float, float]:
+    """Return metres on the ground from a pixel to the one below, and to the one on its right, at a raster's centre.
 
-    rows: float
-    columns: float
-
-
-def ground_sampling(crs: RasterCRS | None, transform: Affine, *, height: int, width: int) -> GroundSampling:
-    """Return the ground sampling distance at the centre of a raster, measured on the ellipsoid.
-
-    So it holds for any projection and unit: in Web Mercator it is the true distance, not that of the map.
+    They hold for any projection and unit: in Web Mercator they are the true distances, not those of the map.
 
     Args:
-        crs: of the raster.
-        transform: of the raster, pixels to its coordinates.
+        crs: reference system of the raster; None where it has none.
+        transform: from pixels to its coordinates.
         height: in pixels.
         width: in pixels.
 
@@ -45,46 +44,23 @@ def ground_sampling(crs: RasterCRS | None, transform: Affine, *, height: int, wi
     """
     if crs is None:
         raise DataError('the raster has no coordinate reference system: the size of its pixels in metres is unknown')
-    projected = CRS.from_wkt(crs.to_wkt()).to_2d()
-    geodetic, geod = projected.geodetic_crs, projected.get_geod()
-    if geodetic is None or geod is None or projected.is_geocentric:
-        raise DataError(f'the coordinate reference system {projected.name} is not one of maps: no metres in it')
-    to_degrees = Transformer.from_crs(projected, geodetic.to_2d(), always_xy=True)
-    row, col = height / 2, width / 2
-    rows_of_ends, columns_of_ends = (row - 0.5, row + 0.5, row, row), (col, col, col - 0.5, col + 0.5)
-    xs, ys = xy(transform, rows_of_ends, columns_of_ends, offset='ul')
+    system = CRS.from_wkt(crs.to_wkt()).to_2d()
+    if system.is_geocentric or not (system.is_projected or system.is_geographic):
+        raise DataError(f'the coordinate reference system {system.name} is not one of maps: no metres in it')
+    row, column = height / 2, width / 2
+    ends = (row - 0.5, row + 0.5, row, row), (column, column, column - 0.5, column + 0.5)
+    x, y = xy(transform, *ends, offset='ul')
     try:
-        longitudes, latitudes = to_degrees.transform(xs, ys, errcheck=True)
-        _, _, (rows, columns) = geod.inv(longitudes[::2], latitudes[::2], longitudes[1::2], latitudes[1::2])
-    except ProjError:
-        rows = columns = math.nan
-    if not (math.isfinite(rows) and math.isfinite(columns) and rows > 0 and columns > 0):
-        raise DataError(f'the centre of the raster, {xs[0]:g}, {ys[0]:g}, lies outside of {projected.name}')
-    return GroundSampling(float(rows), float(columns))
-
-
-Floats = NDArray[np.float64]
-STEP = (
-    5000.0  # metres; differences over it are exact to 1e-11: the curvature enters by its fourth power, rounding little
-)
-EARTH_RADIUS = 6.371e6  # metres
-
-
-class Steps(NamedTuple):
-    """What one unit along x and one along y are on the ground, as vectors (..., 3) in metres."""
-
-    along_x: Floats
-    along_y: Floats
-
-    def areas(self) -> Floats:
-        """Return square metres of one square unit, (...)."""
-        return np.asarray(np.linalg.norm(np.cross(self.along_x, self.along_y), axis=-1))
+        rows, columns = Ellipsoid(system).distances(x[::2], y[::2], x[1::2], y[1::2])
+    except (DataError, ProjError):
+        rows = columns = np.nan
+    if not (np.isfinite([rows, columns]).all() and rows > 0 and columns > 0):
+        raise DataError(f'the centre of the raster, {x[0]:g}, {y[0]:g}, lies outside of {system.name}')
+    return float(rows), float(columns)
 
 
 class Ellipsoid:
     """The earth under a reference system.
-
-    Places are taken to Cartesian coordinates on the ellipsoid, which know neither poles nor a meridian of 180 degrees.
 
     Args:
         crs: projected or geographic; a height axis is left out of account.
@@ -106,8 +82,7 @@ class Ellipsoid:
         self.unit = float(flat.axis_info[0].unit_conversion_factor)  # metres, or radians where geographic
         self._to_geodetic = Transformer.from_crs(flat, geodetic, always_xy=True)
         self._radians = float(geodetic.axis_info[0].unit_conversion_factor)
-        self._semi_major = float(flat.ellipsoid.semi_major_metre)
-        self._squeeze = (float(flat.ellipsoid.semi_minor_metre) / self._semi_major) ** 2  # 1 - eccentricity²
+        self._geod = Geod(a=flat.ellipsoid.semi_major_metre, b=flat.ellipsoid.semi_minor_metre)
 
     def refuse_outside(self, x: Floats, y: Floats) -> None:
         """Raise unless the places are on the earth, by their longitudes and latitudes.
@@ -122,41 +97,63 @@ class Ellipsoid:
                 'reference system has longitudes and latitudes: set the right system, or cut the map at the poles'
             )
 
-    def steps(self, x: Floats, y: Floats) -> Steps:
-        """Return what a unit along x and along y are on the ground at each place; differences of fourth order.
+    def distances(self, x: Floats, y: Floats, other_x: Floats, other_y: Floats) -> Floats:
+        """Return metres between places and others, (n,).
 
         Raises:
             DataError: the reference system does not reach there.
         """
-        step = STEP / (self.unit * (EARTH_RADIUS if self.is_geographic else 1.0))
+        metres = self._geod.inv(*self._geodetic(x, y), *self._geodetic(other_x, other_y), radians=True)[2]
+        return np.asarray(metres)
 
-        def along(dx: float, dy: float) -> Floats:
-            far = self._points(x + 2 * dx, y + 2 * dy) - self._points(x - 2 * dx, y - 2 * dy)
-            near = self._points(x + dx, y + dy) - self._points(x - dx, y - dy)
-            return np.asarray((8 * near - far) / (12 * step))
+    def unit_lengths(self, x: float, y: float) -> tuple[float, float]:
+        """Return metres of a unit along x and along y around a place.
 
-        return Steps(along(step, 0.0), along(0.0, step))
+        Raises:
+            DataError: the reference system does not reach there.
+        """
+        half = SIDE / self._metres / 2
+        starts, ends = (np.array([[x, x], [y, y]]) + sign * half * np.eye(2) for sign in (-1, 1))
+        along_x, along_y = (self.distances(*starts, *ends) / (2 * half)).tolist()
+        return along_x, along_y
 
-    def _points(self, x: Floats, y: Floats) -> Floats:
+    def unit_areas(self, x: Floats, y: Floats) -> Floats:
+        """Return square metres of a square unit at each place, of the same shape.
+
+        Raises:
+            DataError: the reference system does not reach there.
+        """
+        side = SIDE / self._metres
+        smaller, larger = (self._areas(x, y, side=length) / length**2 for length in (side, 2 * side))
+        # Both deviate by the square of their side. Beyond a pole areas count negative, as the cosine of the latitude.
+        return np.abs(4 * smaller - larger) / 3
+
+    @property
+    def _metres(self) -> float:
+        """About how many metres a unit has."""
+        return self.unit * (EARTH_RADIUS if self.is_geographic else 1.0)
+
+    def _areas(self, x: Floats, y: Floats, *, side: float) -> Floats:
+        """Return square metres of squares around places, which are negative where the corners run clockwise."""
+        places = np.stack([x, y], axis=-1)[..., None, :] + side * CORNERS
+        longitudes, latitudes = (axis.reshape(-1, 4) for axis in self._geodetic(places[..., 0], places[..., 1]))
+        areas = [
+            self._geod.polygon_area_perimeter(longitude, latitude, radians=True)[0]
+            for longitude, latitude in zip(longitudes, latitudes, strict=True)
+        ]
+        return np.array(areas).reshape(np.shape(x))
+
+    def _geodetic(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return longitudes and latitudes in radians; beyond a pole, those of the same place on its other side."""
         longitude, latitude = (np.asarray(axis) * self._radians for axis in self._to_geodetic.transform(x, y))
         if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
             raise DataError(
                 'the map reaches beyond the part of the earth that its reference system describes: '
                 'reproject it to a system made for its place'
             )
-        sine, cosine = np.sin(latitude), np.cos(latitude)
-        normal = self._semi_major / np.sqrt(1 - (1 - self._squeeze) * sine**2)
-        return np.stack(
-            [normal * cosine * np.cos(longitude), normal * cosine * np.sin(longitude), normal * self._squeeze * sine],
-            axis=-1,
-        )
-
-
-Method = Literal['planar', 'geodesic']
-# Transverse Mercator zones of 6 degrees stay below it but for the outermost at the equator (up to 0.2 %).
-LARGEST_DEVIATION = 0.001
-NODES = 16  # of the interpolation along rows and columns; the whole earth in one window is exact to 1e-9
-GAUSS = 0.5 / 3**0.5  # pixels from the centre; the mean of these two places is the mean of the pixel
+        beyond = (np.abs(latitude) > np.pi / 2) & (np.abs(latitude) < np.pi)
+        opposite = np.copysign(np.pi, latitude) - latitude
+        return np.where(beyond, longitude + np.pi, longitude), np.where(beyond, opposite, latitude)
 
 
 @dataclass(frozen=True)
@@ -177,47 +174,51 @@ class Ground:
     ellipsoid: Ellipsoid
 
     def unit_areas(self, x: Floats, y: Floats) -> Floats:
-        """Return square metres of a square unit of the reference system at each place.
+        """Return square metres of a square unit of the reference system at places of the map, (n,).
 
         The area of a polygon is its planar area times this at its centroid, to about (size / earth radius)² / 10.
         """
         if self.method == 'planar':
             return np.full(np.shape(x), self.ellipsoid.unit**2)
-        return self.ellipsoid.steps(np.asarray(x, np.float64), np.asarray(y, np.float64)).areas()
+        if np.size(x) <= NODES**2:
+            return self.ellipsoid.unit_areas(x, y)
+        # A geodesic polygon takes 25 microseconds, and a map may have millions of polygons: so they are interpolated.
+        places = ~self.transform * (x, y)
+        lows = [axis.min() for axis in places]
+        sizes = [max(axis.max() - low, 1.0) for axis, low in zip(places, lows, strict=True)]
+        coefficients = TO_COEFFICIENTS @ self._at_nodes(*lows, *sizes).T @ TO_COEFFICIENTS.T
+        column, row = (2 * (axis - low) / size - 1 for axis, low, size in zip(places, lows, sizes, strict=True))
+        return np.asarray(chebval2d(column, row, coefficients))
 
     @property
     def common_area(self) -> float | None:
         """Square metres of every pixel; None where they are not all the same."""
-        return self._pixel * self.ellipsoid.unit**2 if self.method == 'planar' else None
-
-    @property
-    def _pixel(self) -> float:
-        return abs(float(self.transform.determinant))
+        return abs(self.transform.determinant) * self.ellipsoid.unit**2 if self.method == 'planar' else None
 
     def pixel_areas(self, window: Window) -> Floats:
         """Return square metres of each pixel of a window, float64 (height, width)."""
         shape = (int(window.height), int(window.width))
         if self.common_area is not None:
             return np.full(shape, self.common_area)
-        rows, columns = (_Axis.of(offset, size) for offset, size in zip(_offsets(window), shape, strict=True))
-        at_nodes = self.unit_areas(*_places(self.transform, columns.nodes, rows.nodes))
-        return np.asarray(rows.means @ at_nodes @ columns.means.T * self._pixel)
+        rows, columns = (_pixel_means(size) for size in shape)
+        at_nodes = self._at_nodes(window.col_off, window.row_off, window.width, window.height)
+        return np.asarray(rows @ at_nodes @ columns.T * abs(self.transform.determinant))
+
+    def _at_nodes(self, column: float, row: float, width: float, height: float) -> Floats:
+        """Return the areas of units at the nodes of a part of the map, (rows, columns)."""
+        columns, rows = column + (CHEBYSHEV + 1) * width / 2, row + (CHEBYSHEV + 1) * height / 2
+        return self.ellipsoid.unit_areas(*_places(self.transform, columns, rows))
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """Chebyshev nodes along an axis of a window, and the matrix that makes means over pixels of values there."""
+CHEBYSHEV = chebpts1(NODES)  # -1 to 1
+TO_COEFFICIENTS = np.linalg.inv(chebvander(CHEBYSHEV, NODES - 1))
 
-    nodes: Floats
-    means: Floats
 
-    @classmethod
-    def of(cls, offset: int, size: int) -> '_Axis':
-        nodes = chebpts1(NODES)
-        centres = (2 * np.arange(size) + 1) / size - 1
-        half = 2 * GAUSS / size
-        values = (chebvander(centres - half, NODES - 1) + chebvander(centres + half, NODES - 1)) / 2
-        return cls(offset + (nodes + 1) * size / 2, values @ np.linalg.inv(chebvander(nodes, NODES - 1)))
+def _pixel_means(size: int) -> Floats:
+    """Return the matrix that makes means over the pixels along an axis of values at its nodes, (size, nodes)."""
+    centres, half = (2 * np.arange(size) + 1) / size - 1, 2 * GAUSS / size
+    values = (chebvander(centres - half, NODES - 1) + chebvander(centres + half, NODES - 1)) / 2
+    return np.asarray(values @ TO_COEFFICIENTS)
 
 
 def measure_ground(crs: CRS, transform: Affine, *, shape: tuple[int, int]) -> Ground:
@@ -239,15 +240,11 @@ def measure_ground(crs: CRS, transform: Affine, *, shape: tuple[int, int]) -> Gr
     ellipsoid = Ellipsoid(crs)
     x, y = _places(transform, np.linspace(0, shape[1], 5), np.linspace(0, shape[0], 5))
     ellipsoid.refuse_outside(x, y)
-    unit_areas = ellipsoid.steps(x, y).areas()
+    unit_areas = ellipsoid.unit_areas(x, y)
     if ellipsoid.is_geographic:
         return Ground('geodesic', None, transform, ellipsoid)
     deviation = float(np.abs(ellipsoid.unit**2 / unit_areas - 1).max())
     return Ground('planar' if deviation <= LARGEST_DEVIATION else 'geodesic', deviation, transform, ellipsoid)
-
-
-def _offsets(window: Window) -> tuple[int, int]:
-    return int(window.row_off), int(window.col_off)
 
 
 def _places(transform: Affine, columns: Floats, rows: Floats) -> tuple[Floats, Floats]:

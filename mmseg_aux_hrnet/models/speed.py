@@ -1,4 +1,4 @@
-"""Sets how a built network computes."""
+"""Sets how a built network computes: layout of maps, folded batch norms, precision, compilation, kept memory."""
 
 import ctypes
 import platform
@@ -14,74 +14,17 @@ from mmseg.models.segmentors import BaseSegmentor
 from torch import nn
 
 from mmseg_aux_hrnet.errors import ConfigError, StackError
-from mmseg_aux_hrnet.models import BranchwiseFCNHead, HRNetV2
+from mmseg_aux_hrnet.models.backbones import HRNetV2
+from mmseg_aux_hrnet.models.decode_heads import BranchwiseFCNHead
 from mmseg_aux_hrnet.models.segmentors.postprocessing import set_predictions
-
-
-def fold_batch_norms(model: nn.Module) -> nn.Module:
-    """Fold every batch norm of ``model`` that directly follows a convolution into it, in place, and return the model.
-
-    Results in evaluation mode differ by rounding only. The model has other state-dict keys then and cannot be trained.
-    """
-    with torch.no_grad():
-        folded: nn.Module = fuse_conv_bn(model)
-    return folded.eval().requires_grad_(False)
-
-
-# Of glibc's malloc.h. mallopt takes an int.
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-LARGEST = 2**31 - 1
-
-
-def keep_freed_memory() -> bool:
-    """Let this process keep what it frees; return whether the C library could be told so.
-
-    The maps of a network are large. By default, glibc gets each of them from the system and gives it back when it is
-    freed, and the system fills every page with zeros at its first use. Only glibc is told; Windows, macOS and musl stay
-    as they are. Memory counts as the process's until it ends, but serves all that it allocates later.
-    """
-    if platform.libc_ver()[0] != 'glibc':
-        return False
-    mallopt = ctypes.CDLL(None).mallopt
-    return all(mallopt(option, value) for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGEST)))
-
 
 Level = Literal['off', 'safe', 'max']
 LEVELS: tuple[Level, ...] = get_args(Level)
 DEFAULT: Level = 'safe'
 
-
-def check_level(level: str) -> None:
-    """Raise unless there is such a level.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if level not in LEVELS:
-        raise ConfigError(f'speed {level!r} is unknown: use one of {", ".join(LEVELS)}')
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Say whether a device multiplies bfloat16 faster than float32, in hardware of its own."""
-    if device.type == 'cuda':
-        return bool(torch.cuda.get_device_capability(device) >= (8, 0))  # Ampere is the first; before, it is emulated
-    if device.type == 'cpu':
-        names = ('_is_avx512_bf16_supported', '_is_amx_tile_supported')
-        return any(getattr(torch.cpu, name, lambda: False)() for name in names)
-    return False
-
-
-def check_compiler(device: torch.device) -> None:
-    """Raise where ``torch.compile`` has nothing to compile with.
-
-    Raises:
-        StackError: says what is missing.
-    """
-    if device.type == 'cuda':
-        if find_spec('triton') is None:
-            raise StackError('compiling for a GPU needs the package triton: pip install triton, or leave out --compile')
-    elif not any(shutil.which(name) for name in ('g++', 'clang++', 'c++', 'cl')):
-        raise StackError('compiling for a CPU needs a C++ compiler, such as g++: install one, or leave out --compile')
+# From malloc.h of glibc, which no Python module has. LARGEST: mallopt takes an int.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+LARGEST = 2**31 - 1
 
 
 def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, compiled: bool = False) -> None:
@@ -106,53 +49,99 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
         StackError: there is nothing to compile with.
     """
     check_level(level)
-    segmentor = _segmentor(model)
+    segmentor: Any = model
+    while is_model_wrapper(segmentor) or isinstance(segmentor, BaseTTAModel):
+        segmentor = segmentor.module
     device = next(segmentor.parameters()).device
-    parts = [module for module in segmentor.modules() if isinstance(module, (HRNetV2, BranchwiseFCNHead))]
-    for part in parts:
-        if isinstance(part, HRNetV2):
-            part.layout = 'given' if level == 'off' else 'auto'
-        else:
-            part.form = 'plain' if level == 'off' else 'auto'
+    backbones = [module for module in segmentor.modules() if isinstance(module, HRNetV2)]
+    heads = [module for module in segmentor.modules() if isinstance(module, BranchwiseFCNHead)]
+    for backbone in backbones:
+        backbone.layout = 'given' if level == 'off' else 'auto'
+    for head in heads:
+        head.form = 'plain' if level == 'off' else 'auto'
     if level != 'off':
-        if device.type == 'cpu':
-            keep_freed_memory()
-        if not training:
-            _prepare_prediction(segmentor, device)
         half = level == 'max' and not training and has_bfloat16(device)
-        _store_weights(parts, half=half, on_cpu=device.type == 'cpu')
-    if training and level != 'off' and device.type == 'cuda':
-        segmentor.data_preprocessor._non_blocking = True  # mmseg's has no argument for it
+        _fit_to_device(segmentor, device, training=training)
+        parts: list[Any] = [*backbones, *heads]  # torch types no memory_format of a module
+        for part in parts:
+            # Weights lie as the convolutions want them, which would otherwise turn them round in every call.
+            if half or device.type == 'cpu':
+                part.to(dtype=torch.bfloat16 if half else None, memory_format=torch.channels_last)
     if compiled or (level == 'max' and device.type == 'cuda'):
         check_compiler(device)
-        for part in parts:
-            _compile(part)
+        for backbone in backbones:
+            backbone.compile()
+        for head in heads:
+            head.compiled = True  # mmseg calls ``forward`` of a decoder, not the module, which ``compile`` would change
 
 
-def _segmentor(model: Any) -> Any:
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model
+def check_level(level: str) -> None:
+    """Raise unless there is such a level.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if level not in LEVELS:
+        raise ConfigError(f'speed {level!r} is unknown: use one of {", ".join(LEVELS)}')
 
 
-def _prepare_prediction(segmentor: Any, device: torch.device) -> None:
-    fold_batch_norms(segmentor)
-    own = getattr(type(segmentor), 'postprocess_result', None)
-    if device.type == 'cpu' and own is BaseSegmentor.postprocess_result:
-        segmentor.postprocess_result = MethodType(set_predictions, segmentor)
+def _fit_to_device(segmentor: Any, device: torch.device, *, training: bool) -> None:
+    if device.type == 'cpu':
+        keep_freed_memory()
+    if not training:
+        fold_batch_norms(segmentor)
+        # A segmentor that makes something else of its logits goes on doing so.
+        original = getattr(type(segmentor), 'postprocess_result', None)
+        if device.type == 'cpu' and original is BaseSegmentor.postprocess_result:
+            segmentor.postprocess_result = MethodType(set_predictions, segmentor)
+    elif device.type == 'cuda':
+        # Lets the copy of a batch to the GPU run beside the host. SegDataPreProcessor has no argument for it.
+        segmentor.data_preprocessor._non_blocking = True
 
 
-def _store_weights(parts: list[Any], *, half: bool, on_cpu: bool) -> None:
-    """Hold weights as the convolutions want them, which would otherwise turn them round in every call."""
-    for part in parts:
-        if half:
-            part.to(dtype=torch.bfloat16)
-        if on_cpu or half:
-            part.to(memory_format=torch.channels_last)
+def fold_batch_norms(model: nn.Module) -> nn.Module:
+    """Fold every batch norm of ``model`` that directly follows a convolution into it, in place, and return the model.
+
+    Results in evaluation mode differ by rounding only. The model has other state-dict keys then and cannot be trained.
+    """
+    # mmcv finds the pairs in the whole tree; torch's fusion takes one pair, and its other rounding would change maps.
+    with torch.no_grad():
+        folded: nn.Module = fuse_conv_bn(model)
+    return folded.eval().requires_grad_(False)
 
 
-def _compile(part: Any) -> None:
-    if isinstance(part, HRNetV2):
-        part.compile()
-    else:
-        part.compiled = True  # mmseg calls ``forward`` of a decoder, not the module, so ``compile`` would not reach it
+def keep_freed_memory() -> bool:
+    """Let this process keep what it frees; return whether the C library could be told so.
+
+    The maps of a network are large. By default, glibc gets each of them from the system and gives it back when it is
+    freed, and the system fills every page with zeros at its first use. Only glibc is told; Windows, macOS and musl stay
+    as they are. Memory counts as the process's until it ends, but serves all that it allocates later.
+    """
+    if platform.libc_ver()[0] != 'glibc':
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return all(mallopt(option, value) for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGEST)))
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Say whether a device multiplies bfloat16 faster than float32, in hardware of its own."""
+    if device.type == 'cuda':
+        return bool(torch.cuda.get_device_capability(device) >= (8, 0))  # Ampere is the first; before, it is emulated
+    if device.type == 'cpu':
+        # torch.cpu.get_capabilities would say it, but torch 2.6 has only these; without them the answer is no.
+        names = ('_is_avx512_bf16_supported', '_is_amx_tile_supported')
+        return any(getattr(torch.cpu, name, lambda: False)() for name in names)
+    return False
+
+
+def check_compiler(device: torch.device) -> None:
+    """Raise where ``torch.compile`` has nothing to compile with; it would fail late, in the first batch.
+
+    Raises:
+        StackError: says what is missing.
+    """
+    if device.type == 'cuda':
+        if find_spec('triton') is None:
+            raise StackError('compiling for a GPU needs the package triton: pip install triton, or leave out --compile')
+    elif not any(shutil.which(name) for name in ('g++', 'clang++', 'c++', 'cl')):
+        raise StackError('compiling for a CPU needs a C++ compiler, such as g++: install one, or leave out --compile')

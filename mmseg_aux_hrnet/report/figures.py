@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from mmseg_aux_hrnet.classes import ClassSet
 from mmseg_aux_hrnet.evaluation.bootstrap import intervals, method
-from mmseg_aux_hrnet.evaluation.boundary import BoundaryRates, Tolerance, boundary_rates
+from mmseg_aux_hrnet.evaluation.boundary import Tolerance, boundary_rates
+from mmseg_aux_hrnet.evaluation.confusion import Counts
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult, summed_boundary, summed_counts
+from mmseg_aux_hrnet.evaluation.metrics import OVERALL_METRICS
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates, rates_by_key
 from mmseg_aux_hrnet.evaluation.thresholds import ThresholdSweep, as_json
+from mmseg_aux_hrnet.report.metrics_file import ClassRow, ImageRow, Report, Sweep
 
-LEVEL, RESAMPLES, SEED = 95, 1000, 0
+LEVEL, RESAMPLES, SEED = 95, 1000, 0  # fixed, so that the same counts give the same report
 RULES = (
     'All rates are taken from the pixel counts of all images together; none is a mean over images.',
     'Rates are percent, 0 to 100; kappa and MCC are -1 to 1. An undefined number is null in metrics.json, and empty in '
@@ -52,105 +55,89 @@ class Measured:
     sweep: ThresholdSweep | None = None
 
 
-def report_figures(measured: Measured) -> dict[str, Any]:
+def report_figures(measured: Measured) -> Report:
     """Return all parts of ``metrics.json`` but ``run``; nan where undefined."""
-    names = measured.classes.names
+    names, distance = measured.classes.names, measured.tolerance
     counts = summed_counts(measured.images, num_classes=len(names))
+    overall = overall_rates(counts)
+    options = {'resamples': RESAMPLES, 'seed': SEED, 'level': LEVEL}
+    each = np.stack([image.counts for image in measured.images])
+    ends = intervals(each, rates=partial(rates_by_key, names=names), **options)
     return {
-        'classes': _class_rows(measured),
+        'classes': _class_rows(measured, counts),
         'class_of_interest': measured.classes.of_interest,
-        'overall': _overall(counts),
-        'intervals': _intervals(measured),
-        'boundary': _boundary_rule(measured.tolerance),
+        'overall': {
+            **{metric.key: getattr(overall, metric.key) for metric in OVERALL_METRICS},
+            'pixels': overall.pixels,
+        },
+        'intervals': {
+            'level': LEVEL,
+            'resamples': RESAMPLES,
+            'seed': SEED,
+            'method': method(images=len(measured.images), **options),
+            'values': {key: list(both) for key, both in ends.items()},
+        },
+        'boundary': {
+            'tolerance_pixels': None if distance is None else distance.pixels,
+            'tolerance_metres': None if distance is None else distance.metres,
+            'gsd': None if distance is None else distance.gsd,
+        },
         'rules': [*RULES, f'Pixels with the label {measured.ignore_index} are ignored, whatever is predicted there.'],
         'confusion_matrix': counts.tolist(),
         'images': _image_rows(measured),
-        'threshold_sweep': None if measured.sweep is None else as_json(measured.sweep),
+        'threshold_sweep': None if measured.sweep is None else cast(Sweep, as_json(measured.sweep)),
     }
 
 
-def _class_rows(measured: Measured) -> list[dict[str, Any]]:
+def _class_rows(measured: Measured, counts: Counts) -> list[ClassRow]:
     names, palette = measured.classes.names, measured.classes.palette
     contours = summed_boundary(measured.images)
-    undefined = [BoundaryRates(math.nan, math.nan)] * len(names)
-    outlines = undefined if contours is None else boundary_rates(contours)
-    rates = class_rates(summed_counts(measured.images, num_classes=len(names)))
+    # Reports always have these keys: who reads them need not ask whether contours were counted.
+    outlines = [(math.nan, math.nan)] * len(names) if contours is None else boundary_rates(contours)
     return [
         {
             'name': name,
             'color': None if palette is None else list(palette[index]),
-            'precision': rates[index].precision,
-            'recall': rates[index].recall,
-            'iou': rates[index].iou,
-            'f1': rates[index].f1,
-            'support': rates[index].support,
-            'predicted': rates[index].predicted,
-            'boundary_f1': outlines[index].f1,
-            'boundary_iou': outlines[index].iou,
+            'precision': rates.precision,
+            'recall': rates.recall,
+            'iou': rates.iou,
+            'f1': rates.f1,
+            'support': rates.support,
+            'predicted': rates.predicted,
+            'boundary_f1': outlines[index][0],
+            'boundary_iou': outlines[index][1],
         }
-        for index, name in enumerate(names)
+        for index, (name, rates) in enumerate(zip(names, class_rates(counts), strict=True))
     ]
 
 
-def _overall(counts: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:
-    rates = overall_rates(counts)
-    return {
-        'oa': rates.oa,
-        'miou': rates.miou,
-        'macc': rates.macc,
-        'mdice': rates.mdice,
-        'fwiou': rates.fwiou,
-        'kappa': rates.kappa,
-        'mcc': rates.mcc,
-        'balanced_accuracy': rates.macc,
-        'pixels': rates.pixels,
-    }
-
-
-def _intervals(measured: Measured) -> dict[str, Any]:
-    counts = np.stack([image.counts for image in measured.images])
-    rates = partial(rates_by_key, names=measured.classes.names)
-    values = intervals(counts, rates=rates, resamples=RESAMPLES, seed=SEED, level=LEVEL)
-    return {
-        'level': LEVEL,
-        'resamples': RESAMPLES,
-        'seed': SEED,
-        'method': method(images=len(measured.images), resamples=RESAMPLES, seed=SEED, level=LEVEL),
-        'values': {key: list(ends) for key, ends in values.items()},
-    }
-
-
-def _boundary_rule(tolerance: Tolerance | None) -> dict[str, Any]:
-    if tolerance is None:
-        return {'tolerance_pixels': None, 'tolerance_metres': None, 'gsd': None}
-    return {'tolerance_pixels': tolerance.pixels, 'tolerance_metres': tolerance.metres, 'gsd': tolerance.gsd}
-
-
-def _image_rows(measured: Measured) -> list[dict[str, Any]]:
+def _image_rows(measured: Measured) -> list[ImageRow]:
     names = image_names([image.image for image in measured.images])
-    return [_image_row(name, image, measured) for name, image in zip(names, measured.images, strict=True)]
-
-
-def _image_row(name: str, image: ImageResult, measured: Measured) -> dict[str, Any]:
-    overall = overall_rates(image.counts)
-    rates = dict(zip(measured.classes.names, class_rates(image.counts), strict=True))
-    return {
-        'name': name,
-        'image': image.image,
-        'label': image.label,
-        'counts': image.counts.tolist(),
-        'oa': overall.oa,
-        'miou': overall.miou,
-        'iou': {key: value.iou for key, value in rates.items()},
-        'f1': {key: value.f1 for key, value in rates.items()},
-        'precision': {key: value.precision for key, value in rates.items()},
-        'recall': {key: value.recall for key, value in rates.items()},
-        'pixels': overall.pixels,
-    }
+    rows: list[ImageRow] = []
+    for name, image in zip(names, measured.images, strict=True):
+        overall = overall_rates(image.counts)
+        rates = dict(zip(measured.classes.names, class_rates(image.counts), strict=True))
+        rows.append(
+            {
+                'name': name,
+                'image': image.image,
+                'label': image.label,
+                'counts': image.counts.tolist(),
+                'oa': overall.oa,
+                'miou': overall.miou,
+                'iou': {key: value.iou for key, value in rates.items()},
+                'f1': {key: value.f1 for key, value in rates.items()},
+                'precision': {key: value.precision for key, value in rates.items()},
+                'recall': {key: value.recall for key, value in rates.items()},
+                'pixels': overall.pixels,
+            }
+        )
+    return rows
 
 
 def image_names(paths: Sequence[str]) -> list[str]:
     """Return a short name for every image, no two alike: the stem; the path where a stem is there more than once."""
     stems = [Path(path).stem for path in paths]
     often = Counter(stems)
+    # With forward slashes, because reports of different systems are compared by these names.
     return [stem if often[stem] == 1 else Path(path).as_posix() for stem, path in zip(stems, paths, strict=True)]

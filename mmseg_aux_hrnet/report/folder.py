@@ -12,15 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.evaluation.metrics import CLASS_METRICS, MIOU, OA
 from mmseg_aux_hrnet.files.whole import whole_folder
 from mmseg_aux_hrnet.report.figures import Measured, report_figures
-from mmseg_aux_hrnet.report.metrics_file import FORMAT, METRICS_FILE, read_report
-from mmseg_aux_hrnet.report.page import Tile, TrainingLog, write_html
+from mmseg_aux_hrnet.report.metrics_file import FORMAT, METRICS_FILE, VERSION, Report, read_report
 from mmseg_aux_hrnet.report.run_record import Sources, run_record
 from mmseg_aux_hrnet.visualization import draw_confusion_matrix, draw_sweep
-
-PER_IMAGE = ('precision', 'recall', 'iou', 'f1')
-HEADINGS = {'precision': 'Precision', 'recall': 'Recall', 'iou': 'IoU', 'f1': 'F1'}
 
 
 def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
@@ -40,8 +37,12 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise DataError(f'report folder {path} exists and is not empty: choose another --report, or add --overwrite')
-    if not _is_report(path):
-        raise DataError(f'report folder {path} holds no report, so --overwrite leaves it: choose another --report')
+    try:
+        read_report(path)  # whatever its parts hold: a damaged report may be replaced, other people's files may not
+    except DataError as error:
+        raise DataError(
+            f'report folder {path} holds no report, so --overwrite leaves it: choose another --report'
+        ) from error
 
 
 def _check_writable(path: Path) -> None:
@@ -66,6 +67,7 @@ def report_folder(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
     Raises:
         DataError: there is something else, see :func:`check_report_folder`, or it cannot be written.
     """
+    # Once more, because hours of inference lie between the look before the work and this one.
     check_report_folder(path, overwrite=overwrite)
     try:
         with whole_folder(path) as folder:
@@ -74,27 +76,32 @@ def report_folder(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
         raise _unwritable(path, error) from error
 
 
-def write_figures(folder: Path, metrics: Mapping[str, Any]) -> None:
+def write_figures(folder: Path, report: Report) -> None:
     """Write ``metrics.json``, ``per_image.csv``, the confusion matrix as CSV and PNG, and pictures of a sweep.
 
     Args:
         folder: an existing folder.
-        metrics: the content of ``metrics.json``; nan where undefined.
+        report: the content of ``metrics.json``; nan where undefined.
     """
-    plain = without_nan(metrics)
+    plain: Report = without_nan(report)  # json would write NaN, which only Python reads back
     (folder / METRICS_FILE).write_text(_json_lines(plain), encoding='utf-8')
-    names = [row['name'] for row in plain['classes']]
-    _write_csv(folder / 'per_image.csv', _image_table(plain['images'], names))
-    matrix = plain['confusion_matrix']
-    header = ['reference \\ prediction', *names]
-    rows = [[name, *counts] for name, counts in zip(names, matrix, strict=True)]
-    _write_csv(folder / 'confusion_matrix.csv', [header, *rows])
+    names, matrix = [row['name'] for row in plain['classes']], plain['confusion_matrix']
+    header = ['name', 'image', 'label', 'pixels', OA.title, MIOU.title]
+    header += [f'{metric.title}.{name}' for name in names for metric in CLASS_METRICS]
+    rows = [
+        [image['name'], image['image'], image['label'], image['pixels'], image['oa'], image['miou']]
+        + [image[metric.key][name] for name in names for metric in CLASS_METRICS]
+        for image in plain['images']
+    ]
+    _write_csv(folder / 'per_image.csv', [header, *rows])
+    lines = [[name, *counts] for name, counts in zip(names, matrix, strict=True)]
+    _write_csv(folder / 'confusion_matrix.csv', [['reference \\ prediction', *names], *lines])
     draw_confusion_matrix(folder / 'confusion_matrix.png', matrix, names)
     if plain['threshold_sweep'] is not None:
         draw_sweep(folder, plain['threshold_sweep'])
 
 
-def _json_lines(content: Mapping[str, Any]) -> str:
+def _json_lines(content: Report) -> str:
     """Return strict JSON with a line for each class, image, and other part of a part: to read, to compare, and fast."""
     dump = partial(json.dumps, ensure_ascii=False, allow_nan=False)
     lines = []
@@ -118,37 +125,13 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _image_table(images: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:
-    header = ['name', 'image', 'label', 'pixels', 'OA', 'mIoU']
-    header += [f'{HEADINGS[key]}.{name}' for name in names for key in PER_IMAGE]
-    rows = [
-        [
-            *(image[key] for key in ('name', 'image', 'label', 'pixels', 'oa', 'miou')),
-            *(image[key][name] for name in names for key in PER_IMAGE),
-        ]
-        for image in images
-    ]
-    return [header, *rows]
-
-
 def _write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> None:
     text = io.StringIO(newline='')
     csv.writer(text).writerows(rows)  # None becomes an empty cell
-    path.write_bytes(text.getvalue().encode('utf-8'))
+    path.write_bytes(text.getvalue().encode('utf-8'))  # as bytes: Windows would turn each \r\n into \r\r\n
 
 
-def _is_report(path: Path) -> bool:
-    try:
-        read_report(path)
-    except DataError:
-        return False
-    return True
-
-
-PAGE_FILE = 'report.html'
-
-
-def report_metrics(measured: Measured, sources: Sources) -> dict[str, Any]:
+def report_metrics(measured: Measured, sources: Sources) -> Report:
     """Return the content of ``metrics.json``, with nan where undefined.
 
     Raises:
@@ -156,26 +139,7 @@ def report_metrics(measured: Measured, sources: Sources) -> dict[str, Any]:
     """
     return {
         'format': FORMAT,
+        'version': VERSION,
         'run': run_record(sources, images=len(measured.images)),
         **report_figures(measured),
     }
-
-
-def write_report(
-    path: str | Path, metrics: Mapping[str, Any], *, overwrite: bool, tiles: Mapping[int, Tile], log: TrainingLog
-) -> None:
-    """Write all files of a report to the folder ``path``.
-
-    Args:
-        path: the folder.
-        metrics: content of ``metrics.json``, with nan where undefined.
-        overwrite: whether a report that is there is replaced.
-        tiles: what the page shows of images, by their place in the metrics' list.
-        log: curves of the training.
-
-    Raises:
-        DataError: there is something else at ``path``, or it cannot be written.
-    """
-    with report_folder(path, overwrite=overwrite) as folder:
-        write_figures(folder, metrics)
-        write_html(folder / PAGE_FILE, metrics=without_nan(metrics), tiles=tiles, log=log)

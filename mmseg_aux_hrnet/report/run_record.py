@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.report.metrics_file import RunRecord
 from mmseg_aux_hrnet.version import __version__
 
 MODULES = {'torch': 'torch', 'mmengine': 'mmengine', 'mmsegmentation': 'mmseg', 'mmcv': 'mmcv', 'numpy': 'numpy'}
-CHUNK = 1 << 20  # bytes
+CHUNK = 1 << 20  # bytes: a checkpoint may be larger than the memory that is left beside the network
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,27 @@ class Sources:
     threshold: Threshold | None = None
 
 
-def run_record(sources: Sources, *, images: int) -> dict[str, Any]:
+def run_record(sources: Sources, *, images: int) -> RunRecord:
     """Return the part ``run`` of ``metrics.json``, with the command line of this process and the present time."""
+    # A list may be gone, or be a folder for data sets of other packages: the figures are worth keeping all the same.
     lists = [path for path in sources.lists if path.is_file()]
+    text, threshold = sources.config_text, sources.threshold
     return {
         'command': list(sys.argv),
+        # With the offset from UTC, because a report is read where clocks say something else.
         'date': datetime.now().astimezone().isoformat(timespec='seconds'),
         'config': sources.config,
-        'config_sha256': None if sources.config_text is None else _digest(sources.config_text.encode()),
+        'config_sha256': None if text is None else hashlib.sha256(text.encode()).hexdigest(),
         'checkpoint': None if sources.checkpoint is None else str(sources.checkpoint),
         'checkpoint_sha256': None if sources.checkpoint is None else file_digest([sources.checkpoint]),
         'data_list': ' + '.join(map(str, lists)) or None,
         'data_list_sha256': file_digest(lists) if lists else None,
         'images': images,
-        'threshold': None if sources.threshold is None else sources.threshold.record(),
+        'threshold': None if threshold is None else {'class': threshold.class_name, 'value': threshold.value},
         'work_dir': None if sources.work_dir is None else str(sources.work_dir),
         'versions': {
             'mmseg_aux_hrnet': __version__,
+            # Of the modules that ran, not of installed distributions: one of them may be installed under another name.
             **{name: str(import_module(module).__version__) for name, module in MODULES.items()},
             'python': platform.python_version(),
         },
@@ -80,7 +84,3 @@ def file_digest(paths: Sequence[Path]) -> str:
         except OSError as error:
             raise DataError(f'{path} cannot be read ({error.strerror}): its hash belongs in the report') from error
     return digest.hexdigest()
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

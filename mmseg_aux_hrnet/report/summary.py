@@ -1,55 +1,46 @@
 """What a report adds to the table of rates, on the screen: intervals and boundary figures."""
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-OVERALL = {'oa': 'OA', 'miou': 'mIoU', 'macc': 'mAcc', 'mdice': 'mDice', 'fwiou': 'FWIoU'}
-COEFFICIENTS = {'kappa': 'kappa', 'mcc': 'MCC'}
+from mmseg_aux_hrnet.evaluation.metrics import BALANCED_ACCURACY, BOUNDARY_METRICS, F1, IOU, OVERALL_METRICS, Metric
+from mmseg_aux_hrnet.report.metrics_file import Figure, Report
+
+# Balanced accuracy is mAcc under another name: on the screen a line is worth more than a synonym.
+OVERALL = [metric for metric in OVERALL_METRICS if metric is not BALANCED_ACCURACY]
 
 
-def summary_table(metrics: Mapping[str, Any]) -> Table:
+def summary_table(report: Report) -> Table:
     """Lay out one row a class, and the rates over all classes below; no wider than 80 columns but for long names.
 
     Args:
-        metrics: the content of ``metrics.json``, with nan or None where undefined.
+        report: the content of ``metrics.json``, with nan or None where undefined.
     """
-    bounds = metrics['intervals']['values']
-    table = Table(box=box.SIMPLE_HEAD, caption=_caption(metrics), caption_style='', caption_justify='left')
+    spread, tolerance = report['intervals'], report['boundary']['tolerance_pixels']
+    note = f'\n(from to): {spread["level"]} % bootstrap interval over {len(report["images"]):,} image(s)'
+    if tolerance is not None:
+        note += f'\nboundary: of all contours, within {tolerance:g} pixels'
+    bounds, overall = spread['values'], report['overall']
+    # Six characters: the titles up to FWIoU and their values below one another.
+    lines = [f'{one.title:<6} {_with_bounds(one, overall[one.key], bounds[one.title])}' for one in OVERALL]
+    caption = Text('\n'.join(lines), style='bold').append(note, style='not bold')
+    table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_style='', caption_justify='left')
     table.add_column('class', overflow='fold')
-    for heading in ('IoU', 'F1', 'boundary\nF1 / IoU'):
+    for heading in (IOU.title, F1.title, f'boundary\n{F1.title} / {IOU.title}'):
         table.add_column(heading, justify='right', no_wrap=True)
-    for row in metrics['classes']:
-        name, marked = row['name'], row['name'] == metrics['class_of_interest']
-        rates = [_with_bounds(row[key], bounds[f'{heading}.{name}']) for key, heading in (('iou', 'IoU'), ('f1', 'F1'))]
-        outlines = f'{number(row["boundary_f1"])} / {number(row["boundary_iou"])}'
+    for row in report['classes']:
+        name, marked = row['name'], row['name'] == report['class_of_interest']
+        rates = [_with_bounds(one, row[one.key], bounds[f'{one.title}.{name}']) for one in (IOU, F1)]
+        outlines = ' / '.join(one.text(row[one.key]) for one in BOUNDARY_METRICS)
         # As Text, because a class name may hold square brackets, which are markup in plain strings.
         cells = map(Text, [f'{name} *' if marked else name, *rates, outlines])
         table.add_row(*cells, style='bold green' if marked else None)
     return table
 
 
-def number(value: float | None, *, digits: int = 2) -> str:
-    """Return a number to read; a dash where undefined."""
-    return '-' if value is None or math.isnan(value) else f'{value:.{digits}f}'
-
-
-def _with_bounds(value: float | None, bounds: list[float | None], *, digits: int = 2) -> str:
-    low, high = (number(end, digits=digits) for end in bounds)
-    return f'{number(value, digits=digits)} ({low} to {high})'
-
-
-def _caption(metrics: Mapping[str, Any]) -> Text:
-    spread, overall = metrics['intervals'], metrics['overall']
-    bounds = spread['values']
-    lines = [f'{name:<6} {_with_bounds(overall[key], bounds[name])}' for key, name in OVERALL.items()]
-    lines += [f'{name:<6} {_with_bounds(overall[key], bounds[name], digits=4)}' for key, name in COEFFICIENTS.items()]
-    note = f'\n(from to): {spread["level"]} % bootstrap interval over {len(metrics["images"]):,} image(s)'
-    tolerance = metrics['boundary']['tolerance_pixels']
-    if tolerance is not None:
-        note += f'\nboundary: of all contours, within {tolerance:g} pixels'
-    return Text('\n'.join(lines), style='bold').append(note, style='not bold')
+def _with_bounds(metric: Metric[Any], value: Figure, bounds: list[Figure]) -> str:
+    low, high = map(metric.text, bounds)
+    return f'{metric.text(value)} ({low} to {high})'

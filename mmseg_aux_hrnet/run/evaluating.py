@@ -19,12 +19,12 @@ from mmseg_aux_hrnet.datasets.tiles import read_label, refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation.boundary import tolerance
 from mmseg_aux_hrnet.evaluation.confusion_metric import check_counted
-from mmseg_aux_hrnet.evaluation.image_result import ImageResult, MapPair, count_image, summed_counts
+from mmseg_aux_hrnet.evaluation.image_result import ImageResult, count_image, summed_counts
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
 from mmseg_aux_hrnet.evaluation.table import rich_table
 from mmseg_aux_hrnet.report.figures import Measured
-from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics, write_report
-from mmseg_aux_hrnet.report.page import TrainingLog, shown_images, small_tile
+from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics
+from mmseg_aux_hrnet.report.page import TrainingLog, shown_images, small_tile, write_report
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run import config as run_config
@@ -110,7 +110,6 @@ def _compare(prediction: Path, label: Path, comparison: Comparison) -> ImageResu
     rule = comparison.label_rule
     maps = read_pair((prediction, label), comparison)
     predicted, reference = maps['prediction'], maps['label']
-    pair = MapPair(predicted, reference, image=str(prediction), label_path=str(label))
     if predicted.shape != reference.shape:
         raise DataError(
             f'{prediction} is {predicted.shape[0]} x {predicted.shape[1]} pixels (height x width), but {label} '
@@ -118,7 +117,13 @@ def _compare(prediction: Path, label: Path, comparison: Comparison) -> ImageResu
         )
     try:
         return count_image(
-            pair, num_classes=rule.num_classes, ignore_index=rule.ignore_index, tolerance=comparison.tolerance
+            predicted,
+            reference,
+            image=str(prediction),
+            label_path=str(label),
+            num_classes=rule.num_classes,
+            ignore_index=rule.ignore_index,
+            tolerance=comparison.tolerance,
         )
     except DataError as error:
         raise type(error)(f'{prediction}: {error}') from error

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmseg_aux_hrnet.decision import Decision, reaches
-from mmseg_aux_hrnet.models.channel_order import swaps_channels
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
+from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.models.speed import fold_batch_norms
 
 INPUT, PROBABILITIES, CLASSES = 'image', 'probabilities', 'classes'

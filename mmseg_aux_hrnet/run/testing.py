@@ -20,14 +20,14 @@ from mmseg_aux_hrnet.evaluation.thresholds import as_json
 from mmseg_aux_hrnet.evaluation.tile_keeper import find_kept
 from mmseg_aux_hrnet.models import head_threshold, speed, use_threshold
 from mmseg_aux_hrnet.report.figures import Measured
-from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics, write_report
-from mmseg_aux_hrnet.report.page import kept_tiles, read_training_log
+from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics
+from mmseg_aux_hrnet.report.page import kept_tiles, read_training_log, write_report
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run import launch, testing_config
 from mmseg_aux_hrnet.visualization import draw_sweep
-from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
+from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, load_model_weights
 
 
 def run_test(args: Namespace) -> str:
@@ -48,7 +48,7 @@ def run_test(args: Namespace) -> str:
     dataset, out = _prepare(config, args, distance)
     runner = Runner.from_cfg(config)
     sources['checkpoint'] = best_checkpoint(args.checkpoint)
-    meta = load_model_weights(runner.model, sources['checkpoint'])
+    meta = load_model_weights(runner.model, Checkpoint(sources['checkpoint']))
     sources['threshold'] = _use_threshold(runner, args, meta=meta, dataset=dataset)
     speed.apply(runner.model, args.speed, compiled=args.compile)
     figures = runner.test()

@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.classes import Classes, classes_in
 from mmseg_aux_hrnet.decision import Decision, decision_by, decision_of_head
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
 from mmseg_aux_hrnet.models import use_threshold
-from mmseg_aux_hrnet.weights import load_model_weights
+from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights
 
 DEFAULT_TILE = 512  # pixels
 DEFAULT_OVERLAP = 25  # percent
@@ -55,12 +55,12 @@ class Source:
     checkpoint_sha256: str
 
 
-def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> Source:
+def load_source(config: Config, checkpoint: Checkpoint, *, threshold: str | None) -> Source:
     """Build the config's segmentor and fill it from ``checkpoint``, exactly.
 
     Args:
         config: a merged config.
-        checkpoint: a ``.pth`` file.
+        checkpoint: of this config.
         threshold: a number for the class of interest, ``argmax``, or None for what the checkpoint or the head says.
 
     Raises:
@@ -71,7 +71,7 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
     model = _build(config)
     meta = load_model_weights(model, checkpoint)
     classes = _classes(config, meta, count=2 if model.out_channels == 1 else int(model.out_channels))
-    decision = _decision(model, classes, option=threshold, meta=meta, source=checkpoint)
+    decision = _decision(model, classes, option=threshold, meta=meta, source=checkpoint.path)
     tile, overlap = _tile(config, model)
     for part in ('auxiliary_head', 'distillation'):  # they take part in training only
         if getattr(model, part, None) is not None:
@@ -88,8 +88,8 @@ def load_source(config: Config, checkpoint: Path, *, threshold: str | None) -> S
         overlap=overlap,
         config_name=Path(config.filename or 'config').name,
         config_sha256=hashlib.sha256(text.encode()).hexdigest(),
-        checkpoint_name=checkpoint.name,
-        checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        checkpoint_name=checkpoint.path.name,
+        checkpoint_sha256=checkpoint.sha256,
     )
 
 

@@ -17,13 +17,11 @@ from mmseg_aux_hrnet.models import HRNetV2, speed
 from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run import launch, training_config
 from mmseg_aux_hrnet.weights import (
+    Checkpoint,
     check_fits,
     check_mmengine_reads,
-    check_resumable,
     checkpoint_to_resume,
     mismatches,
-    read_checkpoint,
-    state_dict_of,
     weights_file,
 )
 
@@ -46,7 +44,7 @@ def prepare_pretrained(model: Any) -> None:
         return
     path = weights_file(init_cfg['checkpoint'])
     check_mmengine_reads(path)
-    weights = state_dict_of(read_checkpoint(path), source=path)
+    weights = Checkpoint(path).weights
     prefix = next((prefix for prefix in ('model.', 'backbone.') if any(key.startswith(prefix) for key in weights)), '')
     own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
     faults = mismatches(backbone.state_dict(), own)
@@ -157,7 +155,7 @@ def run_training(args: Namespace) -> str:
     runner = Runner.from_cfg(config)
     speed.apply(runner.model, args.speed, training=True, compiled=args.compile)
     if checkpoint is not None:
-        check_resumable(runner.model, checkpoint)
+        check_fits(runner.model, checkpoint, resume=True)
     elif config.get('load_from'):
         check_fits(runner.model, Path(config.load_from))
     else:

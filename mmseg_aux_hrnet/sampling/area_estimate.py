@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from mmseg_aux_hrnet.errors import DataError
 
-Z_95 = 1.96  # half width of a 95 % interval in standard errors, for a normal distribution
+Z_95 = 1.96  # half width of a 95 % interval in standard errors, for a normal distribution, as the paper rounds it
 FEWEST_POINTS = 2  # the variance in a stratum divides by one less
+SMALL_STRATUM = 50  # points that each class should have for its user's accuracy, Olofsson et al. 2014, section 5.1
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,10 @@ class ClassEstimate:
     producers: Estimate
 
 
-@dataclass(frozen=True)
-class AreaEstimate:
-    """Estimates of every class, in the order of the counts, and the overall accuracy, percent."""
-
-    classes: tuple[ClassEstimate, ...]
-    overall: Estimate
-
-
 def estimate_areas(
     counts: npt.NDArray[np.int64], *, mapped: npt.NDArray[np.float64], names: Sequence[str]
-) -> AreaEstimate:
-    """Return areas and accuracies with their standard errors.
+) -> tuple[list[ClassEstimate], Estimate]:
+    """Return areas and accuracies of the classes, and the overall accuracy, with their standard errors.
 
     A class may have no area on the map and then no points in it; it may still be found in the reference.
 
@@ -79,41 +72,39 @@ def estimate_areas(
         mapped: area of each class on the map, float64 (C,), in any unit, such as pixels or hectares.
         names: the C classes.
 
+    Returns:
+        What the sample says of each class, in the order of the counts, and the overall accuracy, percent.
+
     Raises:
         DataError: shapes do not fit, a number is negative or not finite, nothing is mapped, or the points of a class
             do not fit its area: none or one in a class that is mapped, some in one that is not.
     """
     _check(counts, mapped, names)
     points = counts.sum(axis=1)
+    # A class without mapped area has no points and no weight: its shares are 0 instead of 0 / 0.
     shares = np.divide(counts, points[:, None], out=np.zeros(counts.shape), where=points[:, None] > 0)
     # Variance of a share within a stratum, equation 6 before the weights.
     spread = shares * (1 - shares) / np.maximum(points - 1, 1)[:, None]
     areas = mapped @ shares
     area_errors = np.sqrt(mapped**2 @ spread)
     hits, right_errors = mapped * shares.diagonal(), mapped * np.sqrt(spread.diagonal())
-    total = mapped.sum()
-    classes = tuple(
-        ClassEstimate(
-            name=name,
-            mapped=float(mapped[j]),
-            points=int(points[j]),
-            area=Estimate(float(areas[j]), float(area_errors[j])),
-            users=_percent(hits[j], right_errors[j], whole=mapped[j]),
-            producers=_percent(hits[j], _producers_error(j, mapped, shares, spread), whole=areas[j]),
+    classes = []
+    for j, name in enumerate(names):
+        # Equation 7: the standard error of producer's accuracy times the estimated area of the class.
+        accuracy = hits[j] / areas[j] if areas[j] else math.nan
+        weights = np.where(np.arange(len(mapped)) == j, 1 - accuracy, accuracy)
+        found_error = np.sqrt((weights * mapped) ** 2 @ spread[:, j])
+        classes.append(
+            ClassEstimate(
+                name=name,
+                mapped=float(mapped[j]),
+                points=int(points[j]),
+                area=Estimate(float(areas[j]), float(area_errors[j])),
+                users=_percent(hits[j], right_errors[j], whole=mapped[j]),
+                producers=_percent(hits[j], found_error, whole=areas[j]),
+            )
         )
-        for j, name in enumerate(names)
-    )
-    return AreaEstimate(classes, _percent(hits.sum(), np.sqrt((right_errors**2).sum()), whole=total))
-
-
-def _producers_error(
-    j: int, mapped: npt.NDArray[np.float64], shares: npt.NDArray[np.float64], spread: npt.NDArray[np.float64]
-) -> float:
-    """Return the standard error of producer's accuracy times the estimated area of the class, equation 7."""
-    area = float(mapped @ shares[:, j])
-    accuracy = float(mapped[j] * shares[j, j]) / area if area else math.nan
-    weights = np.where(np.arange(len(mapped)) == j, 1 - accuracy, accuracy)
-    return float(np.sqrt((weights * mapped) ** 2 @ spread[:, j]))
+    return classes, _percent(hits.sum(), np.sqrt((right_errors**2).sum()), whole=mapped.sum())
 
 
 def _percent(part: float, error: float, *, whole: float) -> Estimate:
@@ -133,7 +124,8 @@ def _check(counts: npt.NDArray[np.int64], mapped: npt.NDArray[np.float64], names
         if area and points < FEWEST_POINTS:
             raise DataError(
                 f'class {name} has {points} point(s) of the sample in its mapped area of {area:g}: a standard error '
-                f'needs at least {FEWEST_POINTS}, a good one 50; sample more there, or merge the class with another'
+                f'needs at least {FEWEST_POINTS}, a good one {SMALL_STRATUM}; sample more there, or merge the class '
+                'with another'
             )
         if points and not area:
             raise DataError(

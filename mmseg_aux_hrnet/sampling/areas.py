@@ -1,9 +1,8 @@
 """Mapped areas of the classes: from a table, or counted on the maps."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.sampling.class_maps import count_pixels, find_maps, parse_classes
@@ -12,17 +11,10 @@ from mmseg_aux_hrnet.sampling.tables import read_text, table_rows
 TABLES = ('.csv', '.json')
 
 
-class MappedAreas(NamedTuple):
-    """Area of every class on the map, by name, in ``unit``."""
-
-    areas: dict[str, float]
-    unit: str
-
-
 def mapped_areas(
     path: str | Path, *, classes: str | None, gsd: float | None, on_map: Callable[[int, int], None]
-) -> MappedAreas:
-    """Return the area of every class on the map, as a table gives it or counted on the maps.
+) -> tuple[dict[str, float], str]:
+    """Return the area of every class on the map by name, as a table gives it or counted on the maps, and the unit.
 
     Args:
         path: a table for :func:`read_areas`, or a map or a folder of maps.
@@ -46,11 +38,14 @@ def mapped_areas(
         raise ConfigError(f'--gsd {gsd}: the side of a pixel is a number of metres above 0, such as 0.5')
     names, maps = parse_classes(classes), find_maps(path)
     counts = count_pixels(maps, classes=names, on_map=lambda done: on_map(done, len(maps)))
-    return _pixel_areas(dict(zip(names, counts.sum(axis=0).tolist(), strict=True)), gsd=gsd)
+    pixels = zip(names, counts.sum(axis=0).tolist(), strict=True)
+    if gsd is None:
+        return {name: float(count) for name, count in pixels}, 'pixels'
+    return {name: count * gsd**2 / 10_000 for name, count in pixels}, 'ha'  # a hectare is 10,000 square metres
 
 
-def read_areas(path: str | Path) -> MappedAreas:
-    """Read the mapped areas.
+def read_areas(path: str | Path) -> tuple[dict[str, float], str]:
+    """Read the mapped areas by class, and their unit.
 
     Args:
         path: CSV with the column ``class`` and one whose heading is the unit of the areas, such as ``ha``; or JSON as
@@ -60,7 +55,12 @@ def read_areas(path: str | Path) -> MappedAreas:
         DataError: the file cannot be read, is not of this form, has a class twice or what is no area.
     """
     if Path(path).suffix.lower() == '.json':
-        return _json_areas(path)
+        try:
+            content = json.loads(read_text(path))
+            unit, given = content['unit'], content['areas'].items()
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise DataError(f'{path} is not of the form {{"unit": "ha", "areas": {{"green": 12.5, ...}}}}') from error
+        return {str(name): _area(area, where=f'{path}, {name}') for name, area in given}, str(unit)
     rows = table_rows(path, needed=('class',))
     units = [heading for heading in rows[0][1] if heading != 'class']
     if len(units) != 1:
@@ -70,31 +70,14 @@ def read_areas(path: str | Path) -> MappedAreas:
         if row['class'] in areas:
             raise DataError(f'{path} line {line} names the class {row["class"]!r} a second time: once is right')
         areas[row['class']] = _area(row[units[0]], where=f'{path} line {line}')
-    return MappedAreas(areas, units[0])
-
-
-def _pixel_areas(pixels: Mapping[str, int], *, gsd: float | None) -> MappedAreas:
-    """Return the areas of counted pixels, in hectares where the size of a pixel, ``gsd``, is known in metres."""
-    if gsd is None:
-        return MappedAreas({name: float(count) for name, count in pixels.items()}, 'pixels')
-    return MappedAreas({name: count * gsd**2 / 10_000 for name, count in pixels.items()}, 'ha')
-
-
-def _json_areas(path: str | Path) -> MappedAreas:
-    form = '{"unit": "ha", "areas": {"green": 12.5, ...}}'
-    try:
-        content = json.loads(read_text(path))
-        unit, areas = content['unit'], content['areas'].items()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f'{path} is not of the form {form}') from error
-    return MappedAreas({str(name): _area(area, where=f'{path}, {name}') for name, area in areas}, str(unit))
+    return areas, units[0]
 
 
 def _area(text: object, *, where: str) -> float:
     try:
-        area = float(str(text))
+        area = float(str(text))  # through its text, so that the true of JSON is not the area 1
     except ValueError:
-        area = -1.0
+        area = -1.0  # refused below, together with what is a number but not an area
     if not 0 <= area < float('inf'):
         raise DataError(f'{where} has the area {text!r}: it must be a number from 0 on, with a decimal point')
     return area

@@ -42,6 +42,7 @@ def find_maps(path: str | Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise DataError(f'{path} does not exist: give a class map or a folder of them')
+    # Sorted, because the same seed must draw the same points wherever the folder is listed.
     maps = sorted(file for file in path.rglob('*') if file.suffix.lower() in SUFFIXES and file.is_file())
     if not maps:
         raise DataError(
@@ -80,6 +81,7 @@ def count_pixels(maps: Sequence[Path], *, classes: Sequence[str], on_map: OnMap)
         values = np.bincount(read_map(path, classes=classes).ravel(), minlength=OUTSIDE + 1)
         counts[index] = values[: len(classes)]
         on_map(index + 1)
+    # After all maps are read: a single one of 0 and 255 may well be a map of class 0 with a border outside.
     refuse_masks_as_index([str(path) for path in maps], _rule(classes))
     if not counts.any():
         raise DataError(f'{maps[0]} and the other maps hold no pixel of a class, only {OUTSIDE}: nothing has an area')
@@ -87,4 +89,5 @@ def count_pixels(maps: Sequence[Path], *, classes: Sequence[str], on_map: OnMap)
 
 
 def _rule(classes: Sequence[str]) -> LabelRule:
+    # Only the number of colours counts: a rule for indices does not look at them.
     return LabelRule('index', palette=((0, 0, 0),) * len(classes), ignore_index=OUTSIDE)

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.sampling.area_estimate import FEWEST_POINTS
+from mmseg_aux_hrnet.sampling.area_estimate import FEWEST_POINTS, SMALL_STRATUM
 from mmseg_aux_hrnet.sampling.class_maps import read_map
-
-SMALL_STRATUM = 50  # points that each class should have for its user's accuracy, Olofsson et al. 2014, section 5.1
 
 
 class Point(NamedTuple):
@@ -47,6 +45,7 @@ def allocate(pixels: Sequence[int], *, points: int) -> list[int]:
         raise DataError('a class has a single pixel on the map, of which no error can be told: merge it with another')
     least = min(SMALL_STRATUM, points // len(present))
     given = [min(count, least) for count in pixels]
+    # A class that is full leaves its share to the others, who divide it in the next round.
     while (rest := points - sum(given)) > 0:
         room = [count - taken for count, taken in zip(pixels, given, strict=True)]
         shares = _largest_remainder([count if free else 0 for count, free in zip(pixels, room, strict=True)], rest)
@@ -75,16 +74,21 @@ def draw_points(
         raise ConfigError(f'--seed {seed}: seeds are whole numbers from 0 on')
     generator = np.random.default_rng(seed)
     sizes = allocate(counts.sum(axis=0).tolist(), points=points)
+    # Numbers of pixels are drawn, not pixels: all maps together need not fit into memory.
     ranks = [
         np.sort(generator.choice(int(total), size, replace=False)) if size else np.zeros(0, np.int64)
         for total, size in zip(counts.sum(axis=0), sizes, strict=True)
     ]
     ends = counts.cumsum(axis=0)
     sample = []
-    for index, path in enumerate(maps):
-        own = [_within(rank, end=int(ends[index, c]), size=int(counts[index, c])) for c, rank in enumerate(ranks)]
-        if any(len(rank) for rank in own):
-            sample += _locate(path, own, counts[index], classes=classes)
+    # The pixels of a class are numbered through all maps, and drawn by number: a map is read only to find its own.
+    for path, own, end in zip(maps, counts, ends, strict=True):
+        drawn = [
+            rank[np.searchsorted(rank, stop - size) : np.searchsorted(rank, stop)] - (stop - size)
+            for rank, stop, size in zip(ranks, end, own, strict=True)
+        ]
+        if any(len(rank) for rank in drawn):
+            sample += _locate(path, drawn, own, classes=classes)
     return sample
 
 
@@ -92,21 +96,17 @@ def _largest_remainder(weights: Sequence[int], total: int) -> list[int]:
     """Divide ``total`` into integers in proportion to ``weights``, which are not all zero."""
     whole = sum(weights)
     shares = [total * weight // whole for weight in weights]
+    # By the remainder in whole numbers, equal ones in the order of the classes: the same on every machine.
     order = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i))
     for index in order[: total - sum(shares)]:
         shares[index] += 1
     return shares
 
 
-def _within(ranks: NDArray[np.int64], *, end: int, size: int) -> NDArray[np.int64]:
-    """Return which pixels of a class on one map are drawn, counted on that map; ``ranks`` count over all maps."""
-    start = end - size
-    return ranks[np.searchsorted(ranks, start) : np.searchsorted(ranks, end)] - start
-
-
 def _locate(
     path: Path, ranks: Sequence[NDArray[np.int64]], counts: NDArray[np.int64], *, classes: Sequence[str]
 ) -> list[Point]:
+    """Return the points of one map, given the numbers of the drawn pixels of each class on it, from 0 on."""
     pixels = read_map(path, classes=classes)
     found = []
     for index, (name, rank) in enumerate(zip(classes, ranks, strict=True)):

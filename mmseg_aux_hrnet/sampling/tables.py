@@ -88,6 +88,7 @@ def read_text(path: str | Path) -> str:
         DataError: it cannot be read or is not UTF-8.
     """
     try:
+        # Spreadsheets put a byte order mark in front, which would become a part of the first heading.
         return Path(path).read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
         raise DataError(f'{path} is not UTF-8 text at byte {error.start}: save it as UTF-8') from error

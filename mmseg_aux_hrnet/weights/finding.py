@@ -25,23 +25,21 @@ def weights_file(source: str) -> Path:
         CheckpointError: the file is not there and cannot be downloaded; says where to put it.
     """
     if source.startswith(OPEN_MMLAB):
-        source = _published_address(source.removeprefix(OPEN_MMLAB))
+        addresses = get_external_models()
+        name = source.removeprefix(OPEN_MMLAB)
+        if name not in addresses:
+            known = ', '.join(key for key in addresses if 'hrnet' in key)
+            raise CheckpointError(f'{source} is not published: use one of {known}')
+        source = str(addresses[name])
     address = urlparse(source)
     if address.scheme not in ('http', 'https'):
         return Path(source)
     path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(address.path).name
-    if not path.exists() and os.environ.get('LOCAL_RANK', '0') == '0':  # once on each machine
+    # One process of each machine downloads; the others wait below, so that nobody reads a file that is half there.
+    if not path.exists() and os.environ.get('LOCAL_RANK', '0') == '0':
         _download(source, path)
     barrier()
     return path
-
-
-def _published_address(name: str) -> str:
-    addresses = get_external_models()
-    if name not in addresses:
-        known = ', '.join(key for key in addresses if 'hrnet' in key)
-        raise CheckpointError(f'{OPEN_MMLAB}{name} is not published: use one of {known}')
-    return str(addresses[name])
 
 
 def _download(source: str, path: Path) -> None:

@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import CheckpointError
-from mmseg_aux_hrnet.weights.reading import SAFETENSORS, read_checkpoint
+from mmseg_aux_hrnet.weights.checkpoint import LISTED_KEYS, SAFETENSORS, Checkpoint
 
 # Parts of classification and segmentation networks that a backbone has no use for.
 HEAD_PREFIXES = (
@@ -26,40 +26,11 @@ HEAD_PREFIXES = (
 )
 # Auxiliary decoders take no part in prediction, so a checkpoint may have or lack them.
 TRAINING_ONLY = 'auxiliary_head.'
-LISTED_KEYS = 4
 RUN_STATE = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
 CONVERT = 'tools/convert_checkpoint.py'
-
-
-def state_dict_of(content: Mapping[str, Any], *, source: str | Path) -> dict[str, Tensor]:
-    """Return the weights of a checkpoint, without the prefix that data-parallel wrappers add.
-
-    Raises:
-        CheckpointError: the content holds no weights, or two under one name.
-    """
-    state = content.get('state_dict', content)
-    if not isinstance(state, Mapping):
-        raise CheckpointError(f'{source} holds a {type(state).__name__} as state_dict, not a dictionary of weights')
-    weights = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
-    if not weights:
-        held = ', '.join(map(str, list(state)[:LISTED_KEYS])) or 'nothing'
-        raise CheckpointError(
-            f'{source} holds no weights: expected tensors or a state_dict of tensors, and it holds {held}'
-        )
-    return without_prefix(weights, 'module.', source=source)
-
-
-def without_prefix(weights: Mapping[str, Tensor], prefix: str, *, source: str | Path) -> dict[str, Tensor]:
-    """Return the weights with ``prefix`` taken off the names that have it.
-
-    Raises:
-        CheckpointError: two weights would get one name.
-    """
-    bare = {key.removeprefix(prefix): value for key, value in weights.items()}
-    if len(bare) < len(weights):
-        twice = next(key for key in bare if key in weights and prefix + key in weights)
-        raise CheckpointError(f'{source} holds both {twice} and {prefix}{twice}: keep the ones you mean')
-    return bare
+COUNTER = 'num_batches_tracked'  # of batch norm; files of torch before 0.4.1 lack it, and prediction does not use it
+NARROW = (torch.float16, torch.bfloat16)
+FLOATS = (*NARROW, torch.float32, torch.float64)
 
 
 def mismatches(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> dict[str, list[str]]:
@@ -69,7 +40,7 @@ def mismatches(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> dic
         for key, value in expected.items()
         if key in got and got[key].shape != value.shape
     ]
-    missing = [key for key in expected if key not in got and not key.endswith('num_batches_tracked')]
+    missing = [key for key in expected if key not in got and not key.endswith(COUNTER)]
     unexpected = [key for key in got if key not in expected]
     return {'missing': missing, 'unexpected': unexpected, 'other shape': reshaped}
 
@@ -89,13 +60,14 @@ def without(weights: Mapping[str, Tensor], prefixes: str | tuple[str, ...]) -> d
     return {key: value for key, value in weights.items() if not key.startswith(prefixes)}
 
 
-def _bare(model: nn.Module) -> nn.Module:
-    """Return the segmentor inside what averages over scales or trains it in several processes."""
-    inner = getattr(model, 'module', None)
-    return _bare(inner) if isinstance(inner, nn.Module) else model
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """Return the segmentor inside what averages over scales or trains it in several processes, or both."""
+    while isinstance(inner := getattr(model, 'module', None), nn.Module):
+        model = inner
+    return model
 
 
-def load_model_weights(model: nn.Module, path: str | Path) -> dict[str, Any]:
+def load_model_weights(model: nn.Module, checkpoint: Checkpoint) -> dict[str, Any]:
     """Fill a segmentor from a checkpoint, exactly, and return the checkpoint's ``meta``.
 
     Auxiliary decoders may be missing on either side: they take no part in prediction.
@@ -103,22 +75,25 @@ def load_model_weights(model: nn.Module, path: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the weights are those of another architecture; the message says which keys differ.
     """
-    content = read_checkpoint(path)
-    got = state_dict_of(content, source=path)
-    model = _bare(model)
+    found = checkpoint.weights
+    model = _unwrapped(model)
     expected = model.state_dict()
-    faults = mismatches(without(expected, TRAINING_ONLY), without(got, TRAINING_ONLY))
+    faults = mismatches(without(expected, TRAINING_ONLY), without(found, TRAINING_ONLY))
     if any(faults.values()):
+        official = any(key.removeprefix('model.').startswith('last_layer.') for key in found)
+        hint = f'; this one is of the official HRNet code: convert it with {CONVERT}' if official else ''
         raise CheckpointError(
-            f'{path} does not fit the model of this config: {describe(faults)}; '
-            f'use the config that the checkpoint was trained with{_hint(got)}'
+            f'{checkpoint.path} does not fit the model of this config: {describe(faults)}; '
+            f'use the config that the checkpoint was trained with{hint}'
         )
-    if any(mismatches(expected, got).values()):
-        print_log(f'{path}: auxiliary heads differ from the config; they take no part in testing', logger='current')
-        got = without(got, TRAINING_ONLY)
-    model.load_state_dict(got, strict=False)
-    meta = content.get('meta')
-    return meta if isinstance(meta, dict) else {}
+    if any(mismatches(expected, found).values()):
+        print_log(
+            f'{checkpoint.path}: auxiliary heads differ from the config; they take no part in testing', logger='current'
+        )
+        found = without(found, TRAINING_ONLY)
+    # Not strict: counters of batch norm and auxiliary heads may be missing, and everything else was compared above.
+    model.load_state_dict(found, strict=False)
+    return checkpoint.meta
 
 
 def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
@@ -127,23 +102,19 @@ def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
     Raises:
         CheckpointError: a weight is missing or has another shape, or the file holds parts of something else.
     """
-    got = state_dict_of(read_checkpoint(path), source=path)
+    found = Checkpoint(path).weights
+    # In this order, because wrappers nest: one name can be model.backbone.conv1.weight.
     for prefix in ('model.', 'backbone.'):
-        if any(key.startswith(prefix) for key in got):
-            got = {key.removeprefix(prefix): value for key, value in got.items()}
-    got = without(got, HEAD_PREFIXES)
-    faults = mismatches(backbone.state_dict(), got)
+        if any(key.startswith(prefix) for key in found):
+            found = {key.removeprefix(prefix): value for key, value in found.items()}
+    found = without(found, HEAD_PREFIXES)
+    faults = mismatches(backbone.state_dict(), found)
     if any(faults.values()):
         raise CheckpointError(
             f'{path} does not fit the backbone {getattr(backbone, "arch", type(backbone).__name__)}: '
             f'{describe(faults)}; give the weights of this arch, or --pretrained none'
         )
-    backbone.load_state_dict(got, strict=False)
-
-
-def _hint(weights: Mapping[str, Tensor]) -> str:
-    official = any(key.removeprefix('model.').startswith('last_layer.') for key in weights)
-    return f'; this one is of the official HRNet code: convert it with {CONVERT}' if official else ''
+    backbone.load_state_dict(found, strict=False)
 
 
 def check_mmengine_reads(path: Path) -> None:
@@ -156,39 +127,29 @@ def check_mmengine_reads(path: Path) -> None:
         raise CheckpointError(f'{path}: mmengine starts from .pth files only; convert it with {CONVERT}')
 
 
-def check_fits(model: nn.Module, path: Path) -> dict[str, Any]:
-    """Raise unless mmengine can safely load ``path`` and fill ``model`` exactly; return its content.
+def check_fits(model: nn.Module, path: Path, *, resume: bool = False) -> None:
+    """Raise unless mmengine can safely load ``path`` and fill ``model`` exactly.
 
     mmengine itself would fall back to running code from the file, and skip what does not fit.
 
+    Args:
+        model: a segmentor, or what wraps it.
+        path: a checkpoint.
+        resume: a run of the model is to go on from there, so it must hold the state of one too.
+
     Raises:
-        CheckpointError: see :func:`read_checkpoint`; or keys or shapes differ.
+        CheckpointError: the file cannot be read or does not fit, or it holds weights only.
     """
     check_mmengine_reads(path)
-    content = read_checkpoint(path)
-    faults = mismatches(_bare(model).state_dict(), state_dict_of(content, source=path))
+    checkpoint = Checkpoint(path)
+    faults = mismatches(_unwrapped(model).state_dict(), checkpoint.weights)
     if any(faults.values()):
         raise CheckpointError(f'{path} is not from this config: {describe(faults)}; use it with its own config')
-    return content
-
-
-def check_resumable(model: nn.Module, path: Path) -> None:
-    """Raise unless a run of ``model`` can go on from ``path``.
-
-    Raises:
-        CheckpointError: see :func:`check_fits`; or the file holds weights only.
-    """
-    content = check_fits(model, path)
-    absent = [part for part in RUN_STATE if part not in content]
-    if absent:
+    absent = [part for part in RUN_STATE if part not in checkpoint.content]
+    if resume and absent:
         raise CheckpointError(
             f'{path} holds no state of a run ({", ".join(absent)}): resume from iter_N.pth or epoch_N.pth of a work dir'
         )
-
-
-COUNTER = 'num_batches_tracked'  # of batch norm; files of torch before 0.4.1 lack it, and prediction does not use it
-NARROW = (torch.float16, torch.bfloat16)
-FLOATS = (*NARROW, torch.float32, torch.float64)
 
 
 def widened(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

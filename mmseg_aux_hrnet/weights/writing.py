@@ -11,7 +11,7 @@ from safetensors.torch import save as save_safetensors
 
 from mmseg_aux_hrnet.errors import CheckpointError
 from mmseg_aux_hrnet.files.whole import write_whole
-from mmseg_aux_hrnet.weights.reading import SAFETENSORS, SAFETENSORS_META
+from mmseg_aux_hrnet.weights.checkpoint import SAFETENSORS, SAFETENSORS_META
 
 SUFFIXES = ('.pth', SAFETENSORS)
 

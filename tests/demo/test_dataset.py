@@ -151,12 +151,13 @@ def test_an_empty_folder_is_filled(tmp_path, lists, out, monkeypatch):
 
 
 @pytest.mark.parametrize('name', ['demo.part', 'demo.replaced'])
-def test_a_folder_that_only_looks_like_a_leftover_is_kept(tmp_path, lists, name):
+def test_folders_beside_it_are_left_alone(tmp_path, lists, name):
     (tmp_path / name).mkdir()
     (tmp_path / name / 'mine').touch()
-    with pytest.raises(DataError, match='mine'):
-        write_demo_data(tmp_path / 'demo', lists_dir=lists, seed=0)
+    for seed in (0, 1):
+        write_demo_data(tmp_path / 'demo', lists_dir=lists, seed=seed, force=True)
     assert (tmp_path / name / 'mine').is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['demo', name, 'lists']
 
 
 @pytest.mark.parametrize('out', ['file', 'file/demo'])

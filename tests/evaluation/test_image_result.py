@@ -3,13 +3,14 @@
 import numpy as np
 from evaluation_support import u8
 
-from mmseg_aux_hrnet.evaluation.image_result import MapPair, count_image, summed_boundary, summed_counts
+from mmseg_aux_hrnet.evaluation.image_result import count_image, summed_boundary, summed_counts
 
-PAIR = MapPair(u8([[0, 1, 1], [0, 0, 1]]), u8([[0, 1, 255], [1, 0, 1]]), 'img/a.png', 'ann/a.png')
+MAPS = u8([[0, 1, 1], [0, 0, 1]]), u8([[0, 1, 255], [1, 0, 1]])
 
 
-def count(pair=PAIR, tolerance=None):
-    return count_image(pair, num_classes=2, ignore_index=255, tolerance=tolerance)
+def count(*, label_path='ann/a.png', tolerance=None):
+    rule = {'num_classes': 2, 'ignore_index': 255, 'tolerance': tolerance}
+    return count_image(*MAPS, image='img/a.png', label_path=label_path, **rule)
 
 
 def test_pixels_are_counted_and_contours_only_where_asked_for():
@@ -18,7 +19,7 @@ def test_pixels_are_counted_and_contours_only_where_asked_for():
     assert plain.boundary is None
     assert outlined.boundary.shape == (2, 6)
     assert (plain.image, plain.label, plain.source) == ('img/a.png', 'ann/a.png', 'ann/a.png')
-    assert count(PAIR._replace(label_path=None)).source == 'img/a.png'
+    assert count(label_path=None).source == 'img/a.png'
 
 
 def test_sums():

@@ -16,7 +16,14 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from mmseg_aux_hrnet.evaluation.thresholds import FIGURES, INTERVALS, LEVELS, as_json, threshold_counts, threshold_sweep
+from mmseg_aux_hrnet.evaluation.thresholds import (
+    CRITERIA,
+    INTERVALS,
+    LEVELS,
+    as_json,
+    threshold_counts,
+    threshold_sweep,
+)
 
 
 def drawn(seed=0, shape=(64, 64), *, sharpness=1.0):
@@ -93,7 +100,7 @@ def test_the_best_threshold_by_hand():
 @pytest.mark.parametrize(('low', 'high', 'expected'), [(0.2, 0.4, 0.4), (0.7, 0.9, 0.701), (0.2, 0.9, 0.5)])
 def test_among_equals_the_best_is_nearest_to_one_half(low, high, expected):
     sweep = sweep_of(np.float32([[low, high]]), np.uint8([[0, 1]]))
-    assert {sweep.best(figure).threshold for figure in FIGURES} == {expected}
+    assert {sweep.best(metric.key).threshold for metric in CRITERIA} == {expected}
 
 
 def test_of_two_equally_near_to_one_half_the_lower_is_best():
@@ -119,7 +126,7 @@ def test_with_nothing_but_the_class():
 
 def test_without_a_pixel_nothing_is_defined():
     sweep = sweep_of(np.float32([[0.2]]), np.uint8([[255]]))
-    assert all(sweep.best(figure) is None for figure in FIGURES)
+    assert all(sweep.best(metric.key) is None for metric in CRITERIA)
     assert math.isnan(sweep.average_precision)
     assert math.isnan(sweep.ece)
 

@@ -4,7 +4,7 @@ import torch
 from mmengine.evaluator import Evaluator
 
 from mmseg_aux_hrnet.evaluation import ConfusionMetric, TileKeeper
-from mmseg_aux_hrnet.evaluation.tile_keeper import PackedMap, find_kept, shrink_map
+from mmseg_aux_hrnet.evaluation.tile_keeper import find_kept, pack_map, shrink_map, unpack_map
 
 
 def sample(path, label, prediction):
@@ -20,8 +20,9 @@ def test_maps_are_kept_by_the_path_of_the_image():
     keeper.process(None, [sample('a.png', [[0, 255]], [[1, 1]]), sample('b.png', [[1, 0]], [[1, 0]])])
     assert keeper.evaluate(size=2) == {}
     assert list(keeper.kept) == ['a.png', 'b.png']
-    assert keeper.kept['a.png'].label.unpack().tolist() == [[0, 255]]
-    assert keeper.kept['a.png'].prediction.unpack().tolist() == [[1, 1]]
+    label, prediction = map(unpack_map, keeper.kept['a.png'])
+    assert label.tolist() == [[0, 255]]
+    assert prediction.tolist() == [[1, 1]]
 
 
 def test_an_image_without_a_path_is_left_out():
@@ -49,10 +50,10 @@ def test_keeper_is_found_in_an_evaluator():
 def test_large_maps_take_little_memory():
     classes = np.zeros((2000, 3000), np.int64)
     classes[500:, 700:] = 1
-    packed = PackedMap.of(classes)
-    assert (packed.height, packed.width) == (341, 512)
-    assert len(packed.data) < 5_000
-    assert packed.unpack()[[0, 340], [0, 511]].tolist() == [0, 1]
+    packed = pack_map(classes)
+    assert len(packed) < 5_000
+    assert unpack_map(packed).shape == (341, 512)
+    assert unpack_map(packed)[[0, 340], [0, 511]].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(('side', 'expected'), [(2, [[5, 7], [13, 15]]), (4, np.arange(16).reshape(4, 4).tolist())])

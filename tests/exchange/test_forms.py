@@ -1,19 +1,24 @@
-from pathlib import Path
-
 import pytest
 import torch
 
 from mmseg_aux_hrnet.errors import CheckpointError
-from mmseg_aux_hrnet.exchange.forms import arch_of, recognise
+from mmseg_aux_hrnet.exchange.forms import arch_of, auxiliary_heads, recognise
 from mmseg_aux_hrnet.models import HRNetV2
 from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS
+from mmseg_aux_hrnet.weights import Checkpoint
 
 pytestmark = pytest.mark.stack
-SOURCE = Path('a.pth')
 BACKBONE = ('conv1.weight', 'stage4.0.w')
 OFFICIAL = (*BACKBONE, 'last_layer.0.weight')
 MMSEG = ('backbone.conv1.weight', 'decode_head.conv_seg.weight')
 IMAGENET = (*BACKBONE, 'incre_modules.0.w', 'classifier.weight')
+
+
+def checkpoint(content):
+    """Return a checkpoint as if its file held this."""
+    read = Checkpoint('a.pth')
+    read.content = content
+    return read
 
 
 def state(names, prefix=''):
@@ -39,9 +44,9 @@ def state(names, prefix=''):
     ],
 )  # fmt: skip
 def test_forms_are_recognised(content, kind, title, names, left_out):
-    held = recognise(content, source=SOURCE)
-    assert (held.kind, tuple(held.weights), held.left_out) == (kind, names, left_out)
-    assert title in held.title
+    file = recognise(checkpoint(content))
+    assert (file.kind, tuple(file.weights), file.left_out) == (kind, names, left_out)
+    assert title in file.title
 
 
 @pytest.mark.parametrize(
@@ -57,12 +62,12 @@ def test_forms_are_recognised(content, kind, title, names, left_out):
 )
 def test_what_is_none_of_them_is_refused(content, message):
     with pytest.raises(CheckpointError, match=message):
-        recognise(content, source=SOURCE)
+        recognise(checkpoint(content))
 
 
 def test_what_is_no_tensor_is_named():
     content = {'state_dict': {**state(MMSEG), 'decode_head.note': 'text'}}
-    assert recognise(content, source=SOURCE).left_out == ('decode_head.note',)
+    assert recognise(checkpoint(content)).left_out == ('decode_head.note',)
 
 
 @pytest.mark.parametrize('arch', ARCHS)
@@ -72,3 +77,15 @@ def test_the_variant_is_read_off_the_shapes(arch):
     assert arch_of(weights) == arch
     assert arch_of({key: value for key, value in weights.items() if not key.startswith('stage3.')}) is None
     assert arch_of({}) is None
+
+
+@pytest.mark.parametrize(
+    ('names', 'count'),
+    [
+        (['auxiliary_head.0.w', 'auxiliary_head.0.b', 'auxiliary_head.1.w'], 2),
+        (['auxiliary_head.conv_seg.w'], 1),
+        (['head.w'], 0),
+    ],
+)
+def test_auxiliary_heads_are_counted(names, count):
+    assert auxiliary_heads(state(names)) == count

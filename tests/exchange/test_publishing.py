@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmseg.apis import init_model
 from official_network import OfficialNetwork, save_official
+from report_support import class_row, run_record
 from tool_support import REPO, run_here
 
 from mmseg_aux_hrnet.exchange.figures import logged
@@ -136,12 +137,12 @@ def test_the_card_tells_data_figures_and_versions(trained, tmp_path):
 
 def report(folder, sha256):
     classes = [
-        {'name': name, 'iou': iou, 'f1': 90.0, 'precision': 91.0, 'recall': None}
-        for name, iou in (('background', 95.0), ('green', 71.5))
+        class_row(name, iou=iou, f1=90.0, precision=91.0) for name, iou in (('background', 95.0), ('green', 71.5))
     ]
-    run = {'checkpoint_sha256': sha256, 'images': 12, 'data_list': 'splits/test.txt', 'date': '2026-01-02'}
-    run['threshold'] = {'class': 'green', 'value': 0.25}
+    threshold = {'class': 'green', 'value': 0.25}
+    run = run_record(checkpoint_sha256=sha256, images=12, data_list='splits/test.txt', threshold=threshold)
     overall = {'oa': 96.0, 'miou': 83.25, 'macc': 90.0, 'mdice': 91.0, 'fwiou': 90.5, 'kappa': 0.875, 'mcc': 0.8}
+    overall |= {'balanced_accuracy': 90.0, 'pixels': 100}
     content = {'format': 'mmseg_aux_hrnet report 1', 'run': run, 'classes': classes, 'overall': overall}
     (folder / 'metrics.json').write_text(json.dumps(content), encoding='utf-8')
     return folder / 'metrics.json'
@@ -161,7 +162,10 @@ def test_figures_of_a_report_take_precedence(trained, tmp_path):
     ('change', 'message'),
     [
         (lambda text: text.replace('0' * 64, '1' * 64), 'measures a checkpoint of sha256 1111'),
-        (lambda text: text.replace('"miou"', '"x"'), r"is incomplete \('miou'\)"),
+        (
+            lambda text: text.replace('"miou"', '"x"'),
+            r'damaged or was edited \(overall\.miou is missing\): write the report again',
+        ),
         (lambda text: text.replace('report 1', 'report 2'), "has the format 'mmseg_aux_hrnet report 2'"),
         (lambda text: text[:-5], 'is no JSON'),
         (lambda text: '[1]', 'has the format None'),

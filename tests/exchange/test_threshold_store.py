@@ -1,14 +1,13 @@
 import json
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 import torch
 
 from mmseg_aux_hrnet.decision import Threshold, stored_threshold
 from mmseg_aux_hrnet.errors import CheckpointError, DataError
-from mmseg_aux_hrnet.exchange.threshold_store import best_of_report, check_same_model, store_threshold
-from mmseg_aux_hrnet.weights import read_checkpoint
+from mmseg_aux_hrnet.exchange.threshold_store import best_of_report, store_threshold
+from mmseg_aux_hrnet.weights import Checkpoint, read_checkpoint
 
 GREEN = Threshold('green', 0.42)
 BEST = {'iou': {'threshold': 0.481, 'value': 86.6}, 'f1': {'threshold': 0.481, 'value': 92.8}, 'kappa': None}
@@ -19,7 +18,12 @@ REPORT = {'format': 'mmseg_aux_hrnet report 1', 'run': RUN, 'threshold_sweep': {
 def checkpoint(path, *, classes=('background', 'green'), **more):
     meta = {'dataset_meta': {'classes': classes}, 'iter': 7}
     torch.save({'state_dict': {'a': torch.arange(3.0)}, 'meta': meta, 'optimizer': {'lr': 0.1}, **more}, path)
-    return path
+    return Checkpoint(path)
+
+
+def weights(path, content=b'weights'):
+    path.write_bytes(content)
+    return Checkpoint(path)
 
 
 def report(path, **changes):
@@ -30,7 +34,7 @@ def report(path, **changes):
 def test_all_else_in_the_checkpoint_stays(tmp_path):
     source, target = checkpoint(tmp_path / 'a.pth'), tmp_path / 'new' / 'b.pth'
     store_threshold(source, target, GREEN, overwrite=False)
-    before, after = read_checkpoint(source), read_checkpoint(target)
+    before, after = read_checkpoint(source.path), read_checkpoint(target)
     assert stored_threshold(after['meta'], source=target) == GREEN
     assert after['meta'].pop('threshold') == {'class': 'green', 'value': 0.42}
     assert torch.equal(before.pop('state_dict')['a'], after.pop('state_dict')['a'])
@@ -40,7 +44,7 @@ def test_all_else_in_the_checkpoint_stays(tmp_path):
 
 def test_a_stored_threshold_is_replaced(tmp_path):
     store_threshold(checkpoint(tmp_path / 'a.pth'), tmp_path / 'b.pth', GREEN, overwrite=False)
-    store_threshold(tmp_path / 'b.pth', tmp_path / 'c.pth', Threshold('background', 0.5), overwrite=False)
+    store_threshold(Checkpoint(tmp_path / 'b.pth'), tmp_path / 'c.pth', Threshold('background', 0.5), overwrite=False)
     held = read_checkpoint(tmp_path / 'c.pth')['meta']['threshold']
     assert held == {'class': 'background', 'value': 0.5}
 
@@ -99,8 +103,8 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
 @pytest.mark.parametrize('whole_folder', [True, False])
 def test_the_best_of_a_report(tmp_path, whole_folder):
     path = report(tmp_path / 'metrics.json')
-    chosen = best_of_report(tmp_path if whole_folder else path, figure='iou')
-    assert chosen == (Threshold('green', 0.481), 86.6, 'splits/val.txt', RUN['checkpoint_sha256'])
+    chosen = best_of_report(tmp_path if whole_folder else path, figure='iou', checkpoint=weights(tmp_path / 'a.pth'))
+    assert chosen == (Threshold('green', 0.481), 86.6, 'splits/val.txt')
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,9 @@ def test_the_best_of_a_report(tmp_path, whole_folder):
 )
 def test_a_report_that_names_no_best(tmp_path, changes, message):
     with pytest.raises(DataError, match=message):
-        best_of_report(report(tmp_path / 'metrics.json', **changes), figure='kappa')
+        best_of_report(
+            report(tmp_path / 'metrics.json', **changes), figure='kappa', checkpoint=weights(tmp_path / 'a.pth')
+        )
 
 
 @pytest.mark.parametrize(
@@ -131,16 +137,16 @@ def test_what_is_no_report(tmp_path, content, message):
     if content is not None:
         (tmp_path / 'metrics.json').write_bytes(content)
     with pytest.raises(DataError, match=message):
-        best_of_report(tmp_path, figure='iou')
+        best_of_report(tmp_path, figure='iou', checkpoint=weights(tmp_path / 'a.pth'))
 
 
 def test_the_report_of_another_model_is_refused(tmp_path):
-    (tmp_path / 'a.pth').write_bytes(b'weights')
-    (tmp_path / 'b.pth').write_bytes(b'others')
-    chosen = best_of_report(report(tmp_path / 'metrics.json'), figure='f1')
-    check_same_model(chosen, tmp_path / 'a.pth')
-    check_same_model(chosen._replace(checkpoint_sha256=None), tmp_path / 'b.pth')
+    path = report(tmp_path / 'metrics.json')
+    other = weights(tmp_path / 'b.pth', b'others')
+    best_of_report(path, figure='f1', checkpoint=weights(tmp_path / 'a.pth'))
     with pytest.raises(CheckpointError, match='b.pth is not the checkpoint of the report'):
-        check_same_model(chosen, tmp_path / 'b.pth')
-    with pytest.raises(CheckpointError, match='c.pth cannot be read'):
-        check_same_model(chosen, Path(tmp_path / 'c.pth'))
+        best_of_report(path, figure='f1', checkpoint=other)
+    with pytest.raises(CheckpointError, match='c.pth is not a file'):
+        best_of_report(path, figure='f1', checkpoint=Checkpoint(tmp_path / 'c.pth'))
+    unnamed = report(tmp_path / 'metrics.json', run={**RUN, 'checkpoint_sha256': None})
+    best_of_report(unnamed, figure='f1', checkpoint=other)

@@ -31,7 +31,13 @@ def total(crs, transform, shape):
 
 @pytest.mark.parametrize(
     ('south', 'size', 'shape'),
-    [(34.0, 1e-5, (64, 48)), (-60.0, 0.25, (40, 80)), (0.0, 1.0, (60, 30)), (-90.0, 1.0, (180, 360))],
+    [
+        (34.0, 1e-5, (64, 48)),
+        (89.0, 0.01, (100, 360)),
+        (-60.0, 0.25, (40, 80)),
+        (0.0, 1.0, (60, 30)),
+        (-90.0, 1.0, (180, 360)),
+    ],
 )
 def test_rectangle_of_latitude_and_longitude(south, size, shape):
     north = south + size * shape[0]
@@ -70,7 +76,7 @@ def test_unit_area_agrees_with_the_areal_scale_of_proj(crs, x, y, method):
     ground = measure_ground(CRS(crs), Affine(1, 0, x, 0, -1, y), shape=(4, 4))
     projection = Proj(crs)
     scale = projection.get_factors(*projection(x, y, inverse=True)).areal_scale
-    area = Ellipsoid(CRS(crs)).steps(np.array([float(x)]), np.array([float(y)])).areas()
+    area = Ellipsoid(CRS(crs)).unit_areas(np.array([float(x)]), np.array([float(y)]))
     assert area[0] == pytest.approx(1 / scale, rel=1e-7)
     assert ground.method == method
     assert ground.deviation == pytest.approx(abs(scale - 1), abs=1e-6)
@@ -143,3 +149,21 @@ def test_no_area():
 
 def test_limit_lies_between_what_is_used_and_what_is_not():
     assert 0.0008 < LARGEST_DEVIATION < 0.002
+
+
+@pytest.mark.parametrize(('crs', 'size'), [('EPSG:4326', 0.01), ('EPSG:3857', 900.0), ('EPSG:3413', 900.0)])
+def test_many_places_are_interpolated_to_what_each_has(crs, size):
+    x, y = (11.5, 48.1) if crs == 'EPSG:4326' else (1280000.0, 6120000.0) if crs == 'EPSG:3857' else (-9e5, -9e5)
+    transform = Affine.translation(x, y) @ Affine.rotation(30) @ Affine.scale(size, -size)
+    ground = measure_ground(CRS(crs), transform, shape=(900, 700))
+    columns, rows = np.random.default_rng(0).uniform(0, (700, 900), (1000, 2)).T
+    places = transform * (columns, rows)
+    each = [float(ground.unit_areas(*(axis[i : i + 1] for axis in places))[0]) for i in range(0, 1000, 50)]
+    np.testing.assert_allclose(ground.unit_areas(*places)[::50], each, rtol=1e-9)
+
+
+def test_lengths_are_those_of_geodesics():
+    along_x, along_y = Ellipsoid(CRS('EPSG:4326')).unit_lengths(11.0, 48.0)
+    geod = Geod(ellps='WGS84')
+    assert along_x == pytest.approx(geod.inv(10.9999, 48, 11.0001, 48)[2] / 2e-4, rel=1e-7)
+    assert along_y == pytest.approx(geod.inv(11, 47.9999, 11, 48.0001)[2] / 2e-4, rel=1e-7)

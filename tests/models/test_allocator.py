@@ -8,7 +8,7 @@ from mmseg_aux_hrnet.models import speed
 
 FAULTS = """
 import resource, sys
-from mmseg_aux_hrnet.speed.allocator import keep_freed_memory
+from mmseg_aux_hrnet.models.speed import keep_freed_memory
 if sys.argv[1] == 'kept':
     assert keep_freed_memory()
 for _ in range(2):  # the second time around, the memory has been there before

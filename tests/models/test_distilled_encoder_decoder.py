@@ -16,7 +16,7 @@ from mmseg.structures import SegDataSample
 from tests_support import write_green_root
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
-from mmseg_aux_hrnet.weights import load_model_weights, read_checkpoint
+from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights, read_checkpoint
 
 REPO = Path(__file__).resolve().parents[2]
 LEAF = REPO / 'configs/hrnet/fcn_hr18s-v1_256x512_80k_singlegreen-distill-hr48.py'
@@ -128,7 +128,7 @@ def test_the_students_own_losses_are_those_of_the_plain_model(teacher_file):
 
 def test_a_student_that_equals_its_teacher_has_nothing_to_learn(teacher_file):
     model = student(teacher_file)
-    load_model_weights(model, teacher_file)
+    load_model_weights(model, Checkpoint(teacher_file))
     assert distillation_of(model.eval().loss(*batch())).item() == 0
     model.decode_head.conv_seg.weight.data *= 1.1
     assert distillation_of(model.loss(*batch())).item() > 1e-3

@@ -187,3 +187,23 @@ def test_a_cpu_keeps_freed_memory_but_for_off(monkeypatch, trained, level, kept)
     monkeypatch.setattr(speed, 'keep_freed_memory', lambda: calls.append(True))
     speed.apply(copy.deepcopy(trained), level)
     assert calls == kept
+
+
+def test_the_private_switch_of_mmengine_still_lets_copies_run_beside_the_host(monkeypatch):
+    """Where it moves, training on a GPU waits for every batch, and nothing says so."""
+    preprocessor = MODELS.build(dict(type='SegDataPreProcessor'))
+    assert preprocessor._non_blocking is False
+    preprocessor._non_blocking = True
+    given = []
+    monkeypatch.setattr(torch.Tensor, 'to', lambda self, *_, **options: given.append(options) or self)
+    preprocessor.cast_data(torch.zeros(1))
+    assert given == [{'non_blocking': True}]
+
+
+def test_the_private_names_of_torch_still_tell_bfloat16_hardware():
+    """Where they move, the level max predicts in float32 on a CPU that has bfloat16, and nothing says so."""
+    assert all(hasattr(torch.cpu, name) for name in ('_is_avx512_bf16_supported', '_is_amx_tile_supported'))
+    if hasattr(torch.cpu, 'get_capabilities'):  # public, but not in every torch that is supported
+        found = torch.cpu.get_capabilities()
+        expected = any(found.get(name, False) for name in ('avx512_bf16', 'amx_tile'))
+        assert speed.has_bfloat16(torch.device('cpu')) == expected

@@ -112,6 +112,7 @@ def test_the_config_of_its_work_dir_can_be_read_again(work):
     assert Config.fromfile(work / 'theirs.py').experiment.notes == ['VOC', 'like']
 
 
+@pytest.mark.slow  # two processes that import everything
 def test_tools_of_mmseg_take_it(place, tmp_path):
     def run(name, *args):
         command = [sys.executable, str(MMSEG / name), *map(str, args)]

@@ -6,6 +6,7 @@ from tiny_export import tiny_checkpoint, tiny_config, tiny_model
 from mmseg_aux_hrnet.decision import Decision
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.weights import Checkpoint
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def load(tmp_path):
         if edit is not None:
             edit(content)
             torch.save(content, path)
-        return load_source(into or config, path, threshold=request)
+        return load_source(into or config, Checkpoint(path), threshold=request)
 
     return loaded
 

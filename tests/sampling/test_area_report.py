@@ -17,7 +17,7 @@ def estimate(counts, mapped, names=('background', 'green')):
 
 def printed(result, unit='ha'):
     console = Console(file=io.StringIO(), width=80)
-    console.print(*area_tables(result, unit=unit))
+    console.print(*area_tables(*result, unit=unit))
     return console.file.getvalue()
 
 
@@ -48,7 +48,7 @@ def test_names_with_brackets_are_printed_as_they_are():
 
 
 def test_json_is_strict_and_null_where_undefined():
-    result = area_json(estimate([[80, 20], [0, 0]], [500, 0]), unit='ha')
+    result = area_json(*estimate([[80, 20], [0, 0]], [500, 0]), unit='ha')
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     green = result['classes'][1]
     assert green['users_accuracy'] == {'value': None, 'standard_error': None, 'interval': None}

@@ -28,7 +28,7 @@ def saved(tmp_path, net, **content):
 
 def test_load_model_weights_fills_and_returns_meta(tmp_path):
     source, target = Net(), Net()
-    meta = weights.load_model_weights(target, saved(tmp_path, source, meta={'iter': 7}))
+    meta = weights.load_model_weights(target, weights.Checkpoint(saved(tmp_path, source, meta={'iter': 7})))
     assert meta == {'iter': 7}
     assert all(torch.equal(a, b) for a, b in zip(source.parameters(), target.parameters(), strict=True))
 
@@ -36,7 +36,7 @@ def test_load_model_weights_fills_and_returns_meta(tmp_path):
 @pytest.mark.parametrize(('has', 'wants'), [(True, False), (False, True)])
 def test_auxiliary_heads_may_be_missing_on_either_side(tmp_path, has, wants):
     source, target = Net(auxiliary=has), Net(auxiliary=wants)
-    weights.load_model_weights(target, saved(tmp_path, source))
+    weights.load_model_weights(target, weights.Checkpoint(saved(tmp_path, source)))
     assert torch.equal(source.decode_head.weight, target.decode_head.weight)
 
 
@@ -48,7 +48,7 @@ def test_another_architecture_is_refused_with_its_keys(tmp_path):
     with pytest.raises(
         CheckpointError, match=r'2 unexpected \(extra\.weight.*3 other shape \(backbone\.weight \(4, 2\)'
     ):
-        weights.load_model_weights(before, saved(tmp_path, other))
+        weights.load_model_weights(before, weights.Checkpoint(saved(tmp_path, other)))
     assert torch.equal(before.backbone.weight, untouched)
 
 
@@ -56,7 +56,7 @@ def test_a_checkpoint_without_weights_is_refused(tmp_path):
     for content, message in (({'meta': {}}, 'holds no weights'), ({'state_dict': torch.ones(2)}, 'holds a Tensor')):
         torch.save(content, tmp_path / 'a.pth')
         with pytest.raises(CheckpointError, match=message):
-            weights.load_model_weights(Net(), tmp_path / 'a.pth')
+            weights.load_model_weights(Net(), weights.Checkpoint(tmp_path / 'a.pth'))
 
 
 def test_wrappers_around_the_network_are_looked_through(tmp_path):
@@ -64,7 +64,7 @@ def test_wrappers_around_the_network_are_looked_through(tmp_path):
     wrapped = nn.Module()
     wrapped.module = nn.Module()  # several scales in several processes
     wrapped.module.module = target
-    weights.load_model_weights(wrapped, saved(tmp_path, source))
+    weights.load_model_weights(wrapped, weights.Checkpoint(saved(tmp_path, source)))
     assert torch.equal(source.backbone.weight, target.backbone.weight)
     weights.check_fits(wrapped, saved(tmp_path, source))
 
@@ -83,34 +83,34 @@ def test_counters_of_batch_norm_may_be_missing():
 
 def test_weights_alone_cannot_be_resumed(tmp_path):
     with pytest.raises(CheckpointError, match='no state of a run .message_hub, optimizer'):
-        weights.check_resumable(Net(), saved(tmp_path, Net(), meta={}))
+        weights.check_fits(Net(), saved(tmp_path, Net(), meta={}), resume=True)
 
 
 def test_resuming_with_another_network_is_refused(tmp_path):
     run = {part: {} for part in RUN_STATE}
     path = saved(tmp_path, Net(auxiliary=False), **run)
-    weights.check_resumable(Net(auxiliary=False), path)
+    weights.check_fits(Net(auxiliary=False), path, resume=True)
     with pytest.raises(CheckpointError, match=r'2 missing \(auxiliary_head'):
-        weights.check_resumable(Net(), path)
+        weights.check_fits(Net(), path, resume=True)
 
 
-def test_two_weights_of_one_name_are_refused():
-    content = {'module.a': torch.ones(1), 'a': torch.zeros(1)}
+def test_two_weights_of_one_name_are_refused(tmp_path):
+    torch.save({'module.a': torch.ones(1), 'a': torch.zeros(1)}, tmp_path / 'f.pth')
     with pytest.raises(CheckpointError, match=r'f\.pth holds both a and module\.a'):
-        weights.state_dict_of(content, source='f.pth')
+        _ = weights.Checkpoint(tmp_path / 'f.pth').weights
 
 
 def test_a_file_of_the_official_code_is_named_as_such(tmp_path):
     torch.save({'model.last_layer.0.weight': torch.ones(1)}, tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match=r'official HRNet code: convert it with tools/convert_checkpoint\.py'):
-        weights.load_model_weights(Net(), tmp_path / 'a.pth')
+        weights.load_model_weights(Net(), weights.Checkpoint(tmp_path / 'a.pth'))
 
 
 def test_safetensors_fill_models_but_start_no_run_of_mmengine(tmp_path):
     source, target = Net(), Net()
     path = tmp_path / 'a.safetensors'
     path.write_bytes(checkpoint_bytes({'state_dict': source.state_dict(), 'meta': {'iter': 3}}, suffix='.safetensors'))
-    assert weights.load_model_weights(target, path) == {'iter': 3}
+    assert weights.load_model_weights(target, weights.Checkpoint(path)) == {'iter': 3}
     assert torch.equal(source.backbone.weight, target.backbone.weight)
     with pytest.raises(CheckpointError, match=r'\.pth files only'):
         weights.check_fits(target, path)

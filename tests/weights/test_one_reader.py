@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-READER = ROOT / 'mmseg_aux_hrnet/weights/reading.py'
+READER = ROOT / 'mmseg_aux_hrnet/weights/checkpoint.py'
 SOURCES = [
     path
     for path in (*(ROOT / 'mmseg_aux_hrnet').rglob('*.py'), *(ROOT / 'tools').glob('*.py'), ROOT / 'split.py')

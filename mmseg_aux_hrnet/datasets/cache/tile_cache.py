@@ -8,18 +8,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
 from mmseg_aux_hrnet.datasets.cache.entry import (
+    HEADER,
     KEPT_FREE,
     SUFFIX,
     DamagedEntryError,
     Room,
-    entry_size,
     map_entry,
     write_entry,
 )
@@ -29,11 +29,7 @@ from mmseg_aux_hrnet.errors import ConfigError, one_line
 SETTLED_AFTER = 2.5  # seconds
 
 
-class _Stamp(NamedTuple):
-    file: int
-    size: int
-    modified: int  # nanoseconds
-    changed: int  # nanoseconds
+_Stamp = tuple[int, int, int, int]  # number of the file, its bytes, when it was modified and changed, in ns
 
 
 class ContentNames:
@@ -61,18 +57,18 @@ class ContentNames:
         Raises:
             OSError: it cannot be read.
         """
-        now, stamp = time.time(), _stamp(path)
+        now, stamp = time.time(), _stamp(path)  # before reading: a change while it is read leaves another stamp
         with open(path, 'rb') as file:
             content = file.read()
         name = hashlib.sha256(b'\0'.join((recipe.encode(), content))).hexdigest()
-        if now - max(stamp.modified, stamp.changed) / 1e9 > SETTLED_AFTER:
+        if now - max(stamp[2:]) / 1e9 > SETTLED_AFTER:
             self._known[path, recipe] = (stamp, name)
         return name, content
 
 
 def _stamp(path: str) -> _Stamp:
     status = os.stat(path)
-    return _Stamp(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 CACHE_GB = 50.0  # GiB, unless said; a pair of 1024 x 512 pixels takes 2 MiB
@@ -80,6 +76,8 @@ GIB = 2**30
 TOUCHED_EVERY = 60.0  # seconds
 
 Decode = Callable[[bytes | None], NDArray[Any]]
+
+_warned = RawValue('b')  # processes that are forked from this one share it
 
 
 class TileCache:
@@ -151,7 +149,7 @@ class TileCache:
         if self._closed:
             return
         try:
-            self._closed = not self._room.take(entry_size(pixels))
+            self._closed = not self._room.take(HEADER.size + pixels.nbytes)
             if not self._closed:
                 write_entry(self.folder / f'{name}{SUFFIX}', pixels)
                 return
@@ -160,15 +158,9 @@ class TileCache:
         except OSError as error:
             self._closed = True
             fault = f'cannot be written ({one_line(error)})'
-        _warn_once(f'cache {self.folder} {fault}: other tiles are decoded each time')
-
-
-_warned = RawValue('b')  # processes that are forked from this one share it
-
-
-def _warn_once(words: str) -> None:
-    """Warn, but not in each of several loader processes, which all come to the same."""
-    worker = get_worker_info()
-    if not _warned.value and (worker is None or worker.id == 0):
-        _warned.value = 1
-        print_log(words, logger='current', level=logging.WARNING)
+        # All loader processes come to the same: the first one says it, once, for images and labels together.
+        worker = get_worker_info()
+        if not _warned.value and (worker is None or worker.id == 0):
+            _warned.value = 1
+            words = f'cache {self.folder} {fault}: other tiles are decoded each time'
+            print_log(words, logger='current', level=logging.WARNING)

@@ -50,7 +50,7 @@ class LoadTile(LoadImageFromFile):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image."""
-        read = partial(_read_bgr, results['img_path'])
+        read = partial(_read_bgr, results['img_path'])  # cached as BGR: turning it costs as much as reading an entry
         image = read() if self._cache is None else self._cache.load(results['img_path'], recipe=BGR, decode=read)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
@@ -98,7 +98,9 @@ class LoadLabel(LoadAnnotations):
                 f'{results["img_path"]} is {width}x{height}: both must cover the same pixels'
             )
         if results.get('label_map') is not None:
-            label = _renumber(label, results['label_map'])
+            table = np.arange(256, dtype=np.uint8)
+            table[list(results['label_map'])] = list(results['label_map'].values())
+            label = table[label]
         results['gt_seg_map'] = label
         results['seg_fields'].append('gt_seg_map')
         return results
@@ -106,13 +108,6 @@ class LoadLabel(LoadAnnotations):
 
 def _read_bgr(path: str, content: bytes | None = None) -> NDArray[Any]:
     return cv2.cvtColor(read_rgb(path, content), cv2.COLOR_RGB2BGR)
-
-
-def _renumber(label: np.ndarray[Any, np.dtype[np.uint8]], label_map: dict[int, int]) -> Any:
-    """Return ``label`` with each old class replaced by its new one."""
-    table = np.arange(256, dtype=np.uint8)
-    table[list(label_map)] = list(label_map.values())
-    return table[label]
 
 
 @REGISTRIES['TRANSFORMS'].register_module(name='LoadImageFromNDArray')

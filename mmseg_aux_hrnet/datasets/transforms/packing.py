@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from mmseg.datasets.transforms import PackSegInputs
 from mmseg.registry import TRANSFORMS
-from numpy.typing import NDArray
 
 
 @TRANSFORMS.register_module()
@@ -22,12 +21,8 @@ class PackPlanes(PackSegInputs):
         """Pack the sample."""
         image = results.get('img')
         if image is not None and image.dtype == np.uint8 and image.shape[2:] == (3,):
-            results = {**results, 'img': _planar(image)}
+            planes = np.empty((3, *image.shape[:2]), np.uint8)
+            cv2.split(image, list(planes))
+            # The same image, (H, W, 3), but its planes lie one after another, so that torch has nothing to gather.
+            results = {**results, 'img': np.transpose(planes, (1, 2, 0))}
         return dict(super().transform(results))
-
-
-def _planar(image: NDArray[Any]) -> NDArray[Any]:
-    """Return an equal image, (H, W, 3), whose planes lie one after another in memory."""
-    planes = np.empty((3, *image.shape[:2]), np.uint8)
-    cv2.split(image, list(planes))
-    return np.transpose(planes, (1, 2, 0))

@@ -60,8 +60,13 @@ class TablePhotoMetricDistortion(PhotoMetricDistortion):
         shift = int(table[MIDDLE]) - MIDDLE
         if alpha == 1 and (table == np.arange(shift, 256 + shift).clip(0, 255)).all():
             return cv2.add(img, (shift, shift, shift, 0)).reshape(img.shape)  # type: ignore[call-overload, no-any-return]
-        if beta == 0 and _is_rounded(table, alpha):
-            return cv2.convertScaleAbs(img, alpha=alpha, beta=CUT).reshape(img.shape)
+        if beta == 0:
+            exact = ALL_VALUES * alpha + CUT
+            inside = exact[exact < 256]
+            # OpenCV computes in single precision: near a half, it may come to the other number than mmseg does.
+            safe = (np.abs(inside - np.floor(inside) - 0.5) > MARGIN).all()
+            if safe and (np.rint(exact).clip(0, 255) == table).all():
+                return cv2.convertScaleAbs(img, alpha=alpha, beta=CUT).reshape(img.shape)
         return cv2.LUT(img, table).reshape(img.shape)
 
     def _saturation_and_hue(self, img: Pixels) -> Pixels:
@@ -78,11 +83,3 @@ class TablePhotoMetricDistortion(PhotoMetricDistortion):
         if shift is not None:
             hue = cv2.LUT(hue, ((np.arange(256) + shift) % HUES).astype(np.uint8))
         return cv2.cvtColor(cv2.merge((hue, saturation, value), dst=hsv), cv2.COLOR_HSV2BGR, dst=hsv)
-
-
-def _is_rounded(table: Pixels, factor: float) -> bool:
-    """Return whether rounding ``value * factor + CUT`` gives ``table``, and none of the values is near a half."""
-    exact = np.arange(256) * factor + CUT
-    inside = exact[exact < 256]
-    safe = (np.abs(inside - np.floor(inside) - 0.5) > MARGIN).all()
-    return bool(safe and (np.rint(exact).clip(0, 255) == table).all())

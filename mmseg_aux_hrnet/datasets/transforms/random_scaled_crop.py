@@ -1,7 +1,7 @@
 """Draws a random part of a randomly scaled sample, and computes no more than that part."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,12 +15,6 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError
 
 MAX_TRIES = 10  # of windows in which one class is too frequent, as in mmseg
 COUNTED_BY_COMPARISON = 4  # classes; more are counted faster by a histogram
-
-
-class _RatioRange(NamedTuple):
-    scale: tuple[int, int]  # (width, height) at ratio 1, pixels
-    low: float
-    high: float
 
 
 @TRANSFORMS.register_module()
@@ -66,7 +60,17 @@ class RandomScaledCrop(BaseTransform):
     ) -> None:
         super().__init__()
         self.crop_size = _size(crop_size, 'crop_size')
-        self.scaling = _scaling(scale, ratio_range=ratio_range, scales=scales)
+        by_ratio = scale is not None and ratio_range is not None and scales is None
+        by_choice = bool(scales) and scale is None and ratio_range is None
+        if not (by_ratio or by_choice):
+            raise ConfigError(
+                'give either scale=(width, height) and ratio_range=(low, high), or scales=[(width, height)]'
+            )
+        if ratio_range is not None and (len(ratio_range) != 2 or not 0 < ratio_range[0] <= ratio_range[1]):
+            raise ConfigError(f'ratio_range={ratio_range!r}: give two factors above 0, the lower one first')
+        self.scale = None if scale is None else _size(scale, 'scale')
+        self.ratio_range = ratio_range
+        self.scales = [_size(size, 'scales') for size in scales or ()]
         self.cat_max_ratio = _share(cat_max_ratio, 'cat_max_ratio')
         self.ignore_index = ignore_index
         self.flip_prob = None if flip_prob is None else _share(flip_prob, 'flip_prob')
@@ -85,8 +89,11 @@ class RandomScaledCrop(BaseTransform):
         for key in results.get('seg_fields', []):
             known = label if key == 'gt_seg_map' else None
             cuts[key] = nearest_window(results[key], scaled=scaled, window=window) if known is None else known
-        if self._draw_flip(results):
-            cuts = {key: cv2.flip(values, 1) for key, values in cuts.items()}
+        if self.flip_prob is not None:
+            flip = np.random.random_sample() < self.flip_prob
+            results.update(flip=flip, flip_direction='horizontal' if flip else None)
+            if flip:
+                cuts = {key: cv2.flip(values, 1) for key, values in cuts.items()}
         results.update(cuts)
         results['img_shape'] = (window.height, window.width)
         results['scale_factor'] = (new_width / width, new_height / height)
@@ -94,41 +101,31 @@ class RandomScaledCrop(BaseTransform):
         return results
 
     def _draw_scale(self) -> dict[str, Any]:
-        if isinstance(self.scaling, _RatioRange):
-            (width, height), low, high = self.scaling
-            ratio = np.random.random_sample() * (high - low) + low
-            return {'scale': (int(width * ratio), int(height * ratio))}
-        index = np.random.randint(len(self.scaling))
-        return {'scale': self.scaling[index], 'scale_idx': index}
+        if self.scale is None or self.ratio_range is None:
+            index = np.random.randint(len(self.scales))
+            return {'scale': self.scales[index], 'scale_idx': index}
+        low, high = self.ratio_range
+        ratio = np.random.random_sample() * (high - low) + low  # as mmcv draws it
+        return {'scale': (int(self.scale[0] * ratio), int(self.scale[1] * ratio))}
 
     def _draw_window(
         self, label: NDArray[Any] | None, *, scaled: tuple[int, int]
     ) -> tuple[Window, NDArray[Any] | None]:
         """Return a window, and the label in it where it was looked at."""
-        window = self._any_window(scaled)
-        if self.cat_max_ratio >= 1:
-            return window, None
-        if label is None:
+        if label is None and self.cat_max_ratio < 1:
             raise DataError('cat_max_ratio needs a label, and this sample has none: leave it out of the config')
-        for _ in range(MAX_TRIES):
+        height, width = (min(pair) for pair in zip(scaled, self.crop_size, strict=True))
+        tries = MAX_TRIES if self.cat_max_ratio < 1 else 0
+        while True:
+            top = np.random.randint(0, scaled[0] - height + 1)
+            left = np.random.randint(0, scaled[1] - width + 1)
+            window = Window(top, left, height, width)
+            if label is None or not tries:
+                return window, None
             part = nearest_window(label, scaled=scaled, window=window)
             if is_mixed(part, limit=self.cat_max_ratio, ignore_index=self.ignore_index):
                 return window, part
-            window = self._any_window(scaled)
-        return window, None
-
-    def _any_window(self, scaled: tuple[int, int]) -> Window:
-        height, width = (min(pair) for pair in zip(scaled, self.crop_size, strict=True))
-        top = np.random.randint(0, scaled[0] - height + 1)
-        left = np.random.randint(0, scaled[1] - width + 1)
-        return Window(top, left, height, width)
-
-    def _draw_flip(self, results: dict[str, Any]) -> bool:
-        if self.flip_prob is None:
-            return False
-        flip = np.random.random_sample() < self.flip_prob
-        results.update(flip=flip, flip_direction='horizontal' if flip else None)
-        return flip
+            tries -= 1
 
 
 def is_mixed(label: NDArray[Any], *, limit: float, ignore_index: int) -> bool:
@@ -139,35 +136,20 @@ def is_mixed(label: NDArray[Any], *, limit: float, ignore_index: int) -> bool:
         limit: share of the pixels that are not ignored, 0..1.
         ignore_index: value of ignored pixels.
     """
-    counts = _class_counts(label, ignore_index=ignore_index)
-    return len(counts) > 1 and bool(max(counts) / sum(counts) < limit)
-
-
-def _class_counts(label: NDArray[Any], *, ignore_index: int) -> list[int]:
-    """Return the pixels of every class that is there, in no order, without the ignored ones."""
     if label.dtype == np.uint8 and ignore_index > 1 and label.max() <= 1:  # the usual case: two classes, none ignored
         second = cv2.countNonZero(label)
-        return [count for count in (label.size - second, second) if count]
-    left = label.size
-    counts = []
-    for value in range(COUNTED_BY_COMPARISON):
-        if value != ignore_index and left:
-            counts.append(int(np.count_nonzero(label == value)))
-            left -= counts[-1]
-    if left and left != np.count_nonzero(label == ignore_index):
-        values, numbers = np.unique(label, return_counts=True)
-        counts = numbers[values != ignore_index].tolist()
-    return [count for count in counts if count]
-
-
-def _scaling(scale: Any, *, ratio_range: Any, scales: Sequence[Any] | None) -> _RatioRange | list[tuple[int, int]]:
-    if scales and scale is None and ratio_range is None:
-        return [_size(size, 'scales') for size in scales]
-    if scales is not None or scale is None or ratio_range is None:
-        raise ConfigError('give either scale=(width, height) and ratio_range=(low, high), or scales=[(width, height)]')
-    if len(ratio_range) != 2 or not 0 < ratio_range[0] <= ratio_range[1]:
-        raise ConfigError(f'ratio_range={ratio_range!r}: give two factors above 0, the lower one first')
-    return _RatioRange(_size(scale, 'scale'), *ratio_range)
+        counts = [label.size - second, second]
+    else:
+        left, counts = label.size, []
+        for value in range(COUNTED_BY_COMPARISON):
+            if value != ignore_index and left:
+                counts.append(int(np.count_nonzero(label == value)))
+                left -= counts[-1]
+        if left and left != np.count_nonzero(label == ignore_index):
+            values, numbers = np.unique(label, return_counts=True)
+            counts = numbers[values != ignore_index].tolist()
+    present = [count for count in counts if count]
+    return len(present) > 1 and bool(max(present) / sum(present) < limit)
 
 
 def _size(value: Any, name: str) -> tuple[int, int]:

@@ -3,25 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from mmengine.config import Config
 from mmseg.models.utils import Upsample
 
 from mmseg_aux_hrnet.decision import parse_option
 from mmseg_aux_hrnet.errors import ConfigError, ExportError, ResourceError
-from mmseg_aux_hrnet.exchange.export import onnx_file
-from mmseg_aux_hrnet.exchange.export.graph import brief, trace
-from mmseg_aux_hrnet.exchange.export.metadata import Tiling, metadata, tiling
-from mmseg_aux_hrnet.exchange.export.onnx_file import Run
-from mmseg_aux_hrnet.exchange.export.verify import Agreement, verify
-from mmseg_aux_hrnet.exchange.figures import logged, reported
+from mmseg_aux_hrnet.exchange.export import formats
+from mmseg_aux_hrnet.exchange.export.formats import ONNX, PT2
+from mmseg_aux_hrnet.exchange.export.graph import trace
+from mmseg_aux_hrnet.exchange.export.metadata import metadata, with_tiling
+from mmseg_aux_hrnet.exchange.export.verify import Agreement, named, verify
+from mmseg_aux_hrnet.exchange.figures import Figures, logged, reported
 from mmseg_aux_hrnet.files.whole import whole_file
 from mmseg_aux_hrnet.run.rgb_network import CLASSES, PROBABILITIES, ExportGraph, Form
 from mmseg_aux_hrnet.run.trained_model import Source, load_source
-from mmseg_aux_hrnet.weights import read_checkpoint
-
-ONNX, PT2 = '.onnx', '.pt2'
+from mmseg_aux_hrnet.weights import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -55,19 +52,9 @@ class ExportSettings:
     overwrite: bool = False
 
 
-class Exported(NamedTuple):
-    """A file that was written, and how far it agrees with PyTorch."""
-
-    path: Path
-    form: Form
-    tiles: Tiling
-    source: Source
-    agreement: Agreement
-
-
 def export_model(
     config: Config, checkpoint: Path, out: Path, *, settings: ExportSettings, on_step: Callable[[str], None]
-) -> Exported:
+) -> str:
     """Write a checkpoint as ``out``, ``.onnx`` or ``.pt2``, once it gives the results of PyTorch.
 
     Args:
@@ -77,6 +64,9 @@ def export_model(
         settings: what goes into it.
         on_step: told what is being done.
 
+    Returns:
+        What a user has to know about the file, in lines.
+
     Raises:
         ConfigError: the settings contradict each other, or ``out`` cannot be written.
         CheckpointError: the checkpoint does not fit.
@@ -85,24 +75,31 @@ def export_model(
     """
     check_settings(out, settings)
     on_step('reading the checkpoint')
-    source = load_source(config, checkpoint, threshold=settings.threshold)
-    tiles = tiling(source, size=settings.tile_size, overlap=settings.tile_overlap, gsd=settings.gsd)
-    figures = (
-        reported(settings.metrics, sha256=source.checkpoint_sha256)
-        if settings.metrics
-        else logged(read_checkpoint(checkpoint))
-    )
-    form = form_of(settings, source=source, tile=tiles.size)
+    source, figures = _read(config, checkpoint, settings)
+    form = form_of(settings, source=source)
     on_step('tracing the network')
     program = trace(ExportGraph(source.model, decision=source.decision, form=form, fuse=settings.fuse))
-    notes = metadata(source, form=form, tiles=tiles, fused=settings.fuse, figures=figures)
+    notes = metadata(source, form=form, fused=settings.fuse, figures=figures)
     if out.suffix == ONNX:
         on_step('converting to ONNX')
-        content = onnx_file.onnx_bytes(program, form=form, metadata=notes, fuse=settings.fuse)
+        content = formats.onnx_bytes(program, form=form, metadata=notes, fuse=settings.fuse)
     else:
-        content = onnx_file.pt2_bytes(program, metadata=notes)
+        content = formats.pt2_bytes(program, metadata=notes)
     agreement = write_verified(out, content, source=source, form=form, on_step=on_step)
-    return Exported(out, form, tiles, source, agreement)
+    return summary(out, source=source, form=form, agreement=agreement)
+
+
+def _read(config: Config, path: Path, settings: ExportSettings) -> tuple[Source, Figures | None]:
+    """Return the model and its figures.
+
+    A function of its own so that what else the file holds, such as an optimizer, leaves memory before the tracing.
+    """
+    checkpoint = Checkpoint(path)
+    source = load_source(config, checkpoint, threshold=settings.threshold)
+    source = with_tiling(source, size=settings.tile_size, overlap=settings.tile_overlap, gsd=settings.gsd)
+    if settings.metrics is None:
+        return source, logged(checkpoint.content)
+    return source, reported(settings.metrics, sha256=checkpoint.sha256)
 
 
 def check_settings(out: Path, settings: ExportSettings) -> None:
@@ -122,7 +119,8 @@ def check_settings(out: Path, settings: ExportSettings) -> None:
     if out.is_dir() or (out.exists() and not settings.overwrite):
         raise ConfigError(f'{out} exists: choose another name, or --overwrite')
     if out.suffix == ONNX:
-        onnx_file.check_available()
+        formats.check_available()
+    # A trial, because what comes before the writing takes minutes.
     try:
         with whole_file(out, b''):
             raise _Rehearsed
@@ -136,7 +134,7 @@ class _Rehearsed(Exception):
     """Ends a trial write, so that it leaves nothing."""
 
 
-def form_of(settings: ExportSettings, *, source: Source, tile: int) -> Form:
+def form_of(settings: ExportSettings, *, source: Source) -> Form:
     """Return what goes into the file and comes out."""
     if settings.for_deepness:
         outputs: tuple[str, ...] = (PROBABILITIES,)
@@ -147,7 +145,7 @@ def form_of(settings: ExportSettings, *, source: Source, tile: int) -> Form:
         outputs=outputs,
         foreground_only=settings.for_deepness and len(source.class_names) == 2,
         half=settings.fp16,
-        fixed_size=(tile, tile) if settings.fixed_size or settings.for_deepness else None,
+        fixed_size=source.tile if settings.fixed_size or settings.for_deepness else None,
     )
 
 
@@ -163,11 +161,11 @@ def write_verified(
     try:
         with whole_file(out, content) as part:
             return verify(
-                loaded(part, onnx=out.suffix == ONNX, form=form),
+                formats.load(part, suffix=out.suffix, form=form),
                 model=source.model,
                 form=form,
                 decision=source.decision,
-                on_batch=lambda batch: on_step(f'comparing with PyTorch: {batch} pixels'),
+                on_batch=lambda shape: on_step(f'comparing with PyTorch: {shape} pixels'),
             )
     except OSError as error:
         raise ResourceError(
@@ -175,18 +173,6 @@ def write_verified(
         ) from error
     except ExportError as error:
         raise ExportError(f'{out} was not written: {error}{_advice(source, form)}') from error
-
-
-def loaded(path: Path, *, onnx: bool, form: Form) -> Run:
-    """Return a function that runs an exported file.
-
-    Raises:
-        ExportError: its runtime does not take it.
-    """
-    try:
-        return onnx_file.load_onnx(path) if onnx else onnx_file.load_pt2(path, form=form)
-    except Exception as error:  # whatever a runtime raises
-        raise ExportError(f'the file cannot be loaded: {brief(error)}') from error
 
 
 def _advice(source: Source, form: Form) -> str:
@@ -200,15 +186,14 @@ def _advice(source: Source, form: Form) -> str:
     return '; --fixed-size with --tile-size PIXELS exports it for one size'
 
 
-def closing_line(exported: Exported) -> str:
+def summary(path: Path, *, source: Source, form: Form, agreement: Agreement) -> str:
     """Return what a user has to know about a file that was written."""
-    path, form, tiles, source, agreement = exported
     size = 'H, W' if form.fixed_size is None else f'{form.fixed_size[0]}, {form.fixed_size[1]}'
     kind = 'float32 0..1' if form.unit_range else 'uint8'
     channels = 1 if form.foreground_only else len(source.class_names)
     shapes = {PROBABILITIES: f'probabilities float32 (N, {channels}, {size})', CLASSES: f'classes uint8 (N, {size})'}
     lines = [f'input: image {kind} RGB (N, 3, {size}); output: {", ".join(shapes[name] for name in form.outputs)}']
-    compared = ', '.join(str(batch) for batch in agreement.batches)
+    compared = ', '.join(map(named, agreement.shapes))
     if agreement.largest is not None:
         lines.append(
             f'largest difference to PyTorch {agreement.largest:.1e}, allowed {agreement.allowed:.1e}, where '
@@ -223,6 +208,6 @@ def closing_line(exported: Exported) -> str:
         lines.append(f'threshold: {name} from a probability of {source.decision.value:g}')
         if form.foreground_only and round(source.decision.value, 2) != source.decision.value:
             lines.append(f'Deepness has two decimals: it will take {source.decision.of_foreground:.2f}')
-    if tiles.gsd is None:
+    if source.gsd is None:
         lines.append('ground sampling distance unknown: give --gsd METRES to note it in the file')
     return '\n'.join([*lines, f'{path}: {path.stat().st_size / 1e6:.1f} MB'])

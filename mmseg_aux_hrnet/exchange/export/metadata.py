@@ -1,8 +1,9 @@
 """What an exported file says of itself, including the keys that the Deepness plugin of QGIS reads."""
 
 import math
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -20,22 +21,14 @@ TILE_RANGE = (32, 16384)  # pixels
 LARGEST_DEFAULT = 1024  # pixels; a desktop has memory for it
 
 
-class Tiling(NamedTuple):
-    """How a user of the file is to cut large images.
+def with_tiling(source: Source, *, size: int | None, overlap: int | None, gsd: float | None) -> Source:
+    """Return the model with the tiling that the command line gives, and for what it does not give that of the config.
 
-    Attributes:
-        size: side of the square tiles in pixels.
+    Args:
+        source: what is exported.
+        size: side of the square tiles that users of the file are to cut large images into, pixels.
         overlap: of neighbouring tiles, percent of the side.
-        gsd: metres per pixel; None where unknown.
-    """
-
-    size: int
-    overlap: int
-    gsd: float | None
-
-
-def tiling(source: Source, *, size: int | None, overlap: int | None, gsd: float | None) -> Tiling:
-    """Return the tiling that the command line gives, and for what it does not give that of the config.
+        gsd: ground sampling distance, metres per pixel.
 
     Raises:
         ConfigError: a number is outside its range.
@@ -48,25 +41,41 @@ def tiling(source: Source, *, size: int | None, overlap: int | None, gsd: float 
         raise ConfigError(f'--tile-overlap {overlap}: give percent from {low} to {high}')
     if gsd is not None and not 0 < gsd < math.inf:
         raise ConfigError(f'--gsd {gsd}: give metres per pixel, such as 0.25')
-    return Tiling(
-        size=min(max(source.tile), LARGEST_DEFAULT) if size is None else size,
+    side = min(max(source.tile), LARGEST_DEFAULT) if size is None else size
+    return replace(
+        source,
+        tile=(side, side),
         overlap=source.overlap if overlap is None else overlap,
         gsd=source.gsd if gsd is None else gsd,
     )
 
 
-def metadata(source: Source, *, form: Form, tiles: Tiling, fused: bool, figures: Figures | None) -> dict[str, Any]:
-    """Return everything that a file says of itself; values are such as JSON holds."""
+def metadata(source: Source, *, form: Form, fused: bool, figures: Figures | None) -> dict[str, Any]:
+    """Return everything that a file says of itself; values are such as JSON holds.
+
+    Args:
+        source: what is exported, with the tiling of the file.
+        form: what goes in and out.
+        fused: whether batch norms are folded into convolutions.
+        figures: how good the checkpoint is; None where nobody measured.
+    """
+    size = ['height', 'width'] if form.fixed_size is None else list(form.fixed_size)
+    image = {'type': 'float32', 'range': [0, 1]} if form.unit_range else {'type': 'uint8', 'range': [0, 255]}
+    channels = 1 if form.foreground_only else len(source.class_names)
+    outputs = {
+        PROBABILITIES: {'type': 'float32', 'shape': ['batch', channels, *size]},
+        CLASSES: {'type': 'uint8', 'shape': ['batch', *size]},
+    }
     return {
         'format': FORMAT,
-        **deepness_keys(source, tiles=tiles),
+        **deepness_keys(source),
         'palette': source.palette,
         'bands': ['red', 'green', 'blue'],
-        'input': _input(form),
-        'outputs': _outputs(source, form),
+        'input': {'name': INPUT, **image, 'shape': ['batch', 3, *size]},
+        'outputs': {name: outputs[name] for name in form.outputs},
         'mean': _rounded(source.model.data_preprocessor.mean),
         'std': _rounded(source.model.data_preprocessor.std),
-        'gsd': tiles.gsd,
+        'gsd': source.gsd,
         'threshold': None
         if source.decision is None
         else {'class': source.class_names[source.decision.class_index], 'value': source.decision.value},
@@ -81,7 +90,7 @@ def metadata(source: Source, *, form: Form, tiles: Tiling, fused: bool, figures:
     }
 
 
-def deepness_keys(source: Source, *, tiles: Tiling) -> dict[str, Any]:
+def deepness_keys(source: Source) -> dict[str, Any]:
     """Return the keys that Deepness reads (qgis-plugin-deepness, ``processing/models/model_base.py``).
 
     Its documentation has ``tiles_size`` where its code reads ``tile_size``. ``resolution`` is in centimetres per pixel.
@@ -92,33 +101,21 @@ def deepness_keys(source: Source, *, tiles: Tiling) -> dict[str, Any]:
         threshold = 0.0
     else:
         threshold = EQUAL_ODDS if source.decision is None else source.decision.of_foreground
+    side, _ = source.tile
     keys = {
         'model_type': 'Segmentor',
         'class_names': {str(index): name for index, name in enumerate(source.class_names)},
-        'tile_size': tiles.size,
-        'tiles_size': tiles.size,
-        'tiles_overlap': tiles.overlap,
+        'tile_size': side,
+        'tiles_size': side,
+        'tiles_overlap': source.overlap,
         'seg_thresh': threshold,
         'seg_small_segment': 0,
     }
-    return keys if tiles.gsd is None else {**keys, 'resolution': round(100 * tiles.gsd, 6)}
+    return keys if source.gsd is None else {**keys, 'resolution': round(100 * source.gsd, 6)}
 
 
 def _rounded(values: torch.Tensor) -> list[float]:
     return [round(value, 4) for value in values.flatten().tolist()]  # float32 has no more digits of 0..255
-
-
-def _input(form: Form) -> dict[str, Any]:
-    size = ['height', 'width'] if form.fixed_size is None else list(form.fixed_size)
-    kind = {'type': 'float32', 'range': [0, 1]} if form.unit_range else {'type': 'uint8', 'range': [0, 255]}
-    return {'name': INPUT, **kind, 'shape': ['batch', 3, *size]}
-
-
-def _outputs(source: Source, form: Form) -> dict[str, Any]:
-    size = ['height', 'width'] if form.fixed_size is None else list(form.fixed_size)
-    channels = 1 if form.foreground_only else len(source.class_names)
-    shapes = {PROBABILITIES: ('float32', ['batch', channels, *size]), CLASSES: ('uint8', ['batch', *size])}
-    return {name: dict(zip(('type', 'shape'), shapes[name], strict=True)) for name in form.outputs}
 
 
 def _versions() -> dict[str, str]:

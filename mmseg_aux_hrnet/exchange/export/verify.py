@@ -10,28 +10,18 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.decision import Decision, class_probabilities
 from mmseg_aux_hrnet.errors import CheckpointError, ExportError
+from mmseg_aux_hrnet.exchange.export.formats import Run
 from mmseg_aux_hrnet.exchange.export.graph import brief
-from mmseg_aux_hrnet.exchange.export.onnx_file import Run
 from mmseg_aux_hrnet.run.rgb_network import CLASSES, PROBABILITIES, Form
 
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2
-LEAST_SPAN = 0.01
+LEAST_SPAN = 0.01  # a model that gives one value everywhere would be asked for more than float32 can hold
 BLOCK = 16  # pixels
 Probabilities = NDArray[np.float32]
 ClassMap = NDArray[np.uint8]
-
-
-class Batch(NamedTuple):
-    """Images to compare on: how many, and their (height, width) in pixels."""
-
-    images: int
-    size: tuple[int, int]
-
-    def __str__(self) -> str:
-        return f'{self.images}x{self.size[0]}x{self.size[1]}'
-
-
-FREE_SIZES = (Batch(1, (64, 96)), Batch(2, (97, 131)), Batch(1, (250, 333)))
+Shape = tuple[int, int, int]  # images, height and width in pixels
+# Of three sizes, among them odd ones: a network that rounds sizes otherwise than PyTorch shows it there.
+FREE_SHAPES: tuple[Shape, ...] = ((1, 64, 96), (2, 97, 131), (1, 250, 333))
 
 
 class Agreement(NamedTuple):
@@ -44,7 +34,7 @@ class Agreement(NamedTuple):
         differing: pixels of another class, all of them undecided in PyTorch up to ``allowed``; None where the file
             gives no class map.
         pixels: compared.
-        batches: compared.
+        shapes: of the batches that were compared.
     """
 
     largest: float | None
@@ -52,21 +42,24 @@ class Agreement(NamedTuple):
     span: float
     differing: int | None
     pixels: int
-    batches: tuple[Batch, ...]
+    shapes: tuple[Shape, ...]
 
 
-def batches_for(form: Form) -> tuple[Batch, ...]:
-    """Return three batches, of three sizes where the file takes any: small, odd, and large."""
-    if form.fixed_size is None:
-        return FREE_SIZES
-    return tuple(Batch(count, form.fixed_size) for count in (1, 2, 3))
+def shapes_for(form: Form) -> tuple[Shape, ...]:
+    """Return three batches, of three sizes where the file takes any."""
+    return FREE_SHAPES if form.fixed_size is None else tuple((count, *form.fixed_size) for count in (1, 2, 3))
 
 
-def comparison_images(batch: Batch, *, seed: int) -> NDArray[np.uint8]:
+def named(shape: Shape) -> str:
+    """Return a batch in words, such as 2x97x131."""
+    return 'x'.join(map(str, shape))
+
+
+def comparison_images(shape: Shape, *, seed: int) -> NDArray[np.uint8]:
     """Draw RGB images, uint8 (N, 3, H, W): patches of all colours, half of each image with noise over it."""
+    count, height, width = shape
     rng = np.random.default_rng(seed)
-    height, width = batch.size
-    coarse = rng.integers(0, 256, (batch.images, 3, -(-height // BLOCK), -(-width // BLOCK)))
+    coarse = rng.integers(0, 256, (count, 3, -(-height // BLOCK), -(-width // BLOCK)))
     image = coarse.repeat(BLOCK, axis=2).repeat(BLOCK, axis=3)[..., :height, :width]
     noise = rng.integers(-60, 61, image.shape)
     noise[..., : width // 2] = 0
@@ -99,20 +92,26 @@ def verify(
     model: Any,
     form: Form,
     decision: Decision | None,
-    on_batch: Callable[[Batch], None],
+    on_batch: Callable[[str], None],
 ) -> Agreement:
     """Run a file and the model on the same images and compare.
+
+    Args:
+        run: runs the file.
+        model: a segmentor, in evaluation mode.
+        form: what goes into the file and comes out.
+        decision: how the class map follows; None for the most probable class.
+        on_batch: told what is compared next, such as 2x97x131.
 
     Raises:
         CheckpointError: the model itself gives no numbers.
         ExportError: the file does not run, or gives something else.
     """
-    batches = batches_for(form)
-    images = [comparison_images(batch, seed=seed) for seed, batch in enumerate(batches)]
-    expected = []
-    got = []
-    for batch, image in zip(batches, images, strict=True):
-        on_batch(batch)
+    shapes = shapes_for(form)
+    expected, got = [], []
+    for seed, shape in enumerate(shapes):
+        on_batch(named(shape))
+        image = comparison_images(shape, seed=seed)
         expected.append(reference(model, image))
         if not np.isfinite(expected[-1][0]).all():
             raise CheckpointError(
@@ -121,15 +120,15 @@ def verify(
         try:
             got.append(run(image.astype(np.float32) / 255 if form.unit_range else image))
         except Exception as error:  # whatever a runtime raises
-            raise ExportError(f'the file does not run on {batch} pixels: {brief(error)}') from error
-    return compare(got, expected, batches=batches, form=form, decision=decision)
+            raise ExportError(f'the file does not run on {named(shape)} pixels: {brief(error)}') from error
+    return compare(got, expected, shapes=shapes, form=form, decision=decision)
 
 
 def compare(
     got: Sequence[dict[str, NDArray[Any]]],
     expected: Sequence[tuple[Probabilities, ClassMap]],
     *,
-    batches: Sequence[Batch],
+    shapes: Sequence[Shape],
     form: Form,
     decision: Decision | None,
 ) -> Agreement:
@@ -144,30 +143,31 @@ def compare(
     span = max(p.max() for p, _ in expected) - min(p.min() for p, _ in expected)
     allowed = (HALF_TOLERANCE if form.half else TOLERANCE) * max(float(span), LEAST_SPAN)
     largest, differing = 0.0, 0
-    for outputs, (probabilities, classes), batch in zip(got, expected, batches, strict=True):
+    for outputs, (probabilities, classes), shape in zip(got, expected, shapes, strict=True):
+        where = named(shape)
         if PROBABILITIES in outputs:
             wanted = probabilities[:, 1:] if form.foreground_only else probabilities
-            largest = max(largest, _largest_difference(outputs[PROBABILITIES], wanted, batch=batch, allowed=allowed))
+            largest = max(largest, _largest_difference(outputs[PROBABILITIES], wanted, where=where, allowed=allowed))
         if CLASSES in outputs:
             undecided = _margin(probabilities, decision) < allowed
-            differing += _count_differing(outputs[CLASSES], classes, undecided=undecided, batch=batch)
+            differing += _count_differing(outputs[CLASSES], classes, undecided=undecided, where=where)
     return Agreement(
         largest=largest if PROBABILITIES in form.outputs else None,
         allowed=allowed,
         span=float(span),
         differing=differing if CLASSES in form.outputs else None,
         pixels=sum(classes.size for _, classes in expected),
-        batches=tuple(batches),
+        shapes=tuple(shapes),
     )
 
 
-def _largest_difference(got: NDArray[Any], wanted: Probabilities, *, batch: Batch, allowed: float) -> float:
+def _largest_difference(got: NDArray[Any], wanted: Probabilities, *, where: str, allowed: float) -> float:
     if got.shape != wanted.shape:
-        raise ExportError(f'the file gives {got.shape} instead of {wanted.shape} for {batch} pixels')
+        raise ExportError(f'the file gives {got.shape} instead of {wanted.shape} for {where} pixels')
     difference = float(np.abs(got.astype(np.float64) - wanted).max())
     if not difference <= allowed:  # so that NaN does not pass
         raise ExportError(
-            f'the file would differ from PyTorch: its probabilities do by up to {difference:.1e} for {batch} pixels, '
+            f'the file would differ from PyTorch: its probabilities do by up to {difference:.1e} for {where} pixels, '
             f'{allowed:.1e} is allowed'
         )
     return difference
@@ -183,13 +183,13 @@ def _margin(probabilities: Probabilities, decision: Decision | None) -> NDArray[
     return margin
 
 
-def _count_differing(got: NDArray[Any], wanted: ClassMap, *, undecided: NDArray[np.bool_], batch: Batch) -> int:
+def _count_differing(got: NDArray[Any], wanted: ClassMap, *, undecided: NDArray[np.bool_], where: str) -> int:
     if got.shape != wanted.shape or got.dtype != np.uint8:
         raise ExportError(f'the file gives classes {got.dtype} {got.shape} instead of uint8 {wanted.shape}')
     differs = got != wanted
     wrong = int((differs & ~undecided).sum())
     if wrong:
         raise ExportError(
-            f'the file would differ from PyTorch: {wrong} of {wanted.size} pixels of {batch} have another class'
+            f'the file would differ from PyTorch: {wrong} of {wanted.size} pixels of {where} have another class'
         )
     return int(differs.sum())

@@ -1,4 +1,4 @@
-"""Reads a config of MMSegmentation 0.x as plain values."""
+"""Config files: one of MMSegmentation 0.x is read as plain values, one of 1.x is written from them."""
 
 import keyword
 import math
@@ -20,10 +20,12 @@ from mmseg_aux_hrnet.exchange.migration.report import Report, shown
 NEW_KEYS = ('train_dataloader', 'optim_wrapper', 'param_scheduler', 'default_hooks', 'val_evaluator')
 PIECES = {'model': 'the network', 'data': 'the data sets', 'optimizer': 'the optimizer'}
 TEMPORARY = re.compile(r'There are syntax errors in config file .*\.py: ')  # mmengine names its own copy of the file
-SCALARS = (str, int, float, bool, type(None))
+WIDTH = 120
+INDENT = 4
+BRACKETS = {'dict(': ')', '{': '}', '[': ']', '(': ')'}
 
 
-def read_old_config(path: str | Path, *, report: Report) -> dict[str, Any]:
+def read_old_config(path: Path, *, report: Report) -> dict[str, Any]:
     """Return the config at ``path``, its ``_base_`` files merged in, as plain Python values.
 
     The file is run, as mmengine and mmcv run every config.
@@ -31,10 +33,11 @@ def read_old_config(path: str | Path, *, report: Report) -> dict[str, Any]:
     Raises:
         ConfigError: the file is missing, cannot be run, is of 1.x already, or lacks a part.
     """
-    if not Path(path).is_file():
+    if not path.is_file():
         raise ConfigError(f'{path} is not a file: give a config of MMSegmentation 0.x')
     try:
-        with _names_of_old():
+        with _names_of_mmcv_1():
+            # Modules of 0.x that the config names need mmcv 1.x: what is left of them is tried by itself later.
             config = Config.fromfile(path, import_custom_modules=False, lazy_import=False)
         values = config.to_dict()
     except (Exception, SystemExit) as error:  # a config is a program: it can end in any way
@@ -46,11 +49,21 @@ def read_old_config(path: str | Path, *, report: Report) -> dict[str, Any]:
     for key, what in PIECES.items():
         if not isinstance(values.get(key), Mapping):
             raise ConfigError(f'{path} has no {key}, {what}: give a whole config of 0.x, not one of its _base_ files')
-    return _plain_variables(values, source=path, report=report)
+    variables = {}
+    for key, value in values.items():
+        if isinstance(value, type):
+            continue  # what an import of the config left, such as ConfigDict
+        try:
+            variables[key] = plain(value)
+        except TypeError as error:
+            if key in PIECES:
+                raise ConfigError(f'{path} cannot be migrated: in {key}, {error}') from error
+            report.dropped(key, f'{shown(value)}: {error}')
+    return variables
 
 
 @contextmanager
-def _names_of_old() -> Iterator[None]:
+def _names_of_mmcv_1() -> Iterator[None]:
     """Let configs import ``Config`` and ``ConfigDict`` from where mmcv 1.x had them."""
     added: list[tuple[ModuleType, str]] = []
     for module in (mmcv, mmcv.utils):
@@ -63,20 +76,6 @@ def _names_of_old() -> Iterator[None]:
     finally:
         for module, name in added:
             delattr(module, name)
-
-
-def _plain_variables(values: dict[str, Any], *, source: str | Path, report: Report) -> dict[str, Any]:
-    new = {}
-    for key, value in values.items():
-        if isinstance(value, type):
-            continue  # what an import of the config left, such as ConfigDict
-        try:
-            new[key] = plain(value)
-        except TypeError as error:
-            if key in PIECES:
-                raise ConfigError(f'{source} cannot be migrated: in {key}, {error}') from error
-            report.dropped(key, f'{shown(value)}: {error}')
-    return new
 
 
 def plain(value: Any) -> Any:
@@ -95,13 +94,9 @@ def plain(value: Any) -> Any:
         return value.as_posix()
     if hasattr(value, 'tolist'):
         return plain(value.tolist())  # an array or a number of numpy
-    if isinstance(value, SCALARS):
+    if value is None or isinstance(value, (str, int, float, bool)):
         return value
     raise TypeError(f'{type(value).__name__} is no plain value that a config file can hold')
-
-
-WIDTH = 120
-INDENT = 4
 
 
 def config_text(config: Mapping[str, Any], *, comments: list[str]) -> str:
@@ -113,61 +108,54 @@ def config_text(config: Mapping[str, Any], *, comments: list[str]) -> str:
         config: plain values by variable.
         comments: lines for the top of the file.
     """
-    head = [line for comment in comments for line in _comment(comment)]
+    lines = []
+    for comment in comments:
+        indent = '#   ' if comment.startswith('- ') else '# '
+        lines += textwrap.wrap(comment, WIDTH, initial_indent='# ', subsequent_indent=indent, break_on_hyphens=False)
     names: dict[int, str] = {}
-    body = []
     for key, value in config.items():
-        body.append(f'{key} = {_text(value, names, column=len(key) + 3, indent=0)}')
+        lines.append(f'{key} = {_text(value, names, column=len(key) + 3, indent=0)}')
         if isinstance(value, (dict, list)) and value:
-            names[id(value)] = key
-    return '\n'.join([*head, *body, ''])
-
-
-def _comment(text: str) -> list[str]:
-    indent = '  ' if text.startswith('- ') else ''
-    return textwrap.wrap(text, WIDTH, initial_indent='# ', subsequent_indent=f'# {indent}', break_on_hyphens=False)
+            names[id(value)] = key  # by identity: equal parts that the config does not share stay independent
+    return '\n'.join([*lines, ''])
 
 
 def _text(value: Any, names: Mapping[int, str], *, column: int, indent: int) -> str:
-    """Return a value as Python text, on one line where it ends before the width, else one part a line."""
+    """Return a value as Python text, on one line where it ends before the width, else one part a line.
+
+    Args:
+        value: a plain value.
+        names: variables by the identity of their values.
+        column: where the text begins.
+        indent: of the line that it begins on.
+    """
     if id(value) in names:
         return names[id(value)]
-    if not isinstance(value, (dict, list, tuple)) or not value:
-        return _scalar(value)
-    opening, closing = _brackets(value)
-    flat = ', '.join(_parts(value, names, column=-WIDTH * WIDTH, indent=0))
-    only = ',' if isinstance(value, tuple) and len(value) == 1 else ''
-    if column + len(flat) + 8 < WIDTH and '\n' not in flat:
-        return f'{opening}{flat}{only}{closing}'
-    inner = indent + INDENT
-    lines = [f'{" " * inner}{part},' for part in _parts(value, names, column=inner, indent=inner)]
-    return '\n'.join([opening, *lines, ' ' * indent + closing])
-
-
-def _scalar(value: Any) -> str:
     if value == {}:
         return 'dict()'
     if isinstance(value, float) and not math.isfinite(value):
         return f"float('{value}')"
-    return repr(value)
-
-
-def _is_name(key: str) -> bool:
-    return key.isidentifier() and not keyword.iskeyword(key)
-
-
-def _brackets(value: Any) -> tuple[str, str]:
+    if not isinstance(value, (dict, list, tuple)) or not value:
+        return repr(value)
     if isinstance(value, dict):
-        return ('dict(', ')') if all(map(_is_name, value)) else ('{', '}')
-    return ('[', ']') if isinstance(value, list) else ('(', ')')
+        opening = 'dict(' if all(key.isidentifier() and not keyword.iskeyword(key) for key in value) else '{'
+    else:
+        opening = '[' if isinstance(value, list) else '('
+    # From far left, so that no part breaks: what comes out shows whether all of it fits.
+    flat = ', '.join(_parts(value, names, opening=opening, column=-WIDTH * WIDTH, indent=0))
+    only = ',' if isinstance(value, tuple) and len(value) == 1 else ''
+    if column + len(flat) + 8 < WIDTH and '\n' not in flat:
+        return f'{opening}{flat}{only}{BRACKETS[opening]}'
+    inner = indent + INDENT
+    parts = _parts(value, names, opening=opening, column=inner, indent=inner)
+    return '\n'.join([opening, *(f'{" " * inner}{part},' for part in parts), ' ' * indent + BRACKETS[opening]])
 
 
-def _parts(value: Any, names: Mapping[int, str], *, column: int, indent: int) -> Iterator[str]:
+def _parts(value: Any, names: Mapping[int, str], *, opening: str, column: int, indent: int) -> Iterator[str]:
     if not isinstance(value, dict):
         for part in value:
             yield _text(part, names, column=column, indent=indent)
         return
-    opening, _ = _brackets(value)
     for key, part in value.items():
         start = f'{key}=' if opening == 'dict(' else f'{key!r}: '
         yield start + _text(part, names, column=column + len(start), indent=indent)

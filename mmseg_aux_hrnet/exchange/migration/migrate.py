@@ -1,4 +1,4 @@
-"""From a file of 0.x to a file of 1.x."""
+"""From a config file of MMSegmentation 0.x to one of 1.x: read, migrate each part, write, read again and build."""
 
 import io
 import logging
@@ -19,11 +19,18 @@ from mmseg.registry import HOOKS, METRICS, MODELS, PARAM_SCHEDULERS, VISBACKENDS
 
 from mmseg_aux_hrnet.errors import ConfigError, one_line
 from mmseg_aux_hrnet.exchange.migration.config_files import config_text, plain, read_old_config
-from mmseg_aux_hrnet.exchange.migration.loaders import Data
+from mmseg_aux_hrnet.exchange.migration.data import Data
 from mmseg_aux_hrnet.exchange.migration.model import migrate_model
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section, shown
-from mmseg_aux_hrnet.exchange.migration.runtime import Validation, migrate_environment, migrate_hooks, migrate_loops
-from mmseg_aux_hrnet.exchange.migration.schedule import migrate_length, migrate_optimizer, migrate_schedule
+from mmseg_aux_hrnet.exchange.migration.training import (
+    Validation,
+    migrate_environment,
+    migrate_hooks,
+    migrate_length,
+    migrate_loops,
+    migrate_optimizer,
+    migrate_schedule,
+)
 from mmseg_aux_hrnet.files.whole import write_whole
 
 # What configs build other values from; those are where they were used.
@@ -31,6 +38,58 @@ HELPERS = ('dataset_type', 'img_norm_cfg', 'train_pipeline', 'val_pipeline', 'te
 # What mmengine's runner reads though no config of 0.x says it.
 RUNNER_SETTINGS = ('auto_scale_lr', 'compile', 'data_preprocessor', 'experiment_name', 'launcher', 'model_wrapper_cfg')
 MODEL_SETTINGS = ('train_cfg', 'test_cfg')  # beside the model in early versions of 0.x
+EPOCH = 10  # iterations of an epoch, for schedules that are counted in epochs
+
+
+def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report:
+    """Write the config at ``old`` as one of 1.x to ``new``, with notes on its top, and return the notes.
+
+    What is written builds: its model, pipelines, hooks, optimizer and schedule were built once.
+
+    Args:
+        old: config of 0.x, with its ``_base_`` files beside it; it is run.
+        new: the file to write, whole or not at all.
+        overwrite: whether ``new`` may exist.
+
+    Raises:
+        ConfigError: ``old`` cannot be read or migrated, or ``new`` cannot be written.
+    """
+    old, new = Path(old), Path(new)
+    _check_target(old, new, overwrite=overwrite)
+    report = Report()
+    values = read_old_config(old, report=report)
+    try:
+        config = migrate(values, report=report)
+    except ConfigError as error:
+        raise ConfigError(f'{old}: {error}') from error
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        near = f' near {report.reading}' if report.reading else ''
+        raise ConfigError(f'{old}: a setting{near} is of another form than in 0.x: {error!r}') from error
+    first = f'Made from {old.name}, a config of MMSegmentation 0.x, by tools/migrate_config.py of mmseg-aux-hrnet.'
+    text = config_text(config, comments=[first, *report.lines()])
+    # Not under its own name yet, which a config that does not build never gets.
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / 'trial.py'
+        trial.write_text(text, encoding='utf-8', newline='\n')
+        read = Config.fromfile(trial)
+    assert plain(read.to_dict()) == plain(config)  # what was written is what was meant
+    check_builds(read)
+    try:
+        write_whole(new, text.encode('utf-8'))
+    except OSError as error:
+        raise ConfigError(f'{new} cannot be written ({error.strerror}): choose another file') from error
+    return report
+
+
+def _check_target(old: Path, new: Path, *, overwrite: bool) -> None:
+    if new.suffix != '.py':
+        raise ConfigError(f'{new} is not the name of a config: let it end in .py')
+    if new.resolve() == old.resolve():
+        raise ConfigError(f'{new} is the config to read: give the new one a name of its own')
+    if new.is_dir():
+        raise ConfigError(f'{new} is a folder: name a file in it')
+    if new.exists() and not overwrite:
+        raise ConfigError(f'{new} exists: choose another file, or give --overwrite')
 
 
 def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
@@ -44,9 +103,10 @@ def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
         ConfigError: a part is missing or has no counterpart in 1.x.
     """
     top = Section(old, place='', report=report)
+    # In this order, which is that of the notes: each takes its settings from the top, and what is left comes last.
     length = migrate_length(top)
-    data = Data(top.take('data'), length=length, report=report)
-    validation = Validation(top.take('evaluation') or {}, report=report)
+    data = Data(top.part('data'), length=length)
+    validation = Validation(top.part('evaluation'))
     model = {**top.take_given(*MODEL_SETTINGS), **top.take('model')}
     hooks = migrate_hooks(top, length, validation)
     interval = hooks['default_hooks']['checkpoint']['interval']
@@ -60,24 +120,16 @@ def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
         **hooks,
         'log_processor': {'by_epoch': length.by_epoch},
     }
-    return {**_variables(top, taken=new), **new}
-
-
-def _variables(top: Section, *, taken: dict[str, Any]) -> dict[str, Any]:
-    """Return the variables of the config that are no settings of 0.x; they are left as they are."""
-    for key in HELPERS:
-        top.take(key)
+    # Variables of the config that are no settings of 0.x are left as they are.
+    top.take_given(*HELPERS)
     kept = {}
     for key, value in top.rest().items():
-        if key in (*taken, *RUNNER_SETTINGS):
-            top.report.dropped(key, f'{shown(value)}: it means something else in 1.x')
+        if key in new or key in RUNNER_SETTINGS:
+            report.dropped(key, f'{shown(value)}: it means something else in 1.x')
         else:
-            top.report.kept(key, shown(value))
+            report.note('kept', key, shown(value))
             kept[key] = value
-    return kept
-
-
-EPOCH = 10  # iterations of an epoch, for schedules that are counted in epochs
+    return {**kept, **new}
 
 
 def check_builds(config: Config) -> None:
@@ -89,6 +141,7 @@ def check_builds(config: Config) -> None:
     init_default_scope(config.default_scope)
     config = deepcopy(config)  # building changes configs
     with _quiet():
+        # Each part is made only when its turn comes, so that an error is about the part that is named.
         for place, build in _parts(config):
             try:
                 build()
@@ -113,8 +166,16 @@ def _quiet() -> Iterator[None]:
 
 
 def _parts(config: Config) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Yield name and building of every part."""
-    yield from _optimization(config)
+    """Yield name and building of every part, each after what it is built over."""
+    built: list[Any] = []
+    yield 'model', lambda: built.append(MODELS.build(config.model))
+    # Half precision is refused where there is no GPU; the other arguments are the same without it.
+    settings = {key: value for key, value in config.optim_wrapper.items() if key != 'loss_scale'}
+    settings['type'] = 'OptimWrapper'
+    yield f'optimizer {settings["optimizer"].type}', lambda: built.append(build_optim_wrapper(built[0], settings))
+    for scheduler in config.param_scheduler:
+        default = {'optimizer': built[1], 'epoch_length': EPOCH}
+        yield f'param_scheduler {scheduler.type}', partial(PARAM_SCHEDULERS.build, scheduler, default_args=default)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         for pipeline in _pipelines(config[name].dataset):
             yield f'{name}.dataset.pipeline', partial(Compose, pipeline)
@@ -125,6 +186,7 @@ def _parts(config: Config) -> Iterator[tuple[str, Callable[[], Any]]]:
     for name in ('val_evaluator', 'test_evaluator'):
         yield name, partial(METRICS.build, config[name])
     for backend in config.vis_backends:
+        # Looked up only: to build one is to open its files or to log in to its service.
         yield f'vis_backends {backend.type}', partial(getattr, VISBACKENDS.get(backend.type), '__name__')
 
 
@@ -134,70 +196,3 @@ def _pipelines(dataset: Any) -> Iterator[Any]:
             yield from _pipelines(part)
     if 'pipeline' in dataset:
         yield dataset.pipeline
-
-
-def _optimization(config: Config) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Yield the model, and what is built over it."""
-    made: list[Any] = []
-    yield 'model', lambda: made.append(MODELS.build(config.model))
-    # Half precision is refused where there is no GPU; the other arguments are the same without it.
-    settings = {key: value for key, value in config.optim_wrapper.items() if key != 'loss_scale'}
-    settings['type'] = 'OptimWrapper'
-    yield f'optimizer {settings["optimizer"].type}', lambda: made.append(build_optim_wrapper(made[0], settings))
-    for scheduler in config.param_scheduler:
-        default = {'optimizer': made[1], 'epoch_length': EPOCH}
-        yield f'param_scheduler {scheduler.type}', partial(PARAM_SCHEDULERS.build, scheduler, default_args=default)
-
-
-def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report:
-    """Write the config at ``old`` as one of 1.x to ``new``, with notes on its top, and return the notes.
-
-    What is written builds: its model, pipelines, hooks, optimizer and schedule were built once.
-
-    Args:
-        old: config of 0.x, with its ``_base_`` files beside it; it is run.
-        new: the file to write, whole or not at all.
-        overwrite: whether ``new`` may exist.
-
-    Raises:
-        ConfigError: ``old`` cannot be read or migrated, or ``new`` cannot be written.
-    """
-    old, new = Path(old), Path(new)
-    _check_target(old, new, overwrite=overwrite)
-    report = Report()
-    config = _migrated(old, report=report)
-    first = f'Made from {old.name}, a config of MMSegmentation 0.x, by tools/migrate_config.py of mmseg-aux-hrnet.'
-    text = config_text(config, comments=[first, *report.lines()])
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / 'trial.py'
-        trial.write_text(text, encoding='utf-8', newline='\n')
-        read = Config.fromfile(trial)
-    assert plain(read.to_dict()) == plain(config)  # what was written is what was meant
-    check_builds(read)
-    try:
-        write_whole(new, text.encode('utf-8'))
-    except OSError as error:
-        raise ConfigError(f'{new} cannot be written ({error.strerror}): choose another file') from error
-    return report
-
-
-def _migrated(old: Path, *, report: Report) -> dict[str, Any]:
-    values = read_old_config(old, report=report)
-    try:
-        return migrate(values, report=report)
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
-        if isinstance(error, ConfigError):
-            raise ConfigError(f'{old}: {error}') from error
-        near = f' near {report.reading}' if report.reading else ''
-        raise ConfigError(f'{old}: a setting{near} is of another form than in 0.x: {error!r}') from error
-
-
-def _check_target(old: Path, new: Path, *, overwrite: bool) -> None:
-    if new.suffix != '.py':
-        raise ConfigError(f'{new} is no name of a config: let it end in .py')
-    if new.resolve() == old.resolve():
-        raise ConfigError(f'{new} is the config to read: give the new one a name of its own')
-    if new.is_dir():
-        raise ConfigError(f'{new} is a folder: name a file in it')
-    if new.exists() and not overwrite:
-        raise ConfigError(f'{new} exists: choose another file, or give --overwrite')

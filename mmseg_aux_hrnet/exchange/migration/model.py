@@ -3,63 +3,63 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mmseg_aux_hrnet.exchange.migration.pipelines import Pipeline
+from mmseg_aux_hrnet.exchange.migration.pipelines import Pipeline, Step
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section, shown
-from mmseg_aux_hrnet.exchange.migration.transforms import Step
-
-
-def migrate_preprocessor(
-    training: Sequence[Pipeline], testing: Sequence[Pipeline], *, report: Report
-) -> dict[str, Any]:
-    """Return the preprocessor; it is one for training and tests, and what differs between them is noted.
-
-    Args:
-        training: the pipelines of all training data.
-        testing: those of all validation and test data.
-        report: gets the notes.
-    """
-    normalize = _agreed('Normalize', [p.normalize for p in (*training, *testing)], report=report)
-    pad = _agreed('Pad', [p.pad for p in training], report=report)
-    test_pad = _agreed('Pad', [p.pad for p in testing], report=report)
-    new: dict[str, Any] = {'type': 'SegDataPreProcessor', **_normalizing(normalize, report=report)}
-    new |= _padding(pad, report=report) or {'size_divisor': 1, 'pad_val': 0, 'seg_pad_val': 255}
-    size = {key: value for key, value in _padding(test_pad, report=report).items() if key.startswith('size')}
-    return {**new, 'test_cfg': size} if size else new
-
-
-def _agreed(name: str, steps: Sequence[Step | None], *, report: Report) -> Step | None:
-    for step in steps[1:]:
-        if step != steps[0]:
-            report.dropped(name, f'{shown(step)}: not the same in every pipeline; the model has {shown(steps[0])}')
-    return steps[0] if steps else None
-
-
-def _normalizing(step: Step | None, *, report: Report) -> dict[str, Any]:
-    if step is None:
-        return {'bgr_to_rgb': False}
-    section = Section(step, place='Normalize', report=report)
-    section.take('type')
-    new: dict[str, Any] = {'mean': list(section.take('mean')), 'std': list(section.take('std'))}
-    new['bgr_to_rgb'] = bool(section.take('to_rgb', True))
-    section.close()
-    return new
-
-
-def _padding(step: Step | None, *, report: Report) -> dict[str, Any]:
-    if step is None:
-        return {}
-    section = Section(step, place='Pad', report=report)
-    section.take('type')
-    size, divisor = section.take('size'), section.take('size_divisor')
-    values = {'pad_val': section.take('pad_val', 0), 'seg_pad_val': section.take('seg_pad_val', 255)}
-    section.close()
-    if size is not None:
-        return {'size': tuple(size) if isinstance(size, (list, tuple)) else (size, size), **values}
-    return {'size_divisor': divisor or 1, **values}
-
 
 Loss = dict[str, Any]
 OHEM = 'OHEMPixelSampler'
+
+
+def migrate_model(
+    old: dict[str, Any], *, preprocessor: dict[str, Any], batch_size: int, report: Report
+) -> dict[str, Any]:
+    """Return the model of 1.x.
+
+    Args:
+        old: the model of 0.x, with ``train_cfg`` and ``test_cfg``.
+        preprocessor: the ``data_preprocessor``, from the pipelines.
+        batch_size: training images of a batch on each device.
+        report: gets the notes.
+    """
+    section = Section(old, place='model', report=report)
+    new = {'type': section.take('type'), 'data_preprocessor': preprocessor}
+    new['backbone'] = _backbone(section)
+    new |= section.take_given('neck', 'num_stages')
+    for name in ('decode_head', 'auxiliary_head'):
+        given, place = section.take(name), f'model.{name}'
+        if isinstance(given, (list, tuple)):
+            heads = enumerate(given)
+            new[name] = [_head(head, f'{place}[{i}]', batch_size=batch_size, report=report) for i, head in heads]
+        elif given is not None:
+            new[name] = _head(given, place, batch_size=batch_size, report=report)
+    new['train_cfg'] = section.take('train_cfg') or {}
+    new['test_cfg'] = section.take('test_cfg') or {'mode': 'whole'}
+    return {**new, **section.rest()}
+
+
+def _backbone(section: Section) -> dict[str, Any]:
+    """Return the backbone with the weights it starts from in ``init_cfg``, where 1.x looks for them."""
+    part = section.part('backbone')
+    part.drop(
+        'pretrain_style',
+        why="weights of the authors' form are converted first, by mmseg's tools/model_converters",
+    )
+    own = part.take('pretrained')
+    pretrained = section.take('pretrained') or own
+    init_cfg = part.take('init_cfg')
+    new = part.rest()
+    if pretrained is not None and init_cfg is not None:
+        part.report.dropped('model.backbone.init_cfg', f'{init_cfg!r}: pretrained is set too')
+    if pretrained is not None:
+        init_cfg = {'type': 'Pretrained', 'checkpoint': pretrained}
+    return new if init_cfg is None else {**new, 'init_cfg': init_cfg}
+
+
+def _head(head: dict[str, Any], place: str, *, batch_size: int, report: Report) -> dict[str, Any]:
+    new = migrate_losses(head, place=place, batch_size=batch_size, report=report)
+    if new.get('num_classes') == 2:
+        new.setdefault('out_channels', 2)  # what 0.x had; 1.x would advise against it on every start
+    return new
 
 
 def migrate_losses(head: dict[str, Any], *, place: str, batch_size: int, report: Report) -> dict[str, Any]:
@@ -73,27 +73,26 @@ def migrate_losses(head: dict[str, Any], *, place: str, batch_size: int, report:
     """
     head = dict(head)
     given = head.get('loss_decode', {'type': 'CrossEntropyLoss'})
-    losses = list(given) if isinstance(given, (list, tuple)) else [given]
     sampler = head.get('sampler')
-    new = [_migrated(loss, place=f'{place}.loss_decode', sampler=sampler, report=report) for loss in losses]
-    if sampler is not None and sampler.get('type') == OHEM:
-        new = _with_ohem(head, new, place=place, batch_size=batch_size, report=report)
+    top_k = sampler is not None and sampler.get('thresh') is None  # asks for the loss of each pixel
+    new = []
+    for loss in given if isinstance(given, (list, tuple)) else [given]:
+        weighted = isinstance(loss.get('class_weight'), (list, tuple))
+        if loss.get('type') == 'DiceLoss':
+            new.append(_reference_dice(loss, place=f'{place}.loss_decode.DiceLoss', report=report))
+        elif loss.get('type') == 'CrossEntropyLoss' and weighted and not top_k:
+            new.append(_masked_cross_entropy(loss, place=f'{place}.loss_decode.CrossEntropyLoss', report=report))
+        else:
+            new.append(dict(loss))
+    if sampler is not None and sampler.get('type') == OHEM and any(loss['type'] == 'ReferenceDiceLoss' for loss in new):
+        new = _without_sampler(head, new, place=place, batch_size=batch_size, report=report)
     if 'loss_decode' in head:
         head['loss_decode'] = new if isinstance(given, (list, tuple)) else new[0]
     return head
 
 
-def _migrated(loss: Loss, *, place: str, sampler: dict[str, Any] | None, report: Report) -> Loss:
-    if loss.get('type') == 'DiceLoss':
-        return _reference_dice(loss, place=place, report=report)
-    top_k = sampler is not None and sampler.get('thresh') is None  # asks for the loss of each pixel
-    if loss.get('type') == 'CrossEntropyLoss' and isinstance(loss.get('class_weight'), (list, tuple)) and not top_k:
-        return _weighted_cross_entropy(loss, place=place, report=report)
-    return dict(loss)
-
-
 def _reference_dice(loss: Loss, *, place: str, report: Report) -> Loss:
-    section = Section(loss, place=f'{place}.DiceLoss', report=report)
+    section = Section(loss, place=place, report=report)
     section.take('type')
     kept = section.take_given('smooth', 'exponent', 'class_weight', 'loss_weight', 'loss_name')
     if section.take('reduction', 'mean') != 'mean':
@@ -110,113 +109,104 @@ def _reference_dice(loss: Loss, *, place: str, report: Report) -> Loss:
     return {'type': 'ReferenceDiceLoss', **kept}
 
 
-def _weighted_cross_entropy(loss: Loss, *, place: str, report: Report) -> Loss:
+def _masked_cross_entropy(loss: Loss, *, place: str, report: Report) -> Loss:
     """Return cross entropy with class weights: that of 1.x fails beside ignored pixels on one of the two stacks."""
-    section = Section(loss, place=f'{place}.CrossEntropyLoss', report=report)
     if loss.get('use_sigmoid') or loss.get('use_mask') or loss.get('reduction', 'mean') != 'mean':
         return dict(loss)
-    kept = section.take_given('class_weight', 'loss_weight', 'loss_name')
-    for key in ('type', 'use_sigmoid', 'use_mask', 'reduction', 'avg_non_ignore'):
-        section.take(key)
-    section.close()
+    kept = _softmax_settings(loss, place=place, report=report)
     report.chose(
-        section.where('class_weight'),
+        f'{place}.class_weight',
         'MaskedCrossEntropyLoss: divides by the class weights of the pixels that count, where 0.x divided by the '
         'number of all pixels, so its size differs by the mean weight',
     )
     return {'type': 'MaskedCrossEntropyLoss', **kept}
 
 
-def _with_ohem(head: dict[str, Any], losses: list[Loss], *, place: str, batch_size: int, report: Report) -> list[Loss]:
-    """Return the losses under ``OHEMPixelSampler``, which is taken out of ``head`` where Dice is among them."""
-    dice = [loss['type'] == 'ReferenceDiceLoss' for loss in losses]
-    if not any(dice):
-        return losses
-    sampler = head.pop('sampler')
-    section = Section(sampler, place=f'{place}.sampler', report=report)
-    if all(dice):
-        report.chose(
-            section.place,
-            f'no sampler: the DiceLoss of 0.x dropped the pixel weights of {OHEM}, so that it never did anything; '
-            'for hard pixels only, use OHEMCrossEntropyLoss',
-        )
-        return losses
-    settings = section.take_given('thresh', 'min_kept')
-    if 'thresh' not in settings:
-        report.dropped(section.place, f'{OHEM} without thresh beside DiceLoss; use OHEMCrossEntropyLoss')
-        return losses
-    report.chose(
-        section.place,
-        'OHEMCrossEntropyLoss in the place of cross entropy, and all pixels for Dice, which never was sampled; it '
-        'divides by the number of hard pixels, where 0.x divided by that of all',
-    )
-    settings['min_kept'] = settings.get('min_kept', 100000) * batch_size
-    return [_hard(loss, settings, place=place, report=report) for loss in losses]
-
-
-def _hard(loss: Loss, settings: dict[str, Any], *, place: str, report: Report) -> Loss:
-    if loss['type'] not in ('CrossEntropyLoss', 'MaskedCrossEntropyLoss') or loss.get('use_sigmoid'):
-        return loss
-    section = Section(loss, place=f'{place}.loss_decode', report=report)
+def _softmax_settings(loss: Loss, *, place: str, report: Report) -> Loss:
+    """Return what cross entropies over a softmax share; what else is set is noted."""
+    section = Section(loss, place=place, report=report)
     for key in ('type', 'use_sigmoid', 'use_mask', 'reduction', 'avg_non_ignore'):
         section.take(key)
     kept = section.take_given('class_weight', 'loss_weight', 'loss_name')
     section.close()
-    return {'type': 'OHEMCrossEntropyLoss', **settings, 'loss_name': 'loss_ce', **kept}
+    return kept
 
 
-def migrate_model(
-    old: dict[str, Any], *, preprocessor: dict[str, Any], batch_size: int, report: Report
+def _without_sampler(
+    head: dict[str, Any], losses: list[Loss], *, place: str, batch_size: int, report: Report
+) -> list[Loss]:
+    """Take ``OHEMPixelSampler`` out of ``head``, where Dice is among its losses, and return what does the same."""
+    sampler = Section(head.pop('sampler'), place=f'{place}.sampler', report=report)
+    if all(loss['type'] == 'ReferenceDiceLoss' for loss in losses):
+        report.chose(
+            sampler.place,
+            f'no sampler: the DiceLoss of 0.x dropped the pixel weights of {OHEM}, so that it never did anything; '
+            'for hard pixels only, use OHEMCrossEntropyLoss',
+        )
+        return losses
+    settings = sampler.take_given('thresh', 'min_kept')
+    if 'thresh' not in settings:
+        report.dropped(sampler.place, f'{OHEM} without thresh beside DiceLoss; use OHEMCrossEntropyLoss')
+        return losses
+    report.chose(
+        sampler.place,
+        'OHEMCrossEntropyLoss in the place of cross entropy, and all pixels for Dice, which never was sampled; it '
+        'divides by the number of hard pixels, where 0.x divided by that of all',
+    )
+    # The loss counts the pixels of a batch, where the sampler counted those of an image.
+    settings['min_kept'] = settings.get('min_kept', 100000) * batch_size
+    new = []
+    for loss in losses:
+        if loss['type'] in ('CrossEntropyLoss', 'MaskedCrossEntropyLoss') and not loss.get('use_sigmoid'):
+            kept = _softmax_settings(loss, place=f'{place}.loss_decode', report=report)
+            loss = {'type': 'OHEMCrossEntropyLoss', **settings, 'loss_name': 'loss_ce', **kept}
+        new.append(loss)
+    return new
+
+
+def migrate_preprocessor(
+    training: Sequence[Pipeline], testing: Sequence[Pipeline], *, report: Report
 ) -> dict[str, Any]:
-    """Return the model of 1.x.
+    """Return the preprocessor; it is one for training and tests, and what differs between them is noted.
 
     Args:
-        old: the model of 0.x, with ``train_cfg`` and ``test_cfg``.
-        preprocessor: the ``data_preprocessor``, from the pipelines.
-        batch_size: training images of a batch on each device.
+        training: the pipelines of all training data.
+        testing: those of all validation and test data.
         report: gets the notes.
     """
-    section = Section(old, place='model', report=report)
-    new = {'type': section.take('type'), 'data_preprocessor': preprocessor}
-    new['backbone'] = _backbone(section, report=report)
-    new |= section.take_given('neck', 'num_stages')
-    for name in ('decode_head', 'auxiliary_head'):
-        given = section.take(name)
-        if given is not None:
-            new[name] = _each(given, place=f'model.{name}', batch_size=batch_size, report=report)
-    new['train_cfg'] = section.take('train_cfg') or {}
-    new['test_cfg'] = section.take('test_cfg') or {'mode': 'whole'}
-    return {**new, **section.rest()}
+    normalize = _agreed('Normalize', [pipeline.normalize for pipeline in (*training, *testing)], report=report)
+    pad = _agreed('Pad', [pipeline.pad for pipeline in training], report=report)
+    test_pad = _agreed('Pad', [pipeline.pad for pipeline in testing], report=report)
+    new: dict[str, Any] = {'type': 'SegDataPreProcessor'}
+    if normalize is None:
+        new['bgr_to_rgb'] = False
+    else:
+        section = Section(normalize, place='Normalize', report=report)
+        section.take('type')
+        new |= {'mean': list(section.take('mean')), 'std': list(section.take('std'))}
+        new['bgr_to_rgb'] = bool(section.take('to_rgb', True))
+        section.close()
+    # A divisor of 1 pads the images of a batch to the largest: of several sizes they would not stack.
+    new |= _padding(pad, report=report) or {'size_divisor': 1, 'pad_val': 0, 'seg_pad_val': 255}
+    size = {key: value for key, value in _padding(test_pad, report=report).items() if key.startswith('size')}
+    return {**new, 'test_cfg': size} if size else new
 
 
-def _backbone(section: Section, *, report: Report) -> dict[str, Any]:
-    """Return the backbone with the weights it starts from in ``init_cfg``, where 1.x looks for them."""
-    backbone = dict(section.take('backbone') or {})
-    part = Section(backbone, place='model.backbone', report=report)
-    part.drop(
-        'pretrain_style',
-        why="weights of the authors' form are converted first, by mmseg's tools/model_converters",
-    )
-    pretrained = section.take('pretrained') or part.take('pretrained')
-    part.take('pretrained')
-    init_cfg = part.take('init_cfg')
-    new = part.rest()
-    if pretrained is not None and init_cfg is not None:
-        report.dropped('model.backbone.init_cfg', f'{init_cfg!r}: pretrained is set too')
-    if pretrained is not None:
-        init_cfg = {'type': 'Pretrained', 'checkpoint': pretrained}
-    return new if init_cfg is None else {**new, 'init_cfg': init_cfg}
+def _agreed(name: str, steps: Sequence[Step | None], *, report: Report) -> Step | None:
+    for step in steps[1:]:
+        if step != steps[0]:
+            report.dropped(name, f'{shown(step)}: not the same in every pipeline; the model has {shown(steps[0])}')
+    return steps[0] if steps else None
 
 
-def _each(given: Any, *, place: str, batch_size: int, report: Report) -> Any:
-    if isinstance(given, (list, tuple)):
-        heads = enumerate(given)
-        return [_head(head, place=f'{place}[{i}]', batch_size=batch_size, report=report) for i, head in heads]
-    return _head(given, place=place, batch_size=batch_size, report=report)
-
-
-def _head(head: dict[str, Any], *, place: str, batch_size: int, report: Report) -> dict[str, Any]:
-    new = migrate_losses(head, place=place, batch_size=batch_size, report=report)
-    if new.get('num_classes') == 2:
-        new.setdefault('out_channels', 2)  # what 0.x had; 1.x would advise against it on every start
-    return new
+def _padding(step: Step | None, *, report: Report) -> dict[str, Any]:
+    if step is None:
+        return {}
+    section = Section(step, place='Pad', report=report)
+    section.take('type')
+    size, divisor = section.take('size'), section.take('size_divisor')
+    values = {'pad_val': section.take('pad_val', 0), 'seg_pad_val': section.take('seg_pad_val', 255)}
+    section.close()
+    if size is not None:
+        return {'size': tuple(size) if isinstance(size, (list, tuple)) else (size, size), **values}
+    return {'size_divisor': divisor or 1, **values}

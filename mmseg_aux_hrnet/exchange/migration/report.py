@@ -1,5 +1,9 @@
-"""What a migration has to tell: what it chose instead, what it left out, and what it kept without a reader."""
+"""Takes an old config apart setting by setting, and notes what the new one chooses instead, leaves out or keeps.
 
+Every setting that somebody wrote down is either carried over or named in the notes: none is lost in silence.
+"""
+
+import inspect
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -34,27 +38,25 @@ class Report:
         self.notes: list[Note] = []
         self.reading = ''
 
-    def _add(self, kind: Kind, place: str, text: str) -> None:
+    def note(self, kind: Kind, place: str, text: str) -> None:
+        """Add a note, unless it is there already: parts that share a pipeline or a class would each bring it."""
         note = Note(kind, place, text)
         if note not in self.notes:
             self.notes.append(note)
 
     def chose(self, place: str, text: str) -> None:
         """Note that the new config does something else than the old one said."""
-        self._add('chosen', place, text)
+        self.note('chosen', place, text)
 
     def dropped(self, place: str, text: str) -> None:
         """Note that a setting has no part in the new config."""
-        self._add('dropped', place, text)
-
-    def kept(self, place: str, text: str) -> None:
-        """Note that a setting went over unread."""
-        self._add('kept', place, text)
+        self.note('dropped', place, text)
 
     def lines(self) -> list[str]:
-        """Return the notes under their titles, one line for each text."""
+        """Return the notes under their titles."""
         lines = []
         for kind, title in TITLES.items():
+            # One line for each text, however many places it is about: lists of data sets say everything several times.
             places: dict[str, list[str]] = {}
             for note in self.notes:
                 if note.kind == kind:
@@ -65,7 +67,7 @@ class Report:
 
 
 class Section:
-    """A part of an old config, from which settings are taken one by one, so that none is lost in silence.
+    """A part of an old config, from which settings are taken one by one.
 
     Args:
         settings: the part; it is not changed.
@@ -79,7 +81,7 @@ class Section:
     def __init__(self, settings: Any, *, place: str, report: Report) -> None:
         if not isinstance(settings, Mapping):
             raise ConfigError(f'{place} is {shown(settings)}, and configs of 0.x have a dict there')
-        report.reading = place
+        report.reading = place  # an error in what follows is one about this part
         self._left = dict(settings)
         self.place = place
         self.report = report
@@ -106,6 +108,14 @@ class Section:
             if key in self._left:
                 self.report.dropped(self.where(key), f'{shown(self._left.pop(key))}: {why}')
 
+    def part(self, key: str, default: Any = None) -> 'Section':
+        """Take a setting that is a dict of settings itself; nothing counts as an empty one.
+
+        Raises:
+            ConfigError: it is something else.
+        """
+        return Section(self.take(key) or default or {}, place=self.where(key), report=self.report)
+
     def rest(self) -> dict[str, Any]:
         """Return all that is left; it goes over under its old names."""
         rest, self._left = self._left, {}
@@ -124,3 +134,46 @@ def shown(value: Any) -> str:
     """Return a value for a note, cut where it is long."""
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE else f'{text[:LONGEST_VALUE]}…'
+
+
+def known_class(registry: Any, name: Any) -> type | None:
+    """Return the class that ``name`` stands for in an mmseg registry or its parents, or None."""
+    found = registry.get(name) if isinstance(name, str) else None
+    return found if inspect.isclass(found) else None
+
+
+def foreign_arguments(cls: type, settings: Mapping[str, Any]) -> list[str]:
+    """Return those keys of ``settings`` that no constructor of ``cls`` takes, ``type`` aside.
+
+    None where a constructor hands whatever else it gets to something that is not its parent.
+    """
+    names: set[str] = {'type', '_scope_'}
+    for base in cls.__mro__:
+        if '__init__' not in vars(base) or base is object:
+            continue
+        parameters = inspect.signature(vars(base)['__init__']).parameters.values()
+        names |= {parameter.name for parameter in parameters}
+        # What this constructor does not name, only one that takes **kwargs hands on to its parent.
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            return [key for key in settings if key not in names]
+    return []
+
+
+def known_part(registry: Any, settings: Mapping[str, Any], *, place: str, report: Report) -> dict[str, Any] | None:
+    """Return ``settings`` without the arguments that 1.x does not take, or None where it lacks the class; with notes.
+
+    Args:
+        registry: an mmseg registry.
+        settings: type and arguments.
+        place: where they stand in the old config.
+        report: gets the notes.
+    """
+    name = settings.get('type')
+    cls = known_class(registry, name)
+    if cls is None:
+        report.dropped(place, f'{name} is not registered in 1.x; port it and put it back by hand')
+        return None
+    foreign = foreign_arguments(cls, settings)
+    for key in foreign:
+        report.dropped(f'{place}.{name}.{key}', f'{settings[key]!r}: {name} of 1.x has no such argument')
+    return {key: value for key, value in settings.items() if key not in foreign}

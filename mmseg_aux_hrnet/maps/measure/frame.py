@@ -1,13 +1,11 @@
 """What a picture of a map shows: a coarse grid with north up, and the map and an image laid on it."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
@@ -19,49 +17,38 @@ from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows
 from mmseg_aux_hrnet.maps.raster.source import RasterSource, Reading
-from mmseg_aux_hrnet.maps.vector.zones import Grid
+from mmseg_aux_hrnet.maps.vector.zones import PixelGrid
 
-CACHE = 64  # MB
+CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine
 
 
-class Frame(NamedTuple):
-    """The grid of a picture; its pixels are square on the ground, at the middle of the map.
+def fit_frame(grid: PixelGrid, ground: Ground, *, longest_side: int) -> tuple[PixelGrid, float]:
+    """Return the grid of a picture that holds a map, and how many metres a side of its pixels is on the ground.
 
-    Attributes:
-        crs: the reference system of the map.
-        transform: from pixels of the picture to it; north up.
-        shape: (height, width) in pixels.
-        metres: of a pixel's side on the ground.
+    North is up, and its pixels are square on the ground, at the middle of the map.
+
+    Args:
+        grid: of the map.
+        ground: of the map.
+        longest_side: most pixels of the picture; it never has more than the map.
     """
-
-    crs: CRS
-    transform: Affine
-    shape: tuple[int, int]
-    metres: float
-
-
-def fit_frame(grid: Grid, ground: Ground, *, longest_side: int) -> Frame:
-    """Return the grid that holds a map in at most ``longest_side`` pixels, and in no more than the map has."""
     left, bottom, right, top = grid.outline().bounds
-    centre = np.array([(left + right) / 2]), np.array([(bottom + top) / 2])
-    along = ground.ellipsoid.steps(*centre)
-    width, height = (
-        extent * float(np.linalg.norm(step))
-        for extent, step in ((right - left, along.along_x), (top - bottom, along.along_y))
-    )
+    along_x, along_y = ground.ellipsoid.unit_lengths((left + right) / 2, (bottom + top) / 2)
+    width, height = (right - left) * along_x, (top - bottom) * along_y
     pixel = max(max(height, width) / longest_side, max(height, width) / max(grid.shape))
     shape = max(1, round(height / pixel)), max(1, round(width / pixel))
     transform = Affine((right - left) / shape[1], 0, left, 0, (bottom - top) / shape[0], top)
-    return Frame(grid.crs, transform, shape, pixel)
+    return PixelGrid(grid.crs, transform, shape), pixel
 
 
-def map_values(path: Path, frame: Frame, *, classes: tuple[str, ...]) -> NDArray[np.uint8]:
+def map_values(path: Path, frame: PixelGrid, *, classes: tuple[str, ...]) -> NDArray[np.uint8]:
     """Return the class that a map has at each pixel of the frame, ``NODATA`` elsewhere, uint8 (H, W).
 
     A coarse copy is read, from overviews where the map has them.
     """
     with rasterio.Env(GDAL_CACHEMAX=CACHE), open_class_map(path, classes=classes) as class_map:
         size = class_map.height, class_map.width
+        # Twice as fine as the picture, whose pixels take the nearest: so nothing is off by more than a quarter pixel.
         factor = max(1.0, max(size) / (2 * max(frame.shape)))
         coarse = tuple(max(1, round(side / factor)) for side in size)
         values = class_map.read(Window(0, 0, size[1], size[0]), out_shape=(coarse[0], coarse[1]))
@@ -77,23 +64,30 @@ def map_values(path: Path, frame: Frame, *, classes: tuple[str, ...]) -> NDArray
 
 
 def check_image(path: Path, *, reading: Reading) -> None:
-    """Raise at once where :func:`image_pixels` would for the image alone."""
+    """Raise at once where :func:`image_pixels` would for the image alone.
+
+    Raises:
+        ConfigError: the reading does not fit it.
+        DataError: it cannot be read or lies nowhere.
+    """
     with open_dataset(path) as dataset:
-        _refuse_unplaced(path, dataset)
+        if dataset.crs is None:
+            raise DataError(f'{path} has no coordinate reference system: it cannot be laid under the map')
         RasterSource(path, dataset, reading)
 
 
-def image_pixels(path: Path, frame: Frame, *, reading: Reading) -> NDArray[np.uint8]:
+def image_pixels(path: Path, frame: PixelGrid, *, reading: Reading) -> NDArray[np.uint8]:
     """Return an image on the frame, uint8 RGB (H, W, 3), white where it has no data.
 
     Raises:
         ConfigError: the reading does not fit it.
         DataError: it cannot be read, lies nowhere, or does not overlap the frame.
     """
+    check_image(path, reading=reading)  # a warped image would say less plainly what is wrong with it
     height, width = frame.shape
+    window = Window(0, 0, width, height)
     with rasterio.Env(GDAL_CACHEMAX=CACHE), open_dataset(path) as dataset:
-        _refuse_unplaced(path, dataset)
-        palette = dataset.colorinterp[0] == ColorInterp.palette
+        palette = dataset.colorinterp[0] == ColorInterp.palette  # its values are numbers of colours: no mean has sense
         try:
             with WarpedVRT(
                 dataset,
@@ -102,9 +96,9 @@ def image_pixels(path: Path, frame: Frame, *, reading: Reading) -> NDArray[np.ui
                 height=height,
                 width=width,
                 resampling=Resampling.nearest if palette else Resampling.average,
-                add_alpha=dataset.nodata is None and dataset.count > 1,
+                # Else the frame around the image would be 0, that is black or the first colour of a palette.
+                add_alpha=dataset.nodata is None,
             ) as warped:
-                window = Window(0, 0, width, height)
                 with reading_rows(path, window):
                     patch = RasterSource(path, warped, reading).read(window)
         except RasterioError as error:
@@ -112,8 +106,3 @@ def image_pixels(path: Path, frame: Frame, *, reading: Reading) -> NDArray[np.ui
     if not patch.valid.any():
         raise DataError(f'{path} has no pixel inside the map: name the image that the map was made of')
     return np.where(patch.valid[..., None], patch.image, np.uint8(255))
-
-
-def _refuse_unplaced(path: Path, dataset: Any) -> None:
-    if dataset.crs is None:
-        raise DataError(f'{path} has no coordinate reference system: it cannot be laid under the map')

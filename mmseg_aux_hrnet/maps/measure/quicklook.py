@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmseg_aux_hrnet.maps.legend import NODATA, Colour, Legend
-from mmseg_aux_hrnet.maps.measure.frame import Frame, fit_frame, image_pixels, map_values
+from mmseg_aux_hrnet.maps.measure.frame import fit_frame, image_pixels, map_values
 from mmseg_aux_hrnet.maps.measure.table import HECTARE
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas
 from mmseg_aux_hrnet.maps.raster.source import AS_IT_SAYS, Reading
+from mmseg_aux_hrnet.maps.vector.zones import PixelGrid
 
 RGB = NDArray[np.uint8]
 DPI = 100
@@ -46,17 +47,22 @@ def draw_quicklook(areas: ZonalAreas, *, image: Path | None = None, reading: Rea
         ConfigError: the reading does not fit the image.
         DataError: the map or the image cannot be read, or they do not overlap.
     """
-    frame = fit_frame(areas.grid, areas.ground, longest_side=LONGEST_SIDE)
+    frame, side = fit_frame(areas.grid, areas.ground, longest_side=LONGEST_SIDE)
     values = map_values(areas.path, frame, classes=areas.legend.names)
     colours = class_colours(areas.legend)
     bare = background(areas.legend) if image is not None else None
     canvas = None if image is None else image_pixels(image, frame, reading=reading)
-    figure = _figure(frame, lines=len(colours))
+    height, width = frame.shape
+    scale = LONGEST_SIDE / max(height, width)
+    # Inches: the map, or as wide as the legend needs; then its margins and the lines of the legend, two classes in each.
+    size = (max(width * scale, 420) / DPI + 0.2, height * scale / DPI + 0.9 + 0.2 * ((len(colours) + 2) // 2))
+    figure = Figure(figsize=size, dpi=DPI, layout='constrained')
+    FigureCanvasAgg(figure)  # by itself a figure has no canvas to draw text on, and pyplot would keep it
     axes = figure.add_subplot()
     axes.imshow(paint(values, colours, image=canvas, bare=bare), interpolation='nearest')
     axes.set_axis_off()
     _draw_zones(axes, areas, frame)
-    _draw_scale_bar(axes, frame)
+    _draw_scale_bar(axes, frame, side=side)
     axes.set_title(_plain(areas.path.name), fontsize=10)
     figure.legend(
         handles=_legend_entries(areas, colours, bare=bare), loc='outside lower center', fontsize=9, frameon=False,
@@ -107,16 +113,7 @@ def round_length(limit: float) -> float:
     return float(max(step for step in (power, 2 * power, 5 * power) if step <= limit * (1 + 1e-9)))
 
 
-def _figure(frame: Frame, *, lines: int) -> Figure:
-    height, width = frame.shape
-    scale = LONGEST_SIDE / max(height, width)
-    size = (max(width * scale, 420) / DPI + 0.2, height * scale / DPI + 0.9 + 0.2 * ((lines + 2) // 2))
-    figure = Figure(figsize=size, dpi=DPI, layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _draw_zones(axes: Axes, areas: ZonalAreas, frame: Frame) -> None:
+def _draw_zones(axes: Axes, areas: ZonalAreas, frame: PixelGrid) -> None:
     a, b, c, d, e, f = tuple(~frame.transform @ areas.grid.transform @ Affine.scale(1, -1))[:6]
     rings = shapely.get_rings(shapely.get_parts(areas.outlines))
     lines = [
@@ -128,12 +125,19 @@ def _draw_zones(axes: Axes, areas: ZonalAreas, frame: Frame) -> None:
     axes.set(xlim=(-0.5, frame.shape[1] - 0.5), ylim=(frame.shape[0] - 0.5, -0.5))
 
 
-def _draw_scale_bar(axes: Axes, frame: Frame) -> None:
+def _draw_scale_bar(axes: Axes, frame: PixelGrid, *, side: float) -> None:
+    """Draw a bar whose length is round in metres, where there is room for it.
+
+    Args:
+        axes: in pixels of the frame.
+        frame: of the picture.
+        side: of a pixel on the ground, metres.
+    """
     height, width = frame.shape
     if height < 9 * max(height, width) / 100 or width < 14 * max(height, width) / 100:
         return  # a strip that has no room for it
-    metres = round_length(width * frame.metres / 4)
-    length, unit = metres / frame.metres, max(height, width) / 100
+    metres = round_length(width * side / 4)
+    length, unit = metres / side, max(height, width) / 100
     left, base = 2 * unit - 0.5, height - 3 * unit - 0.5
     text = f'{metres / 1000:g} km' if metres >= 1000 else f'{metres:g} m'
     corner, paper_width = (left - unit, base - 5 * unit), max(length, 9 * unit) + 2 * unit
@@ -148,23 +152,19 @@ def _legend_entries(areas: ZonalAreas, colours: tuple[Colour, ...], *, bare: int
     for index, (name, colour) in enumerate(zip(areas.legend.names, colours, strict=True)):
         square_metres = areas.whole[index]
         share = f' ({100 * square_metres / valid:.1f} %)' if valid > 0 else ''
-        face: Any = 'none' if index == bare else _channels(colour)
+        face: Any = 'none' if index == bare else np.divide(colour, 255)
         entries.append(
             Patch(facecolor=face, edgecolor='black', label=f'{_plain(name)}: {_hectares(square_metres)}{share}')
         )
     if areas.whole[-1] > 0:
         label = f'no data: {_hectares(areas.whole[-1])}'
-        entries.append(Patch(facecolor=_channels(NO_DATA), edgecolor='black', label=label))
+        entries.append(Patch(facecolor=np.divide(NO_DATA, 255), edgecolor='black', label=label))
     return entries
 
 
 def _hectares(square_metres: float) -> str:
     hectares = square_metres / HECTARE
     return f'{hectares:,.0f} ha' if hectares >= 1000 else f'{hectares:.3g} ha'
-
-
-def _channels(colour: Colour) -> tuple[float, ...]:
-    return tuple(channel / 255 for channel in colour)
 
 
 def _plain(text: str) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ def csv_text(areas: ZonalAreas) -> str:
 
 def areas_json(areas: ZonalAreas) -> dict[str, Any]:
     """Return everything, with one entry a zone and in it one a class; undefined numbers are null."""
+    names = areas.legend.names
     return {
         'format': FORMAT,
         'map': areas.path.name,
@@ -76,33 +77,26 @@ def areas_json(areas: ZonalAreas) -> dict[str, Any]:
         'method': areas.ground.method,
         'largest_planar_deviation': areas.ground.deviation,
         'notes': list(areas.notes),
-        'whole_map': _figures(areas.legend.names, areas.whole),
-        'zones': [_zone(areas, row) for row in range(len(areas.ids))],
-    }
-
-
-def _zone(areas: ZonalAreas, row: int) -> dict[str, Any]:
-    return {
-        'id': areas.ids[row],
-        'covered_percent': 100 * float(areas.covered[row]),
-        **_figures(areas.legend.names, areas.square_metres[row]),
-    }
-
-
-def _figures(names: Sequence[str], square_metres: Floats) -> dict[str, Any]:
-    classes, mapped = square_metres[:-1].tolist(), float(square_metres.sum())
-    return {
-        'mapped_m2': mapped,
-        'nodata_percent': _percent(float(square_metres[-1]), mapped),
-        'classes': [
-            {'name': name, 'm2': m2, 'ha': m2 / HECTARE, 'percent': _percent(m2, sum(classes))}
-            for name, m2 in zip(names, classes, strict=True)
+        'whole_map': _figures(names, areas.whole),
+        'zones': [
+            {'id': name, 'covered_percent': 100 * share, **_figures(names, square_metres)}
+            for name, share, square_metres in zip(areas.ids, areas.covered.tolist(), areas.square_metres, strict=True)
         ],
     }
 
 
-def _percent(part: float, whole: float) -> float | None:
-    return 100 * part / whole if whole > 0 else None
+def _figures(names: Sequence[str], square_metres: Floats) -> dict[str, Any]:
+    """Return the figures of a row: square metres of the classes, and last of what has no data."""
+    classes, mapped = square_metres[:-1].tolist(), float(square_metres.sum())
+    valid = sum(classes)
+    return {
+        'mapped_m2': mapped,
+        'nodata_percent': 100 * float(square_metres[-1]) / mapped if mapped > 0 else None,
+        'classes': [
+            {'name': name, 'm2': m2, 'ha': m2 / HECTARE, 'percent': 100 * m2 / valid if valid > 0 else None}
+            for name, m2 in zip(names, classes, strict=True)
+        ],
+    }
 
 
 def screen_table(areas: ZonalAreas) -> Table:
@@ -113,24 +107,20 @@ def screen_table(areas: ZonalAreas) -> Table:
     for heading in ('m²', 'ha', 'valid %', 'no data %', *(() if areas.zones is None else ('covered %',))):
         table.add_column(heading, justify='right', no_wrap=True)
     shown = min(len(areas.ids), max(1, MOST_ROWS // len(areas.legend.names)))
+    most = areas.mapped.max() / HECTARE
+    decimals, hectare_decimals = (1, 3) if most < 1000 else (0, 2) if most < 1_000_000 else (0, 0)
     for row in range(shown):
-        for cells in _screen_rows(areas, row):
+        shares = [areas.nodata_percent[row], *([] if areas.zones is None else [100 * areas.covered[row]])]
+        for index, name in enumerate(areas.legend.names):
+            m2 = areas.square_metres[row, index]
+            figures = (f'{m2:,.{decimals}f}', f'{m2 / HECTARE:,.{hectare_decimals}f}')
+            # What holds for the zone stands in the first of its rows.
+            zone, last = (str(areas.ids[row]), map(_two_decimals, shares)) if index == 0 else ('', [''] * len(shares))
+            cells = (zone, name, *figures, _two_decimals(areas.percent[row, index]), *last)
             table.add_row(*map(Text, cells))  # as Text, because names may hold square brackets
     if len(areas.ids) > shown:
         table.caption = f'and {len(areas.ids) - shown} more zones: write them all with --out'
     return table
-
-
-def _screen_rows(areas: ZonalAreas, row: int) -> Iterator[list[str]]:
-    """Yield a row for each class; what holds for the zone stands in the first."""
-    most = areas.mapped.max() / HECTARE
-    places = (1, 3) if most < 1000 else (0, 2) if most < 1_000_000 else (0, 0)
-    shares = [areas.nodata_percent[row], *([] if areas.zones is None else [100 * areas.covered[row]])]
-    for index, name in enumerate(areas.legend.names):
-        m2 = areas.square_metres[row, index]
-        zone, last = (str(areas.ids[row]), map(_two_decimals, shares)) if index == 0 else ('', [''] * len(shares))
-        figures = (f'{m2:,.{places[0]}f}', f'{m2 / HECTARE:,.{places[1]}f}')
-        yield [zone, name, *figures, _two_decimals(areas.percent[row, index]), *last]
 
 
 def _two_decimals(value: float) -> str:
@@ -171,14 +161,6 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise DataError(f'{path} cannot be written ({error.strerror}): choose a folder that is writable') from error
 
 
-def _csv(areas: ZonalAreas) -> bytes:
-    return csv_text(areas).encode('utf-8')
-
-
-def _json(areas: ZonalAreas) -> bytes:
-    return (json.dumps(areas_json(areas), indent=2, ensure_ascii=False, allow_nan=False) + '\n').encode('utf-8')
-
-
 def _gpkg(areas: ZonalAreas) -> bytes:
     if areas.zones is None:
         raise ConfigError('a GeoPackage holds zones, and there are none: give --zones, or write .csv or .json')
@@ -198,4 +180,10 @@ def _gpkg(areas: ZonalAreas) -> bytes:
     return buffer.getvalue()
 
 
-FORMATS: dict[str, Callable[[ZonalAreas], bytes]] = {'.csv': _csv, '.json': _json, '.gpkg': _gpkg}
+FORMATS: dict[str, Callable[[ZonalAreas], bytes]] = {
+    '.csv': lambda areas: csv_text(areas).encode(),
+    '.json': lambda areas: (
+        json.dumps(areas_json(areas), indent=2, allow_nan=False, ensure_ascii=False) + '\n'
+    ).encode(),
+    '.gpkg': _gpkg,
+}

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import rasterio
@@ -18,86 +17,10 @@ from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, Values, open_class_
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA, Legend
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
-from mmseg_aux_hrnet.maps.vector.zones import Grid, PlacedZones, Zones, place_zones, read_zones
+from mmseg_aux_hrnet.maps.vector.zones import PixelGrid, Zones, first_names, place_zones, read_zones
 
 Floats = NDArray[np.float64]
 OnBlock = Callable[[int, int], None]
-
-
-class Sums(NamedTuple):
-    """Square metres of the classes and last of what has no data.
-
-    Attributes:
-        whole: of the whole map, float64 (classes + 1,).
-        zones: in each zone, float64 (zones, classes + 1).
-    """
-
-    whole: Floats
-    zones: Floats
-
-
-def add_up(class_map: ClassMap, ground: Ground, zones: Geometries, *, on_block: OnBlock) -> Sums:
-    """Return the areas on the whole map and in each zone.
-
-    Args:
-        class_map: open.
-        ground: of the same map.
-        zones: valid polygons or multipolygons, in pixels: x is the column and y the row downwards, times -1. They may
-            overlap, and lie outside in part.
-        on_block: is told how many blocks of how many are done.
-    """
-    size = len(class_map.legend.names) + 1
-    sums = Sums(np.zeros(size), np.zeros((len(zones), size)))
-    tree = shapely.STRtree(zones)
-    shapely.prepare(zones)
-    for values, areas, window in _blocks(class_map, ground, on_block):
-        by_class = _by_class(values, areas, size=size)
-        sums.whole[:] += by_class
-        outline = _outline(window)
-        near = tree.query(outline, predicate='intersects')
-        inside = shapely.covers(zones[near], outline)
-        sums.zones[near[inside]] += by_class
-        raster = NumPyRasterSource(values, *outline.bounds)
-        for zone in near[~inside]:
-            part = polygonal(shapely.intersection(zones[[zone]], outline))[0]
-            if not part.is_empty:
-                sums.zones[zone] += _covered(raster, areas, part, size=size)
-    unit = 1.0 if ground.common_area is None else ground.common_area
-    return Sums(sums.whole * unit, sums.zones * unit)
-
-
-def _blocks(class_map: ClassMap, ground: Ground, on_block: OnBlock) -> Iterator[tuple[Values, Floats, Window]]:
-    """Yield of each block the indices, with the number of classes in place of ``NODATA``, and the areas of its pixels.
-
-    Areas are in square metres or, where all pixels have the same, in pixels: so sums over many lose no digits.
-    """
-    classes = len(class_map.legend.names)
-    windows = class_map.blocks()
-    for done, window in enumerate(windows):
-        on_block(done, len(windows))
-        values = class_map.read(window)
-        values[values == NODATA] = classes
-        areas = ground.pixel_areas(window) if ground.common_area is None else np.ones(values.shape)
-        yield values, areas, window
-    on_block(len(windows), len(windows))
-
-
-def _outline(window: Window) -> shapely.Polygon:
-    (top, bottom), (left, right) = window.toranges()
-    return shapely.box(left, -bottom, right, -top)
-
-
-def _by_class(values: Values, areas: Floats, *, size: int) -> Floats:
-    return np.asarray(np.bincount(values.ravel(), weights=areas.ravel(), minlength=size), np.float64)
-
-
-def _covered(raster: NumPyRasterSource, areas: Floats, zone: shapely.Geometry, *, size: int) -> Floats:
-    feature = {'type': 'Feature', 'geometry': shapely.geometry.mapping(zone), 'properties': {}}
-    cells = exact_extract(raster, feature, ['values', 'coverage', 'cell_id'])[0]['properties']
-    weights = cells['coverage'] * areas.ravel()[cells['cell_id']]
-    return np.asarray(np.bincount(cells['values'], weights=weights, minlength=size), np.float64)
-
-
 CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine
 
 
@@ -120,7 +43,7 @@ class ZonalAreas:
 
     path: Path
     legend: Legend
-    grid: Grid
+    grid: PixelGrid
     ground: Ground
     square_metres: Floats
     whole: Floats
@@ -176,44 +99,99 @@ def zonal_area(
         DataError: the map or the zones cannot be read or lack what areas need, or no zone overlaps the map.
     """
     with rasterio.Env(GDAL_CACHEMAX=CACHE), open_class_map(path, classes=classes) as class_map:
-        grid = Grid(class_map.crs(), class_map.transform, (class_map.height, class_map.width))
+        grid = PixelGrid(class_map.crs(), class_map.transform, (class_map.height, class_map.width))
         ground = class_map.ground(grid.crs)
         read = None if zones is None else read_zones(zones, id_field=id_field, layer=layer)
-        placed = (
-            PlacedZones(np.array([], object), np.ones(1)) if read is None else _placed(Path(zones or ''), read, grid)
-        )
-        sums = add_up(class_map, ground, placed.polygons, on_block=on_block)
+        outlines, covered = np.array([], object), np.ones(1)
+        if read is not None:
+            try:
+                outlines, covered = place_zones(read, grid)
+            except DataError as error:
+                raise DataError(f'{zones}: {error}') from error
+        whole, by_zone = _add_up(class_map, ground, outlines, on_block=on_block)
     return ZonalAreas(
         path=Path(path),
         legend=class_map.legend,
         grid=grid,
         ground=ground,
-        square_metres=sums.whole[None] if read is None else sums.zones,
-        whole=sums.whole,
-        covered=placed.covered,
+        square_metres=whole[None] if read is None else by_zone,
+        whole=whole,
+        covered=covered,
         zones=read,
-        outlines=placed.polygons,
-        notes=() if read is None else (*read.notes, *_coverage_notes(read, placed.covered)),
+        outlines=outlines,
+        notes=() if read is None else (*read.notes, *_coverage_notes(read, covered)),
     )
-
-
-def _placed(path: Path, zones: Zones, grid: Grid) -> PlacedZones:
-    try:
-        return place_zones(zones, grid)
-    except DataError as error:
-        raise DataError(f'{path}: {error}') from error
 
 
 def _coverage_notes(zones: Zones, covered: Floats) -> list[str]:
     notes = []
     outside, partly = covered == 0, (covered > 0) & (covered < 1 - 1e-9)
-    if outside.any():
-        notes.append(f'{outside.sum()} of {len(covered)} zones lie outside the map: {zones.named(outside)}')
-    if partly.any():
-        notes.append(f'{partly.sum()} of {len(covered)} zones lie partly outside the map: {zones.named(partly)}')
+    for which, where in ((outside, 'lie outside the map'), (partly, 'lie partly outside the map')):
+        if which.any():
+            notes.append(f'{which.sum()} of {len(covered)} zones {where}: {first_names(zones.ids[which])}')
     return notes
 
 
+def _add_up(class_map: ClassMap, ground: Ground, zones: Geometries, *, on_block: OnBlock) -> tuple[Floats, Floats]:
+    """Return the square metres of the classes and last of what has no data.
+
+    exactextract can weigh pixels too (``weighted_frac``, times ``sum`` of a raster of their areas), with the same
+    results to 5e-13. It is asked for single blocks all the same: so each block is read once for the whole map and all
+    zones, also those that overlap, its pixels are measured once, and one that lies inside a zone costs no more than an
+    addition. By itself it reads map and areas for each zone anew, and does not know the whole map.
+
+    Args:
+        class_map: open.
+        ground: of the same map.
+        zones: valid polygons or multipolygons, in pixels: x is the column and y the row downwards, times -1. They may
+            overlap, and lie outside in part.
+        on_block: is told how many blocks of how many are done.
+
+    Returns:
+        Those of the whole map, float64 (classes + 1,), and of each zone, float64 (zones, classes + 1).
+    """
+    size = len(class_map.legend.names) + 1
+    whole, by_zone = np.zeros(size), np.zeros((len(zones), size))
+    tree = shapely.STRtree(zones)
+    shapely.prepare(zones)
+    for values, areas, window in _blocks(class_map, ground, on_block):
+        by_class = np.bincount(values.ravel(), weights=areas.ravel(), minlength=size)
+        whole += by_class
+        (top, bottom), (left, right) = window.toranges()
+        outline = shapely.box(left, -bottom, right, -top)
+        near = tree.query(outline, predicate='intersects')
+        inside = shapely.covers(zones[near], outline)
+        by_zone[near[inside]] += by_class
+        raster = NumPyRasterSource(values, *outline.bounds)
+        for zone in near[~inside]:
+            # Cut to the block, because exactextract walks along all of a polygon for every raster.
+            part = polygonal(shapely.intersection(zones[[zone]], outline))[0]
+            if not part.is_empty:
+                feature = {'type': 'Feature', 'geometry': shapely.geometry.mapping(part), 'properties': {}}
+                cells = exact_extract(raster, feature, ['values', 'coverage', 'cell_id'])[0]['properties']
+                weights = cells['coverage'] * areas.ravel()[cells['cell_id']]
+                by_zone[zone] += np.bincount(cells['values'], weights=weights, minlength=size)
+    unit = 1.0 if ground.common_area is None else ground.common_area
+    return whole * unit, by_zone * unit
+
+
+def _blocks(class_map: ClassMap, ground: Ground, on_block: OnBlock) -> Iterator[tuple[Values, Floats, Window]]:
+    """Yield of each block the indices, with the number of classes in place of ``NODATA``, and the areas of its pixels.
+
+    Areas are in square metres or, where all pixels have the same, in pixels: so sums over many lose no digits.
+    """
+    classes = len(class_map.legend.names)
+    windows = class_map.blocks()
+    for done, window in enumerate(windows):
+        on_block(done, len(windows))
+        values = class_map.read(window)
+        values[values == NODATA] = classes
+        areas = ground.pixel_areas(window) if ground.common_area is None else np.ones(values.shape)
+        yield values, areas, window
+    on_block(len(windows), len(windows))
+
+
 def _divide(part: Floats, whole: Floats) -> Floats:
+    """Return quotients, nan where there is nothing to divide by."""
     undefined = np.full(np.broadcast(part, whole).shape, np.nan)
     return np.asarray(np.divide(part, whole, out=undefined, where=whole > 0))

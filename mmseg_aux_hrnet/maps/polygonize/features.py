@@ -1,59 +1,68 @@
-"""Polygons with their attributes, in the reference system of the map."""
+"""Polygons in pixels become features: squared where asked for, measured, in the reference system of the map."""
 
-from typing import NamedTuple
+import warnings
 
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.maps.polygonize.pixel_polygons import PixelPolygons
-from mmseg_aux_hrnet.maps.polygonize.tracing import Floats, PixelArea
+from mmseg_aux_hrnet.maps.polygonize.output import Features
+from mmseg_aux_hrnet.maps.polygonize.scale import MapScale
+from mmseg_aux_hrnet.maps.polygonize.strips import Floats, Polygons
+from mmseg_aux_hrnet.maps.polygonize.tracing import PixelPolygons
 
 # At most ten characters: a Shapefile cuts longer names.
 CLASS_ID, CLASS_NAME, PIXELS, AREA = 'class_id', 'class_name', 'pixels', 'area_m2'
 
 
-class Features(NamedTuple):
-    """Polygons and their attributes.
-
-    Attributes:
-        polygons: in the reference system of the map, outlines anticlockwise, holes clockwise (n,).
-        columns: the attributes by name, each (n,).
-    """
-
-    polygons: NDArray[np.object_]
-    columns: dict[str, NDArray[np.generic]]
-
-
-def make_features(
-    traced: PixelPolygons, *, names: tuple[str, ...], transform: Affine, pixel_area: PixelArea | None
-) -> Features:
+def make_features(traced: PixelPolygons, *, names: tuple[str, ...], scale: MapScale) -> Features:
     """Return polygons with class index and name, number of pixels, and square metres where they are known.
 
     Args:
         traced: polygons in pixels.
         names: of the classes.
-        transform: from pixels to the reference system.
-        pixel_area: of the map; None where its size is not known.
+        scale: of the map.
     """
     columns: dict[str, NDArray[np.generic]] = {
         CLASS_ID: traced.values.astype(np.int32),
         CLASS_NAME: np.array([names[value] for value in traced.values], object),
         PIXELS: traced.pixels,
     }
-    if pixel_area is not None:
-        columns[AREA] = square_metres(traced.outlines, pixel_area)
-    placed = shapely.transform(traced.outlines, lambda points: place(points, transform))
-    return Features(np.asarray(shapely.orient_polygons(placed)), columns)
+    if scale.ground is not None:
+        centroids = shapely.get_coordinates(shapely.centroid(traced.outlines))
+        columns[AREA] = np.asarray(shapely.area(traced.outlines) * scale.pixel_area(centroids))
+    # Rows grow downwards, so that in most maps the rings have turned round.
+    return Features(np.asarray(shapely.orient_polygons(shapely.transform(traced.outlines, scale.place))), columns)
 
 
-def square_metres(outlines: NDArray[np.object_], pixel_area: PixelArea) -> Floats:
-    """Return the area on the ground of polygons in pixels, float64 (n,)."""
-    return np.asarray(shapely.area(outlines) * pixel_area(shapely.get_coordinates(shapely.centroid(outlines))))
+def square_corners(outlines: Polygons, *, tolerance: float) -> Polygons:
+    """Return polygons with corners of 90 degrees, or 45 where the building has such; those it fails on as they were.
 
+    Args:
+        outlines: polygons in a plane.
+        tolerance: how far the outline may move, in units of the plane; two to three pixels suit.
+    """
+    from buildingregulariser import regularize_geodataframe
+    from geopandas import GeoDataFrame
 
-def place(points: Floats, transform: Affine) -> Floats:
-    """Return places (column, row) in the reference system, float64 (n, 2)."""
-    a, b, c, d, e, f = tuple(transform)[:6]
-    return np.asarray(points @ np.array([[a, d], [b, e]]) + (c, f))
+    if not len(outlines):
+        return outlines
+    frame = GeoDataFrame({'source': np.arange(len(outlines))}, geometry=outlines)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', UserWarning)  # for each building that it leaves as it is
+        squared = regularize_geodataframe(
+            frame, simplify_tolerance=tolerance, parallel_threshold=2 * tolerance, allow_circles=False, num_cores=1
+        )
+    places, shapes = squared['source'].to_numpy(), np.asarray(squared.geometry.array)
+    # It drops some, splits some and lets some collapse: only what is one sound polygon of about the same area counts,
+    # that is to within a band of the tolerance along the outline.
+    change: Floats = np.abs(shapely.area(shapes) - shapely.area(outlines[places]))
+    sound = (
+        (np.bincount(places, minlength=len(outlines))[places] == 1)
+        & shapely.is_valid(shapes)
+        & (shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON)
+        & (change <= tolerance * shapely.length(outlines[places]))
+    )
+    result: Polygons = outlines.copy()
+    result[places[sound]] = shapes[sound]
+    return result

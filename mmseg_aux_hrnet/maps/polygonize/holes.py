@@ -1,16 +1,15 @@
 """Finds the small holes of polygons in a first pass, and fills them with the class around when rows are read again."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 
-from mmseg_aux_hrnet.maps.polygonize.pixel_polygons import PixelPolygons, shifted
 from mmseg_aux_hrnet.maps.polygonize.strips import REST, Values
-from mmseg_aux_hrnet.maps.polygonize.tracing import Floats, PixelArea
+from mmseg_aux_hrnet.maps.polygonize.tracing import PixelArea, PixelPolygons
 
 
 class HoleFilling:
@@ -27,32 +26,28 @@ class HoleFilling:
         self._database = sqlite3.connect('')  # SQLite's name for one on disk that nobody else sees
         self._database.execute('CREATE TABLE hole (strip INTEGER, pixels REAL, value INTEGER, ring BLOB)')
 
-    def add(self, polygons: PixelPolygons, *, smaller_than: float, pixel_area: PixelArea) -> None:
+    def find(self, traced: Iterable[PixelPolygons], *, smaller_than: float, pixel_area: PixelArea) -> None:
         """Note the holes of polygons that are smaller than so many square metres."""
-        holed = polygons.where(shapely.get_num_interior_rings(polygons.outlines) > 0)
-        rings, owners = shapely.get_rings(holed.outlines, return_index=True)
-        inner = np.diff(owners, prepend=-1) == 0  # the first ring of a polygon is its outline
-        holes, values = shapely.polygons(rings[inner]), holed.values[owners[inner]]
-        if not len(holes):
-            return
-        pixels = shapely.area(holes)
-        small = pixels * pixel_area(shapely.get_coordinates(shapely.centroid(holes))) < smaller_than
-        self._insert(holes[small], values[small], pixels[small])
-
-    def _insert(self, holes: NDArray[np.object_], values: Values, pixels: Floats) -> None:
-        tops, bottoms = shapely.bounds(holes).astype(int).T[[1, 3]]
-        columns = (tops.tolist(), bottoms.tolist(), pixels.tolist(), values.tolist(), shapely.to_wkb(holes))
-        self._database.executemany(
-            'INSERT INTO hole VALUES (?, ?, ?, ?)',
-            (
-                (strip, size, value, ring)
-                for top, bottom, size, value, ring in zip(*columns, strict=True)
-                for strip in range(max(top - 1, 0) // self._rows, bottom // self._rows + 1)  # as a neighbour's row too
-            ),
-        )
-
-    def index(self) -> None:
-        """Prepare for looking up, once all holes are known."""
+        for polygons in traced:
+            holed = polygons.select(shapely.get_num_interior_rings(polygons.outlines) > 0)
+            rings, owners = shapely.get_rings(holed.outlines, return_index=True)
+            inner = np.diff(owners, prepend=-1) == 0  # the first ring of a polygon is its outline
+            holes, values = shapely.polygons(rings[inner]), holed.values[owners[inner]]
+            pixels = shapely.area(holes)
+            small = pixels * pixel_area(shapely.get_coordinates(shapely.centroid(holes))) < smaller_than
+            holes, values, pixels = holes[small], values[small], pixels[small]
+            bounds = shapely.bounds(holes).astype(int)
+            # Under every strip that reads one of its rows, be it as the row above or below.
+            firsts, lasts = np.maximum(bounds[:, 1] - 1, 0) // self._rows, bounds[:, 3] // self._rows
+            columns = (pixels.tolist(), values.tolist(), shapely.to_wkb(holes))
+            self._database.executemany(
+                'INSERT INTO hole VALUES (?, ?, ?, ?)',
+                (
+                    (strip, *hole)
+                    for first, last, *hole in zip(firsts.tolist(), lasts.tolist(), *columns, strict=True)
+                    for strip in range(first, last + 1)
+                ),
+            )
         self._database.execute('CREATE INDEX place ON hole (strip, pixels)')
 
     def fill(self, values: Values, *, first_row: int, no_data: NDArray[np.bool_]) -> Values:
@@ -63,29 +58,24 @@ class HoleFilling:
             first_row: of these rows in the map: of a strip, or the row above it.
             no_data: bool of the same shape, where there is no data.
         """
-        holes = list(self._holes((first_row + 1) // self._rows))
+        query = 'SELECT ring, value FROM hole WHERE strip = ? ORDER BY pixels'
+        holes = self._database.execute(query, ((first_row + 1) // self._rows,)).fetchall()
         if not holes:
             return values
-        outlines, kinds = zip(*holes, strict=True)
-        burnt = _burnt(values, shifted(np.array(shapely.from_wkb(outlines)), -first_row), np.array(kinds, np.uint8))
+        rings, values_around = zip(*holes, strict=True)
+        outlines = shapely.transform(
+            np.array(shapely.from_wkb(rings)), lambda points: points - np.array([0, first_row])
+        )
+        kinds = np.array(values_around, np.uint8)
+        burnt: Values = values.copy()
+        single = shapely.area(outlines) == 1  # most holes of a noisy map: rasterize takes long over each
+        columns, rows = shapely.bounds(outlines[single]).astype(int).T[:2]
+        here = (rows >= 0) & (rows < len(values))
+        burnt[rows[here], columns[here]] = kinds[single][here]
+        if not single.all():
+            rasterize(zip(outlines[~single], kinds[~single], strict=True), out=burnt)
         return np.asarray(np.where(no_data, np.uint8(REST), burnt))
-
-    def _holes(self, strip: int) -> Iterator[tuple[bytes, int]]:
-        query = 'SELECT ring, value FROM hole WHERE strip = ? ORDER BY pixels'
-        yield from self._database.execute(query, (strip,))
 
     def close(self) -> None:
         """Remove the database."""
         self._database.close()
-
-
-def _burnt(values: Values, outlines: NDArray[np.object_], kinds: Values) -> Values:
-    """Return class indices with polygons in pixels burnt into them, in their order, the smallest first."""
-    burnt: Values = values.copy()
-    single = shapely.area(outlines) == 1  # most holes of a noisy map: rasterize takes long over each
-    columns, rows = shapely.bounds(outlines[single]).astype(int).T[:2]
-    here = (rows >= 0) & (rows < len(values))
-    burnt[rows[here], columns[here]] = kinds[single][here]
-    if not single.all():
-        rasterize(zip(outlines[~single], kinds[~single], strict=True), out=burnt)
-    return burnt

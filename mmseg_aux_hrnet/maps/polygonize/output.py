@@ -7,8 +7,9 @@ import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyogrio
@@ -18,15 +19,30 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.maps.polygonize.features import Features
 from mmseg_aux_hrnet.maps.vector.polygon_file import remove_companions
 
 DIGITS = 9  # a tenth of a millimetre: fewer could move a vertex over the outline of a neighbour
 WGS84 = 'OGC:CRS84'
+GEOMETRY = 'geometry'
+
+
+class Features(NamedTuple):
+    """Polygons and their attributes.
+
+    Attributes:
+        polygons: in the reference system of the map, outlines anticlockwise, holes clockwise (n,).
+        columns: the attributes by name, each (n,).
+    """
+
+    polygons: NDArray[np.object_]
+    columns: dict[str, NDArray[np.generic]]
+
+
+Write = Callable[[Features], None]
 
 
 @contextmanager
-def write_geojson(path: Path, crs: CRS | None) -> Iterator[Callable[[Features], None]]:
+def write_geojson(path: Path, crs: CRS | None) -> Iterator[Write]:
     """Give a function that writes batches of features into a collection.
 
     Raises:
@@ -44,14 +60,24 @@ def write_geojson(path: Path, crs: CRS | None) -> Iterator[Callable[[Features], 
             f'GeoJSON holds longitudes and latitudes, and the reference system {crs.name!r} of the map does not say '
             'where on the earth it is: write .gpkg, .shp or .parquet'
         ) from error
+
+    def in_degrees(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        degrees = np.stack(to_degrees.transform(points[:, 0], points[:, 1]), axis=1)
+        if not np.isfinite(degrees).all():
+            raise DataError(
+                'the map reaches beyond the part of the earth that its reference system describes, so its polygons '
+                'have no longitudes and latitudes: write .gpkg'
+            )
+        return np.asarray(degrees.round(DIGITS))
+
     with path.open('w', encoding='utf-8', newline='\n') as file:
         file.write('{"type": "FeatureCollection", "features": [')
         separator = '\n'
 
         def write(features: Features) -> None:
             nonlocal separator
-            placed = shapely.transform(features.polygons, lambda points: _degrees(points, to_degrees))
-            shapes = shapely.to_geojson(shapely.orient_polygons(placed))
+            placed = shapely.transform(features.polygons, in_degrees)
+            shapes = shapely.to_geojson(shapely.orient_polygons(placed))  # RFC 7946: outlines anticlockwise
             columns = [column.tolist() for column in features.columns.values()]
             for shape, *values in zip(shapes, *columns, strict=True):
                 attributes = json.dumps(dict(zip(features.columns, values, strict=True)), ensure_ascii=False)
@@ -62,31 +88,25 @@ def write_geojson(path: Path, crs: CRS | None) -> Iterator[Callable[[Features], 
         file.write('\n]}\n')
 
 
-def _degrees(points: NDArray[np.float64], to_degrees: Transformer) -> NDArray[np.float64]:
-    degrees = np.stack(to_degrees.transform(points[:, 0], points[:, 1]), axis=1)
-    if not np.isfinite(degrees).all():
-        raise DataError(
-            'the map reaches beyond the part of the earth that its reference system describes, so its polygons have no '
-            'longitudes and latitudes: write .gpkg'
-        )
-    return np.asarray(degrees.round(DIGITS))
-
-
-GEOMETRY = 'geometry'
-
-
 @contextmanager
-def write_parquet(path: Path, crs: CRS | None) -> Iterator[Callable[[Features], None]]:
-    """Give a function that writes each batch of features as a row group."""
+def write_parquet(path: Path, crs: CRS | None) -> Iterator[Write]:
+    """Give a function that writes each batch of features as a row group of a GeoParquet file."""
     from pyarrow import Table, array, binary, string
     from pyarrow.parquet import ParquetWriter
 
-    metadata = {'geo': json.dumps(_metadata(crs))}
+    column = {
+        'encoding': 'WKB',
+        'geometry_types': ['Polygon'],
+        'crs': None if crs is None else crs.to_json_dict(),  # null says unknown; left out would mean degrees of WGS 84
+        'orientation': 'counterclockwise',
+    }
+    metadata = {'geo': json.dumps({'version': '1.1.0', 'primary_column': GEOMETRY, 'columns': {GEOMETRY: column}})}
     writer: Any = None
 
     def write(features: Features) -> None:
         nonlocal writer
         columns = {
+            # The type is named, because pyarrow cannot tell it from a batch without rows.
             name: array(values, string() if values.dtype == object else None)
             for name, values in features.columns.items()
         }
@@ -102,17 +122,54 @@ def write_parquet(path: Path, crs: CRS | None) -> Iterator[Callable[[Features], 
             writer.close()
 
 
-def _metadata(crs: CRS | None) -> dict[str, Any]:
-    column = {
-        'encoding': 'WKB',
-        'geometry_types': ['Polygon'],
-        'crs': None if crs is None else crs.to_json_dict(),
-        'orientation': 'counterclockwise',
-    }
-    return {'version': '1.1.0', 'primary_column': GEOMETRY, 'columns': {GEOMETRY: column}}
+@contextmanager
+def write_by_gdal(path: Path, crs: CRS | None, *, driver: str, options: dict[str, str]) -> Iterator[Write]:
+    """Give a function that appends batches of features to the layer of a file.
+
+    Args:
+        path: the file.
+        crs: None for none.
+        driver: GDAL's name of the format.
+        options: of the layer, which the first batch makes.
+    """
+    batches = count = 0
+
+    def write(features: Features) -> None:
+        nonlocal batches, count
+        with warnings.catch_warnings(), _reopening(batches > 0):
+            warnings.filterwarnings('ignore', "'crs' was not provided")  # the summary says so
+            pyogrio.raw.write(
+                path,
+                geometry=shapely.to_wkb(features.polygons),
+                fields=list(features.columns),
+                field_data=list(features.columns.values()),
+                driver=driver,
+                crs=None if crs is None else crs.to_wkt(),
+                geometry_type='Polygon',
+                encoding='utf-8' if driver == 'ESRI Shapefile' else None,
+                append=batches > 0,
+                layer_options=options if not batches else None,
+            )
+        batches, count = batches + 1, count + len(features.polygons)
+
+    yield write
+    with _reopening(True):
+        written = pyogrio.read_info(path, force_feature_count=True)['features']
+    if written != count:  # GDAL does not raise for what it writes as it closes a file
+        raise OSError(f'it holds {written} of {count} polygons')
 
 
-Write = Callable[[Features], None]
+@contextmanager
+def _reopening(started: bool) -> Iterator[None]:
+    """Say what it means when GDAL does not know the format of the file that it has started."""
+    try:
+        yield
+    except pyogrio.errors.DataSourceError as error:
+        if not started:
+            raise
+        raise OSError('what was written of it so far is damaged') from error
+
+
 FAILURES = (
     OSError,
     sqlite3.Error,  # of the holes to fill
@@ -121,64 +178,12 @@ FAILURES = (
     pyogrio.errors.FeatureError,
     pyogrio.errors.GeometryError,
 )
-
-
-class Opener(Protocol):
-    """Opens a file of a format and gives the function that writes batches to it."""
-
-    def __call__(self, path: Path, crs: CRS | None) -> AbstractContextManager[Write]:
-        """Open ``path``; the file is whole when the context ends."""
-
-
-class _Gdal(NamedTuple):
-    driver: str
-    options: dict[str, str]
-
-    @contextmanager
-    def __call__(self, path: Path, crs: CRS | None) -> Iterator[Write]:
-        batches = count = 0
-
-        def write(features: Features) -> None:
-            nonlocal batches, count
-            with warnings.catch_warnings(), _reopening(batches > 0):
-                warnings.filterwarnings('ignore', "'crs' was not provided")  # the summary says so
-                pyogrio.raw.write(
-                    path,
-                    geometry=shapely.to_wkb(features.polygons),
-                    fields=list(features.columns),
-                    field_data=list(features.columns.values()),
-                    driver=self.driver,
-                    crs=None if crs is None else crs.to_wkt(),
-                    geometry_type='Polygon',
-                    encoding='utf-8' if self.driver == 'ESRI Shapefile' else None,
-                    append=batches > 0,
-                    layer_options=self.options if not batches else None,
-                )
-            batches, count = batches + 1, count + len(features.polygons)
-
-        yield write
-        with _reopening(True):
-            held = pyogrio.read_info(path, force_feature_count=True)['features']
-        if held != count:  # GDAL does not raise for what it writes as it closes a file
-            raise OSError(f'it holds {held} of {count} polygons')
-
-
-@contextmanager
-def _reopening(begun: bool) -> Iterator[None]:
-    """Say what it means when GDAL does not know the format of the file that it has begun."""
-    try:
-        yield
-    except pyogrio.errors.DataSourceError as error:
-        if not begun:
-            raise
-        raise OSError('what was written of it so far is damaged') from error
-
-
-FORMATS: dict[str, Opener] = {
-    '.gpkg': _Gdal('GPKG', {}),
+FORMATS: dict[str, Callable[[Path, CRS | None], AbstractContextManager[Write]]] = {
+    '.gpkg': partial(write_by_gdal, driver='GPKG', options={}),
     '.geojson': write_geojson,
     '.parquet': write_parquet,
-    '.shp': _Gdal('ESRI Shapefile', {'2GB_LIMIT': 'YES'}),  # larger ones cannot be read everywhere
+    # larger ones cannot be read everywhere
+    '.shp': partial(write_by_gdal, driver='ESRI Shapefile', options={'2GB_LIMIT': 'YES'}),
 }
 
 

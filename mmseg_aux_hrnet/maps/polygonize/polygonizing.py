@@ -4,22 +4,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import rasterio
-from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.legend import NODATA
-from mmseg_aux_hrnet.maps.polygonize.features import AREA, CLASS_NAME, make_features
+from mmseg_aux_hrnet.maps.polygonize.features import AREA, CLASS_NAME, make_features, square_corners
 from mmseg_aux_hrnet.maps.polygonize.holes import HoleFilling
 from mmseg_aux_hrnet.maps.polygonize.output import Write, open_output
-from mmseg_aux_hrnet.maps.polygonize.pixel_polygons import PixelPolygons
-from mmseg_aux_hrnet.maps.polygonize.request import MapScale, PolygonRequest, check_output, map_scale, square_corners
+from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest, check_output
+from mmseg_aux_hrnet.maps.polygonize.scale import MapScale, map_scale
 from mmseg_aux_hrnet.maps.polygonize.strips import REST, Values, strip_rows, strips
-from mmseg_aux_hrnet.maps.polygonize.tracing import PixelArea, trace
+from mmseg_aux_hrnet.maps.polygonize.tracing import NO_POLYGONS, PixelArea, PixelPolygons, trace
 
 OnRows = Callable[[int, int], None]
 CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine
@@ -87,7 +87,7 @@ def polygonize(
         with open_output(out, run.scale.crs) as write, closing(HoleFilling(run.rows)) as holes:
             if request.fill_holes:
                 run.find_holes(holes)
-            run.write_polygons(holes, write, summary)
+            run.write_polygons(holes if request.fill_holes else None, write, summary)
     return summary
 
 
@@ -100,76 +100,51 @@ class _Run:
         self._map = class_map
         self._request = request
         self._on_rows = on_rows
-        self._passes = 2 if request.fill_holes else 1
         self._chosen = np.full(REST + 1, REST, np.uint8)
         chosen = request.chosen(class_map.legend.names)
         self._chosen[list(chosen)] = chosen
 
     def find_holes(self, holes: HoleFilling) -> None:
         """Fill ``holes`` with those of the polygons."""
-        traced = self._traced(
-            self._read, finished=0, smallest=HOLED, simplify=0.0, pixel_area=lambda places: np.ones(len(places))
+        # Regions that can have a hole are told by their pixels, so that a pixel counts as one square metre here.
+        traced = self._trace(None, smallest=HOLED, simplify=0.0, pixel_area=lambda places: np.ones(len(places)))
+        holes.find(traced, smaller_than=self._request.fill_holes, pixel_area=self.scale.pixel_area)
+
+    def write_polygons(self, holes: HoleFilling | None, write: Write, summary: PolygonSummary) -> None:
+        """Write the polygons, with the holes filled where there are any to fill, and add them to the summary."""
+        square, smallest = self._request.square, self._request.min_area
+        simplify = 0.0 if square else self._request.simplify  # which then says how far outlines may move
+        traced = self._trace(holes, smallest=smallest, simplify=simplify, pixel_area=self.scale.pixel_area)
+        batches = (
+            polygons.select(slice(first, first + BATCH))
+            for polygons in traced
+            for first in range(0, len(polygons.values), BATCH)
         )
-        for polygons in traced:
-            holes.add(polygons, smaller_than=self._request.fill_holes, pixel_area=self.scale.pixel_area)
-        holes.index()
+        for batch in chain([NO_POLYGONS], batches):  # the first says the columns, where nothing follows
+            if square:
+                outlines = square_corners(batch.outlines, tolerance=self.scale.squaring_tolerance(self._request))
+                batch = batch._replace(outlines=outlines)
+            features = make_features(batch, names=self._map.legend.names, scale=self.scale)
+            write(features)
+            names = features.columns[CLASS_NAME].tolist()
+            summary.polygons.update(names)
+            for name, area in zip(names, features.columns.get(AREA, ()), strict=False):
+                summary.square_metres[name] += area
 
-    def write_polygons(self, holes: HoleFilling, write: Write, summary: PolygonSummary) -> None:
-        """Write the polygons and add them to the summary."""
-
-        def read_filled(start: int, stop: int) -> Values:
-            raw = self._raw(start, stop)
-            return holes.fill(self._chosen[raw], first_row=start, no_data=raw == NODATA)
-
-        request = self._request
-        traced = self._traced(
-            read_filled if request.fill_holes else self._read,
-            finished=self._passes - 1,
-            smallest=request.min_area,
-            simplify=0.0 if request.square else request.simplify,
-            pixel_area=self.scale.pixel_area,
-        )
-        self._write(PixelPolygons.empty(), write, summary)  # says the columns, where nothing follows
-        for polygons in traced:
-            for first in range(0, len(polygons.values), BATCH):
-                self._write(polygons.part(first, first + BATCH), write, summary)
-
-    def _write(self, polygons: PixelPolygons, write: Write, summary: PolygonSummary) -> None:
-        if self._request.square:
-            outlines = square_corners(polygons.outlines, tolerance=self.scale.squaring_tolerance(self._request))
-            polygons = polygons._replace(outlines=outlines)
-        features = make_features(
-            polygons,
-            names=self._map.legend.names,
-            transform=self.scale.transform,
-            pixel_area=self.scale.pixel_area if self.scale.known else None,
-        )
-        write(features)
-        summary.polygons.update(features.columns[CLASS_NAME].tolist())
-        for name, area in zip(features.columns[CLASS_NAME], features.columns.get(AREA, ()), strict=False):
-            summary.square_metres[name] += area
-
-    def _traced(
-        self,
-        read: Callable[[int, int], Values],
-        *,
-        finished: int,
-        smallest: float,
-        simplify: float,
-        pixel_area: PixelArea,
+    def _trace(
+        self, holes: HoleFilling | None, *, smallest: float, simplify: float, pixel_area: PixelArea
     ) -> Iterator[PixelPolygons]:
+        """Yield the polygons of one pass over the map, with the holes filled, and say how far it is."""
         height, width = self._map.height, self._map.width
+        done = 0 if holes is None else height  # a pass that fills holes comes after the one that found them
+        total = 2 * height if self._request.fill_holes else height
 
-        def read_and_tell(start: int, stop: int) -> Values:
-            self._on_rows(finished * height + start, self._passes * height)
-            return read(start, stop)
+        def read_chosen(start: int, stop: int) -> Values:
+            self._on_rows(done + start, total)
+            raw = self._map.read(Window(0, start, width, stop - start))
+            values = np.asarray(self._chosen[raw])
+            return values if holes is None else holes.fill(values, first_row=start, no_data=raw == NODATA)
 
-        parts = strips(read_and_tell, shape=(height, width), rows=self.rows)
+        parts = strips(read_chosen, shape=(height, width), rows=self.rows)
         yield from trace(parts, smallest=smallest, simplify=simplify, pixel_area=pixel_area)
-        self._on_rows((finished + 1) * height, self._passes * height)
-
-    def _read(self, start: int, stop: int) -> Values:
-        return np.asarray(self._chosen[self._raw(start, stop)])
-
-    def _raw(self, start: int, stop: int) -> NDArray[np.uint8]:
-        return self._map.read(Window(0, start, self._map.width, stop - start))
+        self._on_rows(done + height, total)

@@ -18,12 +18,13 @@ def polygon_edges(polygons: NDArray[np.object_]) -> list[Edges]:
     inner = np.ones(len(points), bool)
     inner[starts[1:] - 1] = False  # no edge from the end of a ring to the start of the next
     first = np.flatnonzero(inner)
+    # Half the size of what shapely gives: open regions are all that grows with the map.
     edges = np.hstack([points[first], points[first + 1]]).astype(np.int32)
     rings_before = starts[owners[1:-1]] - owners[1:-1]  # each ring has one edge fewer than points
     return np.split(edges, rings_before)
 
 
-def stitch(pieces: list[Edges], *, straight: dict[int, NDArray[np.int64]]) -> shapely.Polygon:
+def stitch(pieces: list[Edges], *, straight: dict[int, Integers]) -> shapely.Polygon:
     """Return the polygon of a 4-connected region from the edges of its pieces.
 
     Args:
@@ -37,7 +38,7 @@ def stitch(pieces: list[Edges], *, straight: dict[int, NDArray[np.int64]]) -> sh
         _without_needless(points[ring], on_seams[ring], straight) if on_seams[ring].any() else points[ring]
         for ring in _cycles(following)
     ]
-    areas = [_signed_area(ring) for ring in rings]
+    areas = [int((ring[:, 0] * np.roll(ring[:, 1], -1) - np.roll(ring[:, 0], -1) * ring[:, 1]).sum()) for ring in rings]
     outline = int(np.argmax(areas))  # the only one that is positive: a connected region has one outline
     return shapely.Polygon(rings[outline], [ring for index, ring in enumerate(rings) if index != outline])
 
@@ -49,6 +50,7 @@ def _without_opposites(edges: Integers) -> Integers:
     keys = np.stack([y, np.minimum(x0, x1), np.maximum(x0, x1)], axis=1)
     _, which, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
     kept = np.ones(len(edges), bool)
+    # ravel, because numpy 2.0 gives the inverse along an axis as a column
     kept[np.flatnonzero(flat)[counts[which.ravel()] == 2]] = False
     return edges[kept]
 
@@ -65,19 +67,15 @@ def _following(edges: Integers) -> Integers:
     following = order[place]
     more = np.flatnonzero(np.searchsorted(begin[order], end, side='right') - place > 1)
     choices = np.stack([order[place[more]], order[place[more] + 1]], axis=1)
-    back = _directions(edges[more, :2] - edges[more, 2:])
-    turns = np.mod(_directions(edges[choices, 2:] - edges[choices, :2]) - back[:, None], 2 * np.pi)
-    following[more] = choices[np.arange(len(more)), turns.argmin(axis=1)]
+    back, ahead = edges[more, :2] - edges[more, 2:], edges[choices, 2:] - edges[choices, :2]
+    turns = np.arctan2(ahead[..., 1], ahead[..., 0]) - np.arctan2(back[:, 1], back[:, 0])[:, None]
+    following[more] = choices[np.arange(len(more)), np.mod(turns, 2 * np.pi).argmin(axis=1)]
     return np.asarray(following)
-
-
-def _directions(steps: Integers) -> NDArray[np.float64]:
-    return np.arctan2(steps[..., 1].astype(np.float64), steps[..., 0])
 
 
 def _cycles(following: Integers) -> list[list[int]]:
     """Return the cycles of a permutation."""
-    after = following.tolist()
+    after = following.tolist()  # plain numbers: picking single ones from an array takes several times as long
     seen = bytearray(len(after))
     cycles = []
     for first in range(len(after)):
@@ -91,7 +89,7 @@ def _cycles(following: Integers) -> list[list[int]]:
     return cycles
 
 
-def _without_needless(ring: Integers, on_seams: NDArray[np.bool_], straight: dict[int, NDArray[np.int64]]) -> Integers:
+def _without_needless(ring: Integers, on_seams: NDArray[np.bool_], straight: dict[int, Integers]) -> Integers:
     """Return an open ring without the vertices on seams at which it runs straight and nothing else ends."""
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
     needless = on_seams & (before[:, 0] * after[:, 1] == before[:, 1] * after[:, 0])
@@ -99,8 +97,3 @@ def _without_needless(ring: Integers, on_seams: NDArray[np.bool_], straight: dic
         x, y = ring[index]
         needless[index] = x not in straight[int(y)]
     return np.asarray(ring[~needless])
-
-
-def _signed_area(ring: Integers) -> int:
-    x, y = ring[:, 0], ring[:, 1]
-    return int((x * np.roll(y, -1) - np.roll(x, -1) * y).sum())

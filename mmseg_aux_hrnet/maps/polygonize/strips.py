@@ -1,7 +1,7 @@
-"""Cuts a class map into strips of whole rows, and says at which corners of pixels outlines need a vertex."""
+"""Cuts a class map into strips of whole rows, and outlines the regions of a strip."""
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
@@ -18,6 +18,10 @@ FEWEST_ROWS = 256  # a block of a tiled GeoTIFF, so that wide maps are not decod
 
 Values = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+Labels = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Polygons = NDArray[np.object_]
 ReadRows = Callable[[int, int], Values]
 
 
@@ -37,33 +41,27 @@ class Strip:
     above: Values
     below: Values
 
-    def from_above(self) -> Bools:
-        """Return where a region goes on from the row above, bool (width,)."""
-        return np.asarray((self.above == self.values[0]) & (self.above != REST))
+    def continuations(self) -> tuple[Bools, Bools]:
+        """Return where a region goes on from the row above, and where in the row below, each bool (width,)."""
+        from_above = (self.above == self.values[0]) & (self.above != REST)
+        to_below = (self.below == self.values[-1]) & (self.below != REST)
+        return np.asarray(from_above), np.asarray(to_below)
 
-    def to_below(self) -> Bools:
-        """Return where a region goes on in the row below, bool (width,)."""
-        return np.asarray((self.below == self.values[-1]) & (self.below != REST))
+    def corners(self) -> tuple[Bools, Bools]:
+        """Return at which corners of pixels outlines need a vertex, each bool (height + 1, width + 1).
 
-    def junctions(self) -> Bools:
-        """Return where three or four borders between values meet, corners of pixels, bool (height + 1, width + 1)."""
-        left_above, above, left, here = self._around()
+        Returns:
+            Where three or four borders between values meet; and where an outline crosses the seam to the strip above
+            or below, so that the pieces on both sides end in the same vertex.
+        """
+        padded = np.pad(np.vstack([self.above, self.values, self.below]), ((0, 0), (1, 1)), constant_values=REST)
+        left_above, above, left, here = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
         borders = (left_above != above).astype(np.uint8)
         for one, other in ((above, here), (here, left), (left, left_above)):
             borders += one != other
-        return np.asarray(borders >= 3)
-
-    def seam_corners(self) -> Bools:
-        """Return at which corners both sides of a seam need a vertex, bool (height + 1, width + 1)."""
-        left_above, above, left, here = self._around()
-        corners = (left_above != above) | (left != here)
-        corners[1:-1] = False
-        return np.asarray(corners)
-
-    def _around(self) -> tuple[Values, Values, Values, Values]:
-        """Return the four pixels around each corner."""
-        padded = np.pad(np.vstack([self.above, self.values, self.below]), ((0, 0), (1, 1)), constant_values=REST)
-        return padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
+        crossings = (left_above != above) | (left != here)
+        crossings[1:-1] = False
+        return np.asarray(borders >= 3), np.asarray(crossings)
 
 
 def strip_rows(shape: tuple[int, int]) -> int:
@@ -90,10 +88,6 @@ def strips(read_rows: ReadRows, *, shape: tuple[int, int], rows: int) -> Iterato
         yield Strip(start, inner, top[0], bottom[0])
 
 
-Labels = NDArray[np.int32]
-Floats = NDArray[np.float64]
-
-
 class Regions(NamedTuple):
     """The regions of a strip; region i + 1 of the labels is item i of the rest.
 
@@ -106,28 +100,26 @@ class Regions(NamedTuple):
 
     labels: Labels
     values: Values
-    pixels: NDArray[np.int64]
+    pixels: Integers
     centres: Floats
-
-    def without(self, dropped: NDArray[np.bool_]) -> 'Regions':
-        """Return the regions that are not dropped, in their order."""
-        numbers = np.concatenate([[0], np.where(dropped, 0, np.cumsum(~dropped))]).astype(np.int32)
-        return Regions(numbers[self.labels], self.values[~dropped], self.pixels[~dropped], self.centres[~dropped])
 
 
 def label_regions(values: Values) -> Regions:
-    """Return the regions of every value but ``REST``.
+    """Return the 4-connected regions of every value but ``REST``.
 
     Args:
         values: uint8 (height, width).
     """
     labels = np.zeros(values.shape, np.int32)
-    found: list[tuple[Values, NDArray[np.int64], Floats]] = []
+    found: list[tuple[Values, Integers, Floats]] = []
     count = 0
+    # OpenCV labels what is not 0, so each class takes a call: rasterio.features.shapes traces all at once, but says
+    # neither the pixels nor the centres, by which most regions of a noisy map are dropped before they are traced.
     for value in np.flatnonzero(np.bincount(values.ravel(), minlength=REST + 1)[:REST]):
         mask = (values == value).astype(np.uint8)
         number, own, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=4)
         np.copyto(labels, own + np.int32(count), where=own > 0)
+        # OpenCV's centre of a pixel is its index; here pixel 0 reaches from 0 to 1.
         found.append((np.full(number - 1, value, np.uint8), stats[1:, cv2.CC_STAT_AREA], centres[1:] + 0.5))
         count += number - 1
     if not found:
@@ -136,75 +128,46 @@ def label_regions(values: Values) -> Regions:
     return Regions(labels, kinds, pixels.astype(np.int64), places)
 
 
-def label_rest(regions: Regions) -> Labels:
-    """Return the labels with numbers for the 4-connected regions of what has none, int32 (height, width)."""
-    _, rest = cv2.connectedComponents((regions.labels == 0).astype(np.uint8), connectivity=4)
-    return np.asarray(np.where(rest > 0, rest + np.int32(len(regions.values)), regions.labels), np.int32)
-
-
-Polygons = NDArray[np.object_]
-Integers = NDArray[np.int64]
-
-
-class Rings(NamedTuple):
-    """Closed rings of polygons.
-
-    Attributes:
-        points: (column, row) corners of pixels, the first of a ring again at its end, int64 (points, 2).
-        starts: where each ring begins, and the end of the last, int64 (rings + 1,).
-        polygons: the first ring of each polygon, its outline, and the end of the last, int64 (polygons + 1,).
-    """
-
-    points: Integers
-    starts: Integers
-    polygons: Integers
-
-
-def outline_regions(labels: Labels, *, corners: NDArray[np.bool_]) -> Polygons:
+def outline_regions(labels: Labels, *, corners: Bools) -> Polygons:
     """Return the outline of each region 1, 2, ... in pixels of the strip; outlines anticlockwise where y goes upwards.
 
     Args:
         labels: int32 (height, width), 4-connected regions, 0 for none.
         corners: of pixels that get a vertex also where the outline runs straight, bool (height + 1, width + 1).
     """
-    rings, numbers = _traced(labels)
+    points, rings, polygons, numbers = _trace_rings(labels)
     if not len(numbers):
         return np.zeros(0, object)
-    points, starts, polygons = _with_vertices(rings, corners)
-    outlines = shapely.from_ragged_array(shapely.GeometryType.POLYGON, points.astype(np.float64), (starts, polygons))
-    return np.asarray(shapely.orient_polygons(outlines[np.argsort(numbers)]))
-
-
-def _traced(labels: Labels) -> tuple[Rings, Integers]:
-    """Return the rings of all regions and their numbers.
-
-    Kept in flat arrays as they come, because a noisy map has a region for every few pixels.
-    """
-    points, ring_lengths, ring_counts, numbers = array('d'), array('q'), array('q'), array('q')
-    for shape, number in shapes(labels, mask=labels > 0, connectivity=4):
-        rings = shape['coordinates']
-        ring_counts.append(len(rings))
-        ring_lengths.extend(map(len, rings))
-        points.extend(chain.from_iterable(chain.from_iterable(rings)))
-        numbers.append(int(number))
-    flat = np.frombuffer(points, np.float64).astype(np.int64).reshape(-1, 2)
-    return Rings(flat, _offsets(ring_lengths), _offsets(ring_counts)), np.array(numbers, np.int64)
-
-
-def _offsets(lengths: Sequence[int]) -> Integers:
-    return np.concatenate([[0], np.cumsum(np.array(lengths, np.int64))])
-
-
-def _with_vertices(rings: Rings, corners: NDArray[np.bool_]) -> Rings:
-    """Return rings with vertices at the given corners of pixels as well."""
-    last = np.zeros(len(rings.points), bool)
-    last[rings.starts[1:] - 1] = True
-    ahead = np.where(last[:, None], 0, np.roll(rings.points, -1, axis=0) - rings.points)
+    # Each edge is taken apart into steps of one pixel; of the places between, those at the given corners stay.
+    is_last = np.zeros(len(points), bool)
+    is_last[rings[1:] - 1] = True
+    ahead = np.where(is_last[:, None], 0, np.roll(points, -1, axis=0) - points)
     lengths = np.maximum(np.abs(ahead).sum(axis=1), 1)  # the last point of a ring stays as it is
     edge = np.repeat(np.arange(len(lengths)), lengths)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     step = np.arange(len(edge)) - offsets[edge]
-    points = rings.points[edge] + step[:, None] * np.sign(ahead)[edge]
-    kept = (step == 0) | corners[points[:, 1], points[:, 0]]
-    counted = np.concatenate([[0], np.cumsum(kept)])
-    return Rings(points[kept], counted[offsets[rings.starts]], rings.polygons)
+    places = points[edge] + step[:, None] * np.sign(ahead)[edge]
+    kept = (step == 0) | corners[places[:, 1], places[:, 0]]
+    rings = np.concatenate([[0], np.cumsum(kept)])[offsets[rings]]
+    parts = (places[kept].astype(np.float64), (rings, polygons))
+    outlines = shapely.from_ragged_array(shapely.GeometryType.POLYGON, *parts)
+    return np.asarray(shapely.orient_polygons(outlines[np.argsort(numbers)]))
+
+
+def _trace_rings(labels: Labels) -> tuple[Integers, Integers, Integers, Integers]:
+    """Return the closed rings of all regions, in flat arrays: a noisy map has a region for every few pixels.
+
+    Returns:
+        (column, row) corners of pixels, the first of a ring again at its end, int64 (points, 2); where each ring begins
+        and the last ends, int64 (rings + 1,); the first ring of each polygon, its outline, and the end of the last,
+        int64 (polygons + 1,); the number of each polygon's region, int64 (polygons,).
+    """
+    points, rings, polygons, numbers = array('d'), array('q', [0]), array('q', [0]), array('q')
+    for shape, number in shapes(labels, mask=labels > 0, connectivity=4):
+        for ring in shape['coordinates']:
+            points.extend(chain.from_iterable(ring))
+            rings.append(len(points) // 2)
+        polygons.append(len(rings) - 1)
+        numbers.append(int(number))
+    flat = np.asarray(points, np.float64).astype(np.int64).reshape(-1, 2)
+    return flat, np.asarray(rings, np.int64), np.asarray(polygons, np.int64), np.asarray(numbers, np.int64)

@@ -15,7 +15,7 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import DataError, one_line
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
-from mmseg_aux_hrnet.maps.ground import GroundSampling, ground_sampling
+from mmseg_aux_hrnet.maps.ground import ground_sampling
 from mmseg_aux_hrnet.maps.legend import RUN_TAG
 from mmseg_aux_hrnet.maps.predict.blocks import Work
 from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts
@@ -159,7 +159,7 @@ def _area(path: Path, grid: Grid, settings: MapSettings) -> Callable[[Window], N
     return partial(area.mask, transform=grid.transform)
 
 
-def _sampling(path: Path, grid: Grid, *, settings: MapSettings, facts: ModelFacts) -> GroundSampling | None:
+def _sampling(path: Path, grid: Grid, *, settings: MapSettings, facts: ModelFacts) -> tuple[float, float] | None:
     """Return the raster's own sampling where it matters; None where it does not, or cannot be known."""
     if settings.gsd is None and facts.gsd is None:
         return None
@@ -171,11 +171,11 @@ def _sampling(path: Path, grid: Grid, *, settings: MapSettings, facts: ModelFact
         raise DataError(f'{path}: --gsd cannot be used: {error}') from error
 
 
-def _factors(sampling: GroundSampling | None, gsd: float | None) -> tuple[float, float]:
+def _factors(sampling: tuple[float, float] | None, gsd: float | None) -> tuple[float, float]:
     """Return by what the raster's height and width are multiplied for the model."""
     if sampling is None or gsd is None:
         return 1.0, 1.0
-    factors = sampling.rows / gsd, sampling.columns / gsd
+    factors = sampling[0] / gsd, sampling[1] / gsd
     # Degrees and map projections give a nominal 0.6 m as 0.5998: not worth a resampling.
     return (1.0, 1.0) if all(abs(factor - 1) < SAME_GSD for factor in factors) else factors
 
@@ -203,12 +203,12 @@ def _much_smaller(factor: float) -> bool:
 
 
 def _unlike(
-    path: Path, sampling: GroundSampling | None, *, settings: MapSettings, facts: ModelFacts
+    path: Path, sampling: tuple[float, float] | None, *, settings: MapSettings, facts: ModelFacts
 ) -> tuple[str, ...]:
     """Return a warning where the raster's pixels are much larger or smaller than those the model was trained on."""
     if sampling is None or facts.gsd is None or settings.gsd is not None:
         return ()
-    own = (sampling.rows * sampling.columns) ** 0.5
+    own = (sampling[0] * sampling[1]) ** 0.5
     if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
         return ()
     advice = f'--gsd {facts.gsd:.3g} shows it the raster as that'

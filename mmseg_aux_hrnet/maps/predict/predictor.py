@@ -16,11 +16,11 @@ from mmseg_aux_hrnet.maps.legend import Legend, map_colours
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.maps.predict.windows import GRID
 from mmseg_aux_hrnet.models import speed
-from mmseg_aux_hrnet.models.channel_order import swaps_channels
+from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run.rgb_network import PROBABILITIES, ExportGraph, Form
 from mmseg_aux_hrnet.run.trained_model import Source, load_source
-from mmseg_aux_hrnet.weights import best_checkpoint
+from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
 
 
 class View(NamedTuple):
@@ -153,7 +153,7 @@ class Predictor:
         """
         merged = run_config.load_config(config, run_config.parse_options(cfg_options))
         option = None if threshold is None else str(threshold)
-        source = load_source(merged, best_checkpoint(Path(checkpoint)), threshold=option)
+        source = load_source(merged, Checkpoint(best_checkpoint(Path(checkpoint))), threshold=option)
         return cls(source, **settings)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

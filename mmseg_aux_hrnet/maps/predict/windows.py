@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 # The steps of convolutional networks down to their coarsest map are 2 x 2 x 2 x 2 x 2. Windows that start at multiples
 # of it lay the network's own grid over the raster as one great image would; others shift it, and disagree more.
 GRID = 32
+ROUNDING = 1e-9  # cells of the grid: far above the rounding of a division, far below a pixel
 
 
 class Axis(NamedTuple):
@@ -68,10 +69,11 @@ def plan_axis(size: int, *, window: int, overlap: float, grid: float = GRID) -> 
     if window >= size:
         return Axis(size, size, (0,))
     grid = grid if 1 <= grid <= window * (1 - overlap) else 1
-    step = max(1.0, window * (1 - overlap) // grid * grid)
-    last = math.ceil((size - window) / grid) * grid
-    before = (round(index * step) for index in range(math.ceil(last / step)))
-    return Axis(size, window, (*before, round(last)))
+    # Starts are counted in whole cells of the grid and become pixels last. A grid of ``--gsd`` is no whole number, and
+    # of products of it one could not tell whether two starts are the same, or whether the raster's end is reached.
+    step = max(1, int(window * (1 - overlap) // grid))
+    last = math.ceil((size - window) / grid - ROUNDING)
+    return Axis(size, window, tuple(round(cell * grid) for cell in (*range(0, last, step), last)))
 
 
 STEEPNESS = 4  # power of the sine: of 0, 1, 2, 4 and 8 the one whose maps agreed best with undivided images

@@ -2,9 +2,8 @@
 
 import logging
 import warnings
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyogrio
@@ -15,6 +14,18 @@ from pyproj.exceptions import CRSError, ProjError
 
 from mmseg_aux_hrnet.errors import DataError
 
+logger = logging.getLogger(__name__)
+
+Geometries = NDArray[np.object_]  # of shapely
+EDGE = 500.0  # metres: the chord of so long an arc on the earth leaves it by 5 mm
+RADIUS = 6_371_000.0  # metres, of the earth
+MARGIN = 0.1  # of a place's size, kept around it
+ALLOWED = {  # missing: a row of a table without a geometry
+    shapely.GeometryType.MISSING,
+    shapely.GeometryType.POLYGON,
+    shapely.GeometryType.MULTIPOLYGON,
+    shapely.GeometryType.GEOMETRYCOLLECTION,
+}
 # The suffix and those that come in its place or, from a hyphen on, after it.
 COMPANIONS = {
     '.shp': ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx', '.qix'),
@@ -34,9 +45,6 @@ def remove_companions(path: Path) -> None:
         companion.unlink(missing_ok=True)
 
 
-Geometries = NDArray[np.object_]  # of shapely
-
-
 def repair(geometries: Geometries) -> Geometries:
     """Return what each geometry covers as a valid multipolygon, empty where nothing; parts that overlap are one."""
     return polygonal(shapely.make_valid(polygonal(geometries), method='structure', keep_collapsed=False))
@@ -50,11 +58,6 @@ def polygonal(geometries: Geometries) -> Geometries:
     out: Geometries = np.full(len(geometries), shapely.MultiPolygon(), object)
     shapely.multipolygons(parts[areas], indices=rows[positions[areas]], out=out)
     return out
-
-
-EDGE = 500.0  # metres: the chord of so long an arc on the earth leaves it by 5 mm
-RADIUS = 6_371_000.0  # metres, of the earth
-MARGIN = 0.1  # of a place's size, kept around it
 
 
 def reproject_near(polygons: Geometries, source: CRS, target: CRS, *, near: shapely.Polygon) -> Geometries:
@@ -73,16 +76,16 @@ def reproject_near(polygons: Geometries, source: CRS, target: CRS, *, near: shap
     """
     try:
         place = _around(near, Transformer.from_crs(target, source, always_xy=True))
-        cut = shapely.segmentize(polygonal(shapely.intersection(polygons, place)), EDGE / _metres(source))
-        forward = Transformer.from_crs(source, target, always_xy=True)
-        moved = shapely.transform(cut, lambda points: _transformed(points, forward))
+        factor = source.axis_info[0].unit_conversion_factor  # to metres or radians
+        metres = factor * RADIUS if source.is_geographic else factor
+        cut = shapely.segmentize(polygonal(shapely.intersection(polygons, place)), EDGE / metres)
+        transformer = Transformer.from_crs(source, target, always_xy=True)
+        # errcheck, because else points that have no coordinates there become infinite, and nobody hears of it
+        forward = partial(transformer.transform, errcheck=True)
+        moved = shapely.transform(cut, forward, interleaved=False)
     except ProjError as error:
         raise DataError(f'coordinates of {source.name} have none in {target.name} ({error})') from error
     return repair(moved)
-
-
-def _transformed(points: NDArray[np.float64], transformer: Transformer) -> NDArray[np.float64]:
-    return np.column_stack(transformer.transform(points[:, 0], points[:, 1], errcheck=True))
 
 
 def _around(near: shapely.Polygon, transformer: Transformer) -> shapely.Geometry:
@@ -97,53 +100,14 @@ def _around(near: shapely.Polygon, transformer: Transformer) -> shapely.Geometry
     return shapely.box(left - wide, bottom - high, right + wide, top + high)
 
 
-def _metres(crs: CRS) -> float:
-    """Return about how many metres a unit of its coordinates is."""
-    factor = crs.axis_info[0].unit_conversion_factor  # to metres or radians
-    return factor * RADIUS if crs.is_geographic else factor
-
-
-ALLOWED = {  # missing: a row of a table without a geometry
-    shapely.GeometryType.MISSING,
-    shapely.GeometryType.POLYGON,
-    shapely.GeometryType.MULTIPOLYGON,
-    shapely.GeometryType.GEOMETRYCOLLECTION,
-}
-logger = logging.getLogger(__name__)
-
-
-class Polygons(NamedTuple):
-    """The polygons of a file.
-
-    Attributes:
-        geometries: valid, two-dimensional polygons, each of one part.
-        crs: of their coordinates, east before north.
-    """
-
-    geometries: Geometries
-    crs: CRS
-
-
-class Rows(NamedTuple):
-    """The rows of a layer.
-
-    Attributes:
-        geometries: a valid, two-dimensional multipolygon for each; empty where the row has none with an area.
-        crs: of their coordinates, east before north.
-        repaired: which were broken, bool.
-        values: of the field that was asked for; None where none was.
-    """
-
-    geometries: Geometries
-    crs: CRS
-    repaired: NDArray[np.bool_]
-    values: NDArray[np.generic] | None
-
-
-def read_polygons(path: Path) -> Polygons:
+def read_polygons(path: Path) -> tuple[Geometries, CRS]:
     """Read the polygons of a vector file; broken ones are repaired with a warning.
 
     The last file is kept: each of many rasters asks for the same one.
+
+    Returns:
+        Valid, two-dimensional polygons, each of one part; and the reference system of their coordinates, east before
+        north.
 
     Raises:
         DataError: it cannot be read, has no CRS, several layers, or geometries that are no polygons.
@@ -153,22 +117,20 @@ def read_polygons(path: Path) -> Polygons:
 
 
 @lru_cache(maxsize=1)
-def _polygons_of(path: Path, state: tuple[int, int] | None) -> Polygons:
+def _polygons_of(path: Path, state: tuple[int, int] | None) -> tuple[Geometries, CRS]:
     """Read a file in one of its states."""
     layers = list_layers(path)
     if len(layers) != 1:
         raise DataError(
             f'{path} holds the layers {", ".join(layers)}, and one is needed: write it to a file of its own'
         )
-    rows = read_rows(path, layer=layers[0])
-    if rows.repaired.any():
-        logger.warning(
-            '%s: %d of %d polygons were broken and are repaired', path, rows.repaired.sum(), len(rows.repaired)
-        )
-    polygons = shapely.get_parts(rows.geometries)
+    multipolygons, crs, repaired, _ = read_rows(path, layer=layers[0])
+    if repaired.any():
+        logger.warning('%s: %d of %d polygons were broken and are repaired', path, repaired.sum(), len(repaired))
+    polygons = shapely.get_parts(multipolygons)
     if not polygons.size:
         raise DataError(f'{path} holds no polygon with an area: it says nothing of where')
-    return Polygons(polygons, rows.crs)
+    return polygons, crs
 
 
 def list_layers(path: Path) -> list[str]:
@@ -180,16 +142,18 @@ def list_layers(path: Path) -> list[str]:
     if not path.exists():
         raise DataError(f'{path} does not exist: name a vector file')
     try:
-        held = pyogrio.list_layers(path)
+        found = pyogrio.list_layers(path)
     except pyogrio.errors.DataSourceError as error:
         raise DataError(f'{path} cannot be read as a vector file (GDAL does not know its format)') from error
-    layers = [str(name) for name, kind in held if kind is not None]
+    layers = [str(name) for name, kind in found if kind is not None]
     if not layers:
         raise DataError(f'{path} holds no layer with geometries, and one is needed: name a file with polygons')
     return layers
 
 
-def read_rows(path: Path, *, layer: str, field: str | None = None) -> Rows:
+def read_rows(
+    path: Path, *, layer: str, field: str | None = None
+) -> tuple[Geometries, CRS, NDArray[np.bool_], NDArray[np.generic] | None]:
     """Read the polygons of a layer, one for each row; broken ones are repaired.
 
     Args:
@@ -197,23 +161,14 @@ def read_rows(path: Path, *, layer: str, field: str | None = None) -> Rows:
         layer: one of :func:`list_layers`.
         field: one of the layer, whose values are read too.
 
+    Returns:
+        A valid, two-dimensional multipolygon for each row, empty where it has none with an area; the reference system
+        of their coordinates, east before north; which were broken, bool; and the values of the field, None where none
+        was asked for.
+
     Raises:
         DataError: it cannot be read, has no CRS, or geometries that are no polygons.
     """
-    geometries, crs, opened, values = _read(path, layer=layer, field=field)
-    if crs is None:
-        raise DataError(f'{path} has no coordinate reference system: assign one, as ogr2ogr -a_srs does')
-    _refuse_other_types(geometries, path)
-    if not np.isfinite(shapely.get_coordinates(geometries)).all():
-        raise DataError(f'{path} holds coordinates that are no numbers: repair it')
-    broken = opened | (~shapely.is_valid(geometries) & ~shapely.is_missing(geometries))
-    return Rows(repair(geometries), crs, broken, values)
-
-
-def _read(
-    path: Path, *, layer: str, field: str | None
-) -> tuple[Geometries, CRS | None, NDArray[np.bool_], NDArray[np.generic] | None]:
-    """Return geometries, their reference system, which had open rings that were closed, and values."""
     columns = [] if field is None else [field]
     try:
         with warnings.catch_warnings():  # of open rings and of numbers that are none: both are told apart here
@@ -226,12 +181,15 @@ def _read(
         raise DataError(f'{path} cannot be read as a vector file ({error})') from error
     except CRSError as error:
         raise DataError(f'{path} has a coordinate reference system that is not understood ({error})') from error
-    opened = shapely.is_missing(closed) & ~shapely.is_missing(geometries)
-    return geometries, crs, opened, values[0] if columns else None
-
-
-def _refuse_other_types(geometries: Geometries, path: Path) -> None:
+    if crs is None:
+        raise DataError(f'{path} has no coordinate reference system: assign one, as ogr2ogr -a_srs does')
     kinds = {shapely.GeometryType(kind) for kind in shapely.get_type_id(geometries)} - ALLOWED
     if kinds:
         names = ', '.join(sorted(kind.name.lower() for kind in kinds))
         raise DataError(f'{path} holds geometries of type {names}, and polygons are needed')
+    if not np.isfinite(shapely.get_coordinates(geometries)).all():
+        raise DataError(f'{path} holds coordinates that are no numbers: repair it')
+    missing = shapely.is_missing(geometries)
+    was_open = shapely.is_missing(closed) & ~missing  # a ring that does not close, which shapely only reads to fix it
+    broken = was_open | (~shapely.is_valid(geometries) & ~missing)
+    return repair(geometries), crs, broken, values[0] if columns else None

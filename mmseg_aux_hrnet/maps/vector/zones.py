@@ -16,6 +16,8 @@ from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, list_layers, re
 
 NUMBERS = 'zone'  # the name of the column of numbers, where no field is named
 SHOWN = 5  # names in a message
+SIDE = 256  # pieces of a side of the map, whose outline is reprojected too
+Floats = NDArray[np.float64]
 
 
 class Zones(NamedTuple):
@@ -35,11 +37,6 @@ class Zones(NamedTuple):
     crs: CRS
     notes: tuple[str, ...]
 
-    def named(self, which: NDArray[np.bool_]) -> str:
-        """Return the first few of the ids where ``which`` is true, as text."""
-        names = [str(name) for name in self.ids[which]]
-        return ', '.join(names[:SHOWN]) + (', ...' if len(names) > SHOWN else '')
-
 
 def read_zones(path: str | Path, *, id_field: str | None = None, layer: str | None = None) -> Zones:
     """Read the zones of a vector file; broken outlines are repaired.
@@ -55,68 +52,59 @@ def read_zones(path: str | Path, *, id_field: str | None = None, layer: str | No
             missing or not unique.
     """
     path = Path(path)
-    layer = _choose_layer(path, layer)
-    if id_field is not None:
-        _check_field(path, id_field, layer=layer)
-    rows = read_rows(path, layer=layer, field=id_field)
-    if not len(rows.geometries):
+    layer = _choose_layer(path, layer, id_field=id_field)
+    polygons, crs, repaired, values = read_rows(path, layer=layer, field=id_field)
+    if not len(polygons):
         raise DataError(f'{path} holds no zones')
-    if rows.values is None:
-        ids: NDArray[np.generic] = np.arange(1, len(rows.geometries) + 1)
-    else:
-        ids = _checked_ids(path, id_field or '', rows.values)
-    zones = Zones(id_field or NUMBERS, ids, rows.geometries, rows.crs, ())
-    if not rows.repaired.any():
-        return zones
-    note = f'{rows.repaired.sum()} zone(s) had broken outlines, which were repaired: {zones.named(rows.repaired)}'
-    return zones._replace(notes=(note,))
+    ids: NDArray[np.generic] = np.arange(1, len(polygons) + 1)
+    if id_field is not None and values is not None:
+        ids = _check_ids(path, id_field, values)
+    note = f'{repaired.sum()} zone(s) had broken outlines, which were repaired: {first_names(ids[repaired])}'
+    return Zones(id_field or NUMBERS, ids, polygons, crs, (note,) if repaired.any() else ())
 
 
-def _choose_layer(path: Path, layer: str | None) -> str:
+def first_names(values: Sequence[object] | NDArray[np.generic]) -> str:
+    """Return the first few of some names as text."""
+    return ', '.join(map(str, values[:SHOWN])) + (', ...' if len(values) > SHOWN else '')
+
+
+def _choose_layer(path: Path, layer: str | None, *, id_field: str | None) -> str:
+    """Return the layer to read, after checking that it is there and has the field."""
     layers = list_layers(path)
     if layer is None and len(layers) > 1:
         raise ConfigError(f'{path} holds {len(layers)} layers ({", ".join(layers)}): choose one with --layer')
     if layer is not None and layer not in layers:
         raise ConfigError(f'{path} has no layer {layer!r} with geometries; it has {", ".join(layers)}')
-    return layer or layers[0]
-
-
-def _check_field(path: Path, field: str, *, layer: str) -> None:
+    layer = layer or layers[0]
     try:
-        fields = [str(name) for name in pyogrio.read_info(path, layer=layer)['fields']]
+        fields = [] if id_field is None else [str(name) for name in pyogrio.read_info(path, layer=layer)['fields']]
     except pyogrio.errors.DataSourceError as error:
         raise DataError(f'{path} cannot be read as a vector file ({error})') from error
-    if field not in fields:
-        raise ConfigError(f'{path} has no field {field!r}; it has {", ".join(fields) or "none"}: give --id-field')
+    if id_field is not None and id_field not in fields:
+        raise ConfigError(f'{path} has no field {id_field!r}; it has {", ".join(fields) or "none"}: give --id-field')
+    return layer
 
 
-def _checked_ids(path: Path, field: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+def _check_ids(path: Path, field: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return the ids of zones, numbers as they are and all else as text."""
     missing = [i for i, value in enumerate(values.tolist(), start=1) if value is None or value != value or value == '']
     if missing:
         raise DataError(
-            f'{path}: {len(missing)} zone(s) have no {field} (number {_first(missing)}): fill it in, or leave out '
+            f'{path}: {len(missing)} zone(s) have no {field} (number {first_names(missing)}): fill it in, or leave out '
             '--id-field'
         )
     text = np.array([str(value) for value in values], object)  # a number of numpy keeps its digits, a day its form
     names, counts = np.unique(text.astype(str), return_counts=True)
     if (counts > 1).any():
         raise DataError(
-            f'{path}: several zones have the same {field} ({_first(names[counts > 1].tolist())}): dissolve them by it, '
+            f'{path}: several zones have the same {field} ({first_names(names[counts > 1])}): dissolve them by it, '
             'choose another field, or leave out --id-field'
         )
     return values if values.dtype.kind in 'iuf' else text
 
 
-def _first(values: Sequence[object]) -> str:
-    return ', '.join(map(str, values[:SHOWN])) + (', ...' if len(values) > SHOWN else '')
-
-
-Floats = NDArray[np.float64]
-SIDE = 256  # pieces of a side of the map, whose outline is reprojected too
-
-
-class Grid(NamedTuple):
-    """Where a map lies.
+class PixelGrid(NamedTuple):
+    """Where the pixels of a map, or of a picture of it, lie.
 
     Attributes:
         crs: its reference system.
@@ -129,27 +117,19 @@ class Grid(NamedTuple):
     shape: tuple[int, int]
 
     def outline(self) -> shapely.Polygon:
-        """Return the outline in ``crs``, with points between the corners."""
+        """Return the outline in ``crs``, with points between the corners: elsewhere its sides may be curves."""
         height, width = self.shape
         return _affine(shapely.segmentize(shapely.box(0, 0, width, height), max(self.shape) / SIDE), self.transform)
 
 
-class PlacedZones(NamedTuple):
-    """Zones on a map.
-
-    Attributes:
-        polygons: the parts near the map, in pixels: x is the column and y the row downwards, times -1.
-        covered: the share of each zone's area that the map covers, 0..1, in the plane of the zones' reference system.
-    """
-
-    polygons: Geometries
-    covered: Floats
-
-
-def place_zones(zones: Zones, grid: Grid) -> PlacedZones:
-    """Return the zones in the pixels of a map.
+def place_zones(zones: Zones, grid: PixelGrid) -> tuple[Geometries, Floats]:
+    """Return the zones in the pixels of a map, and which share of each the map covers.
 
     The straight edges of zones are straight in their own reference system.
+
+    Returns:
+        The parts near the map, in pixels: x is the column and y the row downwards, times -1; and the share of each
+        zone's area that the map covers, 0..1, in the plane of the zones' reference system.
 
     Raises:
         DataError: no zone overlaps the map, or one of the two systems does not reach to the other.
@@ -158,25 +138,24 @@ def place_zones(zones: Zones, grid: Grid) -> PlacedZones:
     same = zones.crs.equals(grid.crs, ignore_axis_order=True)
     if not same:
         outline = _outline_in(zones.crs, outline, source=grid.crs)
-    covered = _covered(polygons, outline)
+    shapely.prepare(outline)
+    areas = shapely.area(polygons)
+    inside = shapely.area(shapely.intersection(polygons, outline))
+    covered = np.minimum(np.divide(inside, areas, out=np.zeros(len(areas)), where=areas > 0), 1.0)
+    # The quotient of a zone that lies inside may miss 1 by rounding, and the user would be told of a zone cut off.
+    covered[shapely.covers(outline, polygons) & (areas > 0)] = 1.0
     if not covered.any():
+        bounds = shapely.total_bounds(polygons), shapely.total_bounds(outline)
+        extents = ['({:.6g}, {:.6g}) to ({:.6g}, {:.6g})'.format(*corners) for corners in bounds]
         raise DataError(
             f'none of the {len(polygons)} zones overlaps the map: in the reference system of the zones, '
-            f'{zones.crs.name}, they lie within {_extent(polygons)} and the map within {_extent(outline)}'
+            f'{zones.crs.name}, they lie within {extents[0]} and the map within {extents[1]}'
         )
     if not same:
         polygons = reproject_near(polygons, zones.crs, grid.crs, near=grid.outline())
+    # y is turned round because exactextract knows rasters with north up only; so rotated maps are like any other.
     to_pixels = Affine.scale(1, -1) @ ~grid.transform
-    return PlacedZones(repair(_affine(polygons, to_pixels)), covered)
-
-
-def _covered(polygons: Geometries, outline: shapely.Polygon) -> Floats:
-    shapely.prepare(outline)
-    areas = shapely.area(polygons)
-    shares = np.divide(
-        shapely.area(shapely.intersection(polygons, outline)), areas, out=np.zeros(len(areas)), where=areas > 0
-    )
-    return np.where(shapely.covers(outline, polygons) & (areas > 0), 1.0, np.minimum(shares, 1.0))
+    return repair(_affine(polygons, to_pixels)), covered
 
 
 def _outline_in(crs: CRS, outline: shapely.Polygon, *, source: CRS) -> shapely.Polygon:
@@ -185,7 +164,7 @@ def _outline_in(crs: CRS, outline: shapely.Polygon, *, source: CRS) -> shapely.P
     moved = shapely.transform(outline, forward.transform, interleaved=False)
     points = shapely.get_coordinates(moved)
     turn = np.pi / crs.axis_info[0].unit_conversion_factor if crs.is_geographic else np.inf
-    # A jump is where longitudes start again.
+    # A jump of half a turn is where longitudes start again.
     if not np.isfinite(points).all() or np.abs(np.diff(points[:, 0])).max() > turn or not moved.is_valid:
         raise DataError(
             f'the map reaches beyond the edge of {crs.name}, the reference system of the zones: '
@@ -197,7 +176,3 @@ def _outline_in(crs: CRS, outline: shapely.Polygon, *, source: CRS) -> shapely.P
 def _affine(geometries: Any, transform: Affine) -> Any:
     a, b, c, d, e, f = tuple(transform)[:6]
     return shapely.transform(geometries, lambda x, y: (a * x + b * y + c, d * x + e * y + f), interleaved=False)
-
-
-def _extent(geometries: Geometries) -> str:
-    return '({:.6g}, {:.6g}) to ({:.6g}, {:.6g})'.format(*shapely.total_bounds(geometries))

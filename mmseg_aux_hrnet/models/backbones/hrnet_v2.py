@@ -104,14 +104,11 @@ class HRNetV2(HRNet):
         super().__init__(extra=stage_settings(ARCHS[arch]), **kwargs)
         self.arch = arch
         if fuse_upsampling == 'official':
-            self._drop_inner_upsampling()
-
-    def _drop_inner_upsampling(self) -> None:
-        """Leave the resize to the target's size, which mmseg does anyway, as the only one."""
-        for module in self.modules():
-            for name, child in module.named_children():
-                if isinstance(child, Upsample):
-                    setattr(module, name, nn.Identity())
+            # mmseg resizes to the target's size anyway: without its enlargement before, that is the only resize.
+            for module in self.modules():
+                for name, child in module.named_children():
+                    if isinstance(child, Upsample):
+                        setattr(module, name, nn.Identity())
 
     def init_weights(self) -> None:
         """Fill the weights as ``init_cfg`` says.
@@ -125,13 +122,20 @@ class HRNetV2(HRNet):
             return
         path = weights_file(init_cfg['checkpoint'])
         load_backbone_weights(self, path)
-        self._is_init = True
+        self.is_init = True  # or a module around it would fill the weights a second time
         print_log(f'backbone weights: {path}', logger='current')
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the four maps of ``x``, float (N, in_channels, H, W), finest first."""
         x = x.to(self.conv1.weight.dtype)  # of a network that was turned into half precision for prediction
-        if self.layout == 'channels_last' or (self.layout == 'auto' and _prefers_channels_last(x)):
+        layout, device = self.layout, x.device.type
+        if layout == 'auto':
+            # Under autocast the images come in single precision and the convolutions run in half.
+            half = x.dtype != torch.float32 or (
+                torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+            )
+            layout = 'channels_last' if device == 'cpu' or half else 'given'
+        if layout == 'channels_last':
             x = x.contiguous(memory_format=torch.channels_last)
         return list(super().forward(x))
 
@@ -139,10 +143,3 @@ class HRNetV2(HRNet):
         """Set training mode and return self, as ``torch.nn.Module`` does; mmseg's HRNet returns None."""
         super().train(mode)
         return self
-
-
-def _prefers_channels_last(x: Tensor) -> bool:
-    device = x.device.type
-    if device == 'cpu' or x.dtype != torch.float32:
-        return True
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)

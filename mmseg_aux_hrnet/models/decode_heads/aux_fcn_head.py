@@ -43,8 +43,20 @@ class AuxFCNHead(BranchwiseFCNHead):
         channels: int | None = None,
         **kwargs: Any,
     ) -> None:
-        _check_branches(in_channels, in_index)
+        if isinstance(in_index, int) or isinstance(in_channels, int):
+            raise ConfigError(f'in_index={in_index} and in_channels={in_channels} of AuxFCNHead must be lists')
+        if len(in_index) != len(in_channels) or not in_index:
+            raise ConfigError(
+                f'AuxFCNHead got {len(in_channels)} in_channels for {len(in_index)} in_index: '
+                'give one of each per branch'
+            )
+        if list(in_index) != sorted(set(in_index)) or in_index[0] < 0:
+            raise ConfigError(
+                f'in_index={list(in_index)} of AuxFCNHead must ascend from 0 without repeats: the first, finest branch '
+                'sets the resolution'
+            )
         losses = [loss_decode] if isinstance(loss_decode, dict) else loss_decode
+        # A head of mmseg takes these too, but with defaults of a larger decoder.
         settings = {
             'num_convs': 1,
             'kernel_size': 1,
@@ -65,24 +77,9 @@ class AuxFCNHead(BranchwiseFCNHead):
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the logits of the maps of a backbone, float (N, classes, H, W) at the resolution of the finest."""
-        if self.in_index[-1] >= len(inputs):
+        if self.in_index[-1] >= len(inputs):  # mmseg would end in an IndexError that names neither
             raise ConfigError(
                 f'in_index={self.in_index} of AuxFCNHead names a branch that the backbone lacks: '
                 f'it has {len(inputs)}, so use 0..{len(inputs) - 1}'
             )
         return super().forward(inputs)
-
-
-def _check_branches(in_channels: Sequence[int], in_index: Sequence[int]) -> None:
-    """Raise unless both name the same branches, finest first."""
-    if isinstance(in_index, int) or isinstance(in_channels, int):
-        raise ConfigError(f'in_index={in_index} and in_channels={in_channels} of AuxFCNHead must be lists')
-    if len(in_index) != len(in_channels) or not in_index:
-        raise ConfigError(
-            f'AuxFCNHead got {len(in_channels)} in_channels for {len(in_index)} in_index: give one of each per branch'
-        )
-    if list(in_index) != sorted(set(in_index)) or in_index[0] < 0:
-        raise ConfigError(
-            f'in_index={list(in_index)} of AuxFCNHead must ascend from 0 without repeats: the first, finest branch '
-            'sets the resolution'
-        )

@@ -9,22 +9,35 @@ from mmseg.models.decode_heads import FCNHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from mmseg_aux_hrnet.models.losses.functional import pixel_accuracy
 
 CHUNK = 2**20  # values of a map that is worked on at a time: 4 MB stay in the cache of a core
 BLOCK = 16  # channels: the width of the vectors of a CPU
 
+Form = Literal['auto', 'plain']
+
 
 def convolve_branches(
     branches: Sequence[Tensor], weight: Tensor, bias: Tensor | None, *, align_corners: bool
 ) -> Tensor:
-    """Return the convolution at the resolution of the finest branch, float (N, D, H_0, W_0)."""
+    """Return a 1x1 convolution of branches that are enlarged to the finest and put together, without doing either.
+
+    Args:
+        branches: float (N, C_i, H_i, W_i), the finest first.
+        weight: float (D, sum of C_i, 1, 1).
+        bias: float (D,).
+        align_corners: of the interpolation.
+
+    Returns:
+        The convolution at the resolution of the finest branch, float (N, D, H_0, W_0).
+    """
     finest, *coarser = branches
     parts = weight.split([branch.shape[1] for branch in branches], dim=1)
     total = F.conv2d(finest, parts[0], bias)
     for branch, part in zip(coarser, parts[1:], strict=True):
-        # In place: nothing before it is needed for gradients.
+        # In place: nothing before it is needed for gradients, and a map of this size takes long to allocate.
         total += F.interpolate(F.conv2d(branch, part), total.shape[2:], mode='bilinear', align_corners=align_corners)
     return total
 
@@ -43,15 +56,16 @@ def classify_branches(
     The D channels between the two convolutions are made a chunk at a time, so that they never leave the cache.
 
     Args:
-        branches: see above.
-        weight: of the convolution.
-        bias: of the convolution.
+        branches: as in :func:`convolve_branches`, and so weight, bias and align_corners.
+        weight: see branches.
+        bias: see branches.
         classifier: float (classes, D, 1, 1).
         classifier_bias: float (classes,).
-        align_corners: of the interpolation.
+        align_corners: see branches.
     """
     height, width = branches[0].shape[2:]
-    channels = max(CHUNK // (height * width) // BLOCK, 1) * BLOCK  # an image is summed up alike in any batch
+    # By the size of one image: with that of the batch, an image would be summed up in another order in another batch.
+    channels = max(CHUNK // (height * width) // BLOCK, 1) * BLOCK
     logits: Tensor | None = None
     for start in range(0, weight.shape[0], channels):
         chosen = slice(start, start + channels)
@@ -62,28 +76,6 @@ def classify_branches(
         logits = share if logits is None else logits.add_(share)
     assert logits is not None  # a convolution has at least one channel
     return logits
-
-
-def fold_norm(
-    weight: Tensor, bias: Tensor | None, *, mean: Tensor, variance: Tensor, scale: Tensor, shift: Tensor, eps: float
-) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of a convolution that gives what it and the batch norm behind it give.
-
-    Args:
-        weight: float (D, C, k, k).
-        bias: float (D,).
-        mean: of the batch norm, as variance, scale and shift: float (D,).
-        variance: see mean.
-        scale: see mean.
-        shift: see mean.
-        eps: of the batch norm.
-    """
-    factor = scale * torch.rsqrt(variance + eps)
-    centre = mean if bias is None else mean - bias
-    return weight * factor.view(-1, 1, 1, 1), shift - centre * factor
-
-
-Form = Literal['auto', 'plain']
 
 
 @MODELS.register_module()
@@ -112,10 +104,11 @@ class BranchwiseFCNHead(FCNHead):
 
     def logits(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the logits in the precision of the network."""
-        if not (self._goes_branchwise(inputs) and self._only_logits_count(inputs)):
+        folded = self._folded_convolution(inputs) if self._goes_branchwise(inputs) else None
+        if folded is None:
             logits: Tensor = super().forward(inputs)
             return logits
-        weight, bias = _folded(self.convs[0])
+        weight, bias = folded
         return classify_branches(
             [inputs[index] for index in self.in_index],
             weight,
@@ -156,58 +149,46 @@ class BranchwiseFCNHead(FCNHead):
         return block.activate(features) if block.with_activation else features
 
     def _goes_branchwise(self, inputs: Sequence[Tensor]) -> bool:
-        if self.form == 'plain' or not self._is_one_1x1_convolution():
+        """Say whether this form is faster here, and the head has one plain 1x1 convolution."""
+        if self.form == 'plain' or not (inputs[0].device.type == 'cpu' or torch.compiler.is_compiling()):
             return False
-        return inputs[0].device.type == 'cpu' or torch.compiler.is_compiling()
-
-    def _is_one_1x1_convolution(self) -> bool:
         if self.input_transform != 'resize_concat' or self.num_convs != 1 or self.concat_input:
             return False
         block = self.convs[0]
         conv = block.conv
         return (
-            type(conv) is nn.Conv2d
+            type(conv) is nn.Conv2d  # a subclass may compute something else
             and (conv.kernel_size, conv.padding, conv.groups) == ((1, 1), (0, 0), 1)
             and block.order == ('conv', 'norm', 'act')
             and not block.with_spectral_norm
         )
 
-    def _only_logits_count(self, inputs: Sequence[Tensor]) -> bool:
-        """Say whether nobody asks for gradients or for the features, and norm and activation are those of HRNetV2."""
+    def _folded_convolution(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor | None] | None:
+        """Return weight and bias of the convolution with its batch norm taken in.
+
+        None where gradients or the features are wanted, or norm, activation or classifier are others than HRNetV2's.
+        """
         if torch.is_grad_enabled() or self.training or torch.compiler.is_compiling():
-            return False
+            return None
         if inputs[0].device.type != 'cpu' or torch.is_autocast_enabled('cpu'):
-            return False
+            return None
         block = self.convs[0]
+        # A distillation looks at the input of the classifier by a hook; torch has no public way to ask for hooks.
         if any(part._forward_hooks or part._forward_pre_hooks for part in (*self.convs.modules(), self.conv_seg)):
-            return False  # a distillation looks at the input of the classifier
-        ends_plainly = block.with_activation and type(block.activate) is nn.ReLU and type(self.conv_seg) is nn.Conv2d
-        return ends_plainly and _can_be_folded(block.norm)
+            return None
+        if not (block.with_activation and type(block.activate) is nn.ReLU and type(self.conv_seg) is nn.Conv2d):
+            return None
+        conv, norm = block.conv, block.norm
+        if norm is None or type(norm) is nn.Identity:  # Identity: its batch norm was folded for good
+            return conv.weight, conv.bias
+        if type(norm) not in (nn.BatchNorm2d, nn.SyncBatchNorm) or not norm.affine or norm.running_mean is None:
+            return None
+        return fuse_conv_bn_weights(
+            conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        )
 
 
 @cache
 def _compiled_logits() -> Any:
     # Not an attribute of the head: its copies, such as that of EMAHook, would go on computing with the original.
     return torch.compile(lambda head, inputs: head.logits(inputs))
-
-
-def _can_be_folded(norm: Any) -> bool:
-    if norm is None or type(norm) is nn.Identity:
-        return True
-    return type(norm) in (nn.BatchNorm2d, nn.SyncBatchNorm) and bool(norm.affine) and norm.running_mean is not None
-
-
-def _folded(block: Any) -> tuple[Tensor, Tensor | None]:
-    """Return weight and bias of the convolution of a ``ConvModule``, its batch norm taken in."""
-    conv, norm = block.conv, block.norm
-    if norm is None or isinstance(norm, nn.Identity):
-        return conv.weight, conv.bias
-    return fold_norm(
-        conv.weight,
-        conv.bias,
-        mean=norm.running_mean,
-        variance=norm.running_var,
-        scale=norm.weight,
-        shift=norm.bias,
-        eps=norm.eps,
-    )

@@ -72,10 +72,6 @@ class HeadOutputs(NamedTuple):
     features: Tensor
     logits: Tensor
 
-    def wide(self) -> 'HeadOutputs':
-        """Return the same in single precision: sums over pixels lose their digits in half precision."""
-        return HeadOutputs(features=self.features.float(), logits=self.logits.float())
-
 
 class DistillationLoss(nn.Module, ABC):
     """A scalar that is 0 where the student equals the teacher.
@@ -99,8 +95,10 @@ class DistillationLoss(nn.Module, ABC):
             labels: integer (N, H, W).
             ignore_index: label of pixels that do not count.
         """
+        # Sums over pixels lose their digits in half precision.
+        student, teacher = (HeadOutputs(each.features.float(), each.logits.float()) for each in (student, teacher))
         with torch.autocast(device_type=labels.device.type, enabled=False):
-            return self.loss_weight * self.compute(student.wide(), teacher.wide(), labels, ignore_index=ignore_index)
+            return self.loss_weight * self.compute(student, teacher, labels, ignore_index=ignore_index)
 
     @abstractmethod
     def compute(self, student: HeadOutputs, teacher: HeadOutputs, labels: Tensor, *, ignore_index: int) -> Tensor:
@@ -109,7 +107,7 @@ class DistillationLoss(nn.Module, ABC):
 
 @MODELS.register_module()
 class PixelwiseDistillationLoss(DistillationLoss):
-    """Divergence of class probabilities: see :func:`~.distillation.pixelwise_divergence`."""
+    """Divergence of class probabilities: see :func:`pixelwise_divergence`."""
 
     loss_name = 'loss_pixelwise'
 
@@ -120,7 +118,7 @@ class PixelwiseDistillationLoss(DistillationLoss):
 
 @MODELS.register_module()
 class PairwiseDistillationLoss(DistillationLoss):
-    """Difference of similarities within an image: see :func:`~.distillation.pairwise_difference`.
+    """Difference of similarities within an image: see :func:`pairwise_difference`.
 
     Args:
         node_size: side of the square of image pixels that makes one node; memory grows with its power of -4.
@@ -142,7 +140,7 @@ class PairwiseDistillationLoss(DistillationLoss):
 
 @MODELS.register_module()
 class ChannelwiseDistillationLoss(DistillationLoss):
-    """Divergence of where classes are seen: see :func:`~.distillation.channelwise_divergence`.
+    """Divergence of where classes are seen: see :func:`channelwise_divergence`.
 
     Args:
         temperature: T in the formula; above 1 attends to more than the strongest pixels.

@@ -4,78 +4,15 @@ Shapes: logits, float (N, C, H, W); labels, integer (N, H, W) with values 0..C-1
 float (N, H, W). One-channel logits stand for two classes and are widened by ``two_class_logits`` first.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmseg_aux_hrnet.errors import ConfigError, LabelError
+from mmseg_aux_hrnet.errors import LabelError
 
-
-class DiceSums(NamedTuple):
-    """Sums over the pixels of an image, for each class, float (N, C).
-
-    Attributes:
-        overlap: of the weighted probability of the class, over the pixels that are labelled so.
-        squares: of the weighted squared probability of the class, over all pixels.
-        area: of the weights, over the pixels that are labelled so; it has no gradient.
-    """
-
-    overlap: Tensor
-    squares: Tensor
-    area: Tensor
-
-
-def dice_sums(logits: Tensor, labels: Tensor, weight: Tensor) -> DiceSums:
-    """Return the sums of the softmax probabilities of ``logits``.
-
-    No one-hot labels are made, and of all that has the size of the logits only the probabilities are kept for the
-    gradient, for which automatic differentiation would keep seven such tensors.
-
-    Args:
-        logits: float (N, C, H, W).
-        labels: int64 (N, H, W), 0..C-1, also where the weight is 0.
-        weight: float (N, H, W), at least 0.
-    """
-    overlap, squares = _Sums.apply(logits, labels, weight)
-    area = _summed_by_label(weight, labels, classes=logits.shape[1])
-    return DiceSums(overlap, squares, area)
-
-
-class _Sums(torch.autograd.Function):
-    """Overlap and squares; arguments as in :func:`dice_sums`."""
-
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, labels: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        probabilities = logits.softmax(dim=1)
-        own = probabilities.gather(1, labels.unsqueeze(1)).squeeze(1).mul_(weight)
-        ctx.save_for_backward(probabilities, labels, weight, own)
-        squares = [(values * weight * values).sum(dim=(1, 2)) for values in probabilities.unbind(dim=1)]
-        return _summed_by_label(own, labels, classes=logits.shape[1]), torch.stack(squares, dim=1)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, by_overlap: Tensor, by_squares: Tensor) -> tuple[Tensor, None, None]:
-        r"""Return the gradient of the logits.
-
-        With gradients a of the overlap and b of the squares, a pixel of label t and weight w has
-        dL/dp_c = w (a_c [c = t] + 2 b_c p_c), and softmax makes dL/dz_c = p_c (dL/dp_c - sum_k p_k dL/dp_k) of it.
-        """
-        probabilities, labels, weight, own = ctx.saved_tensors
-        at_label = by_overlap.gather(1, labels.flatten(1)).view_as(own) * own  # w a_t p_t
-        gradient = probabilities * (2 * by_squares)[:, :, None, None]
-        gradient *= weight.unsqueeze(1)
-        mean = (gradient * probabilities).sum(dim=1).add_(at_label)
-        gradient -= mean.unsqueeze(1)
-        gradient *= probabilities
-        gradient.scatter_add_(1, labels.unsqueeze(1), at_label.unsqueeze(1))
-        return gradient, None, None
-
-
-def _summed_by_label(values: Tensor, labels: Tensor, *, classes: int) -> Tensor:
-    """Return the sum of the values, float (N, H, W), of the pixels of each label, float (N, classes)."""
-    return values.new_zeros(len(values), classes).scatter_add_(1, labels.flatten(1), values.flatten(1))
+SCATTERED_FROM = 3  # classes; measured on a CPU: two are summed up faster with one-hot labels
 
 
 def two_class_logits(logits: Tensor) -> Tensor:
@@ -109,24 +46,9 @@ def check_labels(labels: Tensor, *, num_classes: int, ignore_index: int) -> None
     )
 
 
-def class_weight_tensor(class_weight: Tensor | None, logits: Tensor) -> Tensor:
-    """Return class weights, float (C,), as ``logits`` are; ones where none are given.
-
-    Raises:
-        ConfigError: the number of weights differs from the number of classes C.
-    """
-    num_classes = logits.shape[1]
-    if class_weight is None:
-        return logits.new_ones(num_classes)
-    if len(class_weight) != num_classes:
-        raise ConfigError(f'class_weight has {len(class_weight)} values but the head predicts {num_classes} classes')
-    return class_weight.to(logits)
-
-
-def one_hot(labels: Tensor, *, valid: Tensor, num_classes: int) -> Tensor:
-    """Return labels as bool (N, C, H, W); pixels that are not ``valid`` belong to no class."""
-    classes = torch.arange(num_classes, device=labels.device).view(1, -1, 1, 1)
-    return (labels.unsqueeze(1) == classes) & valid.unsqueeze(1)
+def one_hot(labels: Tensor, *, num_classes: int) -> Tensor:
+    """Return labels as bool (N, C, H, W); a pixel whose label is no class belongs to none."""
+    return labels.unsqueeze(1) == torch.arange(num_classes, device=labels.device).view(1, -1, 1, 1)
 
 
 def masked_dice(
@@ -150,25 +72,77 @@ def masked_dice(
     """
     valid = labels != ignore_index
     weight = valid.to(logits.dtype) if pixel_weight is None else valid * pixel_weight.to(logits.dtype)
-    sums = _sums(logits, torch.where(valid, labels, 0), weight)
-    per_class = 1 - (2 * sums.overlap + smooth) / (sums.squares + sums.area + smooth)
+    overlap, squares, area = dice_sums(logits, torch.where(valid, labels, 0), weight)
+    per_class = 1 - (2 * overlap + smooth) / (squares + area + smooth)
     per_image = (per_class * class_weight).sum(dim=1) / class_weight.sum()
-    counted = (sums.area.sum(dim=1) > 0).to(logits.dtype)
+    counted = (area.sum(dim=1) > 0).to(logits.dtype)
     return (per_image * counted).sum() / counted.sum().clamp(min=1)
 
 
-def _sums(logits: Tensor, labels: Tensor, weight: Tensor) -> DiceSums:
-    if logits.shape[1] > 2 and logits.device.type == 'cpu':
-        return dice_sums(logits, labels, weight)
-    # Measured: two classes are faster with one-hot labels. On a GPU all pixels would be added to the same few sums.
-    target = one_hot(labels, valid=torch.ones_like(labels, dtype=torch.bool), num_classes=logits.shape[1])
-    probabilities = logits.softmax(dim=1)
+def dice_sums(logits: Tensor, labels: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return three sums over the pixels of each image and class, float (N, C).
+
+    Args:
+        logits: float (N, C, H, W).
+        labels: int64 (N, H, W), 0..C-1, also where the weight is 0.
+        weight: float (N, H, W), at least 0.
+
+    Returns:
+        The weighted softmax probability of the class over the pixels that are labelled so; the weighted squared
+        probability of the class over all pixels; the weight of the pixels that are labelled so.
+    """
+    num_classes = logits.shape[1]
+    # On a GPU scattering is slow here: all pixels would be added to the same few sums.
+    if num_classes >= SCATTERED_FROM and logits.device.type == 'cpu':
+        overlap, squares = _ScatteredSums.apply(logits, labels, weight)
+        return overlap, squares, _summed_by_label(weight, labels, num_classes=num_classes)
+    target, probabilities = one_hot(labels, num_classes=num_classes), logits.softmax(dim=1)
     weight = weight.unsqueeze(1)
-    return DiceSums(
-        overlap=(weight * probabilities * target).sum(dim=(2, 3)),
-        squares=(weight * probabilities.square()).sum(dim=(2, 3)),
-        area=(weight * target).sum(dim=(2, 3)),
+    return (
+        (weight * probabilities * target).sum(dim=(2, 3)),
+        (weight * probabilities.square()).sum(dim=(2, 3)),
+        (weight * target).sum(dim=(2, 3)),
     )
+
+
+class _ScatteredSums(torch.autograd.Function):
+    """The first two of :func:`dice_sums`, with its arguments.
+
+    No one-hot labels are made, and of all that has the size of the logits only the probabilities are kept for the
+    gradient, for which automatic differentiation would keep seven such tensors.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        probabilities = logits.softmax(dim=1)
+        own = probabilities.gather(1, labels.unsqueeze(1)).squeeze(1).mul_(weight)
+        ctx.save_for_backward(probabilities, labels, weight, own)
+        # Class by class, so that no map of all classes is made beside the probabilities.
+        squares = [(values * weight * values).sum(dim=(1, 2)) for values in probabilities.unbind(dim=1)]
+        return _summed_by_label(own, labels, num_classes=logits.shape[1]), torch.stack(squares, dim=1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, by_overlap: Tensor, by_squares: Tensor) -> tuple[Tensor, None, None]:
+        r"""Return the gradient of the logits.
+
+        With gradients a of the overlap and b of the squares, a pixel of label t and weight w has
+        dL/dp_c = w (a_c [c = t] + 2 b_c p_c), and softmax makes dL/dz_c = p_c (dL/dp_c - sum_k p_k dL/dp_k) of it.
+        """
+        probabilities, labels, weight, own = ctx.saved_tensors
+        at_label = by_overlap.gather(1, labels.flatten(1)).view_as(own) * own  # w a_t p_t
+        gradient = probabilities * (2 * by_squares)[:, :, None, None]
+        gradient *= weight.unsqueeze(1)
+        mean = (gradient * probabilities).sum(dim=1).add_(at_label)
+        gradient -= mean.unsqueeze(1)
+        gradient *= probabilities
+        gradient.scatter_add_(1, labels.unsqueeze(1), at_label.unsqueeze(1))
+        return gradient, None, None
+
+
+def _summed_by_label(values: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
+    """Return the sum of the values, float (N, H, W), of the pixels of each label, float (N, classes)."""
+    return values.new_zeros(len(values), num_classes).scatter_add_(1, labels.flatten(1), values.flatten(1))
 
 
 def reference_dice(
@@ -189,9 +163,7 @@ def reference_dice(
     num_classes = logits.shape[1]
     valid = (labels != ignore_index).unsqueeze(1).to(logits.dtype)
     probabilities = logits.softmax(dim=1)
-    clamped = labels.clamp(0, num_classes - 1)
-    target = one_hot(clamped, valid=torch.ones_like(labels, dtype=torch.bool), num_classes=num_classes)
-    target = target.to(logits.dtype)
+    target = one_hot(labels.clamp(0, num_classes - 1), num_classes=num_classes).to(logits.dtype)
     overlap = (probabilities * target * valid).sum(dim=(2, 3)) * 2 + smooth
     total = (probabilities.pow(exponent) + target.pow(exponent)).sum(dim=(2, 3)) + smooth
     per_class = (1 - overlap / total).mean(dim=0)
@@ -234,18 +206,13 @@ def ohem_keep(logits: Tensor, labels: Tensor, *, thresh: float, min_kept: int, i
         hard = valid & (probability < thresh)
         if hard.device.type == 'cpu' and int(hard.sum()) > min_kept:
             return hard  # nothing to select; a GPU's host would have to wait for the number
-        return valid & (probability < _risen_limit(probability, valid, min_kept=min_kept).clamp(min=thresh))
-
-
-def _risen_limit(probability: Tensor, valid: Tensor, *, min_kept: int) -> Tensor:
-    """Return the probability of the ``min_kept``-th hardest valid pixel, of the easiest where there are fewer.
-
-    The official code indexes a sorted list from 0. Here the pixels that do not count are the easiest ones, so that
-    nothing depends on how many there are, and nothing is sorted.
-    """
-    candidates = torch.where(valid, probability, torch.inf).flatten()
-    selected = candidates.kthvalue(min(min_kept, candidates.numel() - 1) + 1).values
-    return torch.where(selected.isinf(), torch.where(valid, probability, -torch.inf).amax(), selected)
+        # The official code sorts the pixels that count and indexes the list from 0. Here those that do not count are
+        # the easiest ones, so that nothing depends on how many there are, and nothing is sorted.
+        candidates = torch.where(valid, probability, torch.inf).flatten()
+        limit = candidates.kthvalue(min(min_kept, candidates.numel() - 1) + 1).values
+        easiest = torch.where(valid, probability, -torch.inf).amax()  # where fewer pixels count than are to be kept
+        limit = torch.where(limit.isinf(), easiest, limit)
+        return valid & (probability < limit.clamp(min=thresh))
 
 
 def pixel_accuracy(logits: Tensor, labels: Tensor, *, ignore_index: int) -> Tensor:

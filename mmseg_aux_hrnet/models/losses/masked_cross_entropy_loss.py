@@ -1,7 +1,5 @@
 """Cross entropy that divides by the weight of the pixels that count."""
 
-from typing import Any
-
 from mmseg.registry import MODELS
 from torch import Tensor
 
@@ -16,13 +14,10 @@ class MaskedCrossEntropyLoss(PixelLoss):
     mmseg's ``CrossEntropyLoss`` divides by all pixels, ignored ones included, and fails with class weights next to
     ignored pixels (OpenMMLab 1.2.2) or next to ``avg_non_ignore=True`` (its fork 1.4.2).
 
-    Args:
-        loss_name: key in the log.
-        **kwargs: ``class_weight`` and ``loss_weight`` of :class:`PixelLoss`.
+    It takes the arguments of :class:`PixelLoss`.
     """
 
-    def __init__(self, *, loss_name: str = 'loss_ce', **kwargs: Any) -> None:
-        super().__init__(loss_name=loss_name, **kwargs)
+    loss_name = 'loss_ce'
 
     def compute(
         self, logits: Tensor, labels: Tensor, *, class_weight: Tensor, pixel_weight: Tensor | None, ignore_index: int

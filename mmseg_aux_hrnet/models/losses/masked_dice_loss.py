@@ -18,15 +18,16 @@ class MaskedDiceLoss(PixelLoss):
 
     Args:
         smooth: s in the formula, in pixels; positive, so that empty input is defined.
-        loss_name: key in the log.
-        **kwargs: ``class_weight`` and ``loss_weight`` of :class:`PixelLoss`.
+        **kwargs: as in :class:`PixelLoss`.
 
     Raises:
         ConfigError: ``smooth`` is not positive.
     """
 
-    def __init__(self, *, smooth: float = 1.0, loss_name: str = 'loss_dice', **kwargs: Any) -> None:
-        super().__init__(loss_name=loss_name, **kwargs)
+    loss_name = 'loss_dice'
+
+    def __init__(self, *, smooth: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         if smooth <= 0:
             raise ConfigError(f'smooth={smooth} must be positive, otherwise an empty class divides 0 by 0')
         self.smooth = smooth

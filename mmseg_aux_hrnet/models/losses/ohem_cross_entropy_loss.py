@@ -22,17 +22,16 @@ class OHEMCrossEntropyLoss(PixelLoss):
     Args:
         thresh: a pixel is hard where the probability of its true class is below this, in (0, 1].
         min_kept: pixels of a batch that are kept at least, up to ties.
-        loss_name: key in the log.
-        **kwargs: ``class_weight`` and ``loss_weight`` of :class:`PixelLoss`.
+        **kwargs: as in :class:`PixelLoss`.
 
     Raises:
         ConfigError: ``thresh`` or ``min_kept`` is out of range.
     """
 
-    def __init__(
-        self, *, thresh: float = 0.9, min_kept: int = 131072, loss_name: str = 'loss_ohem', **kwargs: Any
-    ) -> None:
-        super().__init__(loss_name=loss_name, **kwargs)
+    loss_name = 'loss_ohem'
+
+    def __init__(self, *, thresh: float = 0.9, min_kept: int = 131072, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         if not 0 < thresh <= 1:
             raise ConfigError(f'thresh={thresh} is a probability: give a value above 0 and at most 1')
         if min_kept < 1:

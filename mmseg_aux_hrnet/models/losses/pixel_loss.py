@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.models.losses.functional import check_labels, class_weight_tensor, two_class_logits, wrong_labels
+from mmseg_aux_hrnet.models.losses.functional import check_labels, two_class_logits, wrong_labels
 
 
 def host_waits(values: Tensor) -> bool:
@@ -21,20 +21,24 @@ class PixelLoss(nn.Module, ABC):
     Args:
         class_weight: one weight per class, at least one positive; None weighs all classes alike.
         loss_weight: factor on the result.
-        loss_name: key in the log; mmseg only trains on names that contain ``loss``.
+        loss_name: key in the log, that of the class where None; mmseg only trains on names that contain ``loss``.
 
     Raises:
         ConfigError: a weight is negative or all are zero, or the name would be logged but not trained.
     """
+
+    loss_name: str  # mmseg's heads look for this attribute
 
     def __init__(
         self,
         *,
         class_weight: Sequence[float] | None = None,
         loss_weight: float = 1.0,
-        loss_name: str = 'loss',
+        loss_name: str | None = None,
     ) -> None:
         super().__init__()
+        if loss_name is None:
+            loss_name = type(self).loss_name
         if 'loss' not in loss_name:
             raise ConfigError(f"loss_name={loss_name!r} must contain 'loss', otherwise mmseg logs it without training")
         if class_weight is not None and not (all(w >= 0 for w in class_weight) and any(w > 0 for w in class_weight)):
@@ -43,16 +47,11 @@ class PixelLoss(nn.Module, ABC):
             )
         self.class_weight = None if class_weight is None else tuple(float(w) for w in class_weight)
         self.loss_weight = loss_weight
-        self._loss_name = loss_name
+        self.loss_name = loss_name
         self._weights: Tensor | None
         # On the device of the model, where a step would otherwise wait for it to arrive; in no checkpoint.
         weights = None if self.class_weight is None else torch.tensor(self.class_weight)
         self.register_buffer('_weights', weights, persistent=False)
-
-    @property
-    def loss_name(self) -> str:
-        """Key of this loss in the log."""
-        return self._loss_name
 
     def forward(
         self,
@@ -86,17 +85,23 @@ class PixelLoss(nn.Module, ABC):
         logits = two_class_logits(logits)
         if logits.dtype in (torch.float16, torch.bfloat16):  # sums over pixels overflow or lose their digits
             logits = logits.float()
-        labels = labels.long()
-        class_weight = class_weight_tensor(self._weights, logits)
-        if not host_waits(labels):
-            check_labels(labels, num_classes=logits.shape[1], ignore_index=ignore_index)
-            return self.loss_weight * self.compute(
-                logits, labels, class_weight=class_weight, pixel_weight=weight, ignore_index=ignore_index
+        labels, num_classes = labels.long(), logits.shape[1]
+        if self._weights is None:
+            class_weight = logits.new_ones(num_classes)
+        elif len(self._weights) == num_classes:
+            class_weight = self._weights.to(logits)
+        else:
+            raise ConfigError(
+                f'class_weight has {len(self._weights)} values but the head predicts {num_classes} classes'
             )
-        wrong = wrong_labels(labels, num_classes=logits.shape[1], ignore_index=ignore_index)
-        labels = torch.where(wrong, ignore_index, labels)
+        wrong = None
+        if host_waits(labels):
+            wrong = wrong_labels(labels, num_classes=num_classes, ignore_index=ignore_index)
+            labels = torch.where(wrong, ignore_index, labels)
+        else:
+            check_labels(labels, num_classes=num_classes, ignore_index=ignore_index)
         loss = self.compute(logits, labels, class_weight=class_weight, pixel_weight=weight, ignore_index=ignore_index)
-        return self.loss_weight * torch.where(wrong.any(), torch.nan, loss)
+        return self.loss_weight * (loss if wrong is None else torch.where(wrong.any(), torch.nan, loss))
 
     @abstractmethod
     def compute(

@@ -20,12 +20,13 @@ class ReferenceDiceLoss(PixelLoss):
     Args:
         smooth: added to numerator and denominator, in pixels.
         exponent: power of probabilities and labels in the denominator.
-        loss_name: key in the log.
-        **kwargs: ``class_weight`` and ``loss_weight`` of :class:`PixelLoss`.
+        **kwargs: as in :class:`PixelLoss`.
     """
 
-    def __init__(self, *, smooth: float = 1.0, exponent: int = 2, loss_name: str = 'loss_dice', **kwargs: Any) -> None:
-        super().__init__(loss_name=loss_name, **kwargs)
+    loss_name = 'loss_dice'
+
+    def __init__(self, *, smooth: float = 1.0, exponent: int = 2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.smooth = smooth
         self.exponent = exponent
 

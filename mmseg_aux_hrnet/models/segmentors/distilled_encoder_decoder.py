@@ -13,28 +13,24 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
-from mmseg_aux_hrnet.models.channel_order import swaps_channels
 from mmseg_aux_hrnet.models.losses.distillation_loss import HeadOutputs
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
-from mmseg_aux_hrnet.weights import best_checkpoint, load_model_weights
+from mmseg_aux_hrnet.models.segmentors.preprocessing import colour_scale
+from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, load_model_weights
 
 
 @contextmanager
 def classifier_calls(head: Any) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    """Collect the (features, logits) of every call of a head's classifier, without computing anything twice."""
+    """Collect the (features, logits) of every call of a head's classifier, without computing anything twice.
+
+    A hook and not a method of our own heads: the teacher may have any head of mmseg, and all classify by ``conv_seg``.
+    """
     calls: list[tuple[Tensor, Tensor]] = []
     handle = head.conv_seg.register_forward_hook(lambda _, inputs, output: calls.append((inputs[0], output)))
     try:
         yield calls
     finally:
         handle.remove()
-
-
-def colour_scale(model: nn.Module) -> tuple[Any, ...]:
-    """Return what turns the colours of an image into the input of ``model``: channel order, mean and std."""
-    preprocessor = model.data_preprocessor
-    mean, std = (getattr(preprocessor, name, torch.empty(0)).flatten().tolist() for name in ('mean', 'std'))
-    return swaps_channels(preprocessor), mean, std
 
 
 @MODELS.register_module()
@@ -64,7 +60,7 @@ class DistilledEncoderDecoder(EncoderDecoder):
         self.teacher_config = {key: value for key, value in teacher.items() if key != 'auxiliary_head'}
         self.teacher_checkpoint = teacher_checkpoint
         self.distillation = nn.ModuleList(MODELS.build(loss) for loss in distillation)
-        self._teachers: list[nn.Module] = []  # a list hides the module from torch
+        self._teachers: list[nn.Module] = []  # a list hides the module from torch; see the class
 
     def init_weights(self) -> None:
         """Fill the student's weights as its parts say, and load the teacher.
@@ -83,14 +79,8 @@ class DistilledEncoderDecoder(EncoderDecoder):
             ConfigError: there is no ``teacher_checkpoint``, or the teacher tells other classes or sees other colours.
             CheckpointError: the checkpoint is missing or does not fit.
         """
-        if not self._teachers:
-            model = self._loaded_teacher()
-            self._check(model)
-            device = next(self.parameters()).device
-            self._teachers.append(model.to(device).requires_grad_(False).eval())
-        return self._teachers[0]
-
-    def _loaded_teacher(self) -> nn.Module:
+        if self._teachers:
+            return self._teachers[0]
         if self.teacher_checkpoint is None:
             raise ConfigError(
                 'the student has no teacher: train the teacher first, then give its checkpoint or work dir by '
@@ -99,26 +89,32 @@ class DistilledEncoderDecoder(EncoderDecoder):
         model: nn.Module = MODELS.build(self.teacher_config)
         try:
             path = best_checkpoint(Path(self.teacher_checkpoint))
-            load_model_weights(model, path)
+            load_model_weights(model, Checkpoint(path))
         except CheckpointError as error:
             raise CheckpointError(f'teacher: {error}') from error
         print_log(f'teacher weights: {path}', logger='current')
-        return model
+        self._check(model)
+        device = next(self.parameters()).device
+        self._teachers.append(model.to(device).requires_grad_(False).eval())
+        return self._teachers[0]
 
     def _check(self, teacher: nn.Module) -> None:
+        """Raise where the teacher's answers would mean something else to the student."""
         if teacher.num_classes != self.num_classes:
             raise ConfigError(
                 f'the teacher tells {teacher.num_classes} classes but the student {self.num_classes}: '
                 'train both on the same data set'
             )
-        if colour_scale(teacher) != colour_scale(self):
+        # The teacher is given images that the student's preprocessor has normalised.
+        theirs, own = (colour_scale(model.data_preprocessor) for model in (teacher, self))
+        if theirs != own:
             raise ConfigError(
-                f'(channel conversion, mean, std) of the teacher are {colour_scale(teacher)} but those of the student '
-                f'{colour_scale(self)}: train both with the same data_preprocessor'
+                f'(channel conversion, mean, std) of the teacher are {theirs} but those of the student {own}: train '
+                'both with the same data_preprocessor'
             )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'DistilledEncoderDecoder':
-        """Do to the teacher what ``to``, ``cuda``, ``half`` and the like do to the student."""
+        """Do to the teacher what ``to``, ``cuda``, ``half`` and the like do to the student: they all come here."""
         for teacher in self._teachers:
             teacher._apply(fn, recurse)
         super()._apply(fn, recurse)
@@ -134,17 +130,17 @@ class DistilledEncoderDecoder(EncoderDecoder):
         teacher = self.teacher()
         with classifier_calls(self.decode_head) as student_calls:
             losses: dict[str, Tensor] = super().loss(inputs, data_samples)
-        # not inference_mode: its tensors cannot take part in the student's backward pass
+        # Not inference_mode: its tensors cannot take part in the student's backward pass.
         with torch.no_grad(), classifier_calls(teacher.decode_head) as teacher_calls:
             teacher(inputs, mode='tensor')
         labels = torch.stack([sample.gt_sem_seg.data for sample in data_samples]).squeeze(1)
-        outputs = [self._at_label_size(calls[0], labels) for calls in (student_calls, teacher_calls)]
+        outputs = []
+        for calls in (student_calls, teacher_calls):
+            features, logits = calls[0]
+            logits = resize(
+                two_class_logits(logits), size=labels.shape[1:], mode='bilinear', align_corners=self.align_corners
+            )
+            outputs.append(HeadOutputs(features=features, logits=logits))
         for term in self.distillation:
             losses[f'distill.{term.loss_name}'] = term(*outputs, labels, ignore_index=self.decode_head.ignore_index)
         return losses
-
-    def _at_label_size(self, call: tuple[Tensor, Tensor], labels: Tensor) -> HeadOutputs:
-        features, logits = call
-        size = labels.shape[1:]
-        enlarged = resize(two_class_logits(logits), size=size, mode='bilinear', align_corners=self.align_corners)
-        return HeadOutputs(features=features, logits=enlarged)

@@ -31,22 +31,21 @@ def set_predictions(segmentor: Any, seg_logits: Tensor, data_samples: Sequence[A
     if seg_logits.shape[1] == 1 or data_samples is None:
         return BaseSegmentor.postprocess_result(segmentor, seg_logits, data_samples)
     for logits, sample in zip(seg_logits, data_samples, strict=True):
-        found = _of_image(logits, sample.metainfo, align_corners=segmentor.align_corners)
-        classes = PixelData(data=most_probable(found, dim=0))
-        sample.set_data({'seg_logits': PixelData(data=found), 'pred_sem_seg': classes})
+        meta = sample.metainfo
+        # Which key there is depends on whether the preprocessor or a transform padded.
+        left, right, top, bottom = meta.get('img_padding_size', meta.get('padding_size', [0] * 4))
+        height, width = logits.shape[1:]
+        logits = logits[:, top : height - bottom, left : width - right]
+        if meta.get('flip'):
+            logits = logits.flip(dims=(2 if meta['flip_direction'] == 'horizontal' else 1,))
+        if tuple(logits.shape[1:]) != tuple(meta['ori_shape'][:2]):  # mmseg resizes in any case, which copies
+            logits = resize(
+                logits[None],
+                size=meta['ori_shape'],
+                mode='bilinear',
+                align_corners=segmentor.align_corners,
+                warning=False,
+            )[0]
+        classes = PixelData(data=most_probable(logits, dim=0))
+        sample.set_data({'seg_logits': PixelData(data=logits), 'pred_sem_seg': classes})
     return data_samples
-
-
-def _of_image(logits: Tensor, meta: dict[str, Any], *, align_corners: bool) -> Tensor:
-    """Return logits (C, H, W) without padding, turned back, at the size of the image."""
-    left, right, top, bottom = meta.get('img_padding_size', meta.get('padding_size', [0] * 4))
-    height, width = logits.shape[1:]
-    logits = logits[:, top : height - bottom, left : width - right]
-    if meta.get('flip'):
-        logits = logits.flip(dims=(2 if meta['flip_direction'] == 'horizontal' else 1,))
-    if tuple(logits.shape[1:]) == tuple(meta['ori_shape'][:2]):
-        return logits
-    resized: Tensor = resize(
-        logits[None], size=meta['ori_shape'], mode='bilinear', align_corners=align_corners, warning=False
-    )
-    return resized[0]

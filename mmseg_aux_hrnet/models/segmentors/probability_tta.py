@@ -14,7 +14,7 @@ from mmseg_aux_hrnet.decision import class_probabilities
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.models.segmentors.postprocessing import most_probable
 
-ONE_CHANNEL_THRESHOLD = 0.5
+ONE_CHANNEL_THRESHOLD = 0.5  # where the head names none: class 1 is predicted where it is the more probable one
 
 
 @MODELS.register_module()
@@ -53,28 +53,27 @@ class ProbabilityTTAModel(BaseTTAModel):
         Returns:
             One sample per image.
         """
-        return [self._merge(samples) for samples in data_samples_list]
-
-    def _merge(self, samples: list[Any]) -> Any:
-        total = torch.zeros_like(samples[0].seg_logits.data, dtype=torch.float32)
-        for sample in samples:
-            total += self._unswapped(class_probabilities(sample.seg_logits.data), flip=sample.metainfo.get('flip'))
-        mean = PixelData(metainfo={'probabilities': True}, data=total / len(samples))
-        decide = self.decision or self._decide
-        merged = samples[0]
-        merged.set_data({'seg_logits': mean, 'pred_sem_seg': PixelData(data=decide(mean))})
+        merged = []
+        for samples in data_samples_list:
+            # A running sum: with all views of a large image at once, memory would grow with their number.
+            total = torch.zeros_like(samples[0].seg_logits.data, dtype=torch.float32)
+            for sample in samples:
+                probabilities = class_probabilities(sample.seg_logits.data)
+                if sample.metainfo.get('flip') and self.swap_seg_labels:
+                    # mmseg has turned the pixels back already, but not the names of what a mirror exchanges.
+                    order = list(range(probabilities.shape[0]))
+                    for left, right in self.swap_seg_labels:
+                        order[left], order[right] = right, left
+                    probabilities = probabilities[order]
+                total += probabilities
+            mean = PixelData(metainfo={'probabilities': True}, data=total / len(samples))
+            classes = (self.decision or self._decide)(mean)
+            samples[0].set_data({'seg_logits': mean, 'pred_sem_seg': PixelData(data=classes)})
+            merged.append(samples[0])
         return merged
 
-    def _unswapped(self, probabilities: Tensor, *, flip: bool | None) -> Tensor:
-        """Return what a mirror image's classes are called in the image itself; its pixels are turned back already."""
-        if not flip or not self.swap_seg_labels:
-            return probabilities
-        order = list(range(probabilities.shape[0]))
-        for left, right in self.swap_seg_labels:
-            order[left], order[right] = right, left
-        return probabilities[order]
-
     def _decide(self, mean: PixelData) -> Tensor:
+        """Return the classes that the head itself would predict, int64 (1, H, W)."""
         probabilities: Tensor = mean.data
         if probabilities.shape[0] > 1:
             return most_probable(probabilities, dim=0)

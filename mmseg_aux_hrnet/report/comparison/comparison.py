@@ -2,21 +2,24 @@
 
 import math
 import statistics
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mmseg_aux_hrnet.evaluation.bootstrap import Difference, intervals, method, paired_difference
+from mmseg_aux_hrnet.evaluation.confusion import Counts
+from mmseg_aux_hrnet.evaluation.metrics import CLASS_METRICS
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
-from mmseg_aux_hrnet.report.comparison.groups import Group
+from mmseg_aux_hrnet.report.comparison.report_folder import Run
 
-COLUMNS = ('Precision', 'Recall', 'IoU', 'F1score', 'OA')  # of the table of the aux-HRNet paper, Land 2022, 11(6), 905
+# The headings of the table of the aux-HRNet paper, Land 2022, 11(6), 905, which writes F1 in its own way.
+COLUMNS = ('Precision', 'Recall', 'IoU', 'F1score', 'OA')
 LEVEL = 95
 
 
-class Figure(NamedTuple):
+class GroupRate(NamedTuple):
     """One rate of a group, percent; nan where undefined.
 
     Attributes:
@@ -38,7 +41,7 @@ class Row(NamedTuple):
     """A group in the comparison: rates and, but for the first, differences to the first group, by column."""
 
     name: str
-    figures: dict[str, Figure]
+    rates: dict[str, GroupRate]
     differences: dict[str, Difference]
 
 
@@ -58,36 +61,40 @@ class Comparison(NamedTuple):
     method: str
 
 
-def compare(groups: Sequence[Group], *, class_name: str, resamples: int = 1000, seed: int = 0) -> Comparison:
+def compare(
+    groups: Mapping[str, Sequence[Run]], *, class_name: str, resamples: int = 1000, seed: int = 0
+) -> Comparison:
     """Return the figures of comparable groups.
 
     Args:
-        groups: runs of the same images and classes; the first group is the one to compare with.
+        groups: runs of the same images and classes by the name of their method; the first is the one to compare with.
         class_name: the class whose rates are compared.
         resamples: of the bootstrap.
         seed: of the bootstrap.
     """
-    index = groups[0].runs[0].classes.index(class_name)
-    options = {'resamples': resamples, 'seed': seed}
-
-    def rates(counts: npt.NDArray[np.int64]) -> dict[str, float]:
-        return table_rates(counts, index=index)
-
+    first = next(iter(groups.values()))[0]
+    rates = partial(table_rates, index=first.classes.index(class_name))
+    options: dict[str, Any] = {'resamples': resamples, 'seed': seed, 'level': LEVEL}
+    # One stack for each group: a resample draws the same images for all of its runs.
+    stacks = {name: np.stack([run.counts for run in runs]) for name, runs in groups.items()}
+    base = next(iter(stacks.values()))
     rows = []
-    for group in groups:
-        runs = [rates(run.sum(axis=0)) for run in group.counts]
-        ends = intervals(group.counts, rates=rates, level=LEVEL, **options)
-        figures = {name: _figure([run[name] for run in runs], ends[name]) for name in COLUMNS}
-        apart = group is not groups[0]
-        differences = (
-            paired_difference(groups[0].counts, group.counts, rates=rates, level=LEVEL, **options) if apart else {}
-        )
-        rows.append(Row(group.name, figures, differences))
-    images = len(groups[0].runs[0].images)
-    return Comparison(class_name, tuple(rows), images, method(images=images, level=LEVEL, **options))
+    for name, counts in stacks.items():
+        ends = intervals(counts, rates=rates, **options)
+        runs = [rates(run) for run in counts.sum(axis=1)]
+        figures = {}
+        for column in COLUMNS:
+            values = tuple(run[column] for run in runs)
+            mean = math.fsum(values) / len(values)
+            # Of a sample, not of a population: seeds are a few of many. One run has none.
+            deviation = statistics.stdev(values) if len(values) > 1 and not math.isnan(mean) else math.nan
+            figures[column] = GroupRate(mean, deviation, *ends[column], values)
+        differences = {} if counts is base else paired_difference(base, counts, rates=rates, **options)
+        rows.append(Row(name, figures, differences))
+    return Comparison(class_name, tuple(rows), len(first.images), method(images=len(first.images), **options))
 
 
-def table_rates(counts: npt.NDArray[np.int64], *, index: int) -> dict[str, float]:
+def table_rates(counts: Counts, *, index: int) -> dict[str, float]:
     """Return the rates of one class and the overall accuracy by column, percent, nan where undefined.
 
     Args:
@@ -95,12 +102,5 @@ def table_rates(counts: npt.NDArray[np.int64], *, index: int) -> dict[str, float
         index: of the class.
     """
     rates = class_rates(counts)[index]
-    return dict(
-        zip(COLUMNS, (rates.precision, rates.recall, rates.iou, rates.f1, overall_rates(counts).oa), strict=True)
-    )
-
-
-def _figure(values: Sequence[float], ends: tuple[float, float]) -> Figure:
-    mean = math.fsum(values) / len(values)
-    undefined = len(values) < 2 or math.isnan(mean)
-    return Figure(mean, math.nan if undefined else statistics.stdev(values), *ends, tuple(values))
+    values = [getattr(rates, metric.key) for metric in CLASS_METRICS]
+    return dict(zip(COLUMNS, (*values, overall_rates(counts).oa), strict=True))

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.evaluation.bootstrap import Difference
+from mmseg_aux_hrnet.evaluation.table import markdown_table
 from mmseg_aux_hrnet.files.whole import whole_folder
-from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison, Figure
-from mmseg_aux_hrnet.report.comparison.groups import Group
+from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison
 from mmseg_aux_hrnet.report.comparison.picture import draw
+from mmseg_aux_hrnet.report.comparison.report_folder import Run
 
-UNDEFINED = '-'
+UNDEFINED = '-'  # ASCII, because LaTeX and the screen show it too
 
 
 class Cells(NamedTuple):
@@ -30,27 +30,36 @@ class Cells(NamedTuple):
     words: int = 1
 
 
-def rate_cells(comparison: Comparison) -> Cells:
-    """Return the rates in the columns of the published table; several runs as mean and deviation."""
-    rows = tuple(
-        (row.name, str(len(row.figures['OA'].runs)), *(_figure(row.figures[name]) for name in COLUMNS))
-        for row in comparison.rows
-    )
-    return Cells(f'Class {comparison.class_name}, percent', ('Method', 'Runs', *COLUMNS), rows)
+def figure_tables(comparison: Comparison) -> list[Cells]:
+    """Return the rates in the columns of the published table, and the differences where there is anything to compare.
 
-
-def difference_cells(comparison: Comparison) -> Cells:
-    """Return, for every group but the first and every column, the difference, its interval and its p value."""
-    rows = tuple(
-        (row.name, name, *_difference(row.differences[name])) for row in comparison.rows[1:] for name in COLUMNS
-    )
-    headings = ('Method', 'Figure', 'Difference', '95 % interval', 'p')
-    return Cells(f'Difference to {comparison.rows[0].name}, percentage points', headings, rows, words=2)
+    The rates of several runs are mean and deviation. There is a row of differences for every group but the first and
+    every column, with its interval and its p value.
+    """
+    rates, differences = [], []
+    for row in comparison.rows:
+        cells = [row.name, str(len(row.rates['OA'].runs))]
+        for rate in (row.rates[column] for column in COLUMNS):
+            deviation = '' if math.isnan(rate.deviation) else f' ± {rate.deviation:.2f}'
+            cells.append(UNDEFINED if math.isnan(rate.mean) else f'{rate.mean:.2f}{deviation}')
+        rates.append(tuple(cells))
+        for column, gap in row.differences.items():
+            value = UNDEFINED if math.isnan(gap.value) else f'{gap.value:+.2f}'
+            ends, p = f'{gap.low:+.2f} to {gap.high:+.2f}', f'{gap.p:.3f}'
+            if math.isnan(gap.value) or math.isnan(gap.p):  # too few resamples have this rate for an interval
+                ends, p = UNDEFINED, UNDEFINED
+            differences.append((row.name, column, value, ends, p))
+    tables = [Cells(f'Class {comparison.class_name}, percent', ('Method', 'Runs', *COLUMNS), tuple(rates))]
+    if differences:
+        title = f'Difference to {comparison.rows[0].name}, percentage points'
+        headings = ('Method', 'Figure', 'Difference', '95 % interval', 'p')
+        tables.append(Cells(title, headings, tuple(differences), words=2))
+    return tables
 
 
 def notes(comparison: Comparison) -> list[str]:
     """Return what a reader must know to read the numbers."""
-    several = any(len(row.figures['OA'].runs) > 1 for row in comparison.rows)
+    several = any(len(row.rates['OA'].runs) > 1 for row in comparison.rows)
     lines = [
         f'All runs on the same {comparison.images} image(s); counts of all pixels together, not means over images.'
     ]
@@ -65,63 +74,44 @@ def notes(comparison: Comparison) -> list[str]:
             'p: two-sided paired bootstrap, the same images drawn for both; each p stands alone, with no correction '
             'for the number of comparisons.'
         )
-    if any(math.isnan(figure.mean) for row in comparison.rows for figure in row.figures.values()):
+    if any(math.isnan(rate.mean) for row in comparison.rows for rate in row.rates.values()):
         lines.append(f'{UNDEFINED}: undefined, such as the precision of a class that a run never predicts.')
     return lines
 
 
-def sources(groups: Sequence[Group]) -> Cells:
+def sources(groups: Mapping[str, Sequence[Run]]) -> Cells:
     """Return where each group's numbers come from."""
     rows = tuple(
         (
-            group.name,
+            name,
             str(run.folder),
             run.config or UNDEFINED,
             run.checkpoint or UNDEFINED,
             run.checkpoint_sha256[:12] or UNDEFINED,
             str(run.threshold or 'none'),
         )
-        for group in groups
-        for run in group.runs
+        for name, runs in groups.items()
+        for run in runs
     )
     return Cells('Reports', ('Method', 'Folder', 'Config', 'Checkpoint', 'SHA-256', 'Threshold'), rows, words=6)
 
 
-def _figure(figure: Figure) -> str:
-    if math.isnan(figure.mean):
-        return UNDEFINED
-    return f'{figure.mean:.2f}' + ('' if math.isnan(figure.deviation) else f' ± {figure.deviation:.2f}')
-
-
-def _difference(difference: Difference) -> tuple[str, str, str]:
-    if math.isnan(difference.value):
-        return UNDEFINED, UNDEFINED, UNDEFINED
-    if math.isnan(difference.p):
-        return f'{difference.value:+.2f}', UNDEFINED, UNDEFINED
-    return f'{difference.value:+.2f}', f'{difference.low:+.2f} to {difference.high:+.2f}', f'{difference.p:.3f}'
-
-
 def show(comparison: Comparison, *, console: Console) -> None:
     """Print the rates, the differences where there are any, and the notes."""
-    console.print(_table(rate_cells(comparison)))
-    if len(comparison.rows) > 1:
-        console.print(_table(difference_cells(comparison)))
+    for cells in figure_tables(comparison):
+        table = Table(title=Text(cells.title), box=box.SIMPLE, title_justify='left')
+        table.add_column(Text(cells.headings[0]), overflow='fold')
+        for index, heading in enumerate(cells.headings[1:], start=1):
+            table.add_column(Text(heading), justify='left' if index < cells.words else 'right', no_wrap=True)
+        previous = ''
+        for row in cells.rows:
+            name = row[0] if row[0] != previous else ''
+            # As Text, because names may hold square brackets; deviations below, so that 80 columns are enough.
+            table.add_row(*(Text(cell.replace(' ± ', '\n± ')) for cell in (name, *row[1:])))
+            previous = row[0]
+        console.print(table)
     for note in notes(comparison):
         console.print(Text(note))
-
-
-def _table(cells: Cells) -> Table:
-    table = Table(title=Text(cells.title), box=box.SIMPLE, title_justify='left')
-    table.add_column(Text(cells.headings[0]), overflow='fold')
-    for index, heading in enumerate(cells.headings[1:], start=1):
-        table.add_column(Text(heading), justify='left' if index < cells.words else 'right', no_wrap=True)
-    previous = ''
-    for row in cells.rows:
-        name = row[0] if row[0] != previous else ''
-        # As Text, because names may hold square brackets; deviations below, so that 80 columns are enough.
-        table.add_row(*(Text(cell.replace(' ± ', '\n± ')) for cell in (name, *row[1:])))
-        previous = row[0]
-    return table
 
 
 LATEX = {
@@ -142,12 +132,16 @@ LATEX = {
 def markdown(tables: Sequence[Cells], notes: Sequence[str]) -> str:
     """Return the tables below their titles and the notes as a list, as a Markdown page."""
     parts = ['# Comparison']
-    for table in tables:
-        rules = [':---' if index < table.words else '---:' for index in range(len(table.headings))]
-        lines = [table.headings, rules, *table.rows]
-        rows = '\n'.join(f'| {" | ".join(_markdown(cell) for cell in line)} |' for line in lines)
-        parts.append(f'## {_markdown(table.title)}\n\n{rows}')
-    parts.append('\n'.join(f'- {_markdown(note)}' for note in notes))
+    for cells in tables:
+        table = Table(box=box.MARKDOWN)
+        for index, heading in enumerate(cells.headings):
+            table.add_column(_escaped(heading), justify='left' if index < cells.words else 'right', no_wrap=True)
+        for row in cells.rows:
+            table.add_row(*map(_escaped, row))
+        # Wider than all text together: rich would shorten a cell that does not fit. A Chinese sign is two columns wide.
+        width = 4 * sum(len(cell) + 4 for row in (cells.headings, *cells.rows) for cell in row)
+        parts.append(f'## {_escaped(cells.title)}\n\n{markdown_table(table, width=width)}')
+    parts.append('\n'.join(f'- {_escaped(note)}' for note in notes))
     return '\n\n'.join(parts) + '\n'
 
 
@@ -179,12 +173,14 @@ def latex(tables: Sequence[Cells], notes: Sequence[str]) -> str:
 
 def latex_text(text: str) -> str:
     """Return text with the signs that mean something to LaTeX escaped, and with minus signs for numbers."""
+    # Sign by sign and in one pass: replacing text by text would escape the backslashes of earlier replacements.
     escaped = ''.join(LATEX.get(sign, sign) for sign in _one_line(text))
     return re.sub(r'(?<![\w.-])([+-])(?=\d)', r'$\1$', escaped)
 
 
-def _markdown(text: str) -> str:
-    return re.sub(r'([\\|*_`<>\[\]])', r'\\\1', _one_line(text))
+def _escaped(text: str) -> Text:
+    """Return text with the signs that mean something to Markdown escaped; as Text, which rich takes as it is."""
+    return Text(re.sub(r'([\\|*_`<>\[\]])', r'\\\1', _one_line(text)))
 
 
 def _one_line(text: str) -> str:
@@ -202,18 +198,17 @@ def check_out(folder: str | Path) -> None:
         raise ConfigError(f'{folder} exists and is not empty: name another folder, or remove it')
 
 
-def write(folder: str | Path, comparison: Comparison, groups: Sequence[Group]) -> None:
+def write(folder: str | Path, comparison: Comparison, groups: Mapping[str, Sequence[Run]]) -> None:
     """Write ``comparison.md``, ``comparison.tex`` and ``comparison.png``; the folder appears with all of them.
 
     Raises:
         DataError: they cannot be written.
     """
     folder = Path(folder)
-    tables = [rate_cells(comparison), *([difference_cells(comparison)] if len(comparison.rows) > 1 else [])]
-    said = notes(comparison)
+    tables, remarks = figure_tables(comparison), notes(comparison)
     files = {
-        'comparison.md': markdown([*tables, sources(groups)], said).encode('utf-8'),
-        'comparison.tex': latex(tables, said).encode('utf-8'),
+        'comparison.md': markdown([*tables, sources(groups)], remarks).encode('utf-8'),
+        'comparison.tex': latex(tables, remarks).encode('utf-8'),
         'comparison.png': draw(comparison),
     }
     try:

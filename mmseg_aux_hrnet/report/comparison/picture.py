@@ -2,7 +2,7 @@
 
 import io
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -15,35 +15,32 @@ OTHERS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 LONGEST_NAME = 40  # characters beside the axis
 
 
-class Mark(NamedTuple):
-    """A dot with its interval, and smaller dots of single runs."""
-
-    value: float
-    low: float
-    high: float
-    runs: tuple[float, ...] = ()
-
-
 def draw(comparison: Comparison) -> bytes:
     """Return the picture as PNG."""
     rows = comparison.rows
+    # Rows of one height in both parts; 0.6 is the room above and below, see set_ylim.
     heights = [len(rows) + 0.6, len(rows) - 1 + 0.6] if len(rows) > 1 else [1.6]
     canvas = Canvas(figsize=(12, 1.6 + 0.42 * sum(heights)), layout='constrained')
     grid = canvas.subplots(
         len(heights), len(COLUMNS), sharey='row', squeeze=False, gridspec_kw={'height_ratios': heights}
     )
-    names = [_short(row.name) for row in rows]
+    shown = [row.name if len(row.name) <= LONGEST_NAME else f'{row.name[: LONGEST_NAME - 1]}…' for row in rows]
+    # Between two dollar signs matplotlib reads a formula, and stops where it is not one.
+    names = [name.replace('$', r'\$') for name in shown]
+    colours = [FIRST, *(OTHERS[index % len(OTHERS)] for index in range(len(rows) - 1))]
     for position, column in enumerate(COLUMNS):
         top = grid[0][position]
-        marks = [Mark(f.mean, f.low, f.high, f.runs) for f in (row.figures[column] for row in rows)]
-        _draw_marks(top, marks, names=names, colours=_colours(len(rows)))
+        rates = [row.rates[column] for row in rows]
+        marks = [(rate.mean, rate.low, rate.high, rate.runs) for rate in rates]
+        _draw_marks(top, marks, names=names, colours=colours)
         top.set_title(column)
         top.set_xlabel('percent')
         if len(rows) > 1:
             below = grid[1][position]
-            gaps = [Mark(d.value, d.low, d.high) for d in (row.differences[column] for row in rows[1:])]
+            differences = [row.differences[column] for row in rows[1:]]
             below.axvline(0, color=FIRST, linewidth=1)
-            _draw_marks(below, gaps, names=names[1:], colours=_colours(len(rows))[1:])
+            gaps = [(gap.value, gap.low, gap.high, ()) for gap in differences]
+            _draw_marks(below, gaps, names=names[1:], colours=colours[1:])
             below.set_xlabel('percentage points')
     grid[0][0].set_ylabel('rate')
     if len(rows) > 1:
@@ -57,28 +54,26 @@ def draw(comparison: Comparison) -> bytes:
     return buffer.getvalue()
 
 
-def _draw_marks(axes: Axes, marks: list[Mark], *, names: list[str], colours: list[str]) -> None:
-    for height, (mark, colour) in enumerate(zip(marks, colours, strict=True)):
-        if math.isnan(mark.value):
+def _draw_marks(
+    axes: Axes,
+    marks: Sequence[tuple[float, float, float, tuple[float, ...]]],
+    *,
+    names: list[str],
+    colours: list[str],
+) -> None:
+    """Draw for each name a dot at its value, its interval from low to high, and rings for the single runs."""
+    for height, ((value, low, high, runs), colour) in enumerate(zip(marks, colours, strict=True)):
+        if math.isnan(value):
             axes.text(0.5, height, 'undefined', transform=axes.get_yaxis_transform(), ha='center', va='center')
             continue
-        if not math.isnan(mark.low):
-            axes.plot([mark.low, mark.high], [height, height], color=colour, linewidth=2.2, solid_capstyle='butt')
-        axes.plot(mark.value, height, 'o', color=colour, markersize=7)
-        if len(mark.runs) > 1:
-            above = [height - 0.25] * len(mark.runs)
-            axes.plot(mark.runs, above, 'o', markersize=4, markerfacecolor='none', markeredgecolor=colour)
+        if not math.isnan(low):
+            axes.plot([low, high], [height, height], color=colour, linewidth=2.2, solid_capstyle='butt')
+        axes.plot(value, height, 'o', color=colour, markersize=7)
+        if len(runs) > 1:
+            above = [height - 0.25] * len(runs)
+            axes.plot(runs, above, 'o', markersize=4, markerfacecolor='none', markeredgecolor=colour)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)  # the first group on top
     axes.grid(axis='x', alpha=0.3)
     axes.margins(x=0.12)
     axes.locator_params(axis='x', nbins=4)
-
-
-def _colours(number: int) -> list[str]:
-    return [FIRST, *(OTHERS[index % len(OTHERS)] for index in range(number - 1))]
-
-
-def _short(name: str) -> str:
-    shown = name if len(name) <= LONGEST_NAME else f'{name[: LONGEST_NAME - 1]}…'
-    return shown.replace('$', r'\$')

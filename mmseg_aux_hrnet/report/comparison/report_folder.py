@@ -1,9 +1,7 @@
 """Reads the ``metrics.json`` of a report folder, strictly: what is compared must be what was measured."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,34 +48,32 @@ def read_run(folder: str | Path) -> Run:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f'{folder} is no folder, so it is no report: {WAY}')
-    content = read_report(folder)
+    report = read_report(folder, parts=('run', 'classes', 'class_of_interest', 'images', 'confusion_matrix'))
+    # In the order of the names, so that the images of two reports are in the same one.
+    rows = sorted(report['images'], key=lambda row: row['name'])
+    classes, names = tuple(row['name'] for row in report['classes']), tuple(row['name'] for row in rows)
+    run, of_interest = report['run'], report['class_of_interest']
+    chosen = run['threshold']
     try:
-        return _run(folder, content)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        reason = f'{type(error).__name__}: {error}'
+        if not names or not classes or len(set(names)) != len(names) or len(set(classes)) != len(classes):
+            found = f'{len(set(names))} different images and {len(set(classes))} classes'
+            raise ValueError(f'{found} of {len(names)} entries')
+        counts = np.stack([_counts(row['counts'], size=len(classes)) for row in rows])
+        if not np.array_equal(counts.sum(axis=0), _counts(report['confusion_matrix'], size=len(classes))):
+            raise ValueError('the confusion matrix is not the sum of the counts of the images')
+        if of_interest is not None and of_interest not in classes:
+            raise ValueError(f'the class of interest {of_interest!r} is no class')
+        threshold = None if chosen is None else Threshold(chosen['class'], float(chosen['value']))
+    except (ValueError, OverflowError) as error:  # JSON holds numbers of any length, which a float does not
         raise DataError(
-            f'{folder / METRICS_FILE} is damaged or was edited ({reason}): write the report again'
+            f'{folder / METRICS_FILE} is damaged or was edited ({error}): write the report again'
         ) from error
-
-
-def _run(folder: Path, content: Mapping[str, Any]) -> Run:
-    classes = tuple(_text(entry['name']) for entry in content['classes'])
-    images = sorted(content['images'], key=lambda entry: _text(entry['name']))
-    names = tuple(entry['name'] for entry in images)
-    if not names or not classes or len(set(names)) != len(names) or len(set(classes)) != len(classes):
-        raise ValueError(f'{len(set(names))} different images and {len(set(classes))} classes of {len(names)} entries')
-    counts = np.stack([_counts(entry['counts'], size=len(classes)) for entry in images])
-    if not np.array_equal(counts.sum(axis=0), _counts(content['confusion_matrix'], size=len(classes))):
-        raise ValueError('the confusion matrix is not the sum of the counts of the images')
-    of_interest, threshold = content['class_of_interest'], content['run']['threshold']
-    if of_interest is not None and of_interest not in classes:
-        raise ValueError(f'the class of interest {of_interest!r} is no class')
     return Run(
         folder=folder,
-        config=_text(content['run'].get('config') or ''),
-        checkpoint=_text(content['run'].get('checkpoint') or ''),
-        checkpoint_sha256=_text(content['run'].get('checkpoint_sha256') or ''),
-        threshold=None if threshold is None else Threshold(_text(threshold['class']), float(threshold['value'])),
+        config=run['config'] or '',
+        checkpoint=run['checkpoint'] or '',
+        checkpoint_sha256=run['checkpoint_sha256'] or '',
+        threshold=threshold,
         classes=classes,
         class_of_interest=of_interest,
         images=names,
@@ -85,13 +81,7 @@ def _run(folder: Path, content: Mapping[str, Any]) -> Run:
     )
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f'{value!r} is no text')
-    return value
-
-
-def _counts(rows: object, *, size: int) -> npt.NDArray[np.int64]:
+def _counts(rows: list[list[int]], *, size: int) -> npt.NDArray[np.int64]:
     counts = np.array(rows)
     if counts.shape != (size, size) or counts.dtype.kind != 'i' or (counts < 0).any():
         raise ValueError(f'counts of shape {counts.shape} and type {counts.dtype} for {size} classes')

@@ -1,19 +1,16 @@
 """The tiles of a report and its table of images, out of ``metrics.json`` and what was kept of the images."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mmseg_aux_hrnet.evaluation.metrics import F1, IOU, IOU_FIRST, MIOU, OA, Metric
 from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE
-from mmseg_aux_hrnet.report.page.choice import Choice, choose_images, class_colours, tile_scores
-from mmseg_aux_hrnet.report.page.error_map import NOT_COUNTED, error_kinds, error_map
-from mmseg_aux_hrnet.report.page.tables import css_colour, number
-from mmseg_aux_hrnet.report.page.tiles import Tile, encode_tile
-
-Metrics = Mapping[str, Any]
+from mmseg_aux_hrnet.report.metrics_file import Report
+from mmseg_aux_hrnet.report.page.choice import choose_images, tile_scores
+from mmseg_aux_hrnet.report.page.overlays import NOT_COUNTED, class_overlay, error_kinds, error_map
+from mmseg_aux_hrnet.report.page.tables import UNDEFINED, css_colour
+from mmseg_aux_hrnet.report.page.tiles import PageTile, encode_tile
 
 TILES_BUDGET = 11_000_000  # bytes of all tiles together; the whole page stays below 15 MB
 TILE_BUDGET = 500_000  # bytes of one tile
@@ -22,138 +19,118 @@ VIEWS = (('errors', 'Errors'), ('label', 'Label'), ('prediction', 'Prediction'))
 TITLES = {'worst': 'Worst', 'median': 'Around the median', 'best': 'Best', 'others': 'Others, evenly chosen'}
 
 
-class Classes(NamedTuple):
-    """Names and colours of the classes, and the place of the class of interest, None where there is none."""
-
-    names: tuple[str, ...]
-    colours: tuple[tuple[int, int, int], ...]
-    of_interest: int | None
-
-    @classmethod
-    def of(cls, metrics: Metrics) -> 'Classes':
-        """Return the classes that were measured."""
-        names = tuple(row['name'] for row in metrics['classes'])
-        of_interest = metrics['class_of_interest']
-        return cls(names, class_colours(metrics), None if of_interest is None else names.index(of_interest))
-
-    @property
-    def shown(self) -> dict[int, tuple[int, int, int]]:
-        """The colours that are laid over an image, by class: of two, only that of the class of interest."""
-        return {
-            i: colour
-            for i, colour in enumerate(self.colours)
-            if len(self.names) != 2 or self.of_interest is None or i == self.of_interest
+def groups(report: Report, tiles: Mapping[int, PageTile]) -> list[dict[str, Any]]:
+    """Return the tiles, encoded, group by group; ``tiles`` are by their place in the report's list of images."""
+    chosen = {
+        key: [place for place in places if place in tiles] for key, places in choose_images(tile_scores(report)).items()
+    }
+    total = sum(map(len, chosen.values()))
+    budget = min(TILE_BUDGET, TILES_BUDGET // max(total, 1))
+    return [
+        {
+            'key': key,
+            'title': TITLES[key],
+            'open': key != 'others' or len(places) == total,
+            'tiles': [_shown(report, place, tiles[place], budget=budget) for place in places],
         }
+        for key, places in chosen.items()
+        if places
+    ]
 
 
-def groups(metrics: Metrics, tiles: Mapping[int, Tile]) -> list[dict[str, Any]]:
-    """Return the tiles, encoded, group by group; ``tiles`` are by their place in the metrics' list of images."""
-    choices = [choice for choice in choose_images(tile_scores(metrics)) if choice.place in tiles]
-    classes = Classes.of(metrics)
-    budget = min(TILE_BUDGET, TILES_BUDGET // max(len(choices), 1))
-    out = []
-    for key, title in TITLES.items():
-        chosen = [choice for choice in choices if choice.group == key]
-        shown = [_shown(metrics, choice, tiles[choice.place], classes=classes, budget=budget) for choice in chosen]
-        if shown:
-            is_open = key != 'others' or len(shown) == len(choices)
-            out.append({'key': key, 'title': title, 'open': is_open, 'tiles': shown})
-    return out
-
-
-def legends(metrics: Metrics) -> dict[str, list[dict[str, str]]]:
-    """Return name and colour of everything that the maps show."""
-    classes = Classes.of(metrics)
-    kinds = error_kinds(len(classes.names), classes.of_interest)
-    shown = [(classes.names[i], part) for i, part in classes.shown.items()]
-    shown.append((NOT_COUNTED.name, NOT_COUNTED.colour))
+def _shown(report: Report, place: int, tile: PageTile, *, budget: int) -> dict[str, Any]:
+    """Return what the page's template says of a tile."""
+    names, name = [row['name'] for row in report['classes']], report['class_of_interest']
+    of_interest = None if name is None else names.index(name)
+    errors = error_map(tile.prediction, tile.label, num_classes=len(names), class_of_interest=of_interest)
+    kinds = {kind.value: kind.colour for kind in error_kinds(len(names), of_interest)}
+    # Any value above the classes may stand for ignored pixels: the report does not say which one does.
+    classes = class_overlay(report) | dict.fromkeys(range(len(names), 256), NOT_COUNTED.colour)
+    image, maps, (height, width) = encode_tile(
+        tile.image, [errors, tile.label, tile.prediction], colours=[kinds, classes, classes], budget=budget
+    )
+    row = report['images'][place]
+    figures: list[tuple[Metric[Any], float | None]] = [(MIOU, row['miou']), (OA, row['oa'])]
+    if name is not None:
+        figures = [(IOU, row['iou'][name]), (F1, row['f1'][name])]
     return {
-        'errors': [{'name': kind.name, 'colour': css_colour(kind.colour)} for kind in kinds],
-        'classes': [{'name': name, 'colour': css_colour(part)} for name, part in shown],
+        'index': place,
+        'name': tile.name,
+        'score': ', '.join(f'{one.title} {one.text(value, undefined=UNDEFINED)}' for one, value in figures),
+        'image': image,
+        'height': height,
+        'width': width,
+        'maps': [
+            {'key': key, 'src': src, 'alt': f'{title} of {tile.name}'}
+            for (key, title), src in zip(VIEWS, maps, strict=True)
+        ],
     }
 
 
-def gallery_note(metrics: Metrics, tiles: Mapping[int, Tile]) -> str:
+def legends(report: Report) -> dict[str, list[dict[str, str]]]:
+    """Return name and colour of everything that the maps show."""
+    names, name = [row['name'] for row in report['classes']], report['class_of_interest']
+    kinds = error_kinds(len(names), None if name is None else names.index(name))
+    classes = [(names[index], colour) for index, colour in class_overlay(report).items()]
+    classes.append((NOT_COUNTED.name, NOT_COUNTED.colour))
+    return {
+        'errors': [{'name': kind.name, 'colour': css_colour(kind.colour)} for kind in kinds],
+        'classes': [{'name': title, 'colour': css_colour(colour)} for title, colour in classes],
+    }
+
+
+def gallery_note(report: Report, tiles: Mapping[int, PageTile]) -> str:
     """Return which images are shown, and how."""
-    name, total = metrics['class_of_interest'], len(metrics['images'])
-    ranked = 'mIoU' if name is None else f'IoU of {name}'
+    name, total = report['class_of_interest'], len(report['images'])
+    ranked = MIOU.title if name is None else f'{IOU.title} of {name}'
     which = 'All images' if len(tiles) == total else f'{len(tiles):,} of {total:,} images'
     bare = sum(tile.image is None for tile in tiles.values())
-    without = f' The image of {bare:,} is not known, or of a kind that is not read.' if bare else ''
-    return (
+    notes = [
         f'{which}, ranked by {ranked}. Larger tiles are shrunk, to {MOST_SIDE} pixels or less; figures are those of '
-        f'the whole images.{without}'
-    )
+        'the whole images.'
+    ]
+    if bare:
+        notes.append(f'The image of {bare:,} is not known, or of a kind that is not read.')
+    if any(row['color'] is None for row in report['classes']):
+        notes.append('No colours were given for the classes, so these are arbitrary.')
+    return ' '.join(notes)
 
 
-def table(metrics: Metrics, tiles: Mapping[int, Tile]) -> tuple[dict[str, Any], str]:
+def table(report: Report, tiles: Mapping[int, PageTile]) -> tuple[dict[str, Any], str]:
     """Return the table of images for the page's script, and what it says of it.
 
     A row holds the name, the figures of the columns and the number of the tile, null where it is not shown. A table
     that would make the page too large has the images with tiles only.
     """
-    columns = _columns(metrics)
-    rows = [
-        [image['name'], *(_figure(image, path) for _, path, _ in columns), index if index in tiles else None]
-        for index, image in enumerate(metrics['images'])
-    ]
+    columns = _columns(report)
+    rows = []
+    for place, row in enumerate(report['images']):
+        values = (of_images[place] for _, _, of_images in columns)
+        # Two decimals more than the script shows: enough to sort by, and a third of the bytes of a whole float.
+        figures = (round(value, 4) if isinstance(value, float) else value for value in values)
+        rows.append([row['name'], *figures, place if place in tiles else None])
     note = 'Choose a heading to sort; names link to the tiles. Undefined figures come last.'
     if len(json.dumps(rows)) > ROWS_BUDGET:
         rows = [row for row in rows if row[-1] is not None]
-        note += f' Here are the {len(rows):,} images with tiles; per_image.csv lists all {len(metrics["images"]):,}.'
-    heads = [{'title': title, **({} if digits is None else {'digits': digits})} for title, _, digits in columns]
+        note += f' Here are the {len(rows):,} images with tiles; per_image.csv lists all {len(report["images"]):,}.'
+    heads = [{'title': title, **({} if digits is None else {'digits': digits})} for title, digits, _ in columns]
     return {'columns': [{'title': 'Image'}, *heads], 'rows': rows, 'sort': 1}, note
 
 
-def _columns(metrics: Metrics) -> list[tuple[str, tuple[str, ...], int | None]]:
-    """Return title, place in an image's record and decimals of every column after the name."""
-    name = metrics['class_of_interest']
-    overall = [('mIoU', ('miou',), 2), ('OA', ('oa',), 2), ('Pixels', ('pixels',), None)]
+def _columns(report: Report) -> list[tuple[str, int | None, list[Any]]]:
+    """Return title, decimals and the values of all images of every column after the name."""
+    images, name = report['images'], report['class_of_interest']
+    overall = [
+        (MIOU.title, MIOU.digits, [row['miou'] for row in images]),
+        (OA.title, OA.digits, [row['oa'] for row in images]),
+    ]
+    pixels = ('Pixels', None, [row['pixels'] for row in images])
     if name is None:
-        every = [(f'IoU {row["name"]}', ('iou', row['name']), 2) for row in metrics['classes']]
-        return [*overall[:2], *every, overall[2]]
-    keys = (('IoU', 'iou'), ('F1', 'f1'), ('Precision', 'precision'), ('Recall', 'recall'))
-    return [*((f'{title} {name}', (key, name), 2) for title, key in keys), *overall]
-
-
-def _figure(image: Mapping[str, Any], path: Sequence[str]) -> Any:
-    value: Any = image
-    for key in path:
-        value = value[key]
-    return round(value, 4) if isinstance(value, float) else value
-
-
-def _shown(metrics: Metrics, choice: Choice, tile: Tile, *, classes: Classes, budget: int) -> dict[str, Any]:
-    encoded = encode_tile(tile.image, _maps(tile, classes), colours=_map_colours(classes), budget=budget)
-    return {
-        'index': choice.place,
-        'name': tile.name,
-        'score': _score(metrics, choice.place),
-        'image': encoded.image,
-        'height': encoded.height,
-        'width': encoded.width,
-        'maps': [
-            {'key': key, 'src': src, 'alt': f'{title} of {tile.name}'}
-            for (key, title), src in zip(VIEWS, encoded.maps, strict=True)
-        ],
-    }
-
-
-def _maps(tile: Tile, classes: Classes) -> list[NDArray[np.uint8]]:
-    errors = error_map(
-        tile.prediction, tile.label, num_classes=len(classes.names), class_of_interest=classes.of_interest
-    )
-    return [errors, tile.label, tile.prediction]
-
-
-def _map_colours(classes: Classes) -> list[dict[int, tuple[int, int, int]]]:
-    above = {value: NOT_COUNTED.colour for value in range(len(classes.names), 256)}
-    kinds = error_kinds(len(classes.names), classes.of_interest)
-    return [{kind.value: kind.colour for kind in kinds}, *[{**classes.shown, **above}] * 2]
-
-
-def _score(metrics: Metrics, index: int) -> str:
-    image, name = metrics['images'][index], metrics['class_of_interest']
-    if name is None:
-        return f'mIoU {number(image["miou"])}, OA {number(image["oa"])}'
-    return f'IoU {number(image["iou"][name])}, F1 {number(image["f1"][name])}'
+        every = [row['name'] for row in report['classes']]
+        return [
+            *overall,
+            *((f'{IOU.title} {one}', IOU.digits, [row['iou'][one] for row in images]) for one in every),
+            pixels,
+        ]
+    own = [(f'{one.title} {name}', one.digits, [row[one.key][name] for row in images]) for one in IOU_FIRST]
+    return [*own, *overall, pixels]

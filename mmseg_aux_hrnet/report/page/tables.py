@@ -2,11 +2,14 @@
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmseg_aux_hrnet.report.page.choice import class_colours
+from mmseg_aux_hrnet.evaluation import metrics
+from mmseg_aux_hrnet.evaluation.metrics import IOU_FIRST, Metric
+from mmseg_aux_hrnet.report.metrics_file import Report
+from mmseg_aux_hrnet.report.page.overlays import class_colours
 
 UNDEFINED = '–'  # noqa: RUF001  # an en dash, as in printed tables
 
@@ -38,85 +41,90 @@ def css_colour(parts: Sequence[int]) -> str:
     return f'rgb({red},{green},{blue})'
 
 
-Metrics = Mapping[str, Any]
-
-CLASS_RATES = {'IoU': 'iou', 'F1': 'f1', 'Precision': 'precision', 'Recall': 'recall'}
-# name: (key, decimals, meaning)
-OVERALL = {
-    'OA': ('oa', 2, 'overall accuracy: share of the pixels whose class is right'),
-    'mIoU': ('miou', 2, 'mean IoU over the classes that are not absent'),
-    'mAcc': ('macc', 2, 'mean recall over the classes with reference pixels'),
-    'mDice': ('mdice', 2, 'mean F1 over the classes that are not absent'),
-    'FWIoU': ('fwiou', 2, 'IoU of the classes weighted by their reference pixels'),
-    'balanced accuracy': ('balanced_accuracy', 2, 'mean recall, as scikit-learn computes it'),
-    'kappa': ('kappa', 4, "Cohen's coefficient, -1 to 1: agreement beyond chance"),
-    'MCC': ('mcc', 4, "Matthews' correlation coefficient, -1 to 1"),
-}
-CARDS = ('mIoU', 'OA', 'kappa', 'MCC')
+# The coefficients last, with more decimals than the percentages above them.
+OVERALL = sorted(metrics.OVERALL_METRICS, key=lambda metric: not metric.percent)
+CARDS = (metrics.MIOU, metrics.OA, metrics.KAPPA, metrics.MCC)
 STRONG = 55  # percent of shade from which text on it is white
 
 
-def cards(metrics: Metrics) -> list[dict[str, Any]]:
+def cards(report: Report) -> list[dict[str, Any]]:
     """Return the figures of the summary: those of the class of interest, then those over all classes."""
-    name = metrics['class_of_interest']
-    out = []
-    for row in metrics['classes']:
+    name, ends = report['class_of_interest'], report['intervals']['values']
+    given: list[tuple[Metric[Any], str, float | None, Interval]] = []
+    for row in report['classes']:
         if row['name'] == name:
-            out = [_card(metrics, f'{rate}.{name}', f'{rate} of {name}', row[key]) for rate, key in CLASS_RATES.items()]
-    for title in CARDS:
-        key, digits, _ = OVERALL[title]
-        out.append(_card(metrics, title, title, metrics['overall'][key], digits=digits))
+            given = [(one, f'{one.title} of {name}', row[one.key], ends[f'{one.title}.{name}']) for one in IOU_FIRST]
+    given += [(one, one.title, report['overall'][one.key], ends[one.title]) for one in CARDS]
+    out = []
+    for metric, title, value, interval in given:
+        text = span(interval, metric.digits)
+        track = None
+        if text and value is not None and interval is not None:
+            # Coefficients may be negative, which the track of 0 to 100 % leaves out.
+            low, high = (min(max((1 if metric.percent else 100) * (end or 0), 0), 100) for end in interval)
+            track = {'low': round(low, 2), 'width': round(high - low, 2)}
+        out.append(
+            {
+                'name': title,
+                'value': metric.text(value, undefined=UNDEFINED),
+                'unit': '%' if metric.percent and value is not None else '',
+                'interval': f'{report["intervals"]["level"]} % interval {text}' if text else 'no interval',
+                'track': track,
+            }
+        )
     return out
 
 
-def class_rows(metrics: Metrics) -> list[dict[str, Any]]:
+def class_rows(report: Report) -> list[dict[str, Any]]:
     """Return the rows of the table of classes."""
+    ends = report['intervals']['values']
     return [
         {
             'name': row['name'],
             'colour': css_colour(colour),
-            'of_interest': row['name'] == metrics['class_of_interest'],
+            'of_interest': row['name'] == report['class_of_interest'],
             'rates': [
-                (number(row[key]), span(_interval(metrics, f'{rate}.{row["name"]}')))
-                for rate, key in CLASS_RATES.items()
+                (one.text(row[one.key], undefined=UNDEFINED), span(ends.get(f'{one.title}.{row["name"]}'), one.digits))
+                for one in IOU_FIRST
             ],
-            'boundary': [number(row['boundary_f1']), number(row['boundary_iou'])],
+            'boundary': [one.text(row[one.key], undefined=UNDEFINED) for one in metrics.BOUNDARY_METRICS],
             'pixels': [count(row['support']), count(row['predicted'])],
         }
-        for row, colour in zip(metrics['classes'], class_colours(metrics), strict=True)
+        for row, colour in zip(report['classes'], class_colours(report), strict=True)
     ]
 
 
-def overall_rows(metrics: Metrics) -> list[dict[str, str]]:
+def overall_rows(report: Report) -> list[dict[str, str]]:
     """Return the rows of the table over all classes."""
     return [
         {
-            'name': name,
-            'value': number(metrics['overall'][key], digits),
-            'interval': span(_interval(metrics, name), digits),
-            'meaning': meaning,
+            'name': one.title,
+            'value': one.text(report['overall'][one.key], undefined=UNDEFINED),
+            'interval': span(report['intervals']['values'].get(one.title), one.digits),
+            'meaning': one.meaning,
         }
-        for name, (key, digits, meaning) in OVERALL.items()
+        for one in OVERALL
     ]
 
 
-def matrix_rows(metrics: Metrics) -> list[dict[str, Any]]:
+def matrix_rows(report: Report) -> list[dict[str, Any]]:
     """Return the rows of the confusion matrix: counts, and their shares of the row where there are any."""
     rows = []
-    for row, counts in zip(metrics['classes'], metrics['confusion_matrix'], strict=True):
-        cells = [_cell(part, share=100 * part / max(sum(counts), 1)) for part in counts]
+    for row, counts in zip(report['classes'], report['confusion_matrix'], strict=True):
+        cells = []
+        # Shares of the row are the recall and the misses of its class, whatever the size of the others.
+        for pixels in counts:
+            share = 100 * pixels / max(sum(counts), 1)
+            kind = 'none' if pixels == 0 else 'strong' if share > STRONG else ''
+            text = number(share) if pixels else ''
+            cells.append({'count': count(pixels), 'share': text, 'shade': round(share), 'kind': kind})
         rows.append({'name': row['name'], 'cells': cells})
     return rows
 
 
-def _cell(part: int, *, share: float) -> dict[str, Any]:
-    kind = 'none' if part == 0 else 'strong' if share > STRONG else ''
-    return {'count': count(part), 'share': number(share) if part else '', 'shade': round(share), 'kind': kind}
-
-
-def boundary_note(metrics: Metrics) -> str:
+def boundary_note(report: Report) -> str:
     """Return what the boundary figures tolerate."""
-    boundary = metrics['boundary']
+    boundary = report['boundary']
     if boundary['tolerance_pixels'] is None:
         return ''
     metres = boundary['tolerance_metres']
@@ -124,21 +132,16 @@ def boundary_note(metrics: Metrics) -> str:
     return f'Boundaries agree within {boundary["tolerance_pixels"]:g} pixels{known}.'
 
 
-def interval_note(metrics: Metrics) -> str:
-    """Return how the intervals were made."""
-    return f'Small figures are intervals: {metrics["intervals"]["method"]}.'
-
-
-def headings(metrics: Metrics) -> dict[str, Any]:
+def headings(report: Report) -> dict[str, Any]:
     """Return what the top of the page says: what was tested, on what, when."""
-    run = metrics['run']
+    run = report['run']
     weights = run['checkpoint']
     facts = {
         'Config': run['config'],
         'Data': run['data_list'],
-        'Images': f'{count(run["images"])}, with {count(metrics["overall"]["pixels"])} counted pixels',
+        'Images': f'{count(run["images"])}, with {count(report["overall"]["pixels"])} counted pixels',
         'Threshold': None if run['threshold'] is None else '{class} from {value:g}'.format(**run['threshold']),
-        'Date': run['date'].replace('T', ' '),
+        'Date': run['date'].replace('T', ' '),  # ISO 8601 joins date and time by a T, which nobody reads easily
     }
     return {
         'title': 'written predictions' if weights is None else Path(weights).name,
@@ -146,36 +149,20 @@ def headings(metrics: Metrics) -> dict[str, Any]:
     }
 
 
-def provenance(metrics: Metrics) -> list[tuple[str, str]]:
+def provenance(report: Report) -> list[tuple[str, str]]:
     """Return name and value of everything that the figures depend on."""
-    run = metrics['run']
-    rows = [('Command', shlex.join(map(str, run['command']))), ('Date', run['date']), ('Device', run['device'])]
-    for title, key in (('Config', 'config'), ('Checkpoint', 'checkpoint'), ('Data list', 'data_list')):
-        rows += [(title, run[key]), (f'{title}, SHA-256', run[f'{key}_sha256'])]
-    versions = ', '.join(f'{name} {version}' for name, version in run['versions'].items())
-    rows += [('Work folder', run['work_dir']), ('Versions', versions)]
-    return [(name, str(value)) for name, value in rows if value is not None]
-
-
-def _interval(metrics: Metrics, name: str) -> Interval:
-    interval: Interval = metrics['intervals']['values'].get(name)
-    return interval
-
-
-def _card(metrics: Metrics, key: str, title: str, value: float | None, *, digits: int = 2) -> dict[str, Any]:
-    interval = _interval(metrics, key)
-    text = span(interval, digits)
-    level = f'{metrics["intervals"]["level"]} % interval {text}' if text else 'no interval'
-    unit = '%' if digits == 2 and value is not None else ''
-    card: dict[str, Any] = {
-        'name': title,
-        'value': number(value, digits),
-        'unit': unit,
-        'interval': level,
-        'track': None,
-    }
-    if text and value is not None and interval is not None:
-        scale = 1 if digits == 2 else 100
-        low, high = (min(max(scale * (end or 0), 0), 100) for end in interval)
-        card['track'] = {'low': round(low, 2), 'width': round(high - low, 2)}
-    return card
+    run = report['run']
+    rows = [
+        ('Command', shlex.join(map(str, run['command']))),
+        ('Date', run['date']),
+        ('Device', run['device']),
+        ('Config', run['config']),
+        ('Config, SHA-256', run['config_sha256']),
+        ('Checkpoint', run['checkpoint']),
+        ('Checkpoint, SHA-256', run['checkpoint_sha256']),
+        ('Data list', run['data_list']),
+        ('Data list, SHA-256', run['data_list_sha256']),
+        ('Work folder', run['work_dir']),
+        ('Versions', ', '.join(f'{name} {version}' for name, version in run['versions'].items())),
+    ]
+    return [(name, value) for name, value in rows if value is not None]

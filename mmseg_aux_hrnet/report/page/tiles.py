@@ -4,7 +4,7 @@ import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +12,19 @@ from PIL import Image
 
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.errors import ImageError
-from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE, KeptMaps, shrink_map, shrunk_size
+from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE, shrink_map, shrunk_size, unpack_map
+from mmseg_aux_hrnet.report.metrics_file import Report
 from mmseg_aux_hrnet.report.page.choice import shown_images
 
 RGB = NDArray[np.uint8]
 ClassMap = NDArray[np.uint8]
 Colour = Sequence[int]
 
-LEAST_SIDE = 16
-QUALITY = 80  # of WebP
+LEAST_SIDE = 16  # pixels: below, a tile shows nothing any more
+QUALITY = 80  # of WebP: lower ones blur the edges that errors are judged by
 
 
-class Tile(NamedTuple):
+class PageTile(NamedTuple):
     """What a report shows of one image.
 
     Attributes:
@@ -39,19 +40,10 @@ class Tile(NamedTuple):
     prediction: ClassMap
 
 
-def small_tile(name: str, image: RGB | None, *, label: ClassMap, prediction: ClassMap) -> Tile:
-    """Return a tile no larger than any that is shown; arguments as in :class:`Tile`."""
+def small_tile(name: str, image: RGB | None, *, label: ClassMap, prediction: ClassMap) -> PageTile:
+    """Return a tile no larger than any that is shown; arguments as in :class:`PageTile`."""
     picture = None if image is None else shrink_image(image, MOST_SIDE)
-    return Tile(name, picture, shrink_map(label, MOST_SIDE), shrink_map(prediction, MOST_SIDE))
-
-
-class EncodedTile(NamedTuple):
-    """A tile as data addresses for the ``src`` of pictures, and the size that they are shown at, in pixels."""
-
-    image: str | None
-    maps: tuple[str, ...]
-    height: int
-    width: int
+    return PageTile(name, picture, shrink_map(label, MOST_SIDE), shrink_map(prediction, MOST_SIDE))
 
 
 def shrink_image(image: RGB, side: int) -> RGB:
@@ -59,12 +51,13 @@ def shrink_image(image: RGB, side: int) -> RGB:
     height, width = shrunk_size(image.shape, side)
     if (height, width) == image.shape[:2]:
         return image
+    # The mean of each cell, and no sharper filter: that would ring along edges, where errors are looked for.
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
 
 
 def encode_tile(
     image: RGB | None, maps: Sequence[ClassMap], *, colours: Sequence[Mapping[int, Colour]], budget: int
-) -> EncodedTile:
+) -> tuple[str | None, list[str], tuple[int, int]]:
     """Encode the largest version of a tile that fits: the image as WebP, class maps as palette PNG.
 
     Args:
@@ -72,30 +65,25 @@ def encode_tile(
         maps: class maps, uint8 (h, w), all of one size.
         colours: for every map the colour of its values; a value without a colour is transparent.
         budget: bytes, base64 included. The smallest version is returned even where it is larger.
+
+    Returns:
+        Image and maps as data addresses for the ``src`` of pictures, and (height, width) that they are shown at.
     """
     side = MOST_SIDE
     while True:
-        encoded = _encode(image, maps, colours=colours, side=side)
-        size = sum(map(len, (encoded.image or '', *encoded.maps)))
+        picture = None
+        if image is not None:
+            data = io.BytesIO()
+            Image.fromarray(shrink_image(image, side)).save(data, 'WEBP', quality=QUALITY, method=2)
+            picture = _address('image/webp', data.getvalue())
+        layers = [_png(shrink_map(part, side), colour) for part, colour in zip(maps, colours, strict=True)]
+        height, width = shrunk_size(maps[0].shape if image is None else image.shape, side)
+        size = sum(map(len, (picture or '', *layers)))
         if size <= budget or side <= LEAST_SIDE:
-            return encoded
-        # Bytes go with the area; a little less, so that the next try mostly fits.
-        longer = max(encoded.height, encoded.width, *maps[0].shape)
+            return picture, layers, (height, width)
+        # Bytes go with the area, so the side with their root; a tenth less, so that the next try mostly fits.
+        longer = max(height, width, *maps[0].shape)
         side = max(LEAST_SIDE, min(side, longer) * math.isqrt(8100 * budget // size) // 100)
-
-
-def _encode(
-    image: RGB | None, maps: Sequence[ClassMap], *, colours: Sequence[Mapping[int, Colour]], side: int
-) -> EncodedTile:
-    pictures = tuple(_png(shrink_map(part, side), colour) for part, colour in zip(maps, colours, strict=True))
-    height, width = shrunk_size(maps[0].shape if image is None else image.shape, side)
-    return EncodedTile(None if image is None else _webp(shrink_image(image, side)), pictures, height, width)
-
-
-def _webp(image: RGB) -> str:
-    data = io.BytesIO()
-    Image.fromarray(image).save(data, 'WEBP', quality=QUALITY, method=2)
-    return _address('image/webp', data.getvalue())
 
 
 def _png(classes: ClassMap, colours: Mapping[int, Colour]) -> str:
@@ -104,36 +92,35 @@ def _png(classes: ClassMap, colours: Mapping[int, Colour]) -> str:
     places = np.zeros(256, np.uint8)
     places[values] = np.arange(values.size)
     picture = Image.fromarray(places[classes])
+    # Values without a colour need a place in the palette too; their opacity is 0.
     picture.putpalette([part for value in values.tolist() for part in colours.get(value, (0, 0, 0))])
     opacities = bytes(255 * (value in colours) for value in values.tolist())
+    bits = next(bits for bits in (1, 2, 4, 8) if values.size <= 1 << bits)  # PNG has no other depths of a palette
     data = io.BytesIO()
-    picture.save(data, 'PNG', bits=_bits(values.size), compress_level=6, transparency=opacities)
+    picture.save(data, 'PNG', bits=bits, compress_level=6, transparency=opacities)
     return _address('image/png', data.getvalue())
-
-
-def _bits(values: int) -> int:
-    """Return the fewest bits a pixel that PNG has for a count of values."""
-    return next(bits for bits in (1, 2, 4, 8) if values <= 1 << bits)
 
 
 def _address(kind: str, data: bytes) -> str:
     return f'data:{kind};base64,{base64.b64encode(data).decode("ascii")}'
 
 
-def kept_tiles(kept: Mapping[str, KeptMaps], metrics: Mapping[str, Any]) -> dict[int, Tile]:
-    """Return the tiles that a page shows, by their place in the metrics' list of images.
+def kept_tiles(kept: Mapping[str, tuple[bytes, bytes]], report: Report) -> dict[int, PageTile]:
+    """Return the tiles that a page shows, by their place in the report's list of images.
 
     Args:
-        kept: reference and prediction by the path of the image; an image whose maps are not there has no tile.
-        metrics: content of ``metrics.json``.
+        kept: label and prediction, packed, by the path of the image; an image whose maps are not there has no tile.
+        report: content of ``metrics.json``.
     """
-    records = {index: metrics['images'][index] for index in shown_images(metrics)}
-    return {index: _tile(kept[record['image']], record) for index, record in records.items() if record['image'] in kept}
-
-
-def _tile(maps: KeptMaps, record: Mapping[str, Any]) -> Tile:
-    try:
-        image = read_rgb(record['image'])
-    except ImageError:
-        image = None  # a loader of another package reads more kinds of files than a browser shows; the page says so
-    return small_tile(record['name'], image, label=maps.label.unpack(), prediction=maps.prediction.unpack())
+    tiles = {}
+    for place in shown_images(report):
+        row = report['images'][place]
+        if row['image'] not in kept:
+            continue
+        try:
+            image = read_rgb(row['image'])
+        except ImageError:
+            image = None  # a loader of another package reads more kinds of files than a browser shows; the page says so
+        label, prediction = map(unpack_map, kept[row['image']])
+        tiles[place] = small_tile(row['name'], image, label=label, prediction=prediction)
+    return tiles

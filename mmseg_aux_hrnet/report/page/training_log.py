@@ -2,10 +2,11 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmseg_aux_hrnet.evaluation.metrics import IOU, MIOU, OA
 from mmseg_aux_hrnet.visualization import Curve
 
 SCALARS = '*/vis_data/scalars.json'  # one folder a start, named by its time
@@ -36,40 +37,35 @@ def read_training_log(work_dir: str | Path, *, class_of_interest: str | None) ->
         class_of_interest: the class whose IoU is shown beside mIoU and OA; None for these two alone.
     """
     rows: list[dict[str, Any]] = []
+    # Sorted by name is sorted by time, see SCALARS.
     for path in sorted(Path(work_dir).glob(SCALARS)):
-        started = _with_iterations(list(_read(path)))
+        started = _read(path)
         first = min((row['iteration'] for row in started), default=math.inf)
         rows = [row for row in rows if row['iteration'] < first] + started
     loss = _curve(rows, 'loss')
-    figures = (*(() if class_of_interest is None else (f'IoU.{class_of_interest}',)), 'mIoU', 'OA')
-    found = [curve for name in figures if (curve := _curve(rows, name)) is not None]
+    own = [] if class_of_interest is None else [f'{IOU.title}.{class_of_interest}']
+    titles = [*own, MIOU.title, OA.title]
+    found = [curve for title in titles if (curve := _curve(rows, title)) is not None]
     if loss is None and not found:
         return TrainingLog(None, [], f'no training log in {work_dir}')
     return TrainingLog(loss, found, f'Training log of {work_dir}')
 
 
-def _read(path: Path) -> Iterator[dict[str, Any]]:
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Return what one start of a training logged, with the iteration of each row."""
+    rows = []
+    reached = 0
     for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
         try:
             row = json.loads(line)
         except ValueError:
-            continue
+            continue  # the last line of a run that was killed
         if isinstance(row, dict) and isinstance(row.get('step'), int):
-            yield row
-
-
-def _with_iterations(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with the iteration of each.
-
-    Where a training counts epochs, mmengine logs the epoch as the step of a validation, which is then below the
-    iterations logged before it: it gets the last of those.
-    """
-    reached = 0
-    out = []
-    for row in rows:
-        reached = max(row['step'], reached)
-        out.append({**row, 'iteration': row['step'] if 'loss' in row else reached})
-    return out
+            # Where a training counts epochs, mmengine logs the epoch as the step of a validation, which is then below
+            # the iterations logged before it: it gets the last of those.
+            reached = max(row['step'], reached)
+            rows.append({**row, 'iteration': row['step'] if 'loss' in row else reached})
+    return rows
 
 
 def _curve(rows: Sequence[dict[str, Any]], name: str) -> Curve | None:

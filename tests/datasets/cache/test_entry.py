@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmseg_aux_hrnet.datasets.cache.entry import HEADER, MAGIC, DamagedEntryError, entry_size, map_entry, write_entry
+from mmseg_aux_hrnet.datasets.cache.entry import HEADER, MAGIC, DamagedEntryError, map_entry, write_entry
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)
 
@@ -12,7 +12,7 @@ def test_an_entry_is_read_as_it_was_written(tmp_path, pixels):
     write_entry(path, pixels)
     got = map_entry(path, verify=True)
     assert np.array_equal(got, pixels)
-    assert (got.dtype, path.stat().st_size) == (np.uint8, entry_size(pixels))
+    assert (got.dtype, path.stat().st_size) == (np.uint8, HEADER.size + pixels.nbytes)
     assert [file.name for file in tmp_path.iterdir()] == ['a']
 
 

@@ -4,19 +4,19 @@ Documentation: qgis-plugin-deepness.readthedocs.io, 'Model classes and requireme
 """
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.config import Config
 from tiny_export import run_tool, written
 
-from mmseg_aux_hrnet.exchange.export.verify import Batch, comparison_images, reference
+from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
 from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.weights import Checkpoint
 
 ort = pytest.importorskip('onnxruntime', reason='needs the extra export')
 SIZE = 64
-TILES = comparison_images(Batch(3, (SIZE, SIZE)), seed=7)
+TILES = comparison_images((3, SIZE, SIZE), seed=7)
 
 
 class Plugin:
@@ -47,7 +47,7 @@ def exported(tmp_path_factory):
         size = ('--tile-size', SIZE, '--gsd', 0.25)
         code, _, complaint = run_tool(config, checkpoint, folder / 'a.onnx', '--for', 'deepness', *size, *options)
         assert code == 0, complaint
-        source = load_source(Config.fromfile(config), Path(checkpoint), threshold=None)
+        source = load_source(Config.fromfile(config), Checkpoint(checkpoint), threshold=None)
         return Plugin(folder / 'a.onnx'), *reference(source.model, TILES)
 
     return export

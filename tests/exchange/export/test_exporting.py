@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from PIL import Image
+from report_support import class_row, run_record
 from tests_support import draw_tile
 from tiny_export import REPO, run_tool, tiny_checkpoint, written
 
@@ -162,7 +163,7 @@ def test_an_interrupt_leaves_nothing(args, tmp_path, monkeypatch):
 
 
 def test_a_file_that_its_runtime_does_not_take_is_removed(args, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting.pt2_file, 'to_bytes', lambda *_, **__: b'no archive')
+    monkeypatch.setattr(exporting.formats, 'pt2_bytes', lambda *_, **__: b'no archive')
     assert 'a.pt2 was not written: the file cannot be loaded' in refusal(*args, tmp_path / 'a.pt2')
     assert content_of(tmp_path) == []
 
@@ -190,9 +191,10 @@ def test_a_network_that_enlarges_twice_is_refused_but_for_one_size(tmp_path):
 
 def test_figures_of_the_report_of_the_checkpoint_are_noted(args, tmp_path):
     overall = dict(oa=95.5, miou=90.0, macc=91.0, mdice=92.0, fwiou=91.5, kappa=0.9, mcc=0.9, balanced_accuracy=91.0)
-    rates = [dict(name='green', iou=84.0, f1=91.3, precision=90.0, recall=92.6)]
+    overall['pixels'] = 100
+    rates = [class_row('green', iou=84.0, f1=91.3, precision=90.0, recall=92.6)]
     digest = hashlib.sha256(Path(args[1]).read_bytes()).hexdigest()
-    run = {'data_list': 'test.txt', 'images': 12, 'date': '2026-01-01', 'threshold': None, 'checkpoint_sha256': digest}
+    run = run_record(data_list='test.txt', images=12, date='2026-01-01', checkpoint_sha256=digest)
     report = tmp_path / 'metrics.json'
     content = {'format': 'mmseg_aux_hrnet report 1', 'run': run, 'overall': overall, 'classes': rates}
     report.write_text(json.dumps(content), encoding='utf-8')

@@ -6,19 +6,20 @@ from tiny_export import FREE, tiny_checkpoint, tiny_config
 from mmseg_aux_hrnet.decision import Decision
 from mmseg_aux_hrnet.errors import ExportError
 from mmseg_aux_hrnet.exchange.export.graph import trace
-from mmseg_aux_hrnet.exchange.export.verify import Batch, comparison_images, reference
+from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
 from mmseg_aux_hrnet.run.rgb_network import ExportGraph
 from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.weights import Checkpoint
 
 pytestmark = pytest.mark.stack
-IMAGES = comparison_images(Batch(2, (45, 70)), seed=3)
+IMAGES = comparison_images((2, 45, 70), seed=3)
 
 
 @pytest.fixture
 def source(tmp_path):
     def load(request=None, **settings):
         config = tiny_config(**settings)
-        return load_source(config, tiny_checkpoint(config, tmp_path / 'a.pth'), threshold=request)
+        return load_source(config, Checkpoint(tiny_checkpoint(config, tmp_path / 'a.pth')), threshold=request)
 
     return load
 

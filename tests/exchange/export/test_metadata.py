@@ -6,11 +6,11 @@ from tiny_export import FREE
 
 from mmseg_aux_hrnet.decision import Decision
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.exchange.export.metadata import Tiling, deepness_keys, metadata, tiling
+from mmseg_aux_hrnet.exchange.export.metadata import deepness_keys, metadata, with_tiling
 from mmseg_aux_hrnet.exchange.figures import Figures
 from mmseg_aux_hrnet.run.trained_model import Source
 
-TILES = Tiling(size=512, overlap=25, gsd=0.125)
+TILES = dict(tile=(512, 512), overlap=25, gsd=0.125)
 
 
 def source(**known):
@@ -23,10 +23,15 @@ def source(**known):
     return Source(**{**facts, **known})
 
 
+def tiling(found):
+    return found.tile, found.overlap, found.gsd
+
+
 def test_what_is_not_given_comes_from_the_config():
-    assert tiling(source(), size=None, overlap=None, gsd=None) == Tiling(size=512, overlap=25, gsd=0.5)
-    assert tiling(source(tile=(1024, 2048)), size=None, overlap=None, gsd=None).size == 1024
-    assert tiling(source(), size=256, overlap=0, gsd=0.1) == Tiling(size=256, overlap=0, gsd=0.1)
+    nothing = dict(size=None, overlap=None, gsd=None)
+    assert tiling(with_tiling(source(), **nothing)) == ((512, 512), 25, 0.5)
+    assert with_tiling(source(tile=(1024, 2048)), **nothing).tile == (1024, 1024)
+    assert tiling(with_tiling(source(), size=256, overlap=0, gsd=0.1)) == ((256, 256), 0, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -43,15 +48,15 @@ def test_what_is_not_given_comes_from_the_config():
 )
 def test_numbers_outside_their_range_are_refused(given, message):
     with pytest.raises(ConfigError, match=message):
-        tiling(source(), **{'size': None, 'overlap': None, 'gsd': None, **given})
+        with_tiling(source(), **{'size': None, 'overlap': None, 'gsd': None, **given})
 
 
 def test_keys_of_deepness():
-    assert deepness_keys(source(), tiles=TILES) == {
+    assert deepness_keys(source(**TILES)) == {
         'model_type': 'Segmentor', 'class_names': {'0': 'background', '1': 'green'}, 'tile_size': 512,
         'tiles_size': 512, 'tiles_overlap': 25, 'seg_thresh': 0.5, 'seg_small_segment': 0, 'resolution': 12.5,
     }  # fmt: skip
-    assert 'resolution' not in deepness_keys(source(), tiles=TILES._replace(gsd=None))
+    assert 'resolution' not in deepness_keys(source(gsd=None))
 
 
 @pytest.mark.parametrize(
@@ -63,11 +68,11 @@ def test_keys_of_deepness():
     ],
 )
 def test_threshold_of_deepness_is_that_of_class_one(known, value):
-    assert deepness_keys(source(**known), tiles=TILES)['seg_thresh'] == value
+    assert deepness_keys(source(**known))['seg_thresh'] == value
 
 
 def test_a_file_says_what_goes_in_and_out():
-    notes = metadata(source(decision=Decision(0, 0.25)), form=FREE, tiles=TILES, fused=True, figures=None)
+    notes = metadata(source(decision=Decision(0, 0.25), **TILES), form=FREE, fused=True, figures=None)
     assert notes['input'] == {
         'name': 'image', 'type': 'uint8', 'range': [0, 255], 'shape': ['batch', 3, 'height', 'width'],
     }  # fmt: skip
@@ -79,7 +84,7 @@ def test_a_file_says_what_goes_in_and_out():
 
 def test_figures_and_fixed_sizes_are_noted():
     form = FREE._replace(unit_range=True, outputs=('probabilities',), foreground_only=True, fixed_size=(64, 64))
-    notes = metadata(source(), form=form, tiles=TILES, fused=False, figures=Figures('test.txt', {'OA': 95.5}))
+    notes = metadata(source(), form=form, fused=False, figures=Figures('test.txt', {'OA': 95.5}))
     assert notes['metrics'] == {'measured_on': 'test.txt', 'values': {'OA': 95.5}}
     assert notes['outputs'] == {'probabilities': {'type': 'float32', 'shape': ['batch', 1, 64, 64]}}
     assert (notes['input']['type'], notes['input']['range']) == ('float32', [0, 1])

@@ -1,18 +1,18 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.config import Config
 from tiny_export import run_tool, written
 
-from mmseg_aux_hrnet.exchange.export.verify import Batch, comparison_images, reference
+from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
 from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.weights import Checkpoint
 
 onnx = pytest.importorskip('onnx', reason='needs the extra export')
 ort = pytest.importorskip('onnxruntime', reason='needs the extra export')
 
-IMAGES = comparison_images(Batch(2, (75, 110)), seed=5)
+IMAGES = comparison_images((2, 75, 110), seed=5)
 
 
 def session(path):
@@ -26,7 +26,7 @@ def notes(path):
 def predicted(args, images=IMAGES):
     """Return probabilities and class maps of mmseg's own prediction."""
     config, checkpoint = args
-    return reference(load_source(Config.fromfile(config), Path(checkpoint), threshold=None).model, images)
+    return reference(load_source(Config.fromfile(config), Checkpoint(checkpoint), threshold=None).model, images)
 
 
 def export(args, out, *options):

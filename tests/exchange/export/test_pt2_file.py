@@ -1,7 +1,6 @@
 import io
 import json
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +8,12 @@ import torch
 from mmengine.config import Config
 from tiny_export import run_tool, written
 
-from mmseg_aux_hrnet.exchange.export.verify import Batch, comparison_images, reference
+from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
 from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.weights import Checkpoint
 
 pytestmark = pytest.mark.stack
-IMAGES = comparison_images(Batch(2, (75, 110)), seed=5)
+IMAGES = comparison_images((2, 75, 110), seed=5)
 
 
 @pytest.fixture(scope='module', params=[(), ('--no-fuse',), ('--fp16',)], ids=['default', 'no-fuse', 'fp16'])
@@ -28,7 +28,7 @@ def exported(request, tmp_path_factory):
 def test_a_file_gives_what_mmseg_predicts(exported):
     (config, checkpoint), path, options, _ = exported
     wanted, wanted_classes = reference(
-        load_source(Config.fromfile(config), Path(checkpoint), threshold=None).model, IMAGES
+        load_source(Config.fromfile(config), Checkpoint(checkpoint), threshold=None).model, IMAGES
     )
     with torch.no_grad():
         probabilities, classes = torch.export.load(path).module()(torch.from_numpy(IMAGES))

@@ -6,9 +6,9 @@ from tiny_export import FREE
 
 from mmseg_aux_hrnet.decision import Decision
 from mmseg_aux_hrnet.errors import ExportError
-from mmseg_aux_hrnet.exchange.export.verify import Batch, batches_for, compare, comparison_images
+from mmseg_aux_hrnet.exchange.export.verify import compare, comparison_images, shapes_for
 
-ONE = (Batch(1, (1, 4)),)
+ONE = ((1, 1, 4),)
 
 
 def prediction(foreground):
@@ -23,7 +23,7 @@ def outputs(foreground, classes):
 
 
 def agreement(got, expected, form=FREE, decision=None):
-    return compare([got], [expected], batches=ONE, form=form, decision=decision)
+    return compare([got], [expected], shapes=ONE, form=form, decision=decision)
 
 
 def test_agreement_is_measured():
@@ -90,14 +90,14 @@ def test_other_shapes_and_types_are_refused(wrong):
 
 
 def test_batches_are_of_odd_sizes_where_any_fits():
-    free, fixed = batches_for(FREE), batches_for(FREE._replace(fixed_size=(64, 64)))
-    assert len({batch.size for batch in free}) == 3
-    assert any(batch.size[0] % 2 and batch.size[1] % 2 for batch in free)
-    assert [batch.images for batch in fixed] == [1, 2, 3]
+    free, fixed = shapes_for(FREE), shapes_for(FREE._replace(fixed_size=(64, 64)))
+    assert len({shape[1:] for shape in free}) == 3
+    assert any(height % 2 and width % 2 for _, height, width in free)
+    assert fixed == ((1, 64, 64), (2, 64, 64), (3, 64, 64))
 
 
 def test_images_cover_the_range_and_are_the_same_every_time():
-    image = comparison_images(Batch(2, (97, 131)), seed=1)
+    image = comparison_images((2, 97, 131), seed=1)
     assert (image.shape, image.dtype, image.min(), image.max()) == ((2, 3, 97, 131), np.uint8, 0, 255)
-    assert np.array_equal(image, comparison_images(Batch(2, (97, 131)), seed=1))
+    assert np.array_equal(image, comparison_images((2, 97, 131), seed=1))
     assert not np.array_equal(image[0], image[1])

@@ -1,9 +1,10 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
+from property_support import examples
 
 from mmseg_aux_hrnet.exchange.migration.config_files import WIDTH, config_text
 
@@ -27,7 +28,7 @@ def evaluated(text):
     return variables
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.dictionaries(st.sampled_from(['one', 'two', 'three']), values))
 def test_the_text_holds_what_was_meant(config):
     assert repr(evaluated(config_text(config, comments=['a # comment', '- note \\ "']))) == repr(config)

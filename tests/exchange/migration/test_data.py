@@ -1,4 +1,4 @@
-from mmseg_aux_hrnet.exchange.migration.loaders import DataPart
+from mmseg_aux_hrnet.exchange.migration.data import DataPart
 from mmseg_aux_hrnet.exchange.migration.report import Report
 
 LEAF = dict(type='CustomDataset', classes=('a', 'b'), img_dir='i', ann_dir='l', pipeline=[])
@@ -55,9 +55,3 @@ def test_equal_pipelines_are_one_object():
     got, _ = part([dict(LEAF, pipeline=steps), dict(LEAF, pipeline=list(steps))])
     first, second = got.dataset['datasets']
     assert first['pipeline'] is second['pipeline']
-
-
-def test_the_ignored_index_is_found_below_wrappers():
-    leaf = dict(LEAF, ignore_index=9)
-    assert part(dict(type='RepeatDataset', times=2, dataset=[leaf, LEAF]))[0].ignore_index == 9
-    assert part(LEAF)[0].ignore_index == 255

@@ -1,7 +1,7 @@
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.exchange.migration.data_set import migrate_data_set
+from mmseg_aux_hrnet.exchange.migration.data import migrate_data_set
 from mmseg_aux_hrnet.exchange.migration.report import Report
 
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='Collect', keys=['img'])]

@@ -1,12 +1,12 @@
 import pytest
 
-from mmseg_aux_hrnet.exchange.migration.report import Report
-from mmseg_aux_hrnet.exchange.migration.runtime import Validation
+from mmseg_aux_hrnet.exchange.migration.report import Report, Section
+from mmseg_aux_hrnet.exchange.migration.training import Validation
 
 
 def validation(**settings):
     report = Report()
-    return Validation(settings, report=report), report
+    return Validation(Section(settings, place='evaluation', report=report)), report
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.exchange.migration.loaders import Data
-from mmseg_aux_hrnet.exchange.migration.report import Report
-from mmseg_aux_hrnet.exchange.migration.schedule import Length
+from mmseg_aux_hrnet.exchange.migration.data import Data
+from mmseg_aux_hrnet.exchange.migration.report import Report, Section
+from mmseg_aux_hrnet.exchange.migration.training import Length
 
 NORMALIZE = dict(type='Normalize', mean=[1, 2, 3], std=[1, 1, 1])
 STEPS = [dict(type='LoadImageFromFile'), NORMALIZE, dict(type='Collect')]
@@ -14,7 +14,7 @@ ITERATIONS, EPOCHS = Length(False, 10), Length(True, 3)
 def data(length=ITERATIONS, **settings):
     report = Report()
     old = {'samples_per_gpu': 4, 'workers_per_gpu': 3, 'train': SET, 'val': SET, 'test': SET, **settings}
-    return Data(old, length=length, report=report), report
+    return Data(Section(old, place='data', report=report), length=length), report
 
 
 def loaders(got):
@@ -60,6 +60,8 @@ def test_figures_leave_out_what_the_data_set_ignores():
     got, _ = data(val=dict(SET, ignore_index=7))
     assert got.variables['val_evaluator'] == dict(type='ConfusionMetric', ignore_index=7)
     assert got.variables['test_evaluator'] == dict(type='ConfusionMetric')
+    nested = dict(type='RepeatDataset', times=2, dataset=[dict(SET, ignore_index=9), SET])
+    assert data(test=nested)[0].variables['test_evaluator']['ignore_index'] == 9
 
 
 def test_tests_of_a_plain_data_set_ignore_the_first_class_where_training_does():

@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.exchange.migration import migrate_file
+from mmseg_aux_hrnet.exchange.migration.migrate import migrate_file
 
 pytestmark = pytest.mark.stack
 OLD = Path(__file__).parent / 'configs_0x'

@@ -2,7 +2,7 @@ import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section
-from mmseg_aux_hrnet.exchange.migration.schedule import migrate_optimizer
+from mmseg_aux_hrnet.exchange.migration.training import migrate_optimizer
 
 SGD = dict(type='SGD', lr=0.01, momentum=0.9)
 

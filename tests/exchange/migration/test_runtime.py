@@ -5,14 +5,19 @@ import pytest
 from mmengine.config import Config
 
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section
-from mmseg_aux_hrnet.exchange.migration.runtime import Validation, migrate_environment, migrate_hooks, migrate_loops
-from mmseg_aux_hrnet.exchange.migration.schedule import Length
+from mmseg_aux_hrnet.exchange.migration.training import (
+    Length,
+    Validation,
+    migrate_environment,
+    migrate_hooks,
+    migrate_loops,
+)
 
 ITERATIONS, EPOCHS = Length(False, 100), Length(True, 20)
 
 
 def validation(**settings):
-    return Validation(settings, report=Report())
+    return Validation(Section(settings, place='evaluation', report=Report()))
 
 
 def hooks(length=ITERATIONS, evaluation=None, **settings):

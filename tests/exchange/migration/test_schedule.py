@@ -6,7 +6,7 @@ from mmseg.registry import PARAM_SCHEDULERS
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section
-from mmseg_aux_hrnet.exchange.migration.schedule import Length, migrate_length, migrate_schedule
+from mmseg_aux_hrnet.exchange.migration.training import Length, migrate_length, migrate_schedule
 
 BASE = 0.01
 POLY = dict(policy='poly', power=0.9, min_lr=1e-4, by_epoch=False)
@@ -77,6 +77,7 @@ def test_learning_rates_are_those_of_0x(config, steps):
     assert deviation(config, steps) < 1e-9
 
 
+@pytest.mark.slow  # 80,000 steps
 @pytest.mark.parametrize(('steps', 'warm'), [(80_000, {}), (80_000, dict(WARM, warmup_iters=1500, warmup_ratio=1e-6))])
 def test_learning_rates_of_the_whole_training_with_a_floor(steps, warm):
     # Beside a warm-up, PolyLR also pulls the low rates of the start towards its floor.

@@ -84,6 +84,7 @@ def test_iterations(name, best, green, tmp_path):
     assert [path.name for path in work.glob('best_*')] == [f'best_{best}_iter_2.pth']
 
 
+@pytest.mark.slow  # ResNet-50
 def test_epochs(green, tmp_path):
     one = 'runner = dict(max_epochs=1)'
     config = migrated('deeplabv3plus_r50-d8_256x512_20e_singlegreen', tmp_path, green, length=one, more=EVERY)
@@ -92,6 +93,7 @@ def test_epochs(green, tmp_path):
     assert [path.name for path in work.glob('best_*')] == ['best_F1.green_epoch_1.pth']
 
 
+@pytest.mark.slow
 def test_a_test_averages_over_scales_and_flips(green, tmp_path, capsys):
     config = migrated('segformer_mit-b0_256x512_160k_singlegreen', tmp_path, green)
     work = trained(config, tmp_path)
@@ -114,6 +116,7 @@ def draw(root, images, labels, *, image_end, label_end):
         Image.fromarray(label).save(root / labels / f'{name}{label_end}')
 
 
+@pytest.mark.slow
 def test_a_data_set_of_mmseg_repeated(tmp_path):
     for split in ('training', 'validation'):
         draw(tmp_path, f'images/{split}', f'annotations/{split}', image_end='.png', label_end='_manual1.png')
@@ -122,6 +125,7 @@ def test_a_data_set_of_mmseg_repeated(tmp_path):
     assert (trained(config, tmp_path) / 'iter_2.pth').is_file()
 
 
+@pytest.mark.slow
 def test_folders_in_lists_and_unknown_classes(tmp_path):
     for place in ('north', 'south', 'west'):
         draw(tmp_path, f'images/{place}', f'labels/{place}', image_end='.tif', label_end='.png')
@@ -136,7 +140,7 @@ fp16 = None
 
 
 def test_half_precision_without_a_gpu_is_refused_on_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('mmseg_aux_hrnet.run.config.get_device', lambda: 'cpu')
+    monkeypatch.setattr('mmseg_aux_hrnet.run.training_config.get_device', lambda: 'cpu')
     for place in ('north', 'south', 'west'):
         draw(tmp_path, f'images/{place}', f'labels/{place}', image_end='.tif', label_end='.png')
     nested = "data['train'] = dict(dataset=data['train'])\n"

@@ -1,7 +1,7 @@
 import pytest
 
+from mmseg_aux_hrnet.exchange.migration.pipelines import as_scales, migrate_step
 from mmseg_aux_hrnet.exchange.migration.report import Report
-from mmseg_aux_hrnet.exchange.migration.transforms import as_scales, migrate_step
 
 
 def step(**settings):

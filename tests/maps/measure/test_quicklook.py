@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from areas_support import LEFT, TOP, square, write_map, write_zones
 from PIL import Image
@@ -28,7 +29,7 @@ HALVES = np.repeat([[0], [1]], [12, 28], axis=0) * np.ones((1, 60))  # the upper
 
 
 def frame_of(areas, longest_side=640):
-    return fit_frame(areas.grid, areas.ground, longest_side=longest_side)
+    return fit_frame(areas.grid, areas.ground, longest_side=longest_side)[0]
 
 
 def test_picture_has_the_colours_of_the_legend(tmp_path):
@@ -57,15 +58,16 @@ def test_pixels_of_the_picture_are_square_on_the_ground(tmp_path):
     path = write_map(
         tmp_path / 'map.tif', np.ones((40, 40)), crs='EPSG:4326', transform=from_origin(10, 60, 1e-4, 1e-4)
     )
-    frame = frame_of(zonal_area(path))
+    areas = zonal_area(path)
+    frame, side = fit_frame(areas.grid, areas.ground, longest_side=640)
     assert frame.shape == (40, 20)  # a degree of longitude is half as long at 60 degrees
-    assert frame.metres == pytest.approx(11.14, rel=1e-3)
+    assert side == pytest.approx(11.14, rel=1e-3)
 
 
 def test_large_map_is_read_coarsely(tmp_path):
     areas = zonal_area(write_map(tmp_path / 'map.tif', np.repeat(np.repeat(HALVES, 10, axis=0), 10, axis=1)))
-    frame = frame_of(areas, longest_side=60)
-    assert frame.shape == (40, 60) and frame.metres == pytest.approx(10, rel=1e-3)
+    frame, side = fit_frame(areas.grid, areas.ground, longest_side=60)
+    assert frame.shape == (40, 60) and side == pytest.approx(10, rel=1e-3)
     np.testing.assert_array_equal(map_values(areas.path, frame, classes=areas.legend.names), HALVES)
 
 
@@ -89,6 +91,19 @@ def test_image_that_cannot_lie_under_the_map(tmp_path, crs):
     )
     with pytest.raises(DataError, match='no coordinate reference system' if crs is None else 'no pixel inside the map'):
         draw_quicklook(areas, image=image)
+
+
+@pytest.mark.parametrize('palette', [False, True])
+def test_image_of_one_band_is_white_where_it_does_not_reach(tmp_path, palette):
+    areas = zonal_area(write_map(tmp_path / 'map.tif', HALVES))
+    values = np.full((40, 60), 7, np.uint8)
+    image = write_raster(tmp_path / 'i.tif', values, transform=METRE @ Affine.translation(30, 0))
+    if palette:
+        with rasterio.open(image, 'r+') as raster:
+            raster.write_colormap(1, {0: (1, 2, 3), 7: (7, 7, 7)})
+    reading = AS_IT_SAYS if palette else Reading.parse(bands='1,1,1', scale=None)
+    pixels = image_pixels(image, frame_of(areas), reading=reading)
+    assert (pixels == np.where(np.arange(60) < 30, 255, 7)[:, None]).all()
 
 
 def test_bands_of_the_image(tmp_path):

@@ -9,8 +9,7 @@ from pyproj import CRS
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, StackError
 from mmseg_aux_hrnet.maps.polygonize import request
-from mmseg_aux_hrnet.maps.polygonize.features import Features
-from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, open_output
+from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, Features, open_output
 from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest, check_output
 
 UTM = CRS.from_epsg(32633)

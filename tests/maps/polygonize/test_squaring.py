@@ -12,7 +12,7 @@ from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest
 pytest.importorskip('buildingregulariser')
 from rasterio.features import rasterize
 
-from mmseg_aux_hrnet.maps.polygonize.request import square_corners
+from mmseg_aux_hrnet.maps.polygonize.features import square_corners
 
 TAGS = {'CLASS_NAMES': '["background", "building", "green"]'}
 HOUSE = affinity.rotate(shapely.box(12, 20, 52, 44), 25)

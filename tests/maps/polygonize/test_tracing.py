@@ -1,27 +1,22 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rasterio.features import rasterize
 from scipy import ndimage
 
-from mmseg_aux_hrnet.maps.polygonize.pixel_polygons import PixelPolygons
 from mmseg_aux_hrnet.maps.polygonize.strips import REST, Strip, strip_rows, strips
-from mmseg_aux_hrnet.maps.polygonize.tracing import trace
+from mmseg_aux_hrnet.maps.polygonize.tracing import PixelPolygons, trace
 
 MAPS = arrays(np.uint8, st.tuples(st.integers(1, 16), st.integers(1, 16)), elements=st.sampled_from([0, 1, 2, REST]))
 
 
 def traced(values, *, rows, smallest=0.0, simplify=0.0, area=1.0):
     parts = strips(lambda start, stop: values[start:stop], shape=values.shape, rows=rows)
-    result = PixelPolygons.empty()
-    for batch in trace(
-        parts, smallest=smallest, simplify=simplify, pixel_area=lambda places: np.full(len(places), area)
-    ):
-        result = result.with_more(batch)
-    return result
+    batches = trace(parts, smallest=smallest, simplify=simplify, pixel_area=lambda places: np.full(len(places), area))
+    return PixelPolygons(*(np.concatenate(columns) for columns in zip(*batches, strict=True)))
 
 
 def as_set(polygons):
@@ -36,7 +31,6 @@ def number_of_regions(values):
     return sum(ndimage.label(values == value)[1] for value in range(3))
 
 
-@settings(deadline=None)
 @given(MAPS, st.integers(1, 5))
 def test_every_region_is_one_valid_polygon_whatever_the_strips(values, rows):
     polygons = traced(values, rows=rows)
@@ -46,7 +40,6 @@ def test_every_region_is_one_valid_polygon_whatever_the_strips(values, rows):
     assert as_set(polygons) == as_set(traced(values, rows=len(values)))
 
 
-@settings(deadline=None)
 @given(MAPS, st.integers(1, 5))
 def test_polygons_burnt_again_are_the_map(values, rows):
     outlines, classes, _ = traced(values, rows=rows)
@@ -56,7 +49,6 @@ def test_polygons_burnt_again_are_the_map(values, rows):
     assert (burnt == values).all()
 
 
-@settings(deadline=None)
 @given(MAPS, st.integers(1, 9), st.sampled_from([0.8, 1.5, 4.0]))
 def test_simplified_polygons_share_their_borders_also_across_strips(values, rows, simplify):
     polygons = traced(values, rows=rows, simplify=simplify)
@@ -121,8 +113,9 @@ def test_regions_below_the_smallest_area_are_left_out_also_when_they_cross_seams
 def test_junctions_are_where_three_or_four_borders_meet():
     outside = np.full(2, REST, np.uint8)
     strip = Strip(0, np.array([[0, 1], [1, 0]], np.uint8), outside, outside)
-    assert strip.junctions().astype(int).tolist() == [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
-    assert Strip(0, np.array([[0, 0]], np.uint8), outside, outside).junctions().sum() == 0
+    junctions, _ = strip.corners()
+    assert junctions.astype(int).tolist() == [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
+    assert Strip(0, np.array([[0, 0]], np.uint8), outside, outside).corners()[0].sum() == 0
 
 
 @pytest.mark.parametrize(

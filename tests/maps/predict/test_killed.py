@@ -16,6 +16,7 @@ from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 REPO = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow  # processes that are killed and started again
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='the runs that are killed are forked')
 def test_killed_runs_go_on_to_the_same_bytes(tmp_path):
     raster = write_raster(tmp_path / 'ortho.tif', noise(3, (40, 50)))

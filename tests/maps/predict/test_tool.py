@@ -168,6 +168,7 @@ def start(processes, *arguments):
     return subprocess.run([*map(str, command)], capture_output=True, text=True, env=env)
 
 
+@pytest.mark.slow  # two processes that import everything
 def test_processes_share_rasters_and_rows_and_give_the_same_bytes(files, raster, tmp_path):
     second = write_raster(tmp_path / 'second.tif', noise(3, (40, 50), seed=3))
     (tmp_path / 'bad.tif').write_bytes(b'nothing')

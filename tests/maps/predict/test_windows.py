@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from mmseg_aux_hrnet.maps.predict.windows import Axis, plan_axis
 
+FACTORS = st.sampled_from([0.6, 0.7, 0.84, 0.96, 1.05, 1.2, 2.4]) | st.floats(0.25, 4)  # metres per pixel over --gsd
+GRIDS = st.sampled_from([1, 32, 32 * 3]) | FACTORS.map(lambda factor: 32 / factor)
 AXES = st.builds(
     lambda size, window, overlap, grid: (plan_axis(size, window=window, overlap=overlap, grid=grid), overlap),
-    st.integers(1, 3000), st.integers(1, 600), st.floats(0, 0.99), st.sampled_from([1, 32, 32 / 2.4, 32 * 3]),
+    st.integers(1, 3000), st.integers(1, 600), st.floats(0, 0.99), GRIDS,
 )  # fmt: skip
 
 
@@ -33,11 +35,25 @@ def test_windows_smaller_than_the_grid_ignore_it():
     assert plan_axis(50, window=20, overlap=0.5) == Axis(50, 20, (0, 10, 20, 30))
 
 
+@pytest.mark.parametrize(
+    ('size', 'window', 'overlap', 'grid', 'ends'),
+    [
+        (1335, 214, 0.9375, 32 / 2.4, (1107, 1120, 1133)),
+        (774, 155, 1 / 3, 32 / 1.05, (457, 549, 640)),
+        (2982, 563, 0.6176761000363877, 37.67057612228238, (2072, 2260, 2449)),
+        (795, 155, 0.3, 32 / 1.05, (457, 549, 640)),  # 640 is 21 cells, and a float says somewhat more
+    ],
+)
+def test_no_window_comes_twice_or_beyond_the_end_where_a_float_is_rounded_up(size, window, overlap, grid, ends):
+    axis = plan_axis(size, window=window, overlap=overlap, grid=grid)
+    assert axis.starts[-3:] == ends
+
+
 @given(AXES)
 def test_every_pixel_is_covered_and_neighbours_overlap(case):
     axis, overlap = case
     assert axis.starts[0] == 0
-    assert axis.size <= axis.extent <= axis.size + 3 * 32
+    assert axis.size <= axis.extent <= axis.size + 4 * 32
     assert sorted(set(axis.starts)) == list(axis.starts)
     steps = [later - start for start, later in itertools.pairwise(axis.starts)]
     assert all(step <= max(1, math.ceil(axis.window * (1 - overlap))) for step in steps)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from raster_support import METRE, noise, write_raster
+from property_support import examples
+from raster_support import METRE, noise, turned, write_raster
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
@@ -37,7 +38,7 @@ def test_colours_of_8_bits_are_passed_through(tmp_path):
     [
         METRE,
         Affine(0.5, 0, 100, 0, 0.5, 200),  # south up
-        Affine.translation(9, 8) * Affine.rotation(30) * Affine.scale(2, -2),
+        turned(30, x=9, y=8, pixel=(2, -2)),
         None,
     ],
 )
@@ -182,7 +183,7 @@ def large(tmp_path_factory):
     return write_raster(path, values, nodata=0, photometric='rgb', tiled=True, blockxsize=16, blockysize=32)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.data())
 def test_windows_are_parts_of_the_whole(large, data):
     top, left = data.draw(st.integers(0, 60)), data.draw(st.integers(0, 82))

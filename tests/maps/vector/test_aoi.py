@@ -3,9 +3,11 @@ import pyogrio
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_support import examples
 from pyproj import Transformer
+from raster_support import turned
 from rasterio.crs import CRS
 from rasterio.transform import xy
 from rasterio.windows import Window
@@ -17,7 +19,7 @@ UTM = CRS.from_epsg(32633)
 HEIGHT, WIDTH = 60, 80
 NORTH_UP = Affine(2, 0, 400_000, 0, -2, 5_800_000)
 SOUTH_UP = Affine(2, 0, 400_000, 0, 2, 5_800_000)
-TURNED = Affine.translation(400_000, 5_800_000) * Affine.rotation(30) * Affine.scale(2, -2)
+TURNED = turned(30, x=400_000, y=5_800_000, pixel=(2, -2))
 
 
 def centres(transform, rows, cols):
@@ -72,7 +74,7 @@ def test_holes_and_parts_count(tmp_path):
     assert (whole_mask(write(tmp_path / 'area.gpkg', [shape])) == inside([shape], NORTH_UP)).all()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.integers(0, 9), st.data())
 @pytest.mark.parametrize('transform', [NORTH_UP, TURNED])
 def test_windows_are_parts_of_the_whole(transform, seed, data):
@@ -145,7 +147,7 @@ def test_raster_without_reference_system_is_refused(tmp_path):
 @pytest.mark.parametrize('transform', [NORTH_UP, SOUTH_UP, TURNED], ids=['north up', 'south up', 'turned'])
 @pytest.mark.parametrize(('radius', 'holds'), [(0.5, False), (1.5, True)])
 def test_polygons_between_the_centres_of_pixels_are_told_apart(tmp_path, transform, radius, holds):
-    corner = shapely.Point(transform * (20, 10))  # of four pixels, whose centres are 1.4 m away
+    corner = shapely.Point(xy(transform, 10, 20, offset='ul'))  # of four pixels, whose centres are 1.4 m away
     path = write(tmp_path / 'small.gpkg', [corner.buffer(radius)])
     if holds:
         assert area(path, transform=transform).mask(Window(0, 0, WIDTH, HEIGHT), transform).sum() == 4

@@ -23,14 +23,14 @@ def polygon(*rings):
 
 def test_polygons_are_read_with_their_reference_system(tmp_path):
     several = {'type': 'MultiPolygon', 'coordinates': [[SQUARE], [[[x + 5, y] for x, y in SQUARE]]]}
-    got = read_polygons(write_geojson(tmp_path / 'area.geojson', polygon(SQUARE), several, None))
-    assert got.crs.to_epsg() == 4326
-    assert sorted(shapely.bounds(got.geometries).tolist()) == [[0, 0, 2, 2], [0, 0, 2, 2], [5, 0, 7, 2]]
+    polygons, crs = read_polygons(write_geojson(tmp_path / 'area.geojson', polygon(SQUARE), several, None))
+    assert crs.to_epsg() == 4326
+    assert sorted(shapely.bounds(polygons).tolist()) == [[0, 0, 2, 2], [0, 0, 2, 2], [5, 0, 7, 2]]
 
 
 def test_heights_are_dropped(tmp_path):
-    got = read_polygons(write_geojson(tmp_path / 'area.geojson', polygon([[x, y, 30] for x, y in SQUARE])))
-    assert not shapely.has_z(got.geometries).any()
+    polygons, _ = read_polygons(write_geojson(tmp_path / 'area.geojson', polygon([[x, y, 30] for x, y in SQUARE])))
+    assert not shapely.has_z(polygons).any()
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,15 @@ def test_heights_are_dropped(tmp_path):
 )
 def test_broken_polygons_are_repaired_with_a_warning(tmp_path, caplog, ring, covered):
     path = write_geojson(tmp_path / 'area.geojson', polygon(ring), polygon([[x + 9, y] for x, y in SQUARE]))
-    got = read_polygons(path)
-    assert shapely.area(got.geometries).sum() == covered + 4 and shapely.is_valid(got.geometries).all()
+    polygons, _ = read_polygons(path)
+    assert shapely.area(polygons).sum() == covered + 4 and shapely.is_valid(polygons).all()
     assert 'area.geojson: 1 of 2 polygons were broken and are repaired' in caplog.text
 
 
 def test_parts_that_overlap_are_joined_and_leave_no_hole(tmp_path):
     parts = {'type': 'MultiPolygon', 'coordinates': [[SQUARE], [[[x + 1, y] for x, y in SQUARE]]]}
-    got = read_polygons(write_geojson(tmp_path / 'area.geojson', parts))
-    assert shapely.union_all(got.geometries).equals(shapely.box(0, 0, 3, 2))
+    polygons, _ = read_polygons(write_geojson(tmp_path / 'area.geojson', parts))
+    assert shapely.union_all(polygons).equals(shapely.box(0, 0, 3, 2))
 
 
 def test_sound_polygons_are_no_news(tmp_path, caplog):

@@ -118,7 +118,8 @@ def test_terms_are_in_full_precision_under_autocast(settings):
     with torch.autocast('cpu', dtype=torch.bfloat16):
         got = term(*half, labels, ignore_index=255)
     assert got.dtype == torch.float32
-    assert got.item() == pytest.approx(term(*(each.wide() for each in half), labels, ignore_index=255).item(), rel=1e-6)
+    wide = [HeadOutputs(*(values.float() for values in each)) for each in half]
+    assert got.item() == pytest.approx(term(*wide, labels, ignore_index=255).item(), rel=1e-6)
 
 
 @pytest.mark.parametrize(('labels', 'grid'), [((64, 96), (2, 3)), ((65, 33), (3, 2))])

@@ -14,7 +14,7 @@ def report(folder, *, config='plain', number=8, runs_seed=0, **options):
 
 
 def names(groups):
-    return {group.name: [run.folder.name for run in group.runs] for group in groups}
+    return {name: [run.folder.name for run in runs] for name, runs in groups.items()}
 
 
 @pytest.fixture
@@ -41,12 +41,6 @@ def test_runs_without_a_config_go_by_their_folder(tmp_path, four):
     metrics['run']['config'] = None
     write_report(tmp_path / 'others', metrics)
     assert names(read_groups([four[0], str(tmp_path / 'others')])) == {'plain': ['r0'], 'others': ['others']}
-
-
-def test_counts_of_a_method_are_stacked(four):
-    group = read_groups(four)[0]
-    assert group.counts.shape == (2, 8, 2, 2)
-    assert np.array_equal(group.counts[1], group.runs[1].counts)
 
 
 def test_folders_with_signs_in_their_names(tmp_path):

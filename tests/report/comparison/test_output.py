@@ -12,16 +12,15 @@ from report_support import image_counts, metrics_of, write_report
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation.bootstrap import Difference
-from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison, Figure, Row
+from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison, GroupRate, Row
 from mmseg_aux_hrnet.report.comparison.output import (
     Cells,
     check_out,
-    difference_cells,
+    figure_tables,
     latex,
     latex_text,
     markdown,
     notes,
-    rate_cells,
     write,
 )
 from mmseg_aux_hrnet.report.comparison.picture import draw
@@ -32,10 +31,10 @@ NAN = math.nan
 
 def comparison(*, name='aux'):
     """Two seeds of a plain network against one run of another that never predicts the class."""
-    first = Figure(72.914, 0.456, 70.0, 75.0, (72.6, 73.2))
-    second = Figure(74.0, NAN, 71.0, 76.0, (74.0,))
+    first = GroupRate(72.914, 0.456, 70.0, 75.0, (72.6, 73.2))
+    second = GroupRate(74.0, NAN, 71.0, 76.0, (74.0,))
     gap = Difference(1.086, -0.204, 2.5, 0.0964)
-    undefined = Figure(NAN, NAN, NAN, NAN, (NAN,))
+    undefined = GroupRate(NAN, NAN, NAN, NAN, (NAN,))
     rows = (
         Row('plain', dict.fromkeys(COLUMNS, first), {}),
         Row(
@@ -48,14 +47,14 @@ def comparison(*, name='aux'):
 
 
 def test_cells_of_rates():
-    cells = rate_cells(comparison())
+    cells, _ = figure_tables(comparison())
     assert cells.headings == ('Method', 'Runs', 'Precision', 'Recall', 'IoU', 'F1score', 'OA')
     assert cells.rows[0] == ('plain', '2', *['72.91 ± 0.46'] * 5)
     assert cells.rows[1] == ('aux', '1', '-', *['74.00'] * 4)
 
 
 def test_cells_of_differences():
-    cells = difference_cells(comparison())
+    _, cells = figure_tables(comparison())
     assert cells.title == 'Difference to plain, percentage points'
     assert cells.rows[0] == ('aux', 'Precision', '-', '-', '-')
     assert cells.rows[2] == ('aux', 'IoU', '+1.09', '-0.20 to +2.50', '0.096')
@@ -77,7 +76,8 @@ def test_notes_say_what_the_numbers_are():
 
 def test_markdown_by_hand():
     text = markdown([Cells('A|B', ('Method', 'x'), (('a_b|c', '1.00'),))], ['one\ntwo'])
-    assert text == '# Comparison\n\n## A\\|B\n\n| Method | x |\n| :--- | ---: |\n| a\\_b\\|c | 1.00 |\n\n- one two\n'
+    table = '| Method  |    x |\n|---------|-----:|\n| a\\_b\\|c | 1.00 |'
+    assert text == f'# Comparison\n\n## A\\|B\n\n{table}\n\n- one two\n'
 
 
 def test_latex_by_hand():
@@ -134,7 +134,7 @@ def test_out_is_whole_or_not_there(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, 'write_bytes', full_disk)
     with pytest.raises(DataError, match='out cannot be written .No space left'):
-        write(tmp_path / 'out', comparison(), [])
+        write(tmp_path / 'out', comparison(), {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -171,8 +171,9 @@ def test_command_writes_what_it_prints(reports, tmp_path, capsys):
     page = (out / 'comparison.md').read_text(encoding='utf-8')
     assert sorted(path.name for path in out.iterdir()) == ['comparison.md', 'comparison.png', 'comparison.tex']
     assert '4 reports of 2 method(s)' in printed
-    row = next(line for line in page.splitlines() if line.startswith('| aux | 2 |'))
-    assert all(mean.split(' ± ')[0] in printed for mean in row.strip('| ').split(' | ')[2:])
+    rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in page.splitlines()]
+    row = next(row for row in rows if row[:2] == ['aux', '2'])
+    assert all(mean.split(' ± ')[0] in printed for mean in row[2:])
     assert str(reports[0].name) in page
     assert 'plain & 2 &' in (out / 'comparison.tex').read_text(encoding='utf-8')
 

@@ -8,7 +8,6 @@ from mmseg_aux_hrnet.report.page import TrainingLog, charts
 from mmseg_aux_hrnet.visualization import Curve
 
 SVG = '{http://www.w3.org/2000/svg}'
-DRAWN = (charts.threshold_chart, charts.precision_recall_chart, charts.reliability_chart)
 
 
 def words_of(svg):
@@ -23,7 +22,7 @@ def test_names_of_classes_are_drawn_as_they_are(name):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         assert f'IoU.{name}' in words_of(charts.training_chart(log))
-        pictures = [words_of(draw(metrics['threshold_sweep'])) for draw in DRAWN]
+        pictures = [words_of(svg) for svg in charts.sweep_charts(metrics['threshold_sweep'])]
     assert f'probability of {name}' in pictures[2]
 
 
@@ -40,5 +39,4 @@ def test_undefined_figures_leave_gaps():
     best = dict.fromkeys(('iou', 'f1', 'kappa'))
     bins = [{**part, 'pixels': 0, 'observed': None, 'confidence': None} for part in sweep['reliability']]
     hollow = {**sweep, **curves, 'best': best, 'reliability': bins, 'ece': None, 'average_precision': None}
-    for draw in DRAWN:
-        assert words_of(draw(hollow))
+    assert all(words_of(svg) for svg in charts.sweep_charts(hollow))

@@ -1,13 +1,19 @@
-from mmseg_aux_hrnet.report.page.choice import class_colours, colours_note
+import pytest
+from page_support import GREEN, report_of
+
+from mmseg_aux_hrnet.report.page.gallery import gallery_note
+from mmseg_aux_hrnet.report.page.overlays import class_colours
 
 
 def test_given_colours_are_kept():
-    metrics = {'classes': [{'color': [1, 2, 3]}, {'color': [4, 5, 6]}]}
-    assert class_colours(metrics) == ((1, 2, 3), (4, 5, 6))
-    assert colours_note(metrics) == ''
+    assert class_colours({'classes': [{'color': [1, 2, 3]}, {'color': [0, 0, 0]}]}) == ((1, 2, 3), (0, 0, 0))
 
 
-def test_missing_colours_differ_and_are_said():
-    metrics = {'classes': [{'color': None}] * 40}
-    assert len(set(class_colours(metrics))) == 40
-    assert 'arbitrary' in colours_note(metrics)
+def test_missing_colours_differ():
+    assert len(set(class_colours({'classes': [{'color': None}] * 40}))) == 40
+
+
+@pytest.mark.parametrize('palette', [GREEN.palette, None])
+def test_missing_colours_are_said(palette):
+    report, tiles = report_of(1, classes=type(GREEN)(GREEN.names, palette, 'green'))
+    assert ('arbitrary' in gallery_note(report, tiles)) == (palette is None)

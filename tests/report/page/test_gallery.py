@@ -4,7 +4,7 @@ import pytest
 from page_support import CITY, GREEN, report_of
 
 from mmseg_aux_hrnet.report.page import gallery
-from mmseg_aux_hrnet.report.page.error_map import NOT_COUNTED
+from mmseg_aux_hrnet.report.page.overlays import NOT_COUNTED
 
 
 def test_groups_show_every_tile_once_with_three_maps():

@@ -39,7 +39,7 @@ class Page(HTMLParser):
 
 
 def page_of(tmp_path, metrics, tiles, log=NO_LOG):
-    write_html(tmp_path / 'report.html', metrics=metrics, tiles=tiles, log=log)
+    write_html(tmp_path / 'report.html', report=metrics, tiles=tiles, log=log)
     return (tmp_path / 'report.html').read_text(encoding='utf-8')
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 from PIL import Image
 
-from mmseg_aux_hrnet.evaluation.tile_keeper import KeptMaps, PackedMap
+from mmseg_aux_hrnet.evaluation.tile_keeper import pack_map
 from mmseg_aux_hrnet.report.page import kept_tiles
 
-MAPS = KeptMaps(PackedMap.of(np.array([[0, 1]])), PackedMap.of(np.array([[1, 1]])))
+MAPS = pack_map(np.array([[0, 1]])), pack_map(np.array([[1, 1]]))
 
 
 def metrics_of(*paths):

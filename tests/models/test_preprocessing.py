@@ -1,7 +1,7 @@
 import pytest
 from mmseg.registry import MODELS
 
-from mmseg_aux_hrnet.models.channel_order import swaps_channels
+from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 
 pytestmark = pytest.mark.stack
 

@@ -1,13 +1,18 @@
-"""Where a prediction is wrong, as one small class map with colours that everybody can tell apart."""
+"""The maps that lie over a tile, classes and errors, and their colours."""
 
+import colorsys
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.report.metrics_file import Report
 from mmseg_aux_hrnet.visualization import overlay
 
 ClassMap = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+GOLDEN_RATIO = 0.618034  # steps of this round the colour wheel never come back near where they were
 
 
 class ErrorKind(NamedTuple):
@@ -22,15 +27,17 @@ class ErrorKind(NamedTuple):
 
     value: int
     name: str
-    colour: tuple[int, int, int]
+    colour: Colour
 
 
+# The values go into palette PNGs, where any byte would do; 0 stays free for what has no colour.
 RIGHT = 0  # right, and not the class of interest: the image stays bare
 HIT = ErrorKind(1, 'correct (TP)', overlay.CORRECT)
 FALSE = ErrorKind(2, 'false alarm (FP)', overlay.FALSE_ALARM)
 MISSED = ErrorKind(3, 'missed (FN)', overlay.MISSED)
 CONFUSED = ErrorKind(4, 'wrong between other classes', (0, 0, 0))
 NOT_COUNTED = ErrorKind(5, 'ignored, not counted', (150, 150, 150))
+# Without a class of interest a mistake is neither missed nor a false alarm; it borrows the colour of one.
 WRONG = ErrorKind(3, 'wrong', overlay.MISSED)
 
 
@@ -57,9 +64,31 @@ def error_map(prediction: ClassMap, label: ClassMap, *, num_classes: int, class_
     if class_of_interest is None:
         kinds[wrong] = WRONG.value
     else:
+        # From the general to the special: each line overwrites pixels of the one before.
         kinds[wrong] = CONFUSED.value
         kinds[(prediction == class_of_interest) & ~wrong & counted] = HIT.value
         kinds[(prediction == class_of_interest) & wrong] = FALSE.value
         kinds[(label == class_of_interest) & wrong] = MISSED.value
     kinds[~counted] = NOT_COUNTED.value
     return kinds
+
+
+def class_colours(report: Report) -> tuple[Colour, ...]:
+    """Return the colour of every class, 0..255: that of its data set, where there is none one of the colour wheel."""
+    colours = []
+    for index, row in enumerate(report['classes']):
+        # Light and dark in turn, so that neighbours differ even where their hues are hard to tell apart.
+        wheel = colorsys.hsv_to_rgb(index * GOLDEN_RATIO % 1, 0.75, (0.9, 0.65)[index % 2])
+        red, green, blue = row['color'] or (round(255 * part) for part in wheel)
+        colours.append((red, green, blue))
+    return tuple(colours)
+
+
+def class_overlay(report: Report) -> dict[int, Colour]:
+    """Return the colours that are laid over an image, by class: of two, only that of the class of interest."""
+    names, of_interest = [row['name'] for row in report['classes']], report['class_of_interest']
+    return {
+        index: colour
+        for index, (name, colour) in enumerate(zip(names, class_colours(report), strict=True))
+        if len(names) != 2 or of_interest in (None, name)
+    }

@@ -14,7 +14,7 @@ from mmengine.runner import CheckpointLoader
 
 from mmseg_aux_hrnet import weights
 from mmseg_aux_hrnet.errors import CheckpointError
-from mmseg_aux_hrnet.weights.reading import NUMPY_CORES
+from mmseg_aux_hrnet.weights.checkpoint import NUMPY_CORES
 from mmseg_aux_hrnet.weights.writing import checkpoint_bytes
 
 pytestmark = pytest.mark.stack
@@ -118,7 +118,7 @@ def test_trust_runs_the_code_and_nothing_else_does(tmp_path, new):
     with pytest.raises(CheckpointError, match=r'refused.*mkdir.*convert_checkpoint\.py a\.pth OUT --trust'):
         weights.read_checkpoint(tmp_path / 'a.pth')
     assert not (tmp_path / 'made').exists()
-    assert weights.read_checkpoint(tmp_path / 'a.pth', trust=True)['state_dict']['w'].tolist() == [1, 1]
+    assert weights.Checkpoint(tmp_path / 'a.pth', trust=True).content['state_dict']['w'].tolist() == [1, 1]
     assert (tmp_path / 'made').is_dir()
 
 
@@ -164,7 +164,7 @@ def test_hostile_files_run_nothing(tmp_path, monkeypatch, call, place):
 def test_trusted_code_that_fails_is_one_line(tmp_path):
     torch.save({'x': Calls(int, 'no number')}, tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match=r'cannot be read with its code either: ValueError: invalid literal'):
-        weights.read_checkpoint(tmp_path / 'a.pth', trust=True)
+        _ = weights.Checkpoint(tmp_path / 'a.pth', trust=True).content
 
 
 @pytest.mark.parametrize('kind', ['bool', 'int32', 'int64', 'uint32', 'float32', 'float64'])
@@ -214,5 +214,5 @@ def test_damaged_safetensors_are_refused(tmp_path, content):
 def test_pickles_under_the_name_of_safetensors_are_not_run(tmp_path):
     torch.save({'x': RunsCode(tmp_path / 'made')}, tmp_path / 'a.safetensors')
     with pytest.raises(CheckpointError, match='is no readable checkpoint'):
-        weights.read_checkpoint(tmp_path / 'a.safetensors', trust=True)
+        _ = weights.Checkpoint(tmp_path / 'a.safetensors', trust=True).content
     assert not (tmp_path / 'made').exists()

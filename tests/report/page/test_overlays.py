@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from mmseg_aux_hrnet.report.page.error_map import CONFUSED, FALSE, HIT, MISSED, NOT_COUNTED, error_kinds, error_map
+from mmseg_aux_hrnet.report.page.overlays import CONFUSED, FALSE, HIT, MISSED, NOT_COUNTED, error_kinds, error_map
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 SIGHT = {

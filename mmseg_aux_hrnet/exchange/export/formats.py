@@ -1,4 +1,4 @@
-"""Writes and runs ONNX files."""
+"""The formats of exported files, ONNX and ``.pt2`` of torch.export: their bytes, and functions that run them."""
 
 import io
 import json
@@ -17,6 +17,8 @@ from mmseg_aux_hrnet.run.rgb_network import INPUT, Form
 
 OPSET = 18  # the lowest that torch's exporter writes; onnxruntime knows it since 1.14
 IR_VERSION = 8  # that of opset 18: an older onnxruntime, such as that of a QGIS plugin, refuses a newer one
+ONNX, PT2 = '.onnx', '.pt2'
+METADATA_FILE = 'metadata.json'  # among the extra files of a .pt2
 AXES = ('batch', None, 'height', 'width')
 Run = Callable[[NDArray[Any]], dict[str, NDArray[Any]]]
 
@@ -95,8 +97,32 @@ def _tidy(model: Any, form: Form) -> None:
                 axis.dim_param = name
 
 
-def load_onnx(path: Path) -> Run:
-    """Return a function that runs an ONNX file on the CPU."""
+def pt2_bytes(program: ExportedProgram, *, metadata: dict[str, Any]) -> bytes:
+    """Return the content of a ``.pt2`` file, with the metadata as ``metadata.json`` among its extra files."""
+    buffer = io.BytesIO()
+    with quiet_tracing():
+        torch.export.save(program, buffer, extra_files={METADATA_FILE: json.dumps(metadata)})
+    return buffer.getvalue()
+
+
+def load(path: Path, *, suffix: str, form: Form) -> Run:
+    """Return a function that runs an exported file on the CPU.
+
+    Args:
+        path: the file, under whatever name.
+        suffix: its format, ``.onnx`` or ``.pt2``.
+        form: what goes in and out.
+
+    Raises:
+        ExportError: its runtime does not take it.
+    """
+    try:
+        return _load_onnx(path) if suffix == ONNX else _load_pt2(path, form=form)
+    except Exception as error:  # whatever a runtime raises
+        raise ExportError(f'the file cannot be loaded: {brief(error)}') from error
+
+
+def _load_onnx(path: Path) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -110,19 +136,7 @@ def load_onnx(path: Path) -> Run:
     return run
 
 
-METADATA_FILE = 'metadata.json'
-
-
-def pt2_bytes(program: ExportedProgram, *, metadata: dict[str, Any]) -> bytes:
-    """Return the content of a ``.pt2`` file, with the metadata as ``metadata.json`` among its extra files."""
-    buffer = io.BytesIO()
-    with quiet_tracing():
-        torch.export.save(program, buffer, extra_files={METADATA_FILE: json.dumps(metadata)})
-    return buffer.getvalue()
-
-
-def load_pt2(path: Path, *, form: Form) -> Run:
-    """Return a function that runs a ``.pt2`` file on the CPU."""
+def _load_pt2(path: Path, *, form: Form) -> Run:
     with quiet_tracing():
         module = torch.export.load(io.BytesIO(path.read_bytes())).module()
 

@@ -1,0 +1,53 @@
+"""A checkpoint is opened once by a command, however much of it is needed: weights, meta and hash."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from raster_support import noise, write_raster
+from tiny_export import run_tool, written
+from tool_support import run_here
+
+from mmseg_aux_hrnet.weights import Checkpoint
+
+pytestmark = pytest.mark.stack
+OPENED = []
+sys.addaudithook(lambda event, args: OPENED.append(str(args[0])) if event == 'open' else None)
+
+
+@pytest.fixture
+def times_opened():
+    OPENED.clear()
+    return OPENED.count
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return written(tmp_path)
+
+
+def test_a_map(tiny, tmp_path, times_opened):
+    raster = write_raster(tmp_path / 'ortho.tif', noise(3, (40, 50)))
+    settings = ('--out', tmp_path / 'out', '--window', '32', '--device', 'cpu')
+    assert run_here('predict_raster', *tiny, raster, *settings) == 0
+    assert times_opened(tiny[1]) == 1
+
+
+def test_an_export(tiny, tmp_path, times_opened):
+    code, _, complaint = run_tool(*tiny, tmp_path / 'a.pt2')
+    assert code == 0, complaint
+    assert times_opened(tiny[1]) == 1
+
+
+def test_hash_meta_and_weights(tiny, times_opened):
+    checkpoint = Checkpoint(tiny[1])
+    assert (len(checkpoint.sha256), checkpoint.meta['dataset_meta']['classes']) == (64, ('background', 'green'))
+    assert (checkpoint.weights.keys(), times_opened(tiny[1])) == (checkpoint.content['state_dict'].keys(), 1)
+
+
+def test_what_was_read_is_kept_and_the_bytes_are_not(tiny):
+    checkpoint = Checkpoint(tiny[1])
+    assert checkpoint.content is checkpoint.content
+    Path(tiny[1]).unlink()
+    assert len(checkpoint.sha256) == 64
+    assert '_data' not in vars(checkpoint)
