@@ -54,7 +54,7 @@ def draw_quicklook(areas: ZonalAreas, *, image: Path | None = None, reading: Rea
     canvas = None if image is None else image_pixels(image, frame, reading=reading)
     height, width = frame.shape
     scale = LONGEST_SIDE / max(height, width)
-    # Inches: the map, or as wide as the legend needs; then its margins and the lines of the legend, two classes in each.
+    # Inches: the map, or as wide as the legend needs; then margins and the lines of the legend, two classes in each.
     size = (max(width * scale, 420) / DPI + 0.2, height * scale / DPI + 0.9 + 0.2 * ((len(colours) + 2) // 2))
     figure = Figure(figsize=size, dpi=DPI, layout='constrained')
     FigureCanvasAgg(figure)  # by itself a figure has no canvas to draw text on, and pyplot would keep it
