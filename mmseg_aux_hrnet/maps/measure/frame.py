@@ -39,6 +39,7 @@ def fit_frame(grid: PixelGrid, ground: Ground, *, longest_side: int) -> tuple[Pi
         extent * float(np.linalg.norm(step))
         for extent, step in ((right - left, along.along_x), (top - bottom, along.along_y))
     )
+    # Metres; by the second bound a picture has no more pixels than its map.
     pixel = max(max(height, width) / longest_side, max(height, width) / max(grid.shape))
     shape = max(1, round(height / pixel)), max(1, round(width / pixel))
     transform = Affine((right - left) / shape[1], 0, left, 0, (bottom - top) / shape[0], top)
