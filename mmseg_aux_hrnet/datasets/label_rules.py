@@ -153,5 +153,5 @@ def _check(wrong: NDArray[np.bool_], *, name: Callable[[tuple[int, int]], str], 
     if wrong.any():
         row, column = (int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
         raise LabelError(
-            f'{name((row, column))} at (row, column) {(row, column)} is no class: allowed are {allowed}; {hint}'
+            f'{name((row, column))} at (row, column) {(row, column)} is not a class: allowed are {allowed}; {hint}'
         )
