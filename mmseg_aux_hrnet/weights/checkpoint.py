@@ -72,7 +72,7 @@ class Checkpoint:
         A ``.safetensors`` file comes as ``state_dict``, and ``meta`` where this package wrote it.
 
         Raises:
-            CheckpointError: the file is missing, is no checkpoint, is damaged, or needs code to be run.
+            CheckpointError: the file is missing, is not a checkpoint, is damaged, or needs code to be run.
         """
         _ = self.sha256  # now, because the bytes go below: a large checkpoint is not to stay in memory twice
         read = _read_safetensors if self.path.suffix == SAFETENSORS else _read_pth
@@ -160,14 +160,14 @@ def _read_pth(data: bytes, *, path: Path, trust: bool) -> Any:
     except pickle.UnpicklingError as error:
         reason = _reason(error)
         if reason == NO_FORM and not trust and not is_zipfile(io.BytesIO(data)):
-            raise CheckpointError(f'{path} is no readable checkpoint: {reason}') from error
+            raise CheckpointError(f'{path} is not a readable checkpoint: {reason}') from error
         if not trust:
             raise CheckpointError(
                 f'{path} is refused: damaged, or it wants to run code ({reason}); if you trust its maker, '
                 f'tools/convert_checkpoint.py {path.name} OUT --trust runs that and writes a clean file'
             ) from error
     except Exception as error:  # damage can show in any way
-        raise CheckpointError(f'{path} is no readable checkpoint: {_reason(error)}') from error
+        raise CheckpointError(f'{path} is not a readable checkpoint: {_reason(error)}') from error
     try:
         return torch.load(io.BytesIO(data), map_location='cpu', weights_only=False)
     except Exception as error:  # the file's own code can fail in any way
@@ -184,7 +184,7 @@ def _read_safetensors(data: bytes, *, path: Path, trust: bool) -> dict[str, Any]
         text = header.get('__metadata__', {}).get(SAFETENSORS_META)
         meta = None if text is None else json.loads(text)
     except (SafetensorError, KeyError, ValueError, RecursionError) as error:
-        raise CheckpointError(f'{path} is no readable checkpoint: {_reason(error)}') from error
+        raise CheckpointError(f'{path} is not a readable checkpoint: {_reason(error)}') from error
     if not isinstance(meta, dict):
         return {'state_dict': weights}
     described = meta.get('dataset_meta')
