@@ -54,7 +54,9 @@ class Checkpoint:
             with self.path.open('rb') as file:
                 yield file
         except OSError as error:
-            raise CheckpointError(f'{self.path} cannot be read ({error.strerror}): check the disk') from error
+            raise CheckpointError(
+                f'{self.path} cannot be read ({error.strerror}): give a checkpoint that you may read'
+            ) from error
 
     @cached_property
     def sha256(self) -> str:
@@ -112,7 +114,11 @@ class Checkpoint:
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Return the content of a checkpoint; see :attr:`Checkpoint.content`."""
+    """Return the content of a ``.pth`` or ``.safetensors`` checkpoint, on the CPU, without running any code from it.
+
+    Raises:
+        CheckpointError: see :attr:`Checkpoint.content`.
+    """
     return Checkpoint(path).content
 
 

@@ -103,6 +103,16 @@ def test_a_refusal_names_what_was_wanted(tmp_path):
         weights.read_checkpoint(tmp_path / 'a.pth')
 
 
+def test_a_file_that_cannot_be_opened_is_one_line(tmp_path, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, 'Permission denied')
+
+    (tmp_path / 'a.pth').touch()
+    monkeypatch.setattr(Path, 'open', denied)
+    with pytest.raises(CheckpointError, match=r'a\.pth cannot be read \(Permission denied\): give a checkpoint'):
+        _ = weights.Checkpoint(tmp_path / 'a.pth').sha256
+
+
 def test_truncated_checkpoint_is_refused(tmp_path):
     torch.save({'weight': torch.ones(8)}, tmp_path / 'a.pth')
     whole = (tmp_path / 'a.pth').read_bytes()
