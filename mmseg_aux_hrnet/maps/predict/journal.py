@@ -32,7 +32,7 @@ class Journal:
         self.folder = folder
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keep other processes from the map, until the block ends or this process does, however it does.
 
         On a file system that knows no locks, nothing is kept from anybody.
@@ -84,7 +84,9 @@ class Journal:
             raise ConfigError(
                 f'{self.folder} holds an unfinished run: go on with --resume, or start anew with --overwrite'
             )
-        differing = _differing(_read_plan(path), json.loads(json.dumps(plan)))
+        old, new = _read_plan(path), json.loads(json.dumps(plan))
+        names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+        differing = [f'{name} was {old.get(name)}, now {new.get(name)}' for name in names]
         if differing:
             raise ConfigError(
                 f'{self.folder} was begun otherwise ({"; ".join(differing)}): give what it was begun with, '
@@ -106,7 +108,9 @@ class Journal:
             carry: what windows that begin in this block or before add to the rows below it; None after the last one.
         """
         if carry is not None:
-            write_whole(self._carry(index + 1), _bytes(carry))
+            content = io.BytesIO()
+            np.save(content, carry)
+            write_whole(self._carry(index + 1), content.getvalue())
         content = io.BytesIO()
         np.savez_compressed(content, allow_pickle=False, **block)
         write_whole(self._block(index), content.getvalue())
@@ -115,10 +119,10 @@ class Journal:
     def carry(self, index: int) -> NDArray[np.float32] | None:
         """Return what was kept for block ``index``; None where nothing was, or it cannot be read."""
         try:
-            held: NDArray[np.float32] = np.load(self._carry(index), allow_pickle=False)
+            carry: NDArray[np.float32] = np.load(self._carry(index), allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        return held
+        return carry
 
     def blocks(self, count: int) -> Iterator[Arrays]:
         """Yield the blocks 0 to ``count`` - 1.
@@ -146,12 +150,6 @@ class Journal:
         return self.folder / f'carry_{index:06d}.npy'
 
 
-def _bytes(array: NDArray[Any]) -> bytes:
-    content = io.BytesIO()
-    np.save(content, array)
-    return content.getvalue()
-
-
 def _read_plan(path: Path) -> dict[str, Any]:
     try:
         plan = json.loads(path.read_text(encoding='utf-8'))
@@ -160,8 +158,3 @@ def _read_plan(path: Path) -> dict[str, Any]:
     if not isinstance(plan, dict):
         raise ConfigError(f'{path} is damaged: start anew with --overwrite')
     return plan
-
-
-def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-    return [f'{name} was {old.get(name)}, now {new.get(name)}' for name in names]
