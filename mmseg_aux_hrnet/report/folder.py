@@ -24,7 +24,7 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
     """Raise unless a report may be written to ``path``: call it before the work, not after.
 
     Raises:
-        DataError: there is a file, or a folder with something in it; with ``overwrite``, one that is no report; or
+        DataError: there is a file, or a folder with something in it; with ``overwrite``, one that is not a report; or
             nothing can be written there.
     """
     path = Path(path)

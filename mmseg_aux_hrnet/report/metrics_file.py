@@ -132,12 +132,12 @@ def read_report(path: str | Path, *, parts: Sequence[str] = ()) -> Report:
     try:
         content = json.loads(file.read_text(encoding='utf-8'))
     except FileNotFoundError as error:
-        what = f'holds no {METRICS_FILE}, so it is no report' if path.is_dir() else 'is not there'
+        what = f'holds no {METRICS_FILE}, so it is not a report' if path.is_dir() else 'is not there'
         raise DataError(f'{path} {what}: {WAY}') from error
     except OSError as error:
         raise DataError(f'{file} cannot be read ({error.strerror}): {WAY}') from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f'{file} is no JSON ({error}): {WAY}') from error
+        raise DataError(f'{file} is not JSON ({error}): {WAY}') from error
     found = content.get('format') if isinstance(content, dict) else None
     if found != FORMAT:
         raise DataError(f'{file} has the format {found!r}, and {FORMAT!r} is read here: write the report again')

@@ -47,7 +47,7 @@ def read_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f'{folder} is no folder, so it is no report: {WAY}')
+        raise DataError(f'{folder} is not a folder, so it is not a report: {WAY}')
     report = read_report(folder, parts=('run', 'classes', 'class_of_interest', 'images', 'confusion_matrix'))
     # In the order of the names, so that the images of two reports are in the same one.
     rows = sorted(report['images'], key=lambda row: row['name'])
@@ -62,7 +62,7 @@ def read_run(folder: str | Path) -> Run:
         if not np.array_equal(counts.sum(axis=0), _counts(report['confusion_matrix'], size=len(classes))):
             raise ValueError('the confusion matrix is not the sum of the counts of the images')
         if of_interest is not None and of_interest not in classes:
-            raise ValueError(f'the class of interest {of_interest!r} is no class')
+            raise ValueError(f'the class of interest {of_interest!r} is not a class')
         threshold = None if chosen is None else Threshold(chosen['class'], float(chosen['value']))
     except (ValueError, OverflowError) as error:  # JSON holds numbers of any length, which a float does not
         raise DataError(
