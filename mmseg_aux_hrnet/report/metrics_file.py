@@ -16,8 +16,8 @@ FORMAT = 'mmseg_aux_hrnet report 1'
 VERSION = 1
 WAY = 'tools/test.py and tools/evaluate.py write one by --report DIR'
 
-Figure = float | None  # percent or coefficient; None (nan before it is written) where undefined
-Counts = list[list[int]]  # pixels; rows are the reference, columns the prediction
+Value = float | None  # percent or coefficient; None (nan before it is written) where undefined
+CountRows = list[list[int]]  # pixels; rows are the reference, columns the prediction
 
 # Written as calls, because ``class`` cannot be the name of an attribute.
 ThresholdRecord = TypedDict('ThresholdRecord', {'class': str, 'value': float})
@@ -26,14 +26,14 @@ Sweep = TypedDict(
     {
         'class': str,
         'thresholds': list[float],
-        'precision': list[Figure],
-        'recall': list[Figure],
-        'iou': list[Figure],
-        'f1': list[Figure],
-        'kappa': list[Figure],
-        'average_precision': Figure,
-        'ece': Figure,
-        'reliability': list[dict[str, Figure]],
+        'precision': list[Value],
+        'recall': list[Value],
+        'iou': list[Value],
+        'f1': list[Value],
+        'kappa': list[Value],
+        'average_precision': Value,
+        'ece': Value,
+        'reliability': list[dict[str, Value]],
         'best': dict[str, dict[str, float] | None],
     },
 )
@@ -62,14 +62,14 @@ class ClassRow(TypedDict):
 
     name: str
     color: list[int] | None
-    precision: Figure
-    recall: Figure
-    iou: Figure
-    f1: Figure
+    precision: Value
+    recall: Value
+    iou: Value
+    f1: Value
     support: int
     predicted: int
-    boundary_f1: Figure
-    boundary_iou: Figure
+    boundary_f1: Value
+    boundary_iou: Value
 
 
 class ImageRow(TypedDict):
@@ -78,13 +78,13 @@ class ImageRow(TypedDict):
     name: str
     image: str
     label: str | None
-    counts: Counts
-    oa: Figure
-    miou: Figure
-    iou: dict[str, Figure]
-    f1: dict[str, Figure]
-    precision: dict[str, Figure]
-    recall: dict[str, Figure]
+    counts: CountRows
+    oa: Value
+    miou: Value
+    iou: dict[str, Value]
+    f1: dict[str, Value]
+    precision: dict[str, Value]
+    recall: dict[str, Value]
     pixels: int
 
 
@@ -95,7 +95,7 @@ class Intervals(TypedDict):
     resamples: int
     seed: int
     method: str
-    values: dict[str, list[Figure]]
+    values: dict[str, list[Value]]
 
 
 class Report(TypedDict, total=False):
@@ -108,9 +108,9 @@ class Report(TypedDict, total=False):
     class_of_interest: str | None
     overall: dict[Literal[OverallKey, 'pixels'], Any]
     intervals: Intervals
-    boundary: dict[Literal['tolerance_pixels', 'tolerance_metres', 'gsd'], Figure]
+    boundary: dict[Literal['tolerance_pixels', 'tolerance_metres', 'gsd'], Value]
     rules: list[str]
-    confusion_matrix: Counts
+    confusion_matrix: CountRows
     images: list[ImageRow]
     threshold_sweep: Sweep | None
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.evaluation.confusion import Counts
 from mmseg_aux_hrnet.report.metrics_file import METRICS_FILE, WAY, read_report
 
 
@@ -35,7 +35,7 @@ class Run:
     classes: tuple[str, ...]
     class_of_interest: str | None
     images: tuple[str, ...]
-    counts: npt.NDArray[np.int64]
+    counts: Counts
 
 
 def read_run(folder: str | Path) -> Run:
@@ -81,7 +81,7 @@ def read_run(folder: str | Path) -> Run:
     )
 
 
-def _counts(rows: list[list[int]], *, size: int) -> npt.NDArray[np.int64]:
+def _counts(rows: list[list[int]], *, size: int) -> Counts:
     counts = np.array(rows)
     if counts.shape != (size, size) or counts.dtype.kind != 'i' or (counts < 0).any():
         raise ValueError(f'counts of shape {counts.shape} and type {counts.dtype} for {size} classes')
