@@ -18,6 +18,9 @@ WAY = 'tools/test.py and tools/evaluate.py write one by --report DIR'
 
 Value = float | None  # percent or coefficient; None (nan before it is written) where undefined
 CountRows = list[list[int]]  # pixels; rows are the reference, columns the prediction
+# What is seen to be right at a glance: the counts of thousands of images are millions of numbers, too many to look at
+# one by one.
+PLAIN: dict[Any, set[type]] = {int: {int}, Value: {float, int, NoneType}}
 
 # Written as calls, because ``class`` cannot be the name of an attribute.
 ThresholdRecord = TypedDict('ThresholdRecord', {'class': str, 'value': float})
@@ -173,10 +176,14 @@ def _fault(value: Any, form: Any, place: str) -> str | None:
         if missing is not None:
             return f'{place}.{missing} is missing'
         of_others = inner[1] if origin is dict else Any  # a newer version may have added a key
+        if set(map(type, value.values())) <= PLAIN.get(of_others, set()):
+            return None
         found = [(item, types.get(key, of_others), f'{place}.{key}') for key, item in value.items()]
     elif origin is list:
         if not isinstance(value, list):
             return f'{place} is {value!r:.40}, not a list'
+        if set(map(type, value)) <= PLAIN.get(inner[0], set()):
+            return None
         found = [(item, inner[0], f'{place}[{index}]') for index, item in enumerate(value)]
     else:
         # JSON does not tell 50 from 50.0, and Python takes True for a number.
