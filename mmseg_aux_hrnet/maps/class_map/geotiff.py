@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import rasterio._err
 import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import ResourceError, one_line
 from mmseg_aux_hrnet.files.whole import PART
 from mmseg_aux_hrnet.maps.legend import NODATA, Legend
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS
 
 logging.getLogger('rasterio').addHandler(logging.NullHandler())  # what GDAL logs comes as an error too
 TILE = 512  # pixels, side of the tiles of the file
@@ -98,22 +98,21 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
         }
         predictor = {'PREDICTOR': 'NO' if layer.step is None else 'STANDARD'}
         rasterio.shutil.copy(plain, part, driver='COG', BIGTIFF='IF_SAFER', **options, **predictor)
-        _check(part, sums)
+        with rasterio.open(part) as written:
+            for index, expected in enumerate(sums):
+                window = Window(0, index * TILE, written.width, min(TILE, written.height - index * TILE))
+                if _checksum(written.read(window=window)) != expected:
+                    raise ResourceError(f'{part} does not hold what was written to it: make room, and check the disk')
         with part.open('rb+') as file:
             os.fsync(file.fileno())  # the content before the name
         os.replace(part, path)
-    except _gdal_errors() as error:
+    except GDAL_ERRORS as error:
         raise ResourceError(
             f'{path} cannot be written ({one_line(error)}): make room on its disk, then go on with --resume'
         ) from error
     finally:
         plain.unlink(missing_ok=True)
         part.unlink(missing_ok=True)
-
-
-def _gdal_errors() -> tuple[type[Exception], ...]:
-    """Return what rasterio raises when GDAL cannot write; copying raises GDAL's own, which have no public name."""
-    return rasterio.errors.RasterioError, rasterio._err.CPLE_BaseError
 
 
 def _write_plain(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer) -> list[int]:
@@ -149,28 +148,19 @@ def _describe(out: Any, layer: Layer) -> None:
 
 def _tile_rows(rows: Iterable[Rows]) -> Iterator[Rows]:
     """Yield the same rows, as many at a time as tiles are high, so that each tile is compressed once."""
-    held: list[Rows] = []
+    waiting: list[Rows] = []
     count = 0
     for part in rows:
-        held.append(part)
+        waiting.append(part)
         count += part.shape[1]
         if count >= TILE:
-            whole = np.concatenate(held, axis=1)
+            whole = np.concatenate(waiting, axis=1)
             full = count - count % TILE
             for top in range(0, full, TILE):
                 yield whole[:, top : top + TILE]
-            held, count = [whole[:, full:]], count - full
+            waiting, count = [whole[:, full:]], count - full
     if count:
-        yield np.concatenate(held, axis=1)
-
-
-def _check(path: Path, sums: list[int]) -> None:
-    with rasterio.open(path) as written:
-        for index, expected in enumerate(sums):
-            top = index * TILE
-            window = Window(0, top, written.width, min(TILE, written.height - top))
-            if _checksum(written.read(window=window)) != expected:
-                raise ResourceError(f'{path} does not hold what was written to it: make room, and check the disk')
+        yield np.concatenate(waiting, axis=1)
 
 
 def _checksum(rows: Rows) -> int:
