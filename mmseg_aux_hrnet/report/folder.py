@@ -27,7 +27,7 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
     Raises:
             ConfigError: there is a file, or a folder with something in it.
         DataError: with ``overwrite``, the folder holds something other than a report, or nothing can be written there.
-        """
+    """
     path = Path(path)
     _check_writable(path)
     advice = 'choose another --report' if path.is_file() else 'choose another --report, or add --overwrite'
