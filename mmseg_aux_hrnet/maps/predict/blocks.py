@@ -128,6 +128,7 @@ def _predict(bands: Iterator[Band], model: MapModel, work: Work) -> Generator[Ba
     columns = work.plan.columns
     for index, image, wanted in bands:
         spans = [(j, slice(start, start + columns.window)) for j, start in enumerate(columns.starts)]
+        # Of an orthophoto's empty corners and of all around an area of interest, nothing is predicted.
         used = [(j, span) for j, span in spans if wanted[:, span].any()]
         for first in range(0, len(used), work.batch_size):
             batch = used[first : first + work.batch_size]
@@ -148,6 +149,7 @@ def _add_up(batches: Iterator[Batch], plan: Plan, *, classes: int, carry: Floats
         if probabilities is None:
             top, end = plan.rows.block(index)
             height, width = end - top, plan.columns.size
+            # What windows that begin here add to the rows below: the next block, or a later run, goes on from it.
             carry = total[:, height:] if index + 1 < len(plan.rows.starts) else None
             yield Block(index, total[:, :height, :width], wanted[:height, :width], carry)
             total = None

@@ -28,6 +28,7 @@ def run_prediction(args: Namespace) -> str:
     outs = map_paths(rasters, args.out)
     if args.aoi is not None:
         read_polygons(args.aoi)  # a wrong file is wrong for all rasters
+    # From here on it takes seconds: what is wrong with the arguments was told before.
     launch.join_predictors()
     predictor = Predictor.from_files(
         args.config,

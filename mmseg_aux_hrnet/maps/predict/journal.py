@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.files.whole import write_whole
 
 Arrays = dict[str, NDArray[Any]]
-PLAN = 'plan.json'
+PLAN = 'plan.json'  # this name and those of blocks and carries stay: runs go on from version to version
 
 
 class Journal:
@@ -41,6 +41,7 @@ class Journal:
             ConfigError: another process holds it.
             OSError: the folder around cannot be written.
         """
+        # Beside the folder, not in it: the folder is removed while the lock is still needed.
         path = self.folder.with_suffix('.lock')
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, blocking=False)
@@ -77,6 +78,7 @@ class Journal:
         """
         path = self.folder / PLAN
         if not self.exists():
+            # A plan without blocks is nothing to lose, whatever it says; parts of files may lie there too.
             shutil.rmtree(self.folder, ignore_errors=True)
             write_whole(path, json.dumps(plan, indent=2, sort_keys=True).encode())
             return
@@ -84,6 +86,7 @@ class Journal:
             raise ConfigError(
                 f'{self.folder} holds an unfinished run: go on with --resume, or start anew with --overwrite'
             )
+        # Through JSON, in which tuples are lists: else a plan would differ from itself.
         old, new = _read_plan(path), json.loads(json.dumps(plan))
         names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
         differing = [f'{name} was {old.get(name)}, now {new.get(name)}' for name in names]
@@ -108,6 +111,7 @@ class Journal:
             carry: what windows that begin in this block or before add to the rows below it; None after the last one.
         """
         if carry is not None:
+            # First the carry of the next block: without it, a run would predict again the rows of windows above.
             content = io.BytesIO()
             np.save(content, carry)
             write_whole(self._carry(index + 1), content.getvalue())

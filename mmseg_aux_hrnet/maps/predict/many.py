@@ -71,7 +71,7 @@ def predict_rasters(
     broadcast_object_list(todo)  # nobody predicts before it is clear what is there already
     shares = share_of(todo[0], process=process, processes=processes)
     listener.begins(sum(len(share.blocks) for share in shares))
-    with ExitStack() as locks:
+    with ExitStack() as locks:  # of maps in which others have a part, until those have gathered too
         for share in shares:
             job.predict(share, locks)
         job.gather()
@@ -122,6 +122,7 @@ def share_of(pending: Sequence[Pending], *, process: int, processes: int) -> lis
         process: from 0.
         processes: count.
     """
+    # In whole numbers, so that all processes come to the same shares, on whatever machine.
     total = sum(len(each.blocks) * each.cost for each in pending)
     before, shares = 0, []
     for each in pending:
@@ -180,6 +181,7 @@ class _Job:
         Raises:
             ConfigError: a map or an unfinished run is in the way.
         """
+        # All of them before the first is begun: a mistake in the last one is told before anything is written.
         for number in range(len(self._rasters)):
             self.attempt(number, partial(self._plan, number))
         todo = []
@@ -204,6 +206,7 @@ class _Job:
         """
 
         def work() -> None:
+            # The first process has planned all rasters; each of the others plans those of its own shares.
             raster_map = self.maps.get(share.raster) or self._plan(share.raster)
             with ExitStack() as lock:
                 if share.writes:

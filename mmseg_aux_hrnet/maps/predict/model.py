@@ -79,5 +79,6 @@ def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
             continue
         target = (size[0], plane.shape[1]) if axis == 0 else (plane.shape[0], size[1])
         method = cv2.INTER_AREA if size[axis] < plane.shape[axis] else cv2.INTER_LINEAR
+        # OpenCV wants the width first, and knows area means only where no axis grows.
         plane = cv2.resize(plane, target[::-1], interpolation=method)
     return plane

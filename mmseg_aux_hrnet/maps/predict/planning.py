@@ -20,7 +20,7 @@ from mmseg_aux_hrnet.maps.predict.blocks import Work
 from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts, ResampledModel
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.windows import GRID, Plan, plan_axis
-from mmseg_aux_hrnet.maps.raster.source import Reading, open_source, opened
+from mmseg_aux_hrnet.maps.raster.source import Reading, open_source
 from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest
 from mmseg_aux_hrnet.version import __version__
 
@@ -88,7 +88,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
     read = {'bands': ','.join(map(str, bands)), 'scale': 'none' if reading.scale is None else str(reading.scale)}
     return MapPlan(
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
-        work=Work(partial(opened, path, reading), plan, settings.batch_size, _area(path, grid, settings)),
+        work=Work(partial(open_source, path, reading), plan, settings.batch_size, _area(path, grid, settings)),
         grid=grid,
         conditions={**_conditions(path, grid, plan=plan, settings=settings, facts=model.facts), **read},
         notes=(*notes, *_unlike(path, sampling, settings=settings, facts=model.facts)),
@@ -181,10 +181,10 @@ def _windows(grid: Grid, factors: tuple[float, float], *, settings: MapSettings,
 def _conditions(path: Path, grid: Grid, *, plan: Plan, settings: MapSettings, facts: ModelFacts) -> dict[str, Any]:
     file = path.stat()
     return {
-        'software': __version__,
+        'software': __version__,  # another one may compute other bits: half of a map would be of each
         'raster': path.name,
         'bytes': file.st_size,
-        'modified': file.st_mtime_ns,
+        'modified': file.st_mtime_ns,  # not in the fingerprint: a copy of the raster gives the same map
         'size': [grid.height, grid.width],
         'crs': None if grid.crs is None else grid.crs.to_wkt(),
         'transform': list(grid.transform)[:6],

@@ -170,6 +170,7 @@ class RasterMap:
             names = tuple(f'probability of {legend.names[index]}' for index in kept_classes(legend))
             layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth])
             layers = {'probabilities': (self.probabilities, layer), **layers}
+        # CPL_LOG: GDAL prints to the screen what it also raises, in the middle of the progress bars.
         with self._disk_errors(), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, CPL_LOG=os.devnull):
             for name, (path, layer) in layers.items():
                 write_map(path, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
@@ -197,6 +198,7 @@ class RasterMap:
     def _is_finished(self) -> bool:
         """Return whether the map is there, made by an equal run, and not older than its raster."""
         for path in filter(None, (self.out, self.probabilities)):
+            # A raster that was written again has the same name and often the same size: its time tells.
             if not path.is_file() or path.stat().st_mtime_ns < self.plan.conditions['modified']:
                 return False
             try:
@@ -213,7 +215,7 @@ class RasterMap:
         try:
             yield
         except OSError as error:
-            if error.errno is None:
+            if error.errno is None:  # of GDAL and numpy, about the content of a file
                 raise
             advice = 'make room' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'see to it'
             raise ResourceError(
@@ -271,6 +273,7 @@ def probability_values(
         depth: type of the values.
     """
     steps = STEPS[depth]
+    # Half up, in float32 as ever: numpy rounds halves to even numbers, which would make other files.
     values: NDArray[Any] = np.floor(np.clip(probabilities, 0, 1) * np.float32(steps) + np.float32(0.5)).astype(depth)
     values[:, ~valid] = steps + 1
     return values

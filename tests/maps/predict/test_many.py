@@ -9,7 +9,7 @@ from map_support import StubModel
 from raster_support import noise, write_raster
 
 from mmseg_aux_hrnet.errors import ConfigError, ResourceError
-from mmseg_aux_hrnet.maps.predict import planning
+from mmseg_aux_hrnet.maps.predict import raster_map
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
@@ -59,15 +59,15 @@ def test_each_raster_gets_its_map(rasters, tmp_path):
 
 @pytest.mark.parametrize('settings', [{}, {'resume': True}, {'overwrite': True}])
 def test_each_raster_is_planned_once(rasters, tmp_path, monkeypatch, settings):
-    opened, open_source = [], planning.open_source
+    planned, plan_map = [], raster_map.plan_map
 
-    def counted(path, reading):
-        opened.append(path)
-        return open_source(path, reading)
+    def counted(model, path, settings):
+        planned.append(path)
+        return plan_map(model, path, settings)
 
-    monkeypatch.setattr(planning, 'open_source', counted)
+    monkeypatch.setattr(raster_map, 'plan_map', counted)
     run(rasters, tmp_path / 'out', **settings)
-    assert opened == rasters
+    assert planned == rasters
 
 
 def test_a_bad_raster_is_told_at_once_and_the_others_get_their_maps(rasters, tmp_path):
