@@ -61,7 +61,7 @@ class Block:
 
 def predict_blocks(
     work: Work, model: MapModel, indices: range, *, carry: Floats | None = None, in_threads: bool = True
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     """Yield successive blocks, and predict no window twice; each block depends on nothing but these arguments.
 
     Args:

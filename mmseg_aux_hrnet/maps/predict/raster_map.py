@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -147,10 +147,11 @@ class RasterMap:
             ResourceError: the disk is full.
         """
         done = self.blocks - len(indices)
-        with self._disk_errors():
-            for stretch in _stretches(indices):
-                carry = self.journal.carry(stretch.start)
-                for block in predict_blocks(self.plan.work, self.plan.model, stretch, carry=carry):
+        for stretch in _stretches(indices):
+            carry = self.journal.carry(stretch.start)
+            predicted = predict_blocks(self.plan.work, self.plan.model, stretch, carry=carry)
+            with self._disk_errors(), closing(predicted):  # a full disk or Ctrl-C ends the threads at once
+                for block in predicted:
                     self.journal.store(block.index, self._values(block), carry=block.carry)
                     done += 1
                     if on_block is not None:

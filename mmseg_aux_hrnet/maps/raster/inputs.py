@@ -78,6 +78,7 @@ def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
 def _is_map(path: Path) -> bool:
     """Return whether a file is a map as this package writes them; one that cannot be opened fails in its own turn."""
     try:
+        # Its tags tell, not its name: maps may have been renamed, and images may be called _classes.
         with rasterio.open(path, sharing=False) as dataset:
             return is_map(dataset.tags())
     except RasterioError:

@@ -95,7 +95,7 @@ class RasterSource:
     """
 
     def __init__(self, path: Path, dataset: Any, reading: Reading) -> None:
-        if is_map(dataset.tags()):
+        if is_map(dataset.tags()):  # its three bands of probabilities would pass for colours
             raise RasterError(f'{path} is a map that was predicted, not an image: name the raster that it was made of')
         self.path = path
         self.height: int = dataset.height
@@ -111,7 +111,7 @@ class RasterSource:
             raise ConfigError(f'{path}: {error}') from error
         alpha, notes = find_transparency(dataset, described)
         self.notes = tuple(f'{path}: {each}' for each in (note, *notes) if each is not None)
-        self._read_bands = list(dict.fromkeys(self.bands))  # each once
+        self._read_bands = list(dict.fromkeys(self.bands))  # each once: grey as three colours is decoded once
         self._masks = plan_masks(dataset, bands=self._read_bands, alpha=alpha)
 
     def read(self, window: Window) -> Patch:

@@ -43,7 +43,7 @@ def plan_masks(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) -> M
     flags = {band: set(dataset.mask_flag_enums[band - 1]) for band in bands}
     masked = [band for band in bands if not flags[band] & {MaskFlags.all_valid, MaskFlags.alpha}]
     shared = [band for band in masked if MaskFlags.per_dataset in flags[band]]
-    if shared:
+    if shared:  # a mask of the whole data set counts alone, as in GDAL: nodata values beside it are ignored
         return MaskPlan((shared[0],), (None,) * len(bands), False, tuple(alpha))
     by_value, nodata = [], []
     for band in bands:
@@ -71,7 +71,7 @@ def read_valid(dataset: Any, window: Window, *, plan: MaskPlan, values: NDArray[
         valid &= ~np.logical_and.reduce(nothing)
     elif nothing and not plan.together:
         valid &= ~np.logical_or.reduce(nothing)
-    if values.dtype.kind == 'f':
+    if values.dtype.kind == 'f':  # GDAL's masks say nothing of them unless not-a-number is the nodata value
         valid &= np.isfinite(values).all(axis=0)
     for band in plan.masks:
         valid &= dataset.read_masks(band, window=window) != 0

@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import ConfigError
 
 SIDE = 256  # pixels of a block
-PER_AXIS = 3
+PER_AXIS = 3  # corners, borders and middle: nodata around an orthophoto leaves some of them
 
 
 def sample_values(dataset: Any, bands: Sequence[int]) -> NDArray[np.generic]:

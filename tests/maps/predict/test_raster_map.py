@@ -1,6 +1,7 @@
 """Maps of small rasters by a model that costs nothing: values, files, and going on after anything that ends a run."""
 
 import errno
+import threading
 
 import numpy as np
 import pytest
@@ -258,6 +259,14 @@ def test_a_full_disk_is_one_line_and_leaves_what_can_go_on(raster, monkeypatch, 
     monkeypatch.undo()
     assert not raster.with_name('map_classes.tif').exists()
     assert run(raster, resume=True).is_file()
+
+
+def test_no_thread_is_left_when_the_journal_cannot_be_written(raster, monkeypatch):
+    monkeypatch.setattr(Journal, 'store', lambda *args, **kwargs: [].pop())
+    with pytest.raises(IndexError) as caught:  # it keeps all frames alive
+        run(raster)
+    assert caught.tb is not None
+    assert not [thread for thread in threading.enumerate() if 'ThreadPool' in thread.name]
 
 
 def test_a_damaged_raster_is_one_line_and_leaves_no_map(tmp_path):
