@@ -76,28 +76,36 @@ def peak() -> float:
 def measure(path: Path, way: str, *, limit: float) -> dict[str, Any]:
     """Make polygons one way, in a process of its own, and return what they took; without polygons at the limit."""
     kind, simplify = WAYS[way]
+    import shapely
+
     import mmseg_aux_hrnet.maps  # noqa: F401  # both ways start with it, that is with torch
 
     before, start = peak(), time.perf_counter()
     resource.setrlimit(resource.RLIMIT_DATA, (int(limit * 1e9), int(limit * 1e9)))
     try:
         polygons = {'strips': by_strips, 'whole': whole}[kind](path, path.with_suffix('.gpkg'), simplify=simplify)
-    except MemoryError:
-        return {}
+    except (MemoryError, shapely.errors.GEOSException) as error:
+        if isinstance(error, MemoryError) or 'bad_alloc' in str(error):
+            return {}
+        raise
     seconds = time.perf_counter() - start
     return {'polygons': polygons, 'peak': peak(), 'above': peak() - before, 'seconds': seconds}
 
 
 def child(*arguments: object) -> str:
-    """Run this file once more and return what it prints; empty where it was ended for lack of memory."""
+    """Run this file once more and return what it prints; empty where the system ended it for lack of memory."""
     line = [sys.executable, __file__, *map(str, arguments)]
-    return subprocess.run(line, check=False, stdout=subprocess.PIPE, text=True, encoding='utf-8').stdout
+    run = subprocess.run(line, check=False, stdout=subprocess.PIPE, text=True, encoding='utf-8')
+    if run.returncode > 0:  # below 0 it is the signal that ended it: C++ aborts where it gets no memory
+        run.check_returncode()
+    return run.stdout
 
 
 def main() -> None:
     """Measure and print."""
     line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument('--sides', type=int, nargs='+', default=[1000, 2500], help='of the maps, pixels')
+    line.add_argument('--height', type=int, help='of the maps, pixels, where they are not to be square')
     line.add_argument(
         '--noise', type=float, default=0.05, help='share of pixels that are flipped (default: %(default)s)'
     )
@@ -107,7 +115,7 @@ def main() -> None:
     line.add_argument('--measure', type=Path, help=argparse.SUPPRESS)
     args = line.parse_args()
     if args.make:
-        make(args.make, height=args.sides[0], width=args.sides[0], noise=args.noise)
+        make(args.make, height=args.height or args.sides[0], width=args.sides[0], noise=args.noise)
     elif args.measure:
         print(json.dumps(measure(args.measure, args.ways[0], limit=args.limit)))
     else:
@@ -119,14 +127,15 @@ def main() -> None:
 
 def show(args: argparse.Namespace, side: int, path: Path) -> None:
     """Print a row for each way on one map."""
-    child('--make', path, '--sides', side, '--noise', args.noise)
+    height = args.height or side
+    child('--make', path, '--sides', side, '--height', height, '--noise', args.noise)
     for way in args.ways:
         took = json.loads(child('--measure', path, '--ways', way, '--limit', args.limit) or '{}')
         path.with_suffix('.gpkg').unlink(missing_ok=True)
         figures = f'{"over":>20}'
         if took:
             figures = f'{took["polygons"]:10}{took["peak"]:10.0f}{took["above"]:17.0f}{took["seconds"]:6.0f}'
-        print(f'{side:>6} x {side:<6}  {way:24}{figures}', flush=True)
+        print(f'{height:>6} x {side:<6}  {way:24}{figures}', flush=True)
 
 
 if __name__ == '__main__':

@@ -24,8 +24,8 @@ from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.maps.predict import blocks
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
+from mmseg_aux_hrnet.maps.predict.raster_map import class_values
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.predict.values import class_values
 from mmseg_aux_hrnet.maps.predict.windows import Axis, Plan, plan_axis
 from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
 from mmseg_aux_hrnet.maps.raster.source import Patch, open_source

@@ -107,16 +107,16 @@ def parse_value(given: Any) -> float:
     return value
 
 
-def parse_option(text: str | None) -> float | str | None:
+def parse_option(given: str | float | None) -> float | str | None:
     """Return what ``--threshold`` says: a value, ``argmax``, or None where it is not given.
 
     Raises:
         ConfigError: it says something else.
     """
-    if text is None or text == ARGMAX:
-        return text
+    if given is None or given == ARGMAX:
+        return given
     try:
-        return parse_value(text)
+        return parse_value(given)
     except ConfigError as error:
         raise ConfigError(f'--{error}, or {ARGMAX} for the most probable class') from error
 

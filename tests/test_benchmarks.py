@@ -64,6 +64,16 @@ def test_every_window_with_values_is_predicted_where_memory_is_measured():
     assert row[3] == row[5] == '1.00'
 
 
+@pytest.mark.skipif(sys.platform == 'win32', reason='has no resource.getrusage')
+@pytest.mark.parametrize('simplify', [0.0, 1.0])
+def test_the_whole_map_gives_as_many_polygons_as_its_strips(monkeypatch, tmp_path, simplify):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    module, path = importlib.import_module('polygon_memory'), tmp_path / 'map.tif'
+    module.make(path, height=70, width=90, noise=0.05)
+    by_strips = module.by_strips(path, tmp_path / 'strips.gpkg', simplify=simplify)
+    assert module.whole(path, tmp_path / 'whole.gpkg', simplify=simplify) == by_strips > 50
+
+
 class Seer:
     """Stands in for a predictor: a pixel's class follows from its red, in windows also from where it lies in them."""
 

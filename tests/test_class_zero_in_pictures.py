@@ -19,8 +19,8 @@ from mmseg_aux_hrnet.evaluation import ConfusionMetric
 from mmseg_aux_hrnet.maps import zonal_area
 from mmseg_aux_hrnet.maps.legend import legend_tags
 from mmseg_aux_hrnet.maps.measure.quicklook import draw_quicklook
-from mmseg_aux_hrnet.report.page import error_map, gallery
-from mmseg_aux_hrnet.report.page.tiles import Tile
+from mmseg_aux_hrnet.report.page import gallery, overlays
+from mmseg_aux_hrnet.report.page.tiles import PageTile
 from mmseg_aux_hrnet.visualization import overlay
 
 META = {'classes': ('green', 'other'), 'palette': [[0, 200, 0], [0, 0, 0]]}
@@ -98,15 +98,15 @@ def test_contact_sheet(runner, tmp_path):
 
 
 def test_error_map_and_picture_of_the_report():
-    errors = error_map.error_map(PREDICTION, LABEL, num_classes=2, class_of_interest=0)
-    named = {error_map.HIT.value: 'hit', error_map.MISSED.value: 'missed', error_map.FALSE.value: 'false', 0: 'bare'}
+    errors = overlays.error_map(PREDICTION, LABEL, num_classes=2, class_of_interest=0)
+    named = {overlays.HIT.value: 'hit', overlays.MISSED.value: 'missed', overlays.FALSE.value: 'false', 0: 'bare'}
     assert tuple(named[value] for value in errors[0].tolist()) == WORDS
     classes = [{'name': name, 'color': colour} for name, colour in zip(META['classes'], META['palette'], strict=True)]
     image = {'miou': 50.0, 'oa': 50.0, 'iou': {'green': 33.3}, 'f1': {'green': 50.0}}
     metrics = {'classes': classes, 'class_of_interest': 'green', 'images': [image]}
-    (group,) = gallery.groups(metrics, {0: Tile('a', None, LABEL, PREDICTION)})
+    (group,) = gallery.groups(metrics, {0: PageTile('a', None, LABEL, PREDICTION)})
     views = {view['key']: rgba(view['src']) for view in group['tiles'][0]['maps']}
-    marks = [(*kind.colour, 255) for kind in (error_map.HIT, error_map.MISSED, error_map.FALSE)]
+    marks = [(*kind.colour, 255) for kind in (overlays.HIT, overlays.MISSED, overlays.FALSE)]
     assert views['errors'][:3] == marks and views['errors'][3][3] == 0
     assert [pixel[3] for pixel in views['label']] == [255, 255, 0, 0]
     assert [pixel[3] for pixel in views['prediction']] == [255, 0, 255, 0]

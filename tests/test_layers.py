@@ -112,7 +112,8 @@ def test_rooms_import_downwards_only():
 
 @pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
 def test_help_of_scripts_needs_the_standard_library_only(path):
-    assert imported(ast.parse(path.read_text(encoding='utf-8')).body) <= sys.stdlib_module_names
+    own = {'_aux_hrnet_shared'}  # which is among the scripts, so needs no more itself
+    assert imported(ast.parse(path.read_text(encoding='utf-8')).body) <= sys.stdlib_module_names | own
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmseg_aux_hrnet.errors import ImageError
-from mmseg_aux_hrnet.run.training import train
+from mmseg_aux_hrnet.run.training import train_runner
 from mmseg_aux_hrnet.weights import checkpoint_to_resume, read_checkpoint
 
 RUNS = itertools.count()  # one message hub each
@@ -159,7 +159,7 @@ def run(work_dir, **settings):
     last = checkpoint_to_resume('auto', work_dir)
     resume = {} if last is None else dict(resume=True, load_from=str(last))
     LOADED.clear()
-    train(Runner.from_cfg(Config({**config(work_dir, **settings), **resume})))
+    train_runner(Runner.from_cfg(Config({**config(work_dir, **settings), **resume})))
     return work_dir
 
 

@@ -7,6 +7,23 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 REPO = Path(__file__).resolve().parents[1]
+CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
+# Settings by which it trains for seconds on the tiles of write_green_root.
+SMALL = [
+    'train_cfg.max_iters=20',
+    'train_cfg.val_interval=10',
+    'default_hooks.checkpoint.interval=10',
+    'default_hooks.logger.interval=5',
+    'train_dataloader.batch_size=2',
+    'train_pipeline.2.crop_size=(64,64)',
+    'train_dataloader.dataset.pipeline.2.scale=(96,64)',
+    'train_dataloader.dataset.pipeline.2.crop_size=(64,64)',
+    'model.data_preprocessor.size=(64,64)',
+    'val_dataloader.dataset.pipeline.1.scale=(96,64)',
+    'test_dataloader.dataset.pipeline.1.scale=(96,64)',
+    'test_pipeline.1.scale=(96,64)',
+    *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')),
+]
 
 
 def tool(name):

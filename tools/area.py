@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, progress, run
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -22,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--image', type=Path, metavar='RASTER', help='draw the map over this image')
     line.add_argument('--bands', metavar='R,G,B', help='names or numbers of the bands of --image')
     line.add_argument('--scale', metavar='LOW:HIGH', help='values of --image that become black and white')
-    line.add_argument('--overwrite', action='store_true', help='replace files that exist')
+    add_shared(line, '--overwrite')
     return line
 
 
@@ -32,7 +36,6 @@ def measure(args: argparse.Namespace) -> str:
 
     check_available()
     from rich.console import Console
-    from rich.progress import Progress
 
     from mmseg_aux_hrnet.maps.measure.quicklook import draw_quicklook
     from mmseg_aux_hrnet.maps.measure.request import check_request
@@ -40,16 +43,14 @@ def measure(args: argparse.Namespace) -> str:
     from mmseg_aux_hrnet.maps.measure.zonal import zonal_area
 
     class_names, reading = check_request(**vars(args))
-    screen = Console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task('Adding up areas', total=None)
+    with progress('Adding up areas') as on_block:
         areas = zonal_area(
             args.map,
             zones=args.zones,
             id_field=args.id_field,
             layer=args.layer,
             classes=class_names,
-            on_block=lambda done, total: progress.update(task, completed=done, total=total),
+            on_block=on_block,
         )
     Console().print(screen_table(areas))
     for note in areas.notes:
@@ -64,13 +65,7 @@ def measure(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(measure, args)
+    return run(parser(), measure, argv)
 
 
 if __name__ == '__main__':

@@ -3,7 +3,12 @@
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -14,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     )
     line.add_argument('source', help='a config; with --kind the folder of a data set')
     line.add_argument('--kind', choices=('singlegreen', 'urbanisation'), help='layout of the folder (data/README.md)')
-    line.add_argument('--data-root', metavar='DIR', help='folder of the data set, for every loader of the config')
+    add_shared(line, '--data-root')
     line.add_argument(
         '--label-format',
         nargs='+',
@@ -26,12 +31,12 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--json', type=Path, metavar='FILE', help='write all findings and figures, with every file')
     line.add_argument('--fix', type=Path, metavar='OUT', help='write a clean copy, labels as palette PNG of indices')
     line.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='threads (default: %(default)s)')
-    line.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings to override')
+    add_shared(line, '--cfg-options')
     return line
 
 
-def check(args: argparse.Namespace) -> str:
-    """Examine, show and write as the command line says; note the faults and return the closing line."""
+def check(args: argparse.Namespace, *, faults: list[int]) -> str:
+    """Examine, show and write as the command line says; add to ``faults`` their number and return the closing line."""
     from rich.console import Console
 
     from mmseg_aux_hrnet.doctor import checkup, fixing, outputs, screen, sources
@@ -45,7 +50,7 @@ def check(args: argparse.Namespace) -> str:
         fixing.check_out(args.fix, found)
     with screen.progress('Examining tiles') as on_tile:
         result = checkup.check(found, workers=args.workers, on_tile=on_tile)
-    args.faults = result.faults
+    faults.append(result.faults)
     screen.show(result, Console())
     outputs.write_outputs(result, picture=picture, json_file=args.json, title=args.source)
     print(f'picture: {picture}')
@@ -57,13 +62,8 @@ def check(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(check, args) or int(args.faults > 0)
+    faults: list[int] = []
+    return run(parser(), partial(check, faults=faults), argv) or int(sum(faults) > 0)
 
 
 if __name__ == '__main__':

@@ -2,6 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import run
 
 PUBLISHED = {'w18_small_v1': ('1.5M', '31.1'), 'w18_small_v2': ('3.9M', '71.6'), 'w48': ('65.8M', '696.2')}
 
@@ -17,22 +22,23 @@ def parser() -> argparse.ArgumentParser:
     return line
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.models.backbones import ARCHS
-        from mmseg_aux_hrnet.models.complexity import model_complexity
-    except ImportError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+def work(args: argparse.Namespace) -> str:
+    """Return the table that the command line asks for."""
+    from mmseg_aux_hrnet.models.backbones import ARCHS
+    from mmseg_aux_hrnet.models.complexity import model_complexity
+
     as_published = args.size == [1024, 2048] and args.classes == 19
-    print(f'{"arch":<14}{"parameters":>12}{"multiply-adds / 2^30":>22}  published')
+    lines = [f'{"arch":<14}{"parameters":>12}{"multiply-adds / 2^30":>22}  published']
     for arch in ARCHS:
         parameters, multiply_adds = model_complexity(arch, num_classes=args.classes, size=tuple(args.size))
         published = ' / '.join(PUBLISHED.get(arch, ())) if as_published else ''
-        print(f'{arch:<14}{parameters:>12,}{multiply_adds / 2**30:>22.1f}  {published}')
-    return 0
+        lines.append(f'{arch:<14}{parameters:>12,}{multiply_adds / 2**30:>22.1f}  {published}')
+    return '\n'.join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    return run(parser(), work, argv)
 
 
 if __name__ == '__main__':

@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, run
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -23,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     auxiliary.add_argument('--drop-auxiliary', action='store_true', help='leave out the auxiliary heads of the file')
     add('--classes', choices=('file', 'config'), help='whose class names and colours count where they differ')
     add('--trust', action='store_true', help='run code that the file wants to run; it can do anything that you can')
-    add('--overwrite', action='store_true', help='replace OUT')
+    add_shared(line, '--overwrite', help='replace OUT')
     return line
 
 
@@ -53,13 +57,7 @@ def convert(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(convert, args)
+    return run(parser(), convert, argv)
 
 
 if __name__ == '__main__':

@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import progress, run
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -21,9 +25,6 @@ def parser() -> argparse.ArgumentParser:
 
 def draw(args: argparse.Namespace) -> str:
     """Draw as the command line says and return the closing line."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from mmseg_aux_hrnet.errors import DataError
     from mmseg_aux_hrnet.files.outputs import check_file
     from mmseg_aux_hrnet.files.whole import write_whole
@@ -34,10 +35,8 @@ def draw(args: argparse.Namespace) -> str:
     classes, maps = parse_classes(args.classes), find_maps(args.maps)
     advice = 'it may hold interpreted points, so name another file, or remove it'
     check_file(args.out, advice=advice)
-    screen = Console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task('Counting pixels', total=len(maps))
-        counts = count_pixels(maps, classes=classes, on_map=lambda done: progress.update(task, completed=done))
+    with progress('Counting pixels') as on_map:
+        counts = count_pixels(maps, classes=classes, on_map=lambda done: on_map(done, len(maps)))
     points = draw_points(maps, counts, classes=classes, points=args.points, seed=args.seed)
     try:
         write_whole(args.out, sample_text(points).encode('utf-8'))
@@ -49,13 +48,7 @@ def draw(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(draw, args)
+    return run(parser(), draw, argv)
 
 
 if __name__ == '__main__':

@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import progress, run
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -30,7 +34,6 @@ def estimate(args: argparse.Namespace) -> str:
 
     import numpy as np
     from rich.console import Console
-    from rich.progress import Progress
 
     from mmseg_aux_hrnet.errors import DataError
     from mmseg_aux_hrnet.files.outputs import check_file
@@ -42,14 +45,12 @@ def estimate(args: argparse.Namespace) -> str:
 
     if args.json is not None:
         check_file(args.json, advice='name another file for the estimates, or remove it')
-    screen = Console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task('Counting pixels', total=None)
+    with progress('Counting pixels') as on_map:
         areas, unit = mapped_areas(
             args.areas,
             classes=args.classes,
             gsd=args.gsd,
-            on_map=lambda done, total: progress.update(task, completed=done, total=total),
+            on_map=on_map,
         )
     names = tuple(areas)
     counts = read_sample(args.sample, classes=names)
@@ -69,13 +70,7 @@ def estimate(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(estimate, args)
+    return run(parser(), estimate, argv)
 
 
 if __name__ == '__main__':

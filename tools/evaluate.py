@@ -2,6 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, run
 
 FORMS = ('index', 'palette', 'colour', 'binary')
 
@@ -23,23 +28,34 @@ def parser() -> argparse.ArgumentParser:
     )
     line.add_argument('--ignore-index', type=int, default=255, metavar='VALUE', help='label that does not count (255)')
     line.add_argument('--class-of-interest', metavar='NAME', help='the class that the table marks')
-    line.add_argument('--tolerance', default='2', metavar='D', help='of contours: pixels (default: 2), or metres: 0.5m')
+    add_shared(line, '--tolerance')
     line.add_argument('--gsd', type=float, metavar='METRES', help='what a pixel covers on the ground')
-    line.add_argument('--report', metavar='DIR', help='write every figure, a table of the images and the matrix to DIR')
-    line.add_argument('--overwrite', action='store_true', help='replace the report that is in DIR')
+    add_shared(line, '--report')
+    add_shared(line, '--overwrite', help='replace the report that is in DIR')
     return line
+
+
+def work(args: argparse.Namespace) -> str:
+    """Evaluate as the command line says, print the figures and return the closing line."""
+    from rich.console import Console
+
+    from mmseg_aux_hrnet.run import EvaluateOptions, evaluate
+    from mmseg_aux_hrnet.run.evaluating import parse_palette
+
+    given = vars(args)
+    if args.classes is not None:
+        given['classes'] = [name.strip() for name in args.classes.split(',')]
+    if args.palette is not None:
+        given['palette'] = parse_palette(args.palette)
+    result = evaluate(given.pop('predictions'), given.pop('labels'), EvaluateOptions(**given))
+    Console().print(*result.tables, sep='\n')
+    written = '' if result.report is None else f'  report: {result.report}'
+    return f'{len(result.metrics["images"]):,} image(s) compared{written}'
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-        from mmseg_aux_hrnet.run.evaluating import run_evaluation
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(run_evaluation, args)
+    return run(parser(), work, argv)
 
 
 if __name__ == '__main__':

@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, run
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -13,11 +17,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add = line.add_argument
     add('config', help='the config that the checkpoint was trained with')
-    add('checkpoint', type=Path, help='a checkpoint, or a work dir: its best checkpoint, else its last')
+    add_shared(line, 'checkpoint')
     add('out', type=Path, help='file to write, .onnx or .pt2')
     add('--for', dest='target', choices=('any', 'deepness'), default='any', help='deepness: for that plugin of QGIS')
     add('--classes-only', action='store_true', help='give the class map and no probabilities')
-    add('--threshold', metavar='T', help="for the class of interest, or 'argmax' (default: what the checkpoint says)")
+    add_shared(line, '--threshold')
     add('--fp16', action='store_true', help='compute in float16: half the size, differences up to 0.02')
     add('--fuse', action=argparse.BooleanOptionalAction, default=True, help='fold batch norm into convolutions')
     add('--fixed-size', action='store_true', help='take images of the tile size only')
@@ -32,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
         help='ground sampling distance, metres per pixel, where the config has none',
     )
     add('--metrics', type=Path, metavar='JSON', help="metrics.json of the checkpoint's evaluation report, to be noted")
-    add('--overwrite', action='store_true', help='replace OUT where it exists')
-    add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override')
+    add_shared(line, '--overwrite', help='replace OUT where it exists')
+    add_shared(line, '--cfg-options')
     return line
 
 
@@ -56,13 +60,7 @@ def export(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(export, args)
+    return run(parser(), export, argv)
 
 
 if __name__ == '__main__':

@@ -2,54 +2,42 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import progress, run
 
 LISTS = Path(__file__).resolve().parents[1] / 'splits' / 'demo'
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
         description='Draw small aerial-like scenes with exact labels of the green, as a data set to try the tools on.'
     )
-    parser.add_argument('--out', default='data/demo', help='folder to write (default: %(default)s)')
-    parser.add_argument('--lists', default=LISTS, help='folder of train.txt, val.txt, test.txt (default: splits/demo)')
-    parser.add_argument('--seed', type=int, default=0, help='another seed gives other scenes (default: %(default)s)')
-    parser.add_argument('--force', action='store_true', help='replace demo data of another seed or version')
-    return parser.parse_args(argv)
+    line.add_argument('--out', default='data/demo', help='folder to write (default: %(default)s)')
+    line.add_argument('--lists', default=LISTS, help='folder of train.txt, val.txt, test.txt (default: splits/demo)')
+    line.add_argument('--seed', type=int, default=0, help='another seed gives other scenes (default: %(default)s)')
+    line.add_argument('--force', action='store_true', help='replace demo data of another seed or version')
+    return line
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool and return its exit status."""
-    args = parse_args(argv)
+def work(args: argparse.Namespace) -> str:
+    """Draw as the command line says and return what is there."""
+    from mmseg_aux_hrnet.demo.dataset import write_demo_data
 
-    try:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        from mmseg_aux_hrnet.demo.dataset import write_demo_data
-        from mmseg_aux_hrnet.errors import AuxHRNetError
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    try:
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task('Drawing scenes', total=None)
-            data = write_demo_data(
-                args.out,
-                lists_dir=args.lists,
-                seed=args.seed,
-                force=args.force,
-                on_scene=lambda done, total: progress.update(task, completed=done, total=total),
-            )
-    except AuxHRNetError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    print(f'{data.root}: {"demo data is complete, kept as it is" if data.reused else "demo data written"}')
+    with progress('Drawing scenes') as on_scene:
+        data = write_demo_data(args.out, lists_dir=args.lists, seed=args.seed, force=args.force, on_scene=on_scene)
+    lines = [f'{data.root}: {"demo data is complete, kept as it is" if data.reused else "demo data written"}']
     for split, count in data.counts.items():
-        print(f'  {split:5} {count:3} scenes, {100 * data.green[split]:.1f} % green')
-    return 0
+        lines.append(f'  {split:5} {count:3} scenes, {100 * data.green[split]:.1f} % green')
+    return '\n'.join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    return run(parser(), work, argv)
 
 
 if __name__ == '__main__':

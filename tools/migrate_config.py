@@ -2,6 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -9,7 +14,7 @@ def parser() -> argparse.ArgumentParser:
     line = argparse.ArgumentParser(description='Turn a config of MMSegmentation 0.x into one of 1.x that builds.')
     line.add_argument('old', help='the config of 0.x; its _base_ files are read too. It is run, as every config is')
     line.add_argument('new', help='the file to write, .py')
-    line.add_argument('--overwrite', action='store_true', help='write NEW even if it exists')
+    add_shared(line, '--overwrite', help='write NEW even if it exists')
     return line
 
 
@@ -24,13 +29,7 @@ def migrate(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(migrate, args)
+    return run(parser(), migrate, argv)
 
 
 if __name__ == '__main__':

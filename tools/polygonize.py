@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, progress, run
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -27,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         'polygons stay common',
     )
     add('--square', action='store_true', help='make right angles, for buildings; outlines move by --simplify')
-    add('--overwrite', action='store_true', help='replace OUT where it exists')
+    add_shared(line, '--overwrite', help='replace OUT where it exists')
     return line
 
 
@@ -36,25 +40,20 @@ def work(args: argparse.Namespace) -> str:
     from mmseg_aux_hrnet.maps.options import check_available
 
     check_available()
-    from rich.console import Console
-    from rich.progress import Progress
-
     from mmseg_aux_hrnet.maps.options import parse_names
     from mmseg_aux_hrnet.maps.polygonize.polygonizing import polygonize
     from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest
 
     sizes = {name: getattr(args, name) for name in ('min_area', 'fill_holes', 'simplify', 'square')}
     request = PolygonRequest(of=parse_names(args.of, option='--of'), **sizes)
-    screen = Console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task('Tracing regions', total=None)
+    with progress('Tracing regions') as on_rows:
         summary = polygonize(
             args.map,
             args.out,
             request=request,
             classes=parse_names(args.classes, option='--classes'),
             overwrite=args.overwrite,
-            on_rows=lambda done, total: progress.update(task, completed=done, total=total),
+            on_rows=on_rows,
         )
     if summary.note is not None:
         print(f'note: no areas: {summary.note}', file=sys.stderr)
@@ -63,13 +62,7 @@ def work(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(work, args)
+    return run(parser(), work, argv)
 
 
 if __name__ == '__main__':

@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, run
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -13,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = line.add_argument
     add('config', help='the config that the checkpoint was trained with')
-    add('checkpoint', type=Path, help='a checkpoint, or a work dir: its best checkpoint, else its last')
+    add_shared(line, 'checkpoint')
     add('rasters', nargs='+', metavar='IN', help='rasters, folders of them, or patterns such as "ortho/*.tif"')
     add('--out', type=Path, required=True, metavar='DIR', help='folder of the maps')
     add('--bands', metavar='R,G,B', help='names or numbers of red, green and blue (default: what the raster says)')
@@ -23,16 +27,16 @@ def parser() -> argparse.ArgumentParser:
     add('--batch-size', type=int, default=4, metavar='N', help='windows predicted together (default: %(default)s)')
     add('--device', help='such as cpu or cuda:1 (default: the first GPU, else the CPU)')
     add('--amp', action='store_true', help='compute in half precision')
-    add('--speed', choices=('off', 'safe', 'max'), default='safe', help='see docs/performance.md (default: safe)')
+    add_shared(line, '--speed')
     add('--prob', choices=('uint8', 'uint16'), help='also write probabilities: DIR/NAME_prob.tif')
-    add('--threshold', metavar='T', help="for the class of interest, or 'argmax' (default: what the checkpoint says)")
+    add_shared(line, '--threshold')
     add('--tta', choices=('none', 'flip', 'd4', 'scales'), default='none', help='average over views of each window')
     add('--gsd', type=float, metavar='METRES', help='resample windows to what the model was trained at')
     add('--aoi', type=Path, metavar='FILE', help='polygons: predict inside only')
     again = line.add_mutually_exclusive_group()
     again.add_argument('--resume', action='store_true', help='go on with an unfinished run, keep finished maps')
     again.add_argument('--overwrite', action='store_true', help='replace maps and unfinished runs')
-    add('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings of the config to override')
+    add_shared(line, '--cfg-options')
     return line
 
 
@@ -48,13 +52,7 @@ def predict(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(predict, args)
+    return run(parser(), predict, argv)
 
 
 if __name__ == '__main__':

@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, run
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -20,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     add('--data', metavar='TEXT', help='what it was trained on, for the card')
     add('--licence', metavar='TEXT', help='licence of the weights, for the card')
     add('--safetensors', action='store_true', help='write .safetensors instead of .pth')
-    add('--overwrite', action='store_true', help='replace files of the same names')
+    add_shared(line, '--overwrite', help='replace files of the same names')
     return line
 
 
@@ -46,13 +50,7 @@ def publish(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(publish, args)
+    return run(parser(), publish, argv)
 
 
 if __name__ == '__main__':

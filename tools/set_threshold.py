@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, run
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -11,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
         description='Copy a checkpoint of two classes with a threshold in it. From there on a pixel is of the class '
         'where its probability is at least the threshold.',
     )
-    line.add_argument('checkpoint', type=Path, help='a checkpoint, or a work dir: its best checkpoint, else its last')
+    add_shared(line, 'checkpoint')
     line.add_argument('out', type=Path, help='file to write, of the same format')
     source = line.add_mutually_exclusive_group(required=True)
     source.add_argument('--threshold', metavar='T', help='above 0 and below 1; needs --class')
@@ -20,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     )
     line.add_argument('--class', dest='class_name', metavar='NAME', help='whose probability the threshold is on')
     line.add_argument('--best', choices=('iou', 'f1', 'kappa'), help='best by which figure (default with --from: iou)')
-    line.add_argument('--overwrite', action='store_true', help='replace OUT')
+    add_shared(line, '--overwrite', help='replace OUT')
     return line
 
 
@@ -48,13 +52,7 @@ def store(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    args = parser().parse_args(argv)
-    try:
-        from mmseg_aux_hrnet.run.command import run_tool
-    except ImportError as error:  # the stack is missing: its message says what to type
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return run_tool(store, args)
+    return run(parser(), store, argv)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 _base_ = './fcn_hr18_256x512_80k_singlegreen.py'
+# As published: one loss, with its faults, the statistics of the data and mmseg's own transforms.
 loss = dict(type='ReferenceDiceLoss')
 model = dict(
     data_preprocessor=dict(mean=[62.14484866, 67.69474223, 65.19883835], std=[39.26080611, 38.97791043, 40.7339263]),

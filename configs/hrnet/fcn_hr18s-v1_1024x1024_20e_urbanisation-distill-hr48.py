@@ -3,9 +3,10 @@ from mmengine import Config
 _base_ = ['./fcn_hr18s-v1_1024x1024_20e_urbanisation.py', '../_base_/distillation.py']
 model = dict(
     type='DistilledEncoderDecoder',
+    # Read as a value: as a base, its model would be merged with the student's.
     teacher=Config.fromfile(
         '{{ fileDirname }}/fcn_hr48_1024x1024_20e_urbanisation.py', import_custom_modules=False
     ).model,
     distillation=_base_.distillation,
 )
-del Config
+del Config  # or mmengine takes it for a setting

@@ -7,6 +7,7 @@ _base_ = [
 max_iters = 1500
 crop_size = (256, 256)
 model = dict(data_preprocessor=dict(size=crop_size))
+# mmengine merges dicts but replaces lists, so the list is made anew.
 train_pipeline = [
     dict(transform, crop_size=crop_size) if transform.type == 'RandomScaledCrop' else transform
     for transform in _base_.train_pipeline

@@ -6,7 +6,7 @@ _base_ = [
 ]
 model = dict(
     data_preprocessor=dict(size=_base_.crop_size),
-    backbone=dict(norm_cfg=dict(momentum=0.01)),
+    backbone=dict(norm_cfg=dict(momentum=0.01)),  # of the official HRNet code; torch's own is 0.1
     decode_head=dict(
         num_classes=_base_.num_classes,
         out_channels=_base_.num_classes,

@@ -103,7 +103,7 @@ def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
         values,
         table,
         name=lambda index: f'palette index {index} {names.get(index, "without colour")}',
-        allowed=f'{_listed(rule.palette)} and index {rule.ignore_index} (ignored)',
+        allowed=f'{", ".join(map(str, rule.palette))} and index {rule.ignore_index} (ignored)',
         hint="label_format='index' takes indices as they are",
     )
 
@@ -121,7 +121,7 @@ def decode_colour(pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint
     _check(
         classes < 0,
         name=lambda at: f'colour {tuple(pixels[at].tolist())}',
-        allowed=_listed(rule.palette),
+        allowed=', '.join(map(str, rule.palette)),
         hint="set the data set's palette, or save labels without lossy compression or smoothing",
     )
     return classes.astype(np.uint8)
@@ -131,10 +131,6 @@ def _code(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Return one number a colour: comparing one is several times faster than comparing three."""
     channels = pixels.astype(np.int32)
     return (channels[..., 0] << 16) | (channels[..., 1] << 8) | channels[..., 2]
-
-
-def _listed(colours: Sequence[Colour]) -> str:
-    return ', '.join(map(str, colours))
 
 
 def _look_up(
@@ -153,5 +149,5 @@ def _check(wrong: NDArray[np.bool_], *, name: Callable[[tuple[int, int]], str], 
     if wrong.any():
         row, column = (int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
         raise LabelError(
-            f'{name((row, column))} at (row, column) {(row, column)} is no class: allowed are {allowed}; {hint}'
+            f'{name((row, column))} at (row, column) {(row, column)} is not a class: allowed are {allowed}; {hint}'
         )

@@ -10,7 +10,7 @@ from mmseg_aux_hrnet.datasets.splits import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
     SPLITS,
-    Form,
+    ListForm,
     cut_suffix,
     divide,
     encode_lines,
@@ -29,7 +29,7 @@ class Layout(NamedTuple):
     images: str
     labels: str
     lists: str
-    form: Form
+    form: ListForm
 
 
 LAYOUTS = {
@@ -73,7 +73,7 @@ def plan_lists(
     root: Path,
     *,
     layout: Layout,
-    form: Form,
+    form: ListForm,
     ratios: tuple[float, float, float] | None = None,
     seed: int = 0,
     scene: str | None = None,
@@ -206,7 +206,7 @@ def _count_scenes(splits: Mapping[str, list[ListedImage]], *, pattern: str) -> d
     return counts
 
 
-def format_line(image: str, label: str | None = None, *, form: Form) -> str:
+def format_line(image: str, label: str | None = None, *, form: ListForm) -> str:
     """Return the line that ``read_split`` reads back as these files (``.lst``) or as the image's stem (``.txt``).
 
     Raises:

@@ -22,7 +22,7 @@ LABEL_SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')
 LARGEST_SUM = 1e9  # of ratios: no number of images times this overflows
 TRIALS = 64  # scenes of unequal size may miss the ratio in an unlucky order: the best of some seeded orders is kept
 
-Form = Literal['txt', 'lst']
+ListForm = Literal['txt', 'lst']
 
 
 class SplitEntry(NamedTuple):
@@ -47,7 +47,7 @@ def read_split(path: str | os.PathLike[str]) -> list[SplitEntry]:
             only some lines have a label.
     """
     path = Path(path)
-    form: Form = 'lst' if path.suffix.lower() == '.lst' else 'txt'
+    form: ListForm = 'lst' if path.suffix.lower() == '.lst' else 'txt'
     entries = []
     for number, text in enumerate(_read_text(path).split('\n'), start=1):  # not splitlines: a name may hold U+2028
         try:
@@ -85,7 +85,7 @@ def _read_text(path: Path) -> str:
     return text
 
 
-def parse_line(text: str, *, form: Form) -> tuple[str, str | None]:
+def parse_line(text: str, *, form: ListForm) -> tuple[str, str | None]:
     """Return image (``.txt``: its stem) and label of a line that is not blank.
 
     Raises:
@@ -183,12 +183,12 @@ def scene_of(name: str, pattern: str) -> str:
     """Return the scene in a name: what the first group of the pattern matched, or all of it without a group.
 
     Raises:
-        SplitError: the pattern is no regular expression or finds no scene in the name.
+        SplitError: the pattern is not a regular expression or finds no scene in the name.
     """
     try:
         found = re.search(pattern, name)
     except (re.error, OverflowError, RecursionError) as error:  # a count too large, brackets too deep
-        raise SplitError(f'scene pattern "{pattern}" is no regular expression ({error}); correct --scene') from None
+        raise SplitError(f'scene pattern "{pattern}" is not a regular expression ({error}); correct --scene') from None
     scene = found and found.group(1 if found.re.groups else 0)
     if not scene:
         raise SplitError(f'scene pattern "{pattern}" finds no scene in "{name}"; correct --scene to match every image')

@@ -74,7 +74,7 @@ def read_label(path: str | Path, rule: LabelRule, content: bytes | None = None) 
 
     Raises:
         LabelError: the file is missing or damaged, is of another form than the rule's, or holds a value or colour that
-            is no class; names the file, the value and its position.
+            is not a class; names the file, the value and its position.
     """
     # Not by OpenCV, which gives the colours of a palette file and not its indices.
     image = _open(path, content, LabelError)

@@ -54,7 +54,7 @@ def _nearest(side: int, *, scaled: int, first: int, count: int) -> NDArray[np.in
 def bilinear_window(image: NDArray[Any], *, scaled: tuple[int, int], window: Window) -> NDArray[Any]:
     """Return ``window`` of ``image``, (H, W, C), as OpenCV scales it to ``scaled``, (height, width), bilinearly.
 
-    Equal to ``cv2.resize`` followed by cutting, but for one of 255 levels where only the window is computed: that is
+    Equal to ``cv2.resize`` followed by cutting, except for one of 255 levels where only the window is computed: that is
     the faster way for 8-bit images of three channels, several times larger than the window, where OpenCV's warp is
     exact enough (from version 5 on). Else all of the image is scaled. The result may be a view of ``image``.
     """

@@ -234,6 +234,7 @@ class Canvas:
             return
         old = self.height[shape.window]
         new = np.broadcast_to(np.asarray(height, dtype=np.float32), old.shape)
+        # Of two things of one height the later one shows: that is how markings come onto the ground.
         top = (shape.mask if mask is None else mask) & (new >= old)
         grain, mottle, patches = (field[shape.window][top] for field in (self.grain, self.mottle, self.patches))
         tone = 1 + material.grain * grain + material.mottle * mottle + material.patches * patches

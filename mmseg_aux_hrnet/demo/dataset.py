@@ -114,7 +114,7 @@ def _refuse_content(root: Path, *, force: bool) -> None:
     found = {path.name for path in root.iterdir()} if root.is_dir() else {root.name}
     if found and (MARKER not in found or found - CONTENT):
         other = min(found - CONTENT or found)
-        raise DataError(f'{root} holds "{other}", which is no demo data; move it away or choose another --out')
+        raise DataError(f'{root} holds "{other}", which is not demo data; move it away or choose another --out')
     if found and not force:
         raise DataError(f'{root} holds demo data of another seed, version or list, or files miss; --force replaces it')
 

@@ -179,6 +179,7 @@ def _trees_in(canvas: Canvas, rng: Rng, rect: Rect, *, count: int, radius: tuple
 
 def _garden_ground(canvas: Canvas, rng: Rng, rect: Rect) -> None:
     """Cover a garden with lawn, worn lawn or something dry."""
+    # Both are drawn, whichever is used: the numbers that come after stay the same.
     bare = pick(rng, DRY)
     lawn = pick(rng, (LAWN, LAWN, PALE_LAWN))
     if rng.random() < 0.45:
@@ -250,6 +251,7 @@ def _park(canvas: Canvas, rng: Rng, lot: Rect) -> None:
     if has_court:
         sports_court(canvas, rng, court)
     for _ in range(int(rng.integers(1, 4))):
+        # No tree stands on the court, which lies on the other side of the path.
         along = float(rng.uniform(-0.42, -0.12 if has_court else 0.42)) * lot.length
         across = float(rng.uniform(-0.4, 0.4)) * lot.width
         group = lot.part(along, across, length=34, width=26)

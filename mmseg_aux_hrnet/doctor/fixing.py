@@ -73,8 +73,6 @@ def write_copy(out: Path, checkup: Checkup, *, on_tile: Callable[[int, int], Non
     except OSError as error:
         reason = f'{error.strerror or error} ({error.filename})'
         raise DataError(f'--fix {out} cannot be written: {reason}; choose another folder') from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     where = f', see {out / LEFT_OUT}' if lines else ''
     formats = {tile.pair.source.dataset.label_format for tile in kept}
     # A config that reads index or palette labels reads the copy as it is.

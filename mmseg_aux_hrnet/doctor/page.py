@@ -162,7 +162,6 @@ def picture(tile: ExaminedTile) -> NDArray[np.uint8] | None:
         classes = source.class_of[read_by_first(tile.pair.label, source.rules)[0]]
     except LabelError:  # it was there a moment ago
         return image
-    meta = source.dataset.metainfo
     colours = shown_colours(class_set(source.dataset.metainfo))
     return overlay_classes(image, _shrunk(Image.fromarray(classes), Image.Resampling.NEAREST), colours)
 

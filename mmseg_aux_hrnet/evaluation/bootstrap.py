@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.evaluation.confusion import Counts
 
-Counts = npt.NDArray[np.int64]
 Rates = Callable[[Counts], dict[str, float]]
 
 # A class in one image of many is in 63 % of the resamples, in two of them in 86 %, in three in 95 %: it takes three.

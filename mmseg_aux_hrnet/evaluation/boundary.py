@@ -1,8 +1,8 @@
 """How well outlines are met: boundary F1 and boundary IoU, from integer counts that add up over images.
 
 A class pixel belongs to the contour of its class where one of its four neighbours is a valid pixel of another class.
-The edge of the image and the edge of ignored pixels are no contour: there a tile was cut or a label left open, and both
-maps would agree on it for free. (The public code of Cheng et al. counts the edge of the image.)
+The edges of the image and of ignored pixels are not a contour: a tile was cut there or a label left open, and both maps
+would agree on it for free. (The public code of Cheng et al. counts the edge of the image.)
 
 Both figures are taken from the sums over all images, as the other rates are, not averaged over images.
 """
@@ -149,7 +149,7 @@ def tolerance(text: str, *, gsd: float | None) -> Tolerance:
         gsd: ground sampling distance, metres per pixel; None where unknown.
 
     Raises:
-        ConfigError: the text is no distance, it is outside its range, or metres are given and the ground sampling
+        ConfigError: the text is not a distance, it is outside its range, or metres are given and the ground sampling
             distance is unknown or no length.
     """
     if gsd is not None and not 0 < gsd < math.inf:

@@ -36,7 +36,7 @@ def confusion_counts(prediction: IndexMap, label: IndexMap, *, num_classes: int,
     Raises:
         ConfigError: too many classes, or the ignored index is one of them.
         DataError: the two maps differ in shape.
-        LabelError: a value is no class; names the value and its position.
+        LabelError: a value is not a class; names the value and its position.
     """
     check_rule(num_classes=num_classes, ignore_index=ignore_index)
     check_shapes(prediction.shape, label.shape)
@@ -124,7 +124,7 @@ def _stray_value(prediction: IndexMap, label: IndexMap, *, num_classes: int, ign
         stray = ((prediction < 0) | (prediction >= num_classes)) & ~(ignored & (prediction == ignore_index))
     position = tuple(np.argwhere(stray)[0].tolist())
     return LabelError(
-        f'{name} value {int(values[position])} at (row, column) {position} is no class '
+        f'{name} value {int(values[position])} at (row, column) {position} is not a class '
         f'({int(stray.sum())} such pixels of {values.size}): classes are 0..{num_classes - 1}, ignored is '
         f'{ignore_index}; {advice}'
     )

@@ -91,7 +91,7 @@ class ConfusionMetric(BaseMetric):
         Raises:
             ConfigError: the model's classes are not those of the data set, or the class of interest is unknown.
             DataError: an image has no label, or one of another size; names the image.
-            LabelError: a value is no class; names the image, the value and its position.
+            LabelError: a value is not a class; names the image, the value and its position.
         """
         names = self.classes.names
         for sample in data_samples:
@@ -115,7 +115,7 @@ class ConfusionMetric(BaseMetric):
             size: images of the data set.
 
         Raises:
-            LabelError: a value is no class; names the image.
+            LabelError: a value is not a class; names the image.
         """
         # Before super() gathers the results: it pickles them, and each tensor would be copied from its device alone.
         self.results: list[Any] = read(self.results, num_classes=len(self.classes.names))

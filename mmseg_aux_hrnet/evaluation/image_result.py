@@ -125,7 +125,7 @@ def index_map(data: Tensor, *, name: str) -> npt.NDArray[np.integer[Any]]:
         if bool(broken.any()):
             row, column = broken.nonzero()[0].tolist()
             raise LabelError(
-                f'{name} value {float(values[row, column])} at (row, column) {(row, column)} is no class index: '
+                f'{name} value {float(values[row, column])} at (row, column) {(row, column)} is not a class index: '
                 'it must be a whole number'
             )
         values = values.long()
@@ -144,7 +144,7 @@ def tally(prediction: Tensor, label: Tensor, *, num_classes: int, ignore_index: 
         ignore_index: label value of the pixels that do not count, C..255.
 
     Returns:
-        int64 (C * C + 1,), on that device: pixels by reference and predicted class, then those of no allowed values.
+        int64 (C * C + 1,), on that device: pixels by reference and predicted class, then those of other values.
 
     Raises:
         ConfigError: too many classes, or the ignored index is one of them.
@@ -174,7 +174,7 @@ def read(results: Sequence[PendingCount | ImageResult], *, num_classes: int) -> 
     """Return the counts of all images, with one copy from the device.
 
     Raises:
-        LabelError: an image has values of no class; names it.
+        LabelError: an image has values that are not classes; names it.
     """
     pending = [place for place, result in enumerate(results) if not isinstance(result, ImageResult)]
     images: list[Any] = list(results)
@@ -184,7 +184,7 @@ def read(results: Sequence[PendingCount | ImageResult], *, num_classes: int) -> 
         *counts, stray = row.tolist()
         if stray:
             raise LabelError(
-                f'{label or image}: {stray} pixels of its label or prediction are of no class: classes are '
+                f'{label or image}: {stray} pixels of its label or prediction are not of a class: classes are '
                 f'0..{num_classes - 1}; tools/check_dataset.py shows what is wrong with a label'
             )
         images[place] = ImageResult(image, label, np.array(counts, np.int64).reshape(num_classes, -1), None)

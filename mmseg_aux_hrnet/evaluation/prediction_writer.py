@@ -46,7 +46,7 @@ class PredictionWriter(BaseMetric):
         Raises:
             ConfigError: the data set has no palette.
             DataError: two images would have the same file, a source would be overwritten, or writing failed.
-            LabelError: a predicted value is no class.
+            LabelError: a predicted value is not a class.
         """
         palette = list((self.dataset_meta or {}).get('palette') or ())
         if not palette:

@@ -104,8 +104,8 @@ class ThresholdMetric(BaseMetric):
 
         Raises:
             ConfigError: data set or model tell other than two classes, or the class of interest is unknown.
-            DataError: an image has no label, one of another size, or a probability that is no number; names the image.
-            LabelError: a value is no class; names the image.
+            DataError: an image has no label or one of another size, or a probability is not a number; names the image.
+            LabelError: a value is not a class; names the image.
         """
         class_index, _ = self._class()
         for sample in data_samples:

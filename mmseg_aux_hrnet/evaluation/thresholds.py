@@ -67,7 +67,7 @@ def threshold_counts(
         ignore_index: label value of the pixels that do not count.
 
     Raises:
-        DataError: the maps differ in shape, or a probability is no number from 0 to 1.
+        DataError: the maps differ in shape, or a probability is not a number from 0 to 1.
         LabelError: a label is neither of the two classes.
     """
     if probability.shape != label.shape:
@@ -81,10 +81,10 @@ def threshold_counts(
     positive = (label == class_index).ravel()
     if np.count_nonzero(label == 1 - class_index) + np.count_nonzero(positive) != label.size:
         stray = label[(label != 0) & (label != 1)]
-        raise LabelError(f'label value {int(stray[0])} is no class: classes are 0 and 1, ignored is {ignore_index}')
+        raise LabelError(f'label value {int(stray[0])} is not a class: classes are 0 and 1, ignored is {ignore_index}')
     given = probability.ravel()
     if given.size and not (given.min() >= 0 and given.max() <= 1):  # written so that nan is found too
-        raise DataError('a probability is no number from 0 to 1: the weights of the model are damaged')
+        raise DataError('a probability is not a number from 0 to 1: the weights of the model are damaged')
     # Rounding puts the product at most one level off, at the levels themselves; two comparisons put it right. Searching
     # the levels for each pixel takes ten times as long.
     level: npt.NDArray[np.int32] = (given * np.float32(INTERVALS)).astype(np.int32)

@@ -26,7 +26,7 @@ def literals(text: str) -> dict[str, Any]:
     """Return the values that a text assigns at its top level, as far as they are written out.
 
     Dumped configs are: numbers, texts, lists, tuples, ``dict(...)``. What is computed is left out, as is all of a text
-    that is no Python.
+    that is not Python.
     """
     # Not by mmengine, which would run the text: it comes out of a file that somebody else may have made.
     try:

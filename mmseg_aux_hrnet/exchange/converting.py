@@ -186,8 +186,8 @@ def to_official_form(file: WeightFile, *, allowed: Allowed) -> Conversion:
     """Return the weights as the official HRNet code saves and reads them; it has no place for meta.
 
     Raises:
-        CheckpointError: the backbone is no variant of HRNetV2.
-        ConfigError: an exception makes no sense here.
+        CheckpointError: the backbone is not a variant of HRNetV2.
+        ConfigError: an exception does not make sense here.
     """
     if allowed.reset_classifier or allowed.reset_auxiliary or allowed.classes is not None:
         raise ConfigError('--to official draws no weights anew and has no place for classes: leave those options out')
@@ -215,7 +215,7 @@ def to_backbone(file: WeightFile, *, config: Config | None) -> Conversion:
         config: whose backbone they have to fill; else that of the variant whose geometry they have.
 
     Raises:
-        CheckpointError: the backbone is no variant of HRNetV2.
+        CheckpointError: the backbone is not a variant of HRNetV2.
     """
     weights = widened(file.weights)
     if config is None:

@@ -33,7 +33,7 @@ def reported(path: Path, *, sha256: str) -> Figures:
         sha256: of the checkpoint that is published, which must be the one that was measured.
 
     Raises:
-        DataError: it is no report, or that of another checkpoint.
+        DataError: it is not a report, or it is on another checkpoint.
     """
     report = read_report(path, parts=('run', 'overall', 'classes'))
     run, overall = report['run'], report['overall']

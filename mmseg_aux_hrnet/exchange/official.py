@@ -77,7 +77,7 @@ def built_model(config: Config, *, initialise: bool) -> Any:
         initialise: draw the classifiers as the config says, else they are as torch makes layers.
 
     Raises:
-        ConfigError: it cannot be built, or is no segmentor.
+        ConfigError: it cannot be built, or is not a segmentor.
     """
     settings = copy.deepcopy(config.model)  # building takes entries out of it
     init_default_scope(config.get('default_scope') or 'mmseg')
@@ -118,7 +118,9 @@ def differences_to_official(model: Any) -> list[str]:
     """Return in what a segmentor computes otherwise than the official network with the same weights."""
     found = []
     if any(isinstance(module, Upsample) for module in model.backbone.modules()):
-        found.append("backbone: mmseg's enlarging of branches, other at sizes that are no multiple of 32; use HRNetV2")
+        found.append(
+            "backbone: mmseg's enlarging of branches, which differs at sizes that are not multiples of 32; use HRNetV2"
+        )
     if getattr(model.decode_head, 'align_corners', False):
         found.append('decode_head: align_corners=True; the official code has False')
     norms = [module for module in model.modules() if isinstance(module, BATCH_NORMS)]

@@ -49,8 +49,8 @@ def store_threshold(checkpoint: Checkpoint, target: Path, threshold: Threshold, 
     """Write a copy of a checkpoint that holds a threshold, in ``meta['threshold']``; all else stays.
 
     Raises:
-        CheckpointError: the source is no checkpoint of two classes with this one among them, or the target exists, is
-            of another format, or cannot be written.
+        CheckpointError: the source does not tell two classes with this one among them, or the target exists, is of
+            another format, or cannot be written.
     """
     source = checkpoint.path
     check_target(target, source=source, overwrite=overwrite)

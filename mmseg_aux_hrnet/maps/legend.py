@@ -7,7 +7,7 @@ from dataclasses import replace
 from mmseg_aux_hrnet.classes import Classes, Colour
 from mmseg_aux_hrnet.errors import ConfigError
 
-NODATA = 255  # of class maps, and no class in any
+NODATA = 255  # of class maps, and no class in any: so a map has 255 classes at most
 CLASSES_TAG = 'CLASS_NAMES'
 INTEREST_TAG = 'CLASS_OF_INTEREST'
 RUN_TAG = 'RUN_SHA256'  # of maps of classes and of probabilities: everything that their bytes depend on
@@ -51,20 +51,20 @@ def read_legend(
     Raises:
         ConfigError: neither says the names, the tag is damaged, or the names are of another number than those given.
     """
-    held = _held_names(tags)
-    if held is None and not classes:
+    tagged = _tagged_names(tags)
+    if tagged is None and not classes:
         raise ConfigError('the map does not say what its values stand for: give --classes NAME,NAME,...')
-    if held is not None and classes and len(classes) != len(held):
+    if tagged is not None and classes and len(classes) != len(tagged):
         raise ConfigError(
-            f'--classes gives {len(classes)} names, but the map has {len(held)} classes ({", ".join(held)})'
+            f'--classes gives {len(classes)} names, but the map has {len(tagged)} classes ({", ".join(tagged)})'
         )
-    names = tuple(classes or held or ())
+    names = tuple(classes or tagged or ())
     interest = tags.get(INTEREST_TAG)
     of_interest = names.index(interest) if interest in names else None
     return Classes(names, _colours(colour_table, count=len(names)), of_interest)
 
 
-def _held_names(tags: Mapping[str, str]) -> tuple[str, ...] | None:
+def _tagged_names(tags: Mapping[str, str]) -> tuple[str, ...] | None:
     text = tags.get(CLASSES_TAG)
     if text is None:
         return None

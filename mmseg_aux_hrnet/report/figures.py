@@ -31,7 +31,7 @@ RULES = (
     'mIoU and mDice are plain means over the classes that are not absent; mAcc is the mean recall of the classes with '
     'reference pixels, which is also called balanced accuracy; FWIoU weighs IoU by reference pixels.',
     'kappa is undefined where chance alone agrees everywhere, MCC where reference or prediction is of one class only.',
-    'Boundary figures count the contours of all images together. The edge of an image and of ignored pixels is no '
+    'Boundary figures count the contours of all images together. The edge of an image and of ignored pixels is not a '
     'contour. Boundary F1 is undefined for a class without a contour in both maps, and 0 for one in only one of them.',
 )
 

@@ -25,7 +25,7 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
     """Raise unless a report may be written to ``path``: call it before the work, not after.
 
     Raises:
-        ConfigError: there is a file, or a folder with something in it.
+            ConfigError: there is a file, or a folder with something in it.
         DataError: with ``overwrite``, the folder holds something other than a report, or nothing can be written there.
     """
     path = Path(path)

@@ -16,8 +16,11 @@ FORMAT = 'mmseg_aux_hrnet report 1'
 VERSION = 1
 WAY = 'tools/test.py and tools/evaluate.py write one by --report DIR'
 
-Figure = float | None  # percent or coefficient; None (nan before it is written) where undefined
-Counts = list[list[int]]  # pixels; rows are the reference, columns the prediction
+Value = float | None  # percent or coefficient; None (nan before it is written) where undefined
+CountRows = list[list[int]]  # pixels; rows are the reference, columns the prediction
+# What is seen to be right at a glance: the counts of thousands of images are millions of numbers, too many to look at
+# one by one.
+PLAIN: dict[Any, set[type]] = {int: {int}, Value: {float, int, NoneType}}
 
 # Written as calls, because ``class`` cannot be the name of an attribute.
 ThresholdRecord = TypedDict('ThresholdRecord', {'class': str, 'value': float})
@@ -26,14 +29,14 @@ Sweep = TypedDict(
     {
         'class': str,
         'thresholds': list[float],
-        'precision': list[Figure],
-        'recall': list[Figure],
-        'iou': list[Figure],
-        'f1': list[Figure],
-        'kappa': list[Figure],
-        'average_precision': Figure,
-        'ece': Figure,
-        'reliability': list[dict[str, Figure]],
+        'precision': list[Value],
+        'recall': list[Value],
+        'iou': list[Value],
+        'f1': list[Value],
+        'kappa': list[Value],
+        'average_precision': Value,
+        'ece': Value,
+        'reliability': list[dict[str, Value]],
         'best': dict[str, dict[str, float] | None],
     },
 )
@@ -62,14 +65,14 @@ class ClassRow(TypedDict):
 
     name: str
     color: list[int] | None
-    precision: Figure
-    recall: Figure
-    iou: Figure
-    f1: Figure
+    precision: Value
+    recall: Value
+    iou: Value
+    f1: Value
     support: int
     predicted: int
-    boundary_f1: Figure
-    boundary_iou: Figure
+    boundary_f1: Value
+    boundary_iou: Value
 
 
 class ImageRow(TypedDict):
@@ -78,13 +81,13 @@ class ImageRow(TypedDict):
     name: str
     image: str
     label: str | None
-    counts: Counts
-    oa: Figure
-    miou: Figure
-    iou: dict[str, Figure]
-    f1: dict[str, Figure]
-    precision: dict[str, Figure]
-    recall: dict[str, Figure]
+    counts: CountRows
+    oa: Value
+    miou: Value
+    iou: dict[str, Value]
+    f1: dict[str, Value]
+    precision: dict[str, Value]
+    recall: dict[str, Value]
     pixels: int
 
 
@@ -95,7 +98,7 @@ class Intervals(TypedDict):
     resamples: int
     seed: int
     method: str
-    values: dict[str, list[Figure]]
+    values: dict[str, list[Value]]
 
 
 class Report(TypedDict, total=False):
@@ -108,9 +111,9 @@ class Report(TypedDict, total=False):
     class_of_interest: str | None
     overall: dict[Literal[OverallKey, 'pixels'], Any]
     intervals: Intervals
-    boundary: dict[Literal['tolerance_pixels', 'tolerance_metres', 'gsd'], Figure]
+    boundary: dict[Literal['tolerance_pixels', 'tolerance_metres', 'gsd'], Value]
     rules: list[str]
-    confusion_matrix: Counts
+    confusion_matrix: CountRows
     images: list[ImageRow]
     threshold_sweep: Sweep | None
 
@@ -132,12 +135,12 @@ def read_report(path: str | Path, *, parts: Sequence[str] = ()) -> Report:
     try:
         content = json.loads(file.read_text(encoding='utf-8'))
     except FileNotFoundError as error:
-        what = f'holds no {METRICS_FILE}, so it is no report' if path.is_dir() else 'is not there'
+        what = f'holds no {METRICS_FILE}, so it is not a report' if path.is_dir() else 'is not there'
         raise DataError(f'{path} {what}: {WAY}') from error
     except OSError as error:
         raise DataError(f'{file} cannot be read ({error.strerror}): {WAY}') from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f'{file} is no JSON ({error}): {WAY}') from error
+        raise DataError(f'{file} is not JSON ({error}): {WAY}') from error
     found = content.get('format') if isinstance(content, dict) else None
     if found != FORMAT:
         raise DataError(f'{file} has the format {found!r}, and {FORMAT!r} is read here: write the report again')
@@ -173,10 +176,14 @@ def _fault(value: Any, form: Any, place: str) -> str | None:
         if missing is not None:
             return f'{place}.{missing} is missing'
         of_others = inner[1] if origin is dict else Any  # a newer version may have added a key
+        if set(map(type, value.values())) <= PLAIN.get(of_others, set()):
+            return None
         found = [(item, types.get(key, of_others), f'{place}.{key}') for key, item in value.items()]
     elif origin is list:
         if not isinstance(value, list):
             return f'{place} is {value!r:.40}, not a list'
+        if set(map(type, value)) <= PLAIN.get(inner[0], set()):
+            return None
         found = [(item, inner[0], f'{place}[{index}]') for index, item in enumerate(value)]
     else:
         # JSON does not tell 50 from 50.0, and Python takes True for a number.

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmseg_aux_hrnet.evaluation.metrics import BALANCED_ACCURACY, BOUNDARY_METRICS, F1, IOU, OVERALL_METRICS, Metric
-from mmseg_aux_hrnet.report.metrics_file import Figure, Report
+from mmseg_aux_hrnet.report.metrics_file import Report, Value
 
 # Balanced accuracy is mAcc under another name: on the screen a line is worth more than a synonym.
 OVERALL = [metric for metric in OVERALL_METRICS if metric is not BALANCED_ACCURACY]
@@ -41,6 +41,6 @@ def summary_table(report: Report) -> Table:
     return table
 
 
-def _with_bounds(metric: Metric[Any], value: Figure, bounds: list[Figure]) -> str:
+def _with_bounds(metric: Metric[Any], value: Value, bounds: list[Value]) -> str:
     low, high = map(metric.text, bounds)
     return f'{metric.text(value)} ({low} to {high})'

@@ -1,9 +1,11 @@
-"""Edits that the command-line tools make to a config before mmengine's runner gets it."""
+"""Reads a config, and edits it before mmengine's runner gets it."""
 
 import argparse
+import copy
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -46,21 +48,31 @@ OWN_SCOPE = 'mmseg_aux_hrnet::'
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
-def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
-    """Return the config at ``path`` with ``options`` (dotted keys) merged in.
+def load_config(source: str | Path | Config, options: Mapping[str, Any] | None = None) -> Config:
+    """Return a config with ``options`` (dotted keys) merged in.
 
-    ``mmseg_aux_hrnet::hrnet/LEAF.py`` names a config of this package, as in ``_base_``.
+    Args:
+        source: a file; ``mmseg_aux_hrnet::hrnet/LEAF.py`` names a config of this package, as in ``_base_``. Of a config
+            that was loaded, a copy is changed.
+        options: what to override.
 
     Raises:
         ConfigError: the file is missing or cannot be evaluated, or an option names what is not there.
     """
-    if str(path).startswith(OWN_SCOPE):
-        path = shipped_config(str(path).removeprefix(OWN_SCOPE))
-    if not Path(path).is_file():
-        raise ConfigError(f'config {path} is not a file: give one of configs/hrnet/*.py, or {OWN_SCOPE}hrnet/LEAF.py')
+    if isinstance(source, Config):
+        path, read = source.filename or 'config', lambda: copy.deepcopy(source)
+    else:
+        path = str(source)
+        if path.startswith(OWN_SCOPE):
+            path = shipped_config(path.removeprefix(OWN_SCOPE))
+        if not Path(path).is_file():
+            raise ConfigError(
+                f'config {path} is not a file: give one of configs/hrnet/*.py, or {OWN_SCOPE}hrnet/LEAF.py'
+            )
+        read = partial(Config.fromfile, path)
     try:
-        config = Config.fromfile(path)
-        config.merge_from_dict(options or {})
+        config = read()
+        config.merge_from_dict(dict(options or {}))
     except (Exception, SystemExit) as error:  # a config is a program: it can end in any way
         raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
     if 'data' in config and 'train_dataloader' not in config:
@@ -72,6 +84,11 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         if config.get(loader) is not None and config[loader].get('num_workers', 0) == 0:
             config[loader].persistent_workers = False  # torch refuses to keep workers that are not there
     return config
+
+
+def config_name(source: str | Path | Config) -> str:
+    """Return the name of a config, after which its work dir is called."""
+    return Path((source.filename or 'config') if isinstance(source, Config) else source).stem
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
@@ -91,13 +108,13 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
         raise ConfigError(f'--cfg-options {" ".join(pairs)}: brackets do not close; write a=[1,2] or a=(1,2)') from None
 
 
-def set_work_dir(config: Config, work_dir: str | None, *, name: str) -> Path:
+def set_work_dir(config: Config, work_dir: str | Path | None, *, name: str) -> Path:
     """Set the folder for logs and checkpoints, ``work_dirs/NAME`` unless said, and return it.
 
     Raises:
         ConfigError: the folder cannot be made or written to.
     """
-    config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', name)
+    config.work_dir = str(work_dir or config.get('work_dir') or os.path.join('work_dirs', name))
     path = Path(config.work_dir)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -107,14 +124,14 @@ def set_work_dir(config: Config, work_dir: str | None, *, name: str) -> Path:
     return path
 
 
-def set_data_root(config: Config, data_root: str | None) -> None:
+def set_data_root(config: Config, data_root: str | Path | None) -> None:
     """Point the data sets of every loader to ``data_root``, nested ones too."""
     if data_root is None:
         return
     for loader in DATALOADERS:
         if config.get(loader) is not None:
             for dataset in datasets_of(config[loader].dataset):
-                dataset.data_root = data_root
+                dataset.data_root = str(data_root)
 
 
 def datasets_of(dataset: Any) -> Iterator[Any]:

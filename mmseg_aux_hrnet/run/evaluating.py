@@ -1,12 +1,12 @@
-"""Evaluates written predictions as a command line says: two folders in, figures and a report out."""
+"""Evaluates written predictions: two folders in, figures and a report out."""
 
-from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.config import Config
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
@@ -20,14 +20,15 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation.boundary import tolerance
 from mmseg_aux_hrnet.evaluation.confusion_metric import check_counted
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult, count_image, summed_counts
-from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
+from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates, rates_by_key
 from mmseg_aux_hrnet.evaluation.table import rich_table
 from mmseg_aux_hrnet.report.figures import Measured
 from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics
+from mmseg_aux_hrnet.report.metrics_file import Report
 from mmseg_aux_hrnet.report.page import TrainingLog, shown_images, small_tile, write_report
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
-from mmseg_aux_hrnet.run import config as run_config
+from mmseg_aux_hrnet.run.config import describe_test_dataset, load_config
 
 LISTED_FAULTS = 3
 Pair = tuple[Path, Path]
@@ -142,64 +143,119 @@ def _by_stem(folder: Path) -> dict[str, Path]:
 GREYS = tuple((value, value, value) for value in range(256))  # colours of classes that were given none
 
 
-def run_evaluation(args: Namespace) -> str:
-    """Evaluate as ``tools/evaluate.py`` is told to, print the figures, and return the closing line.
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """How written maps are read and compared; either ``config`` or ``classes`` says what their values stand for.
+
+    Attributes:
+        config: takes classes, colours and label format from its test data.
+        classes: names in the order of their values, from 0.
+        palette: RGB colour of each class, 0..255, beside ``classes``; None where there are none.
+        label_format: form of the labels: ``index``, ``palette``, ``colour`` or ``binary``; None for that of the config,
+            else ``index``.
+        prediction_format: form of the predictions.
+        ignore_index: label value that does not count.
+        class_of_interest: name of the class that the table marks; None for that of the config, else the last of two.
+        tolerance: of contours: pixels, or metres as ``0.5m``.
+        gsd: metres on the ground that a pixel covers; None where unknown.
+        report: folder for the report; None writes none.
+        overwrite: replace the report that is there.
+    """
+
+    config: str | Path | Config | None = None
+    classes: Sequence[str] | None = None
+    palette: Sequence[Sequence[int]] | None = None
+    label_format: str | None = None
+    prediction_format: str = 'index'
+    ignore_index: int = 255
+    class_of_interest: str | None = None
+    tolerance: str = '2'
+    gsd: float | None = None
+    report: str | Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """What a comparison of two folders has found and written.
+
+    Attributes:
+        figures: by key, such as ``mIoU`` and ``IoU.green``, percent.
+        metrics: content of ``metrics.json`` of a report.
+        tables: figures of the classes, and intervals and contours, for a screen or a notebook.
+        report: folder of the report; None where none was asked for.
+    """
+
+    figures: dict[str, float]
+    metrics: Report
+    tables: tuple[Table, ...]
+    report: Path | None
+
+
+def evaluate(predictions: str | Path, labels: str | Path, options: EvaluateOptions) -> EvaluateResult:
+    """Compare a folder of predicted maps with a folder of labels, whoever made the predictions.
+
+    Args:
+        predictions: folder of predicted maps.
+        labels: folder of labels of the same names and sizes.
+        options: how they are read and compared.
 
     Raises:
-        AuxHRNetError: in one line, what is wrong with an argument or a file.
+        AuxHRNetError: in one line, what is wrong with an option or a file.
     """
-    distance = tolerance(args.tolerance, gsd=args.gsd)
-    if args.report is not None:
-        check_report_folder(args.report, overwrite=args.overwrite)
-    meta, config_text = _described(args)
-    classes = class_set(meta, of_interest=args.class_of_interest)
+    distance = tolerance(options.tolerance, gsd=options.gsd)
+    if options.report is not None:
+        check_report_folder(options.report, overwrite=options.overwrite)
+    meta, config_text = _described(options)
+    classes = class_set(meta, of_interest=options.class_of_interest)
     comparison = Comparison(
-        prediction_rule=_rule(classes, args.prediction_format, args.ignore_index),
-        label_rule=_rule(classes, args.label_format or meta['label_format'], args.ignore_index),
+        prediction_rule=_rule(classes, options.prediction_format, options.ignore_index),
+        label_rule=_rule(classes, options.label_format or meta['label_format'], options.ignore_index),
         tolerance=distance.pixels,
     )
-    pairs = pair_folders(args.predictions, args.labels)
+    pairs = pair_folders(predictions, labels)
     refuse_masks(pairs, comparison)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         images = compare_pairs(progress.track(pairs, description='comparing'), comparison)
-    check_counted(summed_counts(images, num_classes=len(classes.names)), images, ignore_index=args.ignore_index)
-    measured = Measured(images, classes, distance, args.ignore_index)
-    metrics = report_metrics(measured, Sources(config=args.config, config_text=config_text))
-    Console().print(_rates_table(measured), summary_table(metrics), sep='\n')
-    if args.report is None:
-        return f'{len(images):,} image(s) compared'
-    tiles = {
-        index: small_tile(metrics['images'][index]['name'], None, **read_pair(pairs[index], comparison))
-        for index in shown_images(metrics)
-    }
-    log = TrainingLog(None, [], 'written predictions have no training log')
-    write_report(args.report, metrics, overwrite=args.overwrite, tiles=tiles, log=log)
-    return f'{len(images):,} image(s) compared  report: {args.report}'
-
-
-def _rates_table(measured: Measured) -> Table:
-    classes = measured.classes
-    counts = summed_counts(measured.images, num_classes=len(classes.names))
+    counts = summed_counts(images, num_classes=len(classes.names))
+    check_counted(counts, images, ignore_index=options.ignore_index)
+    config = options.config.filename if isinstance(options.config, Config) else options.config
+    sources = Sources(config=None if config is None else str(config), config_text=config_text)
+    metrics = report_metrics(Measured(images, classes, distance, options.ignore_index), sources)
     rates = dict(zip(classes.names, class_rates(counts), strict=True))
-    return rich_table(rates, overall_rates(counts), class_of_interest=classes.name_of_interest)
+    tables = (
+        rich_table(rates, overall_rates(counts), class_of_interest=classes.name_of_interest),
+        summary_table(metrics),
+    )
+    if options.report is not None:
+        tiles = {
+            index: small_tile(metrics['images'][index]['name'], None, **read_pair(pairs[index], comparison))
+            for index in shown_images(metrics)
+        }
+        log = TrainingLog(None, [], 'written predictions have no training log')
+        write_report(options.report, metrics, overwrite=options.overwrite, tiles=tiles, log=log)
+    report = None if options.report is None else Path(options.report)
+    return EvaluateResult(rates_by_key(counts, classes.names), metrics, tables, report)
 
 
-def _described(args: Namespace) -> tuple[dict[str, Any], str | None]:
+def _described(options: EvaluateOptions) -> tuple[dict[str, Any], str | None]:
     """Return classes, palette, class of interest and label format, and the text of the config where there is one."""
-    if (args.config is None) == (args.classes is None):
+    if (options.config is None) == (options.classes is None):
         raise ConfigError('give either --config CONFIG or --classes NAME,NAME,...: they say what the values stand for')
-    if args.config is None:
-        meta = {'classes': [name.strip() for name in args.classes.split(',')], 'palette': _palette(args.palette)}
-        return {**meta, 'label_format': 'index'}, None
-    if args.palette is not None:
+    if options.config is None:
+        return {'classes': options.classes, 'palette': options.palette, 'label_format': 'index'}, None
+    if options.palette is not None:
         raise ConfigError('--palette goes with --classes; the colours of a config are those of its data set')
-    config = run_config.load_config(args.config)
-    return run_config.describe_test_dataset(config), config.pretty_text
+    config = load_config(options.config)
+    return describe_test_dataset(config), config.pretty_text
 
 
-def _palette(text: str | None) -> list[tuple[int, ...]] | None:
-    if text is None:
-        return None
+def parse_palette(text: str) -> list[tuple[int, ...]]:
+    """Return colours of a comma-separated list of hexadecimal ones, such as ``000000,800000``.
+
+    Raises:
+        ConfigError: one is not a hexadecimal number of bytes.
+    """
     try:
         return [tuple(bytes.fromhex(colour.strip().removeprefix('#'))) for colour in text.split(',')]
     except ValueError:

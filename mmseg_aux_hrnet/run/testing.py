@@ -1,6 +1,7 @@
-"""Tests a checkpoint as a command line says: config and checkpoint in, figures, maps, pictures and a report out."""
+"""Tests a checkpoint: config and checkpoint in, figures, maps, pictures and a report out."""
 
-from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,116 +9,219 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from rich.console import Console
+from rich.table import Table
 
 from mmseg_aux_hrnet.classes import class_set
 from mmseg_aux_hrnet.decision import Threshold, parse_option
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance, tolerance
 from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
-from mmseg_aux_hrnet.evaluation.table import check_headlines, headline
 from mmseg_aux_hrnet.evaluation.threshold_metric import find_sweep
 from mmseg_aux_hrnet.evaluation.thresholds import as_json
 from mmseg_aux_hrnet.evaluation.tile_keeper import find_kept
 from mmseg_aux_hrnet.models import head_threshold, speed, use_threshold
+from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.report.figures import Measured
 from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics
 from mmseg_aux_hrnet.report.page import kept_tiles, read_training_log, write_report
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
-from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run import launch, testing_config
+from mmseg_aux_hrnet.run.config import (
+    build_test_dataset,
+    check_data_root,
+    config_name,
+    load_config,
+    set_data_root,
+    set_work_dir,
+)
 from mmseg_aux_hrnet.visualization import draw_sweep
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, load_model_weights
 
 
-def run_test(args: Namespace) -> str:
-    """Test as ``tools/test.py`` is told to, and return the closing line.
+@dataclass(frozen=True)
+class TestOptions:
+    """What a test changes of its config, and what it writes.
+
+    Attributes:
+        data_root: folder of the data set, for every loader of the config.
+        work_dir: folder for logs; ``work_dirs/CONFIG`` where None.
+        split: list of images: ``test`` or ``val``.
+        threshold: least probability that makes a pixel the class of interest, above 0 and below 1; ``argmax`` ignores
+            the one that is stored in the checkpoint, None takes it.
+        sweep: also measure every threshold; for models of two classes.
+        out: folder for label maps, palette PNG; where the images have no labels, a folder of the work dir if None.
+        show_dir: folder for pictures: image, reference, prediction.
+        report: folder for the report; None writes none.
+        overwrite: replace the report that is there.
+        tolerance: of contours: pixels, or metres as ``0.5m``.
+        gsd: metres on the ground that a pixel of the labels covers; None where unknown.
+        scales: average predictions at these multiples of the test size, such as ``(0.75, 1.0)``; None for one.
+        flip: average with predictions of the mirrored image.
+        speed: ``off`` computes as mmseg does, ``safe`` gives the same numbers faster, ``max`` is in bfloat16 too.
+        compile: compile the network: slow to start, faster then.
+        launcher: what started several processes: ``none``, ``pytorch`` or ``slurm``.
+        cfg_options: settings of the config to override, by dotted keys.
+    """
+
+    __test__ = False  # the name would make pytest take it for tests
+
+    data_root: str | Path | None = None
+    work_dir: str | Path | None = None
+    split: str = 'test'
+    threshold: float | str | None = None
+    sweep: bool = False
+    out: str | Path | None = None
+    show_dir: str | Path | None = None
+    report: str | Path | None = None
+    overwrite: bool = False
+    tolerance: str = '2'
+    gsd: float | None = None
+    scales: str | Sequence[float] | None = None
+    flip: bool = False
+    speed: Level = 'safe'
+    compile: bool = False
+    launcher: str = 'none'
+    cfg_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """What a test has found and written.
+
+    Attributes:
+        work_dir: folder of the logs.
+        figures: by key, such as ``mIoU`` and ``IoU.green``, percent; empty where the images have no labels.
+        predictions: folder of the label maps; None where none were written.
+        report: folder of the report; None where none was asked for.
+        threshold_curves: picture of a sweep without a report; None where there is none.
+        summary: intervals and contours of a report, for a screen or a notebook; None without one, and in all processes
+            but the first.
+    """
+
+    __test__ = False
+
+    work_dir: Path
+    figures: dict[str, float]
+    predictions: Path | None
+    report: Path | None
+    threshold_curves: Path | None
+    summary: Table | None
+
+
+def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptions | None = None) -> TestResult:
+    """Measure a checkpoint on the test data of a config; where these have no labels, predict only.
+
+    Args:
+        config: the config that the checkpoint was trained with: a file, ``mmseg_aux_hrnet::hrnet/LEAF.py`` for one of
+            this package, or a config that was loaded, which stays as it is.
+        checkpoint: a file, or a work dir: its best checkpoint, else its last.
+        options: what is measured and written; None for figures on the test images.
 
     Raises:
-        AuxHRNetError: in one line, what is wrong with an argument, the config, the data or the checkpoint.
+        AuxHRNetError: in one line, what is wrong with an option, the config, the data or the checkpoint.
     """
-    check_headlines(args.eval)
-    parse_option(args.threshold)
-    distance = tolerance(args.tolerance, gsd=args.gsd)
-    if args.report is not None:
-        check_report_folder(args.report, overwrite=args.overwrite)  # before hours of inference, not after
-    config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
-    sources = {'config': str(args.config), 'config_text': config.pretty_text}
-    launch.join_processes(config, args.launcher)
-    sources['work_dir'] = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
-    dataset, out = _prepare(config, args, distance)
+    options = options or TestOptions()
+    parse_option(options.threshold)
+    distance = tolerance(options.tolerance, gsd=options.gsd)
+    if options.report is not None:
+        check_report_folder(options.report, overwrite=options.overwrite)  # before hours of inference, not after
+    name, given = config_name(config), config.filename if isinstance(config, Config) else str(config)
+    config = load_config(config, options.cfg_options)
+    text = config.pretty_text  # before the edits, which are no part of what was asked to be tested
+    dataset, out = _edit(config, options, distance, name=name)
+    work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)
-    sources['checkpoint'] = best_checkpoint(args.checkpoint)
-    meta = load_model_weights(runner.model, Checkpoint(sources['checkpoint']))
-    sources['threshold'] = _use_threshold(runner, args, meta=meta, dataset=dataset)
-    speed.apply(runner.model, args.speed, compiled=args.compile)
-    figures = runner.test()
-    if out is not None and not has_labels(dataset):
-        return f'no labels, so no figures; predictions: {out}'
-    closing_line = headline(figures, args.eval)
-    if args.report is None:
-        return closing_line + _draw_sweep(runner, sources['work_dir'])
-    if is_main_process():
-        sources |= {'lists': list_files(dataset), 'device': str(next(runner.model.parameters()).device)}
-        _report(runner, args, measured=_measured(runner, distance), sources=Sources(**sources))
-    return f'{closing_line}  report: {args.report}'
+    weights = best_checkpoint(Path(checkpoint))
+    meta = load_model_weights(runner.model, Checkpoint(weights))
+    threshold = _use_threshold(runner, options.threshold, meta=meta, dataset=dataset, source=checkpoint)
+    speed.apply(runner.model, options.speed, compiled=options.compile)
+    figures = {key: float(value) for key, value in runner.test().items()}
+    summary = curves = None
+    if options.report is None:
+        curves = _draw_sweep(runner, work_dir)
+    elif is_main_process():
+        sources = Sources(
+            config=given,
+            config_text=text,
+            checkpoint=weights,
+            lists=list_files(dataset),
+            work_dir=work_dir,
+            device=str(next(runner.model.parameters()).device),
+            threshold=threshold,
+        )
+        summary = _report(runner, options, distance, sources=sources)
+    return TestResult(work_dir, figures, _path(out), _path(options.report), curves, summary)
 
 
-def _prepare(config: Config, args: Namespace, distance: Tolerance) -> tuple[Any, str | None]:
-    """Edit the config; return the data set, and the folder of the predictions where they are written."""
-    testing_config.set_split(config, args.split)
-    run_config.set_data_root(config, args.data_root)
-    run_config.check_data_root(config, ('test_dataloader',))
-    if args.scales is not None or args.flip:
-        scales = testing_config.parse_scales(args.scales or '1.0')
-        testing_config.set_test_time_augmentation(config, scales=scales, flip=args.flip)
-    dataset = run_config.build_test_dataset(config)
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: str) -> tuple[Any, str | None]:
+    """Change the config as the options say; return the data set, and the folder of the label maps, if any.
+
+    These are all edits of a config that is tested, in the order that matters.
+    """
+    # Processes meet first: that chooses the device, and those that cannot meet leave no folder.
+    launch.join_processes(config, options.launcher)
+    set_work_dir(config, options.work_dir, name=name)
+    # The list before the folder: what is tested from here on is the test loader, whichever it was.
+    testing_config.set_split(config, options.split)
+    set_data_root(config, options.data_root)
+    check_data_root(config, ('test_dataloader',))
+    # Augmentation changes the pipeline, so it comes before the data set is built of it.
+    if options.scales is not None or options.flip:
+        scales = testing_config.parse_scales(options.scales or (1.0,))
+        testing_config.set_test_time_augmentation(config, scales=scales, flip=options.flip)
+    dataset = build_test_dataset(config)
+    # What can be measured depends on whether there are labels, which the data set knows.
     labelled = has_labels(dataset)
-    if args.report is not None and not labelled:
-        raise DataError(f'--report {args.report}: the test data have no labels to compare with; give --out instead')
-    if args.sweep and not labelled:
+    if options.report is not None and not labelled:
+        raise DataError(f'--report {options.report}: the test data have no labels to compare with; give --out instead')
+    if options.sweep and not labelled:
         raise DataError('--sweep: the images have no labels, without which no threshold is better than another')
-    out = args.out or (None if labelled else str(Path(config.work_dir) / 'predictions'))
+    out = str(options.out) if options.out else None if labelled else str(Path(config.work_dir) / 'predictions')
     testing_config.set_evaluators(config, has_labels=labelled, out=out)
-    if args.report is not None:
+    # These two add to the evaluators that were set above.
+    if options.report is not None:
         testing_config.count_for_report(config, tolerance=distance.pixels)
-    if args.sweep or (args.report is not None and _can_be_swept(config, dataset)):
+    if options.sweep or (options.report is not None and _can_be_swept(config, dataset)):
         testing_config.add_sweep(config)
-    if args.show_dir is not None:
-        testing_config.add_pictures(config, args.show_dir)
+    if options.show_dir is not None:
+        testing_config.add_pictures(config, str(options.show_dir))
     return dataset, out
 
 
-def _measured(runner: Runner, distance: Tolerance) -> Measured:
-    """Return what the metric of the report has counted; in the first process only."""
+def _report(runner: Runner, options: TestOptions, distance: Tolerance, *, sources: Sources) -> Table:
+    """Write the report and return its intervals and boundary figures; in the first process only."""
+    assert options.report is not None  # asked for only then
     metrics = [metric for metric in runner.test_evaluator.metrics if isinstance(metric, ConfusionMetric)]
     counted = next(metric for metric in metrics if metric.boundary_tolerance is not None)
-    return Measured(counted.images, counted.classes, distance, counted.ignore_index, find_sweep(runner.test_evaluator))
-
-
-def _report(runner: Runner, args: Namespace, *, measured: Measured, sources: Sources) -> None:
-    """Print intervals and boundary figures, and write the report."""
-    metrics = report_metrics(measured, sources)
-    Console().print(summary_table(metrics))
-    with Console(stderr=True).status(f'writing {args.report}'):  # encoding hundreds of tiles takes seconds
-        tiles = kept_tiles(find_kept(runner.test_evaluator), metrics)
+    sweep = find_sweep(runner.test_evaluator)
+    content = report_metrics(Measured(counted.images, counted.classes, distance, counted.ignore_index, sweep), sources)
+    with Console(stderr=True).status(f'writing {options.report}'):  # encoding hundreds of tiles takes seconds
+        tiles = kept_tiles(find_kept(runner.test_evaluator), content)
         folder = Path() if sources.checkpoint is None else sources.checkpoint.parent
-        log = read_training_log(folder, class_of_interest=metrics['class_of_interest'])
-        write_report(args.report, metrics, overwrite=args.overwrite, tiles=tiles, log=log)
+        log = read_training_log(folder, class_of_interest=content['class_of_interest'])
+        write_report(options.report, content, overwrite=options.overwrite, tiles=tiles, log=log)
+    return summary_table(content)
 
 
-def _use_threshold(runner: Runner, args: Namespace, *, meta: dict[str, Any], dataset: Any) -> Threshold | None:
-    """Predict by the threshold of the command line or the checkpoint, else of the head; return it."""
-    if args.threshold is None and 'threshold' not in meta:
+def _use_threshold(
+    runner: Runner, option: float | str | None, *, meta: Mapping[str, Any], dataset: Any, source: str | Path
+) -> Threshold | None:
+    """Predict by the threshold of the option or the checkpoint, else of the head; return it."""
+    if option is None and 'threshold' not in meta:
         return head_threshold(runner.model, classes=dataset.metainfo.get('classes') or ())
     classes = class_set(dataset.metainfo)
     threshold = use_threshold(
         runner.model,
-        args.threshold,
+        option,
         classes=classes.names,
         of_interest=classes.name_of_interest,
         meta=meta,
-        source=args.checkpoint,
+        source=source,
     )
     return threshold or head_threshold(runner.model, classes=classes.names)
 
@@ -126,13 +230,13 @@ def _can_be_swept(config: Config, dataset: Any) -> bool:
     return len(dataset.metainfo.get('classes') or ()) == 2 and testing_config.keeps_probabilities(config)
 
 
-def _draw_sweep(runner: Runner, folder: Path) -> str:
-    """Draw the sweep of thresholds, if there was one, and return what to say of it."""
+def _draw_sweep(runner: Runner, folder: Path) -> Path | None:
+    """Draw the sweep of thresholds, if there was one, and return the picture."""
     sweep = find_sweep(runner.test_evaluator)
     if sweep is None:
-        return ''
+        return None
     draw_sweep(folder, as_json(sweep))
-    return f'  thresholds: {folder / "threshold_curves.png"}'
+    return folder / 'threshold_curves.png'
 
 
 def has_labels(dataset: Any) -> bool:

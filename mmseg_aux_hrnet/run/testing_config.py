@@ -67,19 +67,20 @@ def add_pictures(config: Config, folder: str) -> None:
     config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'OverlayHook', 'output_dir': folder}]
 
 
-def parse_scales(text: str) -> tuple[float, ...]:
-    """Return the scales of a comma-separated list.
+def parse_scales(given: str | Sequence[float]) -> tuple[float, ...]:
+    """Return scales, of numbers or of a comma-separated list of them.
 
     Raises:
-        ConfigError: one is no number within ``SCALE_RANGE``.
+        ConfigError: one is not a number within ``SCALE_RANGE``.
     """
+    parts = given.split(',') if isinstance(given, str) else given
     try:
-        scales = tuple(float(part) for part in text.split(','))
+        scales = tuple(float(part) for part in parts)
     except ValueError:
         scales = ()
     low, high = SCALE_RANGE
     if not scales or not all(low <= scale <= high for scale in scales):
-        raise ConfigError(f'--scales {text}: give numbers from {low} to {high}, separated by commas: 0.75,1.0,1.25')
+        raise ConfigError(f'--scales {given}: give numbers from {low} to {high}, separated by commas: 0.75,1.0,1.25')
     return scales
 
 

@@ -1,8 +1,9 @@
-"""Trains as a command line says: a config in, checkpoints and logs out."""
+"""Trains: a config in, checkpoints and logs out."""
 
 import errno
 import re
-from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,74 @@ from mmengine.runner import Runner
 from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ResourceError
 from mmseg_aux_hrnet.models import HRNetV2, speed
-from mmseg_aux_hrnet.run import config as run_config
+from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.run import launch, training_config
+from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
 from mmseg_aux_hrnet.weights import (
     Checkpoint,
+    best_checkpoint,
     check_fits,
     check_mmengine_reads,
     checkpoint_to_resume,
     mismatches,
     weights_file,
 )
+
+PICTURES = ('training_curve.png', 'validation_samples.png')
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a run changes of its config; by default nothing.
+
+    Attributes:
+        data_root: folder of the data set, for every loader of the config.
+        work_dir: folder for logs and checkpoints; ``work_dirs/CONFIG`` where None.
+        pretrained: file or address that the backbone starts from; ``none`` for random weights.
+        teacher: checkpoint or work dir to distil from; the config needs a teacher.
+        resume: checkpoint to go on from; ``auto`` for the last one of the work dir, None to start afresh.
+        seed: of weights, data order and augmentation.
+        early_stop: stop after this many validations that did not improve the figure that the best is kept by.
+        on_bad_sample: ``stop`` at a damaged file, or ``skip`` and count it; as the config says where None.
+        cache: folder that keeps decoded tiles, for later epochs and runs.
+        speed: ``off`` computes as mmseg does, ``safe`` gives the same numbers faster, ``max`` is in bfloat16 too.
+        compile: compile the network: slow to start, faster then.
+        tensorboard: write the figures for TensorBoard too.
+        launcher: what started several processes: ``none``, ``pytorch`` or ``slurm``.
+        cfg_options: settings of the config to override, by dotted keys.
+    """
+
+    data_root: str | Path | None = None
+    work_dir: str | Path | None = None
+    pretrained: str | None = None
+    teacher: str | None = None
+    resume: str | None = None
+    seed: int | None = None
+    early_stop: int | None = None
+    on_bad_sample: str | None = None
+    cache: str | Path | None = None
+    speed: Level = 'safe'
+    compile: bool = False
+    tensorboard: bool = False
+    launcher: str = 'none'
+    cfg_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training has left.
+
+    Attributes:
+        work_dir: folder of logs and checkpoints.
+        checkpoint: the best one, or the last where the config keeps no best one.
+        figures: of the last validation, such as ``mIoU``, percent; empty without one.
+        pictures: curves and sample predictions.
+    """
+
+    work_dir: Path
+    checkpoint: Path
+    figures: dict[str, float]
+    pictures: tuple[Path, ...]
 
 
 def prepare_pretrained(model: Any) -> None:
@@ -57,7 +116,7 @@ def prepare_pretrained(model: Any) -> None:
     backbone.init_cfg = {**init_cfg, 'checkpoint': str(path), **({'prefix': prefix} if prefix else {})}
 
 
-def train(runner: Any) -> None:
+def train_runner(runner: Any) -> None:
     """Train with mmengine's runner.
 
     Raises:
@@ -139,46 +198,69 @@ def _way(text: str) -> str:
     return f'signal {signal_name.group(1).strip()}' if signal_name else 'exited unexpectedly'
 
 
-def run_training(args: Namespace) -> str:
-    """Train as ``tools/train.py`` is told to, and return the closing line.
+def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:
+    """Change the config as the options say, and return the checkpoint to go on from, if any.
+
+    These are all edits of a config that is trained, in the order that matters.
+    """
+    # Processes meet first: that chooses the device that later edits ask for, and those that cannot leave no folder.
+    launch.join_processes(config, options.launcher)
+    set_work_dir(config, options.work_dir, name=name)
+    # Where the data are, before what is done with them: a missing folder is the fault that most beginners have.
+    set_data_root(config, options.data_root)
+    check_data_root(config, ('train_dataloader', 'val_dataloader'))
+    training_config.set_pretrained(config, options.pretrained)
+    training_config.set_teacher(config, options.teacher)
+    if options.seed is not None:
+        config.randomness = {**config.get('randomness', {}), 'seed': options.seed}
+    training_config.set_on_bad_sample(config, options.on_bad_sample)
+    training_config.set_cache(config, options.cache)
+    training_config.set_early_stop(config, options.early_stop)
+    if options.tensorboard:
+        training_config.set_tensorboard(config)
+    # The level can replace the optimizer wrapper: the precision is checked of the one that is left.
+    training_config.set_speed(config, options.speed)
+    training_config.check_precision(config)
+    checkpoint = checkpoint_to_resume(options.resume, Path(config.work_dir))
+    if checkpoint is not None:
+        # Last: whatever the backbone was to start from, the checkpoint takes its place.
+        training_config.set_resume(config, checkpoint)
+    return checkpoint
+
+
+def train(config: str | Path | Config, options: TrainOptions | None = None) -> TrainResult:
+    """Train a model.
+
+    Args:
+        config: a file, ``mmseg_aux_hrnet::hrnet/LEAF.py`` for one of this package, or a config that was loaded, which
+            stays as it is.
+        options: what the run changes of it; None for nothing.
 
     Raises:
-        AuxHRNetError: in one line, what is wrong with an argument, the config, the data or a checkpoint.
+        TrainingInterrupted: a signal came; a checkpoint is saved.
+        AuxHRNetError: in one line, what is wrong with an option, the config, the data or a checkpoint.
     """
-    config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
-    launch.join_processes(config, args.launcher)
-    work_dir = run_config.set_work_dir(config, args.work_dir, name=Path(args.config).stem)
-    _prepare(config, args)
-    checkpoint = checkpoint_to_resume(args.resume, work_dir)
-    if checkpoint is not None:
-        training_config.set_resume(config, checkpoint)
+    options = options or TrainOptions()
+    name = config_name(config)
+    config = load_config(config, options.cfg_options)
+    checkpoint = _edit(config, options, name=name)
+    work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)
-    speed.apply(runner.model, args.speed, training=True, compiled=args.compile)
+    speed.apply(runner.model, options.speed, training=True, compiled=options.compile)
     if checkpoint is not None:
         check_fits(runner.model, checkpoint, resume=True)
     elif config.get('load_from'):
         check_fits(runner.model, Path(config.load_from))
     else:
         prepare_pretrained(runner.model)
-    if args.resume is not None and checkpoint is None:
+    if options.resume is not None and checkpoint is None:
         print(f'nothing to resume in {work_dir}: starting afresh')
-    train(runner)
-    pictures = (name for name in ('training_curve.png', 'validation_samples.png') if (work_dir / name).is_file())
-    return f'{", ".join(("checkpoints", "log", *pictures))}: {work_dir}'
-
-
-def _prepare(config: Config, args: Namespace) -> None:
-    """Edit the config as the command line says."""
-    run_config.set_data_root(config, args.data_root)
-    run_config.check_data_root(config, ('train_dataloader', 'val_dataloader'))
-    training_config.set_pretrained(config, args.pretrained)
-    training_config.set_teacher(config, args.teacher)
-    if args.seed is not None:
-        config.randomness = {**config.get('randomness', {}), 'seed': args.seed}
-    training_config.set_on_bad_sample(config, args.on_bad_sample)
-    training_config.set_cache(config, args.cache)
-    training_config.set_early_stop(config, args.early_stop)
-    if args.tensorboard:
-        training_config.set_tensorboard(config)
-    training_config.set_speed(config, args.speed)
-    training_config.check_precision(config)
+    train_runner(runner)
+    scalars = runner.message_hub.log_scalars
+    figures = {
+        key.removeprefix('val/'): float(buffer.current())
+        for key, buffer in scalars.items()
+        if key.startswith('val/') and key not in ('val/time', 'val/data_time')  # seconds that mmengine took
+    }
+    pictures = tuple(work_dir / name for name in PICTURES if (work_dir / name).is_file())
+    return TrainResult(work_dir, best_checkpoint(work_dir), figures, pictures)

@@ -1,4 +1,4 @@
-"""Lets the data sets of a config keep their decoded tiles."""
+"""Edits of a config for training: what it starts from, what it keeps, how it computes and when it stops."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.run.config import datasets_of
 LOADERS = ('train_dataloader', 'val_dataloader')
 
 
-def set_cache(config: Config, folder: str | None) -> None:
+def set_cache(config: Config, folder: str | Path | None) -> None:
     """Keep the decoded tiles of training and validation in ``folder``, where one is given.
 
     Raises:
@@ -34,7 +34,7 @@ def set_cache(config: Config, folder: str | None) -> None:
         kinds = ', '.join(sorted({str(dataset.type) for dataset in datasets}))
         raise ConfigError(f'--cache {folder}: {kinds} of this config cannot keep decoded tiles: leave --cache out')
     for dataset in able:
-        dataset.cache_dir = folder
+        dataset.cache_dir = str(folder)
 
 
 def _is_listed(kind: Any) -> bool:

@@ -32,7 +32,7 @@ def mapped_areas(
         return read_areas(path)
     if classes is None:
         raise ConfigError(
-            f'{path} is no {" or ".join(TABLES)}, so a map: --classes must name its classes in their order'
+            f'{path} is not {" or ".join(TABLES)}, so it is a map: --classes must name its classes in their order'
         )
     if gsd is not None and not 0 < gsd < float('inf'):
         raise ConfigError(f'--gsd {gsd}: the side of a pixel is a number of metres above 0, such as 0.5')
@@ -52,7 +52,7 @@ def read_areas(path: str | Path) -> tuple[dict[str, float], str]:
             ``{"unit": "ha", "areas": {"green": 12.5}}``.
 
     Raises:
-        DataError: the file cannot be read, is not of this form, has a class twice or what is no area.
+        DataError: the file cannot be read, is not of this form, has a class twice or what is not an area.
     """
     if Path(path).suffix.lower() == '.json':
         try:

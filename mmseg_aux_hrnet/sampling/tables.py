@@ -59,7 +59,7 @@ def table_rows(path: str | Path, *, needed: Sequence[str]) -> list[tuple[int, di
         needed: headings that must be there.
 
     Raises:
-        DataError: the file cannot be read, is no such table, or lacks a heading or lines.
+        DataError: the file cannot be read, is not such a table, or lacks a heading or lines.
     """
     text = read_text(path)
     delimiter = ';' if ';' in text.split('\n', 1)[0] else ','  # spreadsheets of many countries write semicolons
@@ -67,7 +67,7 @@ def table_rows(path: str | Path, *, needed: Sequence[str]) -> list[tuple[int, di
     try:
         lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(map(str.strip, cells))]
     except csv.Error as error:
-        raise DataError(f'{path} is no CSV table ({error}): save it as CSV in UTF-8') from error
+        raise DataError(f'{path} is not a CSV table ({error}): save it as CSV in UTF-8') from error
     headings = lines[0][1] if lines else []
     missing = [name for name in needed if headings.count(name) != 1]
     if missing or len(lines) < 2:

@@ -31,7 +31,7 @@ TITLE_SIZE, TEXT_SIZE = 18, 13
 ABREAST = 2  # tiles beside each other
 
 
-class Tile(NamedTuple):
+class SheetTile(NamedTuple):
     """A tile as small as it is drawn.
 
     Attributes:
@@ -47,7 +47,7 @@ class Tile(NamedTuple):
     note: str
 
 
-def shrink(image: RGB, prediction: ClassMap, label: ClassMap | None, *, note: str) -> Tile:
+def shrink(image: RGB, prediction: ClassMap, label: ClassMap | None, *, note: str) -> SheetTile:
     """Return a tile of at most ``CELL`` pixels on its longer side, enlarged where it is smaller.
 
     Args:
@@ -61,14 +61,14 @@ def shrink(image: RGB, prediction: ClassMap, label: ClassMap | None, *, note: st
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = Image.fromarray(image).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST)
     small = None if label is None else _nearest(label, size)
-    return Tile(np.asarray(picture), _nearest(prediction, size), small, note)
+    return SheetTile(np.asarray(picture), _nearest(prediction, size), small, note)
 
 
 def _nearest(classes: ClassMap, size: tuple[int, int]) -> ClassMap:
     return np.asarray(Image.fromarray(classes).resize(size, Image.Resampling.NEAREST))
 
 
-def contact_sheet(tiles: Sequence[Tile], *, title: str, classes: Classes, ignore_index: int) -> RGB:
+def draw_contact_sheet(tiles: Sequence[SheetTile], *, title: str, classes: Classes, ignore_index: int) -> RGB:
     """Return the sheet: of each tile the image, the reference and the prediction, two tiles abreast.
 
     With two classes the prediction is coloured by its errors, otherwise by class.
@@ -101,7 +101,7 @@ def contact_sheet(tiles: Sequence[Tile], *, title: str, classes: Classes, ignore
     return np.asarray(sheet)
 
 
-def _strip(tile: Tile, colours: Mapping[int, Colour], *, errors_of: int | None, ignore_index: int) -> RGB:
+def _strip(tile: SheetTile, colours: Mapping[int, Colour], *, errors_of: int | None, ignore_index: int) -> RGB:
     """Return image, reference and prediction side by side; an empty cell stands for a reference that is not there."""
     cells = [tile.image, np.full_like(tile.image, 235), overlay_classes(tile.image, tile.prediction, colours)]
     if tile.label is not None:

@@ -100,7 +100,8 @@ def panels(image: RGB, prediction: ClassMap, label: ClassMap | None, *, classes:
 
 def side_by_side(row: Sequence[Panel]) -> RGB:
     """Return the panels, all of one size, in one picture with their captions; small ones are enlarged to hold them."""
-    row = [Panel(_enlarge(panel.pixels), panel.caption) for panel in row]
+    factor = -(-PANEL_WIDTH // row[0].pixels.shape[1])  # rounded up; whole, so that pixels stay squares
+    row = [panel._replace(pixels=panel.pixels.repeat(factor, axis=0).repeat(factor, axis=1)) for panel in row]
     captions = [_caption_lines(panel.caption, width=panel.pixels.shape[1]) for panel in row]
     above = CAPTION_HEIGHT + LINE_HEIGHT * (max(map(len, captions)) - 1)
     height = row[0].pixels.shape[0] + above
@@ -113,11 +114,6 @@ def side_by_side(row: Sequence[Panel]) -> RGB:
             _write_words(canvas, words, left=left, top=number * LINE_HEIGHT)
         left += panel.pixels.shape[1] + GAP
     return np.asarray(canvas)
-
-
-def _enlarge(pixels: RGB) -> RGB:
-    factor = -(-PANEL_WIDTH // pixels.shape[1])
-    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def _caption_lines(words: Sequence[Word], *, width: int) -> list[list[Word]]:

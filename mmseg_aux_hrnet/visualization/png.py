@@ -1,6 +1,5 @@
 """Writes pictures as PNG files that appear whole: a picture of a run is looked at while it is drawn anew."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmseg_aux_hrnet.files.whole import write_whole
+from mmseg_aux_hrnet.files.whole import whole_file
 
 if TYPE_CHECKING:  # see confusion_matrix
     from matplotlib.figure import Figure
@@ -22,17 +21,20 @@ def save_figure(path: str | Path, figure: 'Figure') -> None:
     Raises:
         OSError: it cannot be written; what was at ``path`` stays.
     """
-    content = BytesIO()
-    figure.savefig(content, dpi=DOTS, format='png')
-    write_whole(path, content.getvalue())
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=DOTS, format='png')
 
 
-def save_picture(path: str | Path, pixels: NDArray[np.uint8]) -> None:
-    """Write a picture, RGB, uint8 (H, W, 3).
+def save_picture(path: str | Path, pixels: NDArray[np.uint8], *, durable: bool = True) -> None:
+    """Write a picture.
+
+    Args:
+        path: the file to write.
+        pixels: RGB, uint8 (H, W, 3).
+        durable: as in :func:`~mmseg_aux_hrnet.files.whole.whole_file`.
 
     Raises:
         OSError: it cannot be written; what was at ``path`` stays.
     """
-    content = BytesIO()
-    Image.fromarray(pixels).save(content, 'PNG')
-    write_whole(path, content.getvalue())
+    with whole_file(path, durable=durable) as part:
+        Image.fromarray(pixels).save(part, format='PNG')

@@ -1,16 +1,16 @@
 """Checkpoints, read once and without running code from them: the one place where a weight file is loaded."""
 
 import hashlib
-import io
 import json
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zipfile import is_zipfile
 
 import numpy as np
@@ -29,10 +29,11 @@ SAFETENSORS_META = 'mmseg_aux_hrnet.meta'  # key of the file's own metadata that
 CAUSES = ('Unsupported', 'GLOBAL', 'but got')  # words of the line that names what torch does not take
 NO_FORM = 'it is not in the form that torch.save writes'
 LISTED_KEYS = 4
+BLOCK = 2**20  # bytes
 
 
 class Checkpoint:
-    """A ``.pth`` or ``.safetensors`` file, opened once, when something of it is asked for first.
+    """A ``.pth`` or ``.safetensors`` file that is opened once, when its content is asked for first.
 
     What was asked for is kept, so whoever needs the weights and the hash of a file passes one object around.
 
@@ -45,15 +46,16 @@ class Checkpoint:
         self.path = Path(path)
         self._trust = trust
 
-    @cached_property
-    def _data(self) -> bytes:
+    @contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
         if not self.path.is_file():
             raise CheckpointError(f'{self.path} is not a file: give the path of a .pth or {SAFETENSORS} checkpoint')
         try:
-            return self.path.read_bytes()
+            with self.path.open('rb') as file:
+                yield file
         except OSError as error:
             raise CheckpointError(
-                f'{self.path} cannot be read ({error.strerror}): give the path of a .pth or {SAFETENSORS} checkpoint'
+                f'{self.path} cannot be read ({error.strerror}): give a checkpoint that you may read'
             ) from error
 
     @cached_property
@@ -63,7 +65,8 @@ class Checkpoint:
         Raises:
             CheckpointError: the file is missing or cannot be read.
         """
-        return hashlib.sha256(self._data).hexdigest()
+        with self._open() as file:
+            return _digest(file)
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -72,14 +75,15 @@ class Checkpoint:
         A ``.safetensors`` file comes as ``state_dict``, and ``meta`` where this package wrote it.
 
         Raises:
-            CheckpointError: the file is missing, is no checkpoint, is damaged, or needs code to be run.
+            CheckpointError: the file is missing, is not a checkpoint, is damaged, or needs code to be run.
         """
-        _ = self.sha256  # now, because the bytes go below: a large checkpoint is not to stay in memory twice
-        read = _read_safetensors if self.path.suffix == SAFETENSORS else _read_pth
-        content = read(self._data, path=self.path, trust=self._trust)
+        with self._open() as file:
+            # While the file is open anyway: a second reading could meet another file under this name.
+            self.sha256 = _digest(file)
+            read = _read_safetensors if self.path.suffix == SAFETENSORS else _read_pth
+            content = read(file, path=self.path, trust=self._trust)
         if not isinstance(content, dict):
             raise CheckpointError(f'{self.path} holds a {type(content).__name__}, not a dictionary of weights')
-        del self._data
         return content
 
     @property
@@ -110,7 +114,11 @@ class Checkpoint:
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Return the content of a checkpoint; see :attr:`Checkpoint.content`."""
+    """Return the content of a ``.pth`` or ``.safetensors`` checkpoint, on the CPU, without running any code from it.
+
+    Raises:
+        CheckpointError: see :attr:`Checkpoint.content`.
+    """
     return Checkpoint(path).content
 
 
@@ -125,6 +133,13 @@ def without_prefix(weights: Mapping[str, Tensor], prefix: str, *, source: str | 
         twice = next(key for key in bare if key in weights and prefix + key in weights)
         raise CheckpointError(f'{source} holds both {twice} and {prefix}{twice}: keep the ones you mean')
     return bare
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(BLOCK):  # in blocks, so that a large file is in memory once, as the tensors read from it
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def allow_own_checkpoints() -> None:
@@ -151,40 +166,44 @@ def _history_method(owner: Any, name: str) -> Any:
     return getattr(owner, name)
 
 
-def _read_pth(data: bytes, *, path: Path, trust: bool) -> Any:
+def _read_pth(file: BinaryIO, *, path: Path, trust: bool) -> Any:
     allow_own_checkpoints()  # again: mmengine's fork takes off the list what it had put on it too
+    file.seek(0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of forms that torch would not write itself: they are read, or refused
-            return torch.load(io.BytesIO(data), map_location='cpu', weights_only=True)
+            return torch.load(file, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         reason = _reason(error)
-        if reason == NO_FORM and not trust and not is_zipfile(io.BytesIO(data)):
-            raise CheckpointError(f'{path} is no readable checkpoint: {reason}') from error
+        if reason == NO_FORM and not trust and not is_zipfile(file):
+            raise CheckpointError(f'{path} is not a readable checkpoint: {reason}') from error
         if not trust:
             raise CheckpointError(
                 f'{path} is refused: damaged, or it wants to run code ({reason}); if you trust its maker, '
                 f'tools/convert_checkpoint.py {path.name} OUT --trust runs that and writes a clean file'
             ) from error
     except Exception as error:  # damage can show in any way
-        raise CheckpointError(f'{path} is no readable checkpoint: {_reason(error)}') from error
+        raise CheckpointError(f'{path} is not a readable checkpoint: {_reason(error)}') from error
+    file.seek(0)
     try:
-        return torch.load(io.BytesIO(data), map_location='cpu', weights_only=False)
+        return torch.load(file, map_location='cpu', weights_only=False)
     except Exception as error:  # the file's own code can fail in any way
         raise CheckpointError(
             f'{path} cannot be read with its code either: {type(error).__name__}: {_reason(error)}'
         ) from error
 
 
-def _read_safetensors(data: bytes, *, path: Path, trust: bool) -> dict[str, Any]:
+def _read_safetensors(file: BinaryIO, *, path: Path, trust: bool) -> dict[str, Any]:
+    file.seek(0)
     try:
+        data = file.read()
         weights = load_safetensors(data)
         # The loader of bytes hands out no metadata: they are in the header, JSON behind its length in 8 bytes.
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')])
         text = header.get('__metadata__', {}).get(SAFETENSORS_META)
         meta = None if text is None else json.loads(text)
     except (SafetensorError, KeyError, ValueError, RecursionError) as error:
-        raise CheckpointError(f'{path} is no readable checkpoint: {_reason(error)}') from error
+        raise CheckpointError(f'{path} is not a readable checkpoint: {_reason(error)}') from error
     if not isinstance(meta, dict):
         return {'state_dict': weights}
     described = meta.get('dataset_meta')

@@ -139,7 +139,7 @@ def test_a_scene_is_the_first_group_or_the_whole_match(pattern, scene):
         ('naip', '"naip" finds no scene in "dubai_t2"'),
         ('(naip)?', 'finds no scene'),
         ('x*', 'finds no scene'),
-        ('(', 'no regular expression'),
+        ('(', 'not a regular expression'),
     ],
 )
 def test_a_pattern_that_finds_no_scene_raises(pattern, message):

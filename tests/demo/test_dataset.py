@@ -126,7 +126,7 @@ def test_other_data_is_never_replaced(root, lists, with_marker):
     if not with_marker:
         (root / 'demo.json').unlink()
     before = files(root)
-    with pytest.raises(DataError, match='no demo data'):
+    with pytest.raises(DataError, match='not demo data'):
         write_demo_data(root, lists_dir=lists, seed=1, force=True)
     assert files(root) == before
 

@@ -157,6 +157,13 @@ def test_a_copy_that_breaks_off_leaves_nothing(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ['data']
 
 
+def test_a_copy_whose_folder_cannot_be_written_is_refused_in_one_line(tmp_path):
+    root = write_root(tmp_path / 'data', {'train': 1})
+    (tmp_path / 'file').touch()
+    with pytest.raises(DataError, match='cannot be written: .*choose another folder'):
+        write_copy(tmp_path / 'file' / 'clean', examined(root), on_tile=nothing)
+
+
 def test_a_data_set_of_nothing_but_faults_has_no_copy(tmp_path):
     root = write_root(tmp_path / 'data', {'train': 1})
     image_of(root, 'train_0').write_bytes(b'')

@@ -58,7 +58,7 @@ def drawn(monkeypatch):
         calls.append((tiles, settings))
         return np.zeros((2, 2, 3), np.uint8)
 
-    monkeypatch.setattr(contact_sheet_hook, 'contact_sheet', draw)
+    monkeypatch.setattr(contact_sheet_hook, 'draw_contact_sheet', draw)
     return calls
 
 

@@ -59,12 +59,12 @@ def test_an_image_of_ignored_pixels_counts_nothing():
 
 @pytest.mark.parametrize('wrong', [np.nan, -0.1, 1.0001, np.inf])
 def test_what_is_no_probability(wrong):
-    with pytest.raises(DataError, match='no number from 0 to 1'):
+    with pytest.raises(DataError, match='is not a number from 0 to 1'):
         threshold_counts(np.float32([[0.5, wrong]]), np.zeros((1, 2), np.uint8), class_index=1)
 
 
 def test_what_is_no_class():
-    with pytest.raises(LabelError, match='label value 7 is no class: classes are 0 and 1, ignored is 255'):
+    with pytest.raises(LabelError, match='label value 7 is not a class: classes are 0 and 1, ignored is 255'):
         threshold_counts(np.zeros((1, 3), np.float32), np.uint8([[0, 7, 255]]), class_index=1)
 
 

@@ -157,9 +157,9 @@ def test_refuses(meta, kwargs, message):
     ('logits', 'label', 'error', 'message'),
     [
         (np.zeros((2, 1, 2)), None, DataError, 'img/a.png: has no label'),
-        (np.zeros((2, 1, 2)), [[[0, 7]]], LabelError, 'img/a.png: label value 7 is no class'),
+        (np.zeros((2, 1, 2)), [[[0, 7]]], LabelError, 'img/a.png: label value 7 is not a class'),
         (np.zeros((2, 1, 2)), [[[0, 1, 1]]], DataError, r'img/a.png: probabilities of shape \(1, 2\)'),
-        (np.full((2, 1, 2), math.nan), [[[0, 1]]], DataError, 'img/a.png: a probability is no number'),
+        (np.full((2, 1, 2), math.nan), [[[0, 1]]], DataError, 'img/a.png: a probability is not a number'),
         (np.zeros((19, 1, 2)), [[[0, 1]]], ConfigError, 'the model tells 19 classes'),
     ],
 )

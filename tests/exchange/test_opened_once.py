@@ -1,5 +1,6 @@
 """A checkpoint is opened once by a command, however much of it is needed: weights, meta and hash."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -41,13 +42,14 @@ def test_an_export(tiny, tmp_path, times_opened):
 
 def test_hash_meta_and_weights(tiny, times_opened):
     checkpoint = Checkpoint(tiny[1])
-    assert (len(checkpoint.sha256), checkpoint.meta['dataset_meta']['classes']) == (64, ('background', 'green'))
-    assert (checkpoint.weights.keys(), times_opened(tiny[1])) == (checkpoint.content['state_dict'].keys(), 1)
+    assert checkpoint.meta['dataset_meta']['classes'] == ('background', 'green')
+    assert checkpoint.weights.keys() == checkpoint.content['state_dict'].keys()
+    assert (len(checkpoint.sha256), times_opened(tiny[1])) == (64, 1)
 
 
-def test_what_was_read_is_kept_and_the_bytes_are_not(tiny):
+def test_what_was_read_is_kept(tiny):
     checkpoint = Checkpoint(tiny[1])
+    digest = hashlib.sha256(Path(tiny[1]).read_bytes()).hexdigest()
     assert checkpoint.content is checkpoint.content
     Path(tiny[1]).unlink()
-    assert len(checkpoint.sha256) == 64
-    assert '_data' not in vars(checkpoint)
+    assert checkpoint.sha256 == digest

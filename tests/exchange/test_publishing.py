@@ -167,7 +167,7 @@ def test_figures_of_a_report_take_precedence(trained, tmp_path):
             r'damaged or was edited \(overall\.miou is missing\): write the report again',
         ),
         (lambda text: text.replace('report 1', 'report 2'), "has the format 'mmseg_aux_hrnet report 2'"),
-        (lambda text: text[:-5], 'is no JSON'),
+        (lambda text: text[:-5], 'is not JSON'),
         (lambda text: '[1]', 'has the format None'),
     ],
 )

@@ -62,7 +62,7 @@ def test_weights_of_a_diverged_training_are_called_that(tmp_path, official, caps
         (['nowhere.pth', 'a.pth'], 'nowhere.pth is not a file'),
         (['.', 'a.pth'], 'holds no checkpoint'),
         (['text.pth', 'a.pth'], 'text.pth is'),
-        (['cut.pth', 'a.pth'], 'cut.pth is no readable checkpoint'),
+        (['cut.pth', 'a.pth'], 'cut.pth is not a readable checkpoint'),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, official, capsys, monkeypatch, args, message):

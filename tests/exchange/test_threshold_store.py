@@ -128,9 +128,9 @@ def test_a_report_that_names_no_best(tmp_path, changes, message):
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (b'\x80', 'metrics.json is no JSON'),
+        (b'\x80', 'metrics.json is not JSON'),
         (b'[]', 'metrics.json has the format None'),
-        (None, 'holds no metrics.json, so it is no report'),
+        (None, 'holds no metrics.json, so it is not a report'),
     ],
 )
 def test_what_is_no_report(tmp_path, content, message):

@@ -168,7 +168,7 @@ def test_auxiliary_decoders_of_the_teacher_are_left_out(teacher_file, tmp_path):
         (None, {}, ConfigError, '--teacher PATH'),
         ('nowhere.pth', {}, CheckpointError, 'teacher: nowhere.pth is not a file'),
         ('given', dict(backbone=dict(type='HRNetV2', arch='w18_small_v2')), CheckpointError, 'teacher: .*missing'),
-        ('classes', {}, ConfigError, 'tells 3 classes but the student 2'),
+        ('classes', {}, ConfigError, 'has 3 classes but the student 2'),
         ('given', dict(data_preprocessor=dict(type='SegDataPreProcessor')), ConfigError, 'same data_preprocessor'),
         (
             'given',

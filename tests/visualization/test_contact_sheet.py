@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmseg_aux_hrnet.classes import Classes
-from mmseg_aux_hrnet.visualization import contact_sheet, shrink
+from mmseg_aux_hrnet.visualization import draw_contact_sheet, shrink
 from mmseg_aux_hrnet.visualization.contact_sheet import CELL, GAP, MARGIN
 from mmseg_aux_hrnet.visualization.overlay import CORRECT, FALSE_ALARM, MISSED, PAPER, blend
 
@@ -24,7 +24,7 @@ def tinted(colour):
 
 
 def draw(tiles, classes=GREEN):
-    return contact_sheet(tiles, title='run', classes=classes, ignore_index=255)
+    return draw_contact_sheet(tiles, title='run', classes=classes, ignore_index=255)
 
 
 def head_height(sheet):
@@ -77,5 +77,5 @@ def test_many_classes_and_a_long_title_stay_on_the_sheet():
     swatches = [tuple(colour) for colour in sheet[sheet[..., 1] == 250].reshape(-1, 3)]
     assert {(i, 250, i) for i in range(20)} <= set(swatches)
     assert (sheet[:, -5:] == PAPER).all()
-    titled = contact_sheet([tile], title='x' * 300, classes=Classes(names, ((0, 0, 0),) * 20), ignore_index=255)
+    titled = draw_contact_sheet([tile], title='x' * 300, classes=Classes(names, ((0, 0, 0),) * 20), ignore_index=255)
     assert titled.shape[1] > sheet.shape[1]

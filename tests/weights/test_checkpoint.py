@@ -83,9 +83,9 @@ def test_only_statistics_of_histories_can_be_fetched(tmp_path):
     ('content', 'message'),
     [
         (None, 'not a file'),
-        (b'', 'no readable checkpoint: it is not in the form that torch.save writes'),
-        (b'hello world', 'no readable checkpoint: it is not in the form that torch.save writes'),
-        (b'{"a": 1}', 'no readable checkpoint: it is not in the form that torch.save writes'),
+        (b'', 'not a readable checkpoint: it is not in the form that torch.save writes'),
+        (b'hello world', 'not a readable checkpoint: it is not in the form that torch.save writes'),
+        (b'{"a": 1}', 'not a readable checkpoint: it is not in the form that torch.save writes'),
         (b'PK\x03\x04 no archive', 'a.pth'),
         (pickle.dumps([1]), 'it is not in the form that torch.save writes'),
     ],
@@ -101,6 +101,16 @@ def test_a_refusal_names_what_was_wanted(tmp_path):
     torch.save({'meta': {'CLASSES': np.array(['road', 'sky'])}}, tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match=r'but got .*StrDType'):
         weights.read_checkpoint(tmp_path / 'a.pth')
+
+
+def test_a_file_that_cannot_be_opened_is_one_line(tmp_path, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, 'Permission denied')
+
+    (tmp_path / 'a.pth').touch()
+    monkeypatch.setattr(Path, 'open', denied)
+    with pytest.raises(CheckpointError, match=r'a\.pth cannot be read \(Permission denied\): give a checkpoint'):
+        _ = weights.Checkpoint(tmp_path / 'a.pth').sha256
 
 
 def test_truncated_checkpoint_is_refused(tmp_path):
@@ -155,7 +165,7 @@ def test_hostile_files_run_nothing(tmp_path, monkeypatch, call, place):
         Path('a.pth').write_bytes(pickle.dumps(content))
     else:
         torch.save(content, 'a.pth', pickle_protocol=4 if place == 'protocol 4' else 2)
-    with pytest.raises(CheckpointError, match=r'a\.pth is (refused|no readable)') as caught:
+    with pytest.raises(CheckpointError, match=r'a\.pth is (refused|not a readable)') as caught:
         weights.read_checkpoint('a.pth')
     assert '\n' not in str(caught.value)
     assert os.listdir() == ['a.pth']
@@ -207,12 +217,12 @@ def test_safetensors_of_others_have_no_meta(tmp_path):
 def test_damaged_safetensors_are_refused(tmp_path, content):
     path = written(tmp_path / 'a.safetensors', {'w': torch.ones(50)})
     path.write_bytes(path.read_bytes()[:-9] if content is None else content)
-    with pytest.raises(CheckpointError, match=r'a\.safetensors is no readable checkpoint'):
+    with pytest.raises(CheckpointError, match=r'a\.safetensors is not a readable checkpoint'):
         weights.read_checkpoint(path)
 
 
 def test_pickles_under_the_name_of_safetensors_are_not_run(tmp_path):
     torch.save({'x': RunsCode(tmp_path / 'made')}, tmp_path / 'a.safetensors')
-    with pytest.raises(CheckpointError, match='is no readable checkpoint'):
+    with pytest.raises(CheckpointError, match='is not a readable checkpoint'):
         _ = weights.Checkpoint(tmp_path / 'a.safetensors', trust=True).content
     assert not (tmp_path / 'made').exists()

@@ -1,7 +1,7 @@
 dataset_type = 'LIPDataset'
 data_root = 'data/lip'
 num_classes = 20
-swap_seg_labels = [(14, 15), (16, 17), (18, 19)]
+swap_seg_labels = [(14, 15), (16, 17), (18, 19)]  # left and right arm, leg and shoe change places in a mirror
 crop_size = (473, 473)
 base_size = 473
 inference = dict(mode='whole')
@@ -9,6 +9,7 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='RandomFlip', prob=0.5, swap_seg_labels=swap_seg_labels),
+    # Persons of any shape fill the square, as in the official HRNet code.
     dict(type='Resize', scale=crop_size, keep_ratio=False),
     dict(
         type='RandomScaledCrop',
@@ -19,8 +20,11 @@ train_pipeline = [
     dict(type='PackPlanes'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),  # see LoadArrayOrPath
+    # The name stays mmseg's because its inference_model looks for it; the scope makes it LoadArrayOrPath, which goes on
+    # reading files after inference_model was given an array.
+    dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),
     dict(type='Resize', scale=crop_size, keep_ratio=False),
+    # After Resize: predictions are brought back to the size of the image and compared with the label as it is.
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
@@ -28,7 +32,7 @@ train_dataloader = dict(
     batch_size=10,
     num_workers=4,
     persistent_workers=True,
-    drop_last=True,
+    drop_last=True,  # a rest of one or two images would make poor statistics of the batch norms
     sampler=dict(type='ExactSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
@@ -40,7 +44,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
+    batch_size=1,  # images may differ in size
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),

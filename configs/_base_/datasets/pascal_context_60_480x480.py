@@ -17,8 +17,11 @@ train_pipeline = [
     dict(type='PackPlanes'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),  # see LoadArrayOrPath
+    # The name stays mmseg's because its inference_model looks for it; the scope makes it LoadArrayOrPath, which goes on
+    # reading files after inference_model was given an array.
+    dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),
     dict(type='Resize', scale=(base_size, base_size), keep_ratio=True),
+    # After Resize: predictions are brought back to the size of the image and compared with the label as it is.
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
@@ -27,7 +30,7 @@ train_dataloader = dict(
     batch_size=4,
     num_workers=4,
     persistent_workers=True,
-    drop_last=True,
+    drop_last=True,  # a rest of one or two images would make poor statistics of the batch norms
     sampler=dict(type='ExactSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
@@ -38,7 +41,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
+    batch_size=1,  # images may differ in size
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),

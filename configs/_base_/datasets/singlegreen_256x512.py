@@ -4,6 +4,7 @@ class_of_interest = 'green'
 crop_size = (256, 512)
 image_scale = (1024, 512)
 train_pipeline = [
+    # The data set puts its strict LoadTile and LoadLabel in place of these two.
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(
@@ -11,13 +12,13 @@ train_pipeline = [
         scale=image_scale,
         ratio_range=(0.5, 2.0),
         crop_size=crop_size,
-        cat_max_ratio=0.75,
+        cat_max_ratio=0.75,  # crops of hardly more than one class teach little
         flip_prob=0.5,
     ),
     dict(type='TablePhotoMetricDistortion'),
     dict(type='PackPlanes'),
 ]
-# The same steps and random numbers by mmseg's own transforms.
+# The same steps and random numbers by mmseg's own transforms, for the configs that reproduce the published training.
 stock_train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
@@ -28,8 +29,11 @@ stock_train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),  # see LoadArrayOrPath
+    # The name stays mmseg's because its inference_model looks for it; the scope makes it LoadArrayOrPath, which goes on
+    # reading files after inference_model was given an array.
+    dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),
     dict(type='Resize', scale=image_scale, keep_ratio=True),
+    # After Resize: predictions are brought back to the size of the image and compared with the label as it is.
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
@@ -37,6 +41,7 @@ train_dataloader = dict(
     batch_size=2,
     num_workers=2,
     persistent_workers=True,
+    # A resumed run goes on with the sample that would have come next, with any number of loader processes.
     sampler=dict(type='ExactInfiniteSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
@@ -47,7 +52,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
+    batch_size=1,  # images may differ in size
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),

@@ -1,5 +1,6 @@
 _base_ = './fcn_hr18.py'
 model = dict(
+    # The main decoder sees all four branches, the auxiliary ones those from the second and from the third on.
     auxiliary_head=[
         dict(
             type='AuxFCNHead',

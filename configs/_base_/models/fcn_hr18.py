@@ -1,4 +1,5 @@
 channels = [18, 36, 72, 144]
+# Cross entropy keeps a gradient in crops without any pixel of a class, where Dice has hardly any.
 losses = [dict(type='MaskedCrossEntropyLoss'), dict(type='MaskedDiceLoss')]
 model = dict(
     type='EncoderDecoder',
@@ -6,9 +7,9 @@ model = dict(
         type='SegDataPreProcessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
+        bgr_to_rgb=True,  # loaders give blue, green, red; mean and std are ImageNet's, in the order red, green, blue
         pad_val=0,
-        seg_pad_val=255,
+        seg_pad_val=255,  # ignored
     ),
     backbone=dict(
         type='HRNetV2',
@@ -25,9 +26,9 @@ model = dict(
         kernel_size=1,
         num_convs=1,
         concat_input=False,
-        dropout_ratio=0.0,
+        dropout_ratio=0.0,  # mmseg drops a tenth of the features where nothing is said
         num_classes=2,
-        out_channels=2,
+        out_channels=2,  # 1 would be one channel with a sigmoid
         norm_cfg=dict(type='BN', requires_grad=True),
         loss_decode=losses,
     ),

@@ -12,6 +12,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
+    # The rule is said because mmengine knows none for metrics such as IoU.green; save_best stands in each leaf.
     checkpoint=dict(type='WholeCheckpointHook', by_epoch=False, interval=4000, max_keep_ckpts=3, rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     interrupt=dict(type='InterruptHook'),

@@ -23,7 +23,7 @@ class RandomScaledCrop(BaseTransform):
 
     Does in one step, with the same random numbers, what mmcv and mmseg do in three, and so faster:
     ``RandomResize`` or ``RandomChoiceResize`` with ``keep_ratio=True``, then ``RandomCrop``, then horizontal
-    ``RandomFlip``. Labels are equal to theirs; images too, but for one of 255 levels, see
+    ``RandomFlip``. Labels are equal to theirs; images too, except for one of 255 levels, see
     :func:`~mmseg_aux_hrnet.datasets.windows.bilinear_window`.
 
     Required keys: ``img``, (H, W, C); ``gt_seg_map`` where there is ``cat_max_ratio``. Modified keys: ``img``,
@@ -154,11 +154,11 @@ def is_mixed(label: NDArray[Any], *, limit: float, ignore_index: int) -> bool:
 
 def _size(value: Any, name: str) -> tuple[int, int]:
     if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(isinstance(n, int) and n > 0 for n in value):
-        raise ConfigError(f'{name}={value!r} is no size: give two whole numbers of pixels above 0')
+        raise ConfigError(f'{name}={value!r} is not a size: give two whole numbers of pixels above 0')
     return int(value[0]), int(value[1])
 
 
 def _share(value: Any, name: str) -> float:
     if not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ConfigError(f'{name}={value!r} is no share: give a number from 0 to 1')
+        raise ConfigError(f'{name}={value!r} is not a share: give a number from 0 to 1')
     return float(value)

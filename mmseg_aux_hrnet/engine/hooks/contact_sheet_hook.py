@@ -1,6 +1,5 @@
 """Keeps a sheet of sample predictions in the work dir."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation import class_rates, confusion_counts, overall_rates
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
 from mmseg_aux_hrnet.evaluation.image_result import index_map
-from mmseg_aux_hrnet.files.whole import write_whole
-from mmseg_aux_hrnet.visualization import Tile, contact_sheet, shrink
+from mmseg_aux_hrnet.visualization import SheetTile, draw_contact_sheet, save_picture, shrink
 
 SHEET = 'validation_samples.png'
 
@@ -43,7 +41,7 @@ class ContactSheetHook(Hook):
             raise ConfigError(f'ContactSheetHook with samples={samples}: give a number of images from 1 up')
         self.samples, self.ignore_index = samples, ignore_index
         self._order: dict[str, int] = {}
-        self._tiles: dict[int, Tile] = {}
+        self._tiles: dict[int, SheetTile] = {}
 
     def before_val_epoch(self, runner: Any) -> None:
         """Choose the images."""
@@ -61,22 +59,24 @@ class ContactSheetHook(Hook):
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Draw the sheet."""
+        # All processes have to get here: each waits for the tiles of the others.
         shares = all_gather_object(self._tiles)
         tiles = dict(sorted(item for share in shares for item in share.items()))
         self._tiles = {}
         if not tiles or not is_main_process():
             return
-        sheet = contact_sheet(
+        classes = _classes(runner)
+        key = f'IoU.{classes.name_of_interest}' if len(classes.names) == 2 else 'mIoU'
+        figure = f': {key} {metrics[key]:.1f}' if metrics and key in metrics else ''
+        sheet = draw_contact_sheet(
             list(tiles.values()),
-            title=_title(runner, metrics or {}),
-            classes=_classes(runner),
+            title=f'{runner.experiment_name}, iteration {runner.iter}{figure}',
+            classes=classes,
             ignore_index=self.ignore_index,
         )
-        content = BytesIO()
-        Image.fromarray(sheet).save(content, 'PNG')
-        write_whole(Path(runner.work_dir) / SHEET, content.getvalue())
+        save_picture(Path(runner.work_dir) / SHEET, sheet)
 
-    def _tile(self, sample: Any, *, classes: Classes) -> Tile:
+    def _tile(self, sample: Any, *, classes: Classes) -> SheetTile:
         with Image.open(sample.img_path) as source:
             image = np.asarray(source.convert('RGB'))
         prediction = index_map(sample.pred_sem_seg.data, name='prediction').astype(np.uint8)
@@ -91,13 +91,6 @@ class ContactSheetHook(Hook):
 
 def _classes(runner: Any) -> Classes:
     return marked_classes(runner.val_evaluator, runner.val_dataloader.dataset.metainfo)
-
-
-def _title(runner: Any, metrics: dict[str, float]) -> str:
-    classes = _classes(runner)
-    key = f'IoU.{classes.name_of_interest}' if len(classes.names) == 2 else 'mIoU'
-    figure = f': {key} {metrics[key]:.1f}' if key in metrics else ''
-    return f'{runner.experiment_name}, iteration {runner.iter}{figure}'
 
 
 def _iou(counts: Any, classes: Classes) -> str:

@@ -39,21 +39,21 @@ class InterruptHook(Hook):
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self._validating = False
-        self._before: dict[int, Any] = {}
+        self._former_handlers: dict[int, Any] = {}
 
     def before_train(self, runner: Any) -> None:
         """Listen."""
         if threading.current_thread() is not threading.main_thread():
-            return
+            return  # Python lets only the main thread set handlers; a notebook may train in another one
         for name in SIGNALS:
             if hasattr(signal, name):  # Windows has no SIGUSR1
                 number = getattr(signal, name)
-                self._before[number] = signal.signal(number, self._receive)
+                self._former_handlers[number] = signal.signal(number, self._receive)
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Stop where a signal came."""
         done = int(runner.iter) + 1
-        if self._agreed() and done % accumulated_iterations(runner) == 0:
+        if self._signal_came() and done % accumulated_iterations(runner) == 0:
             self.stop(runner, done=done)
 
     def before_val_epoch(self, runner: Any) -> None:
@@ -62,6 +62,7 @@ class InterruptHook(Hook):
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Stop where a signal came; the validation starts again on resume."""
+        # Several processes may have different numbers of batches, so they cannot agree inside a validation.
         if get_world_size() == 1 and self.received is not None:
             self.stop(runner, done=runner.iter)
 
@@ -78,9 +79,9 @@ class InterruptHook(Hook):
 
     def release(self) -> None:
         """Put back the handlers that were there before."""
-        for number, handler in self._before.items():
+        for number, handler in self._former_handlers.items():
             signal.signal(number, handler)
-        self._before.clear()
+        self._former_handlers.clear()
 
     def stop(self, runner: Any, *, done: int) -> None:
         """Save after ``done`` iterations and raise.
@@ -113,12 +114,13 @@ class InterruptHook(Hook):
         self.received = signal.Signals(number)
         if hasattr(signal, 'SIGCHLD'):
             # A signal to the whole group ends the workers too, and torch would raise for that in the middle of a step.
-            self._before.setdefault(signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
+            self._former_handlers.setdefault(signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
 
-    def _agreed(self) -> bool:
+    def _signal_came(self) -> bool:
         """Say whether a signal came to any process of the run."""
         if get_world_size() == 1:
             return self.received is not None
+        # A scheduler may signal some processes only; one that stops alone would leave the others waiting for it.
         number = torch.tensor(int(self.received or 0))
         all_reduce(number, op='max')
         if number:
@@ -128,13 +130,13 @@ class InterruptHook(Hook):
 
 def command_to_resume(argv: Sequence[str]) -> str:
     """Return the command line that goes on where the one of ``argv``, script and arguments, stopped."""
-    kept = list(argv)
-    if '--resume' in kept:
-        at = kept.index('--resume')
-        has_file = at + 1 < len(kept) and not kept[at + 1].startswith('-')
-        del kept[at : at + 1 + has_file]
-    if TORCHRUN in kept:
-        kept.remove(TORCHRUN)
-        launcher = Path(kept[0]).with_name('dist_run.py').as_posix()
-        kept = [launcher, os.environ['LOCAL_WORLD_SIZE'], *kept]
-    return shlex.join([*(['python'] if kept[0].endswith('.py') else []), *kept, '--resume'])
+    words = list(argv)
+    if '--resume' in words:
+        at = words.index('--resume')
+        has_file = at + 1 < len(words) and not words[at + 1].startswith('-')
+        del words[at : at + 1 + has_file]
+    if TORCHRUN in words:  # each process has the command that torchrun gave it, not the one that somebody typed
+        words.remove(TORCHRUN)
+        launcher = Path(words[0]).with_name('dist_run.py').as_posix()
+        words = [launcher, os.environ['LOCAL_WORLD_SIZE'], *words]
+    return shlex.join([*(['python'] if words[0].endswith('.py') else []), *words, '--resume'])

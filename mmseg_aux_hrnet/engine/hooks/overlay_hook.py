@@ -1,6 +1,5 @@
 """Saves pictures of predictions while testing."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,9 @@ from mmseg.registry import HOOKS
 from PIL import Image
 
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
+from mmseg_aux_hrnet.evaluation.image_result import index_map
 from mmseg_aux_hrnet.files.names import OutputFiles
-from mmseg_aux_hrnet.files.whole import whole_file
-from mmseg_aux_hrnet.visualization import panels, side_by_side
+from mmseg_aux_hrnet.visualization import panels, save_picture, side_by_side
 
 
 @HOOKS.register_module()
@@ -35,22 +34,14 @@ class OverlayHook(Hook):
         for sample in outputs:
             with Image.open(sample.img_path) as source:
                 image = np.asarray(source.convert('RGB'))
-            label = _class_map(sample.gt_sem_seg) if 'gt_sem_seg' in sample else None
-            row = panels(image, _class_map(sample.pred_sem_seg), label, classes=classes)
+            prediction = index_map(sample.pred_sem_seg.data, name='prediction').astype(np.uint8)
+            label = None
+            if 'gt_sem_seg' in sample:
+                label = index_map(sample.gt_sem_seg.data, name='label').astype(np.uint8)
+            picture = side_by_side(panels(image, prediction, label, classes=classes))
             target = self._files.target(sample.img_path, label_path=sample.get('seg_map_path'))
-            _write(target, side_by_side(row))
+            save_picture(target, picture, durable=False)  # waiting for the disk at every image takes longer
 
     def after_test(self, runner: Any) -> None:
         """Say where the pictures are."""
         print_log(f'pictures: {self._files.folder}', logger='current')
-
-
-def _write(target: Path, picture: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
-    with whole_file(target, durable=False) as part:
-        Image.fromarray(picture).save(part, format='PNG')
-
-
-def _class_map(pixels: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return classes, uint8 (H, W), of a data sample's (1, H, W) tensor."""
-    data = pixels.data.cpu().numpy()
-    return np.asarray(data.reshape(data.shape[-2:]), np.uint8)

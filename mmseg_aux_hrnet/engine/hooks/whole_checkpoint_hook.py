@@ -96,7 +96,7 @@ class WholeCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
         """Write, name, delete; mmengine deletes before it writes."""
-        with self._undone_on_failure(runner, iteration=meta['iter']):
+        with self._undo_on_failure(runner, iteration=meta['iter']):
             too_many = []
             if self.max_keep_ckpts > 0:
                 # The same step comes twice where a best checkpoint follows: mmengine saves again, to note it.
@@ -128,7 +128,7 @@ class WholeCheckpointHook(CheckpointHook):
         """Save the best checkpoint, then delete the one that was best before; mmengine deletes first."""
         if not self.save_best:
             return
-        with self._undone_on_failure(runner, iteration=runner.iter):
+        with self._undo_on_failure(runner, iteration=runner.iter):
             before = self._best_paths()
             self._set_best_paths(dict.fromkeys(before))  # mmengine deletes what it finds here
             super()._save_best_checkpoint(runner, metrics)
@@ -147,7 +147,7 @@ class WholeCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict = paths
 
     @contextmanager
-    def _undone_on_failure(self, runner: Any, *, iteration: int) -> Iterator[None]:
+    def _undo_on_failure(self, runner: Any, *, iteration: int) -> Iterator[None]:
         """Take back every note about a checkpoint that could not be written."""
         hub = runner.message_hub
         notes = {key: value for key, value in hub.runtime_info.items() if key.startswith(NOTES)}

@@ -62,7 +62,7 @@ class SeededFetch:
 
     def __call__(self, indices: Sequence[int]) -> list[Any]:
         """Return the samples of the indices."""
-        with _kept_random_state():
+        with _isolate_random_state():
             return [self._fetch(index) for index in indices]
 
     def _fetch(self, index: int) -> Any:
@@ -87,7 +87,7 @@ class SeededFetch:
 
 
 @contextmanager
-def _kept_random_state() -> Iterator[None]:
+def _isolate_random_state() -> Iterator[None]:
     # Without workers the loader runs in the process of the model, whose dropout draws from the same generators.
     state = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
     try:

@@ -104,7 +104,7 @@ def verify(
         on_batch: told what is compared next, such as 2x97x131.
 
     Raises:
-        CheckpointError: the model itself gives no numbers.
+        CheckpointError: the model itself does not give numbers.
         ExportError: the file does not run, or gives something else.
     """
     shapes = shapes_for(form)
@@ -115,7 +115,7 @@ def verify(
         expected.append(reference(model, image))
         if not np.isfinite(expected[-1][0]).all():
             raise CheckpointError(
-                'the weights are damaged: in PyTorch, too, they give probabilities that are no numbers'
+                'the weights are damaged: in PyTorch, too, they give probabilities that are not numbers'
             )
         try:
             got.append(run(image.astype(np.float32) / 255 if form.unit_range else image))

@@ -96,7 +96,7 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())  # an array or a number of numpy
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
-    raise TypeError(f'{type(value).__name__} is no plain value that a config file can hold')
+    raise TypeError(f'{type(value).__name__} is not a plain value that a config file can hold')
 
 
 def config_text(config: Mapping[str, Any], *, comments: list[str]) -> str:

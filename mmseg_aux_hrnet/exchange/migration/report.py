@@ -75,7 +75,7 @@ class Section:
         report: gets a note of what nobody took.
 
     Raises:
-        ConfigError: the part is no dict.
+        ConfigError: the part is not a dict.
     """
 
     def __init__(self, settings: Any, *, place: str, report: Report) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import rasterio
-import rasterio._err
 import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ResourceError, one_line
 from mmseg_aux_hrnet.files.whole import whole_file
 from mmseg_aux_hrnet.maps.legend import NODATA, legend_tags
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS
 
 logging.getLogger('rasterio').addHandler(logging.NullHandler())  # what GDAL logs comes as an error too
 TILE = 512  # pixels, side of the tiles of the file
@@ -99,18 +99,19 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
         predictor = {'PREDICTOR': 'NO' if layer.step is None else 'STANDARD'}
         with whole_file(path) as part:
             rasterio.shutil.copy(plain, part, driver='COG', BIGTIFF='IF_SAFER', **options, **predictor)
-            _check(part, sums)
-    except _gdal_errors() as error:
+            with rasterio.open(part) as written:
+                for index, expected in enumerate(sums):
+                    window = Window(0, index * TILE, written.width, min(TILE, written.height - index * TILE))
+                    if _checksum(written.read(window=window)) != expected:
+                        raise ResourceError(
+                            f'{path} does not hold what was written to it: make room, and check the disk'
+                        )
+    except GDAL_ERRORS as error:
         raise ResourceError(
             f'{path} cannot be written ({one_line(error)}): make room on its disk, then go on with --resume'
         ) from error
     finally:
         plain.unlink(missing_ok=True)
-
-
-def _gdal_errors() -> tuple[type[Exception], ...]:
-    """Return what rasterio raises when GDAL cannot write; copying raises GDAL's own, which have no public name."""
-    return rasterio.errors.RasterioError, rasterio._err.CPLE_BaseError
 
 
 def _write_plain(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer) -> list[int]:
@@ -146,28 +147,19 @@ def _describe(out: Any, layer: Layer) -> None:
 
 def _tile_rows(rows: Iterable[Rows]) -> Iterator[Rows]:
     """Yield the same rows, as many at a time as tiles are high, so that each tile is compressed once."""
-    held: list[Rows] = []
+    waiting: list[Rows] = []
     count = 0
     for part in rows:
-        held.append(part)
+        waiting.append(part)
         count += part.shape[1]
         if count >= TILE:
-            whole = np.concatenate(held, axis=1)
+            whole = np.concatenate(waiting, axis=1)
             full = count - count % TILE
             for top in range(0, full, TILE):
                 yield whole[:, top : top + TILE]
-            held, count = [whole[:, full:]], count - full
+            waiting, count = [whole[:, full:]], count - full
     if count:
-        yield np.concatenate(held, axis=1)
-
-
-def _check(path: Path, sums: list[int]) -> None:
-    with rasterio.open(path) as written:
-        for index, expected in enumerate(sums):
-            top = index * TILE
-            window = Window(0, top, written.width, min(TILE, written.height - top))
-            if _checksum(written.read(window=window)) != expected:
-                raise ResourceError(f'{path} does not hold what was written to it: make room, and check the disk')
+        yield np.concatenate(waiting, axis=1)
 
 
 def _checksum(rows: Rows) -> int:

@@ -30,7 +30,7 @@ def open_class_map(path: str | Path, *, classes: Sequence[str] | None = None) ->
 
     Raises:
         RasterError: the file cannot be read as a raster.
-        DataError: it is no class map.
+        DataError: it is not a class map.
         ConfigError: the names of the classes are not known, or of another number than the file's.
     """
     with open_dataset(Path(path)) as dataset:
@@ -42,11 +42,11 @@ class ClassMap:
 
     Args:
         path: its file.
-        dataset: of rasterio, open.
+        dataset: the same, open in rasterio.
         classes: names of its values 0, 1, ..., where the file does not say them.
 
     Raises:
-        DataError: it is no class map.
+        DataError: it is not a class map.
         ConfigError: the names of the classes are not known, or of another number than the file's.
     """
 
@@ -97,9 +97,9 @@ class ClassMap:
 
     def blocks(self) -> list[Window]:
         """Return windows that cover the map once, row by row, along the blocks of the file."""
-        rows, columns = (
-            _span(size, unit) for size, unit in zip(self._dataset.shape, self._dataset.block_shapes[0], strict=True)
-        )
+        sides = zip(self._dataset.shape, self._dataset.block_shapes[0], strict=True)
+        # About BLOCK pixels in whole blocks of the file, so that none is decompressed twice.
+        rows, columns = (min(size, max(BLOCK // side, 1) * side) for size, side in sides)
         if columns == self.width:  # strips: flat and wide
             rows = min(rows, max(1, BLOCK**2 // columns))
         return [
@@ -125,16 +125,14 @@ class ClassMap:
         known = len(self.legend.names)
         odd = values[valid & (values >= known)]
         if odd.size:
+            advice = 'name all classes with --classes'
+            if odd[0] == NODATA:
+                advice = 'if it stands for no data, say so with gdal_edit.py -a_nodata 255'
             raise DataError(
                 f'{self.path} has pixels of value {odd[0]}, and its classes are 0 to {known - 1} '
-                f'({", ".join(self.legend.names)}): {_advice(int(odd[0]))}'
+                f'({", ".join(self.legend.names)}): {advice}'
             )
         return np.where(valid, values, np.uint8(NODATA))
-
-
-def _span(size: int, unit: int) -> int:
-    """Return how many pixels a block has along an axis: about ``BLOCK``, in whole blocks of the file."""
-    return min(size, max(BLOCK // unit, 1) * unit)
 
 
 def _legend(path: Path, dataset: Any, *, classes: Sequence[str] | None) -> Classes:
@@ -146,9 +144,3 @@ def _legend(path: Path, dataset: Any, *, classes: Sequence[str] | None) -> Class
         return read_legend(dataset.tags(), table, classes=classes)
     except ConfigError as error:
         raise ConfigError(f'{path}: {error}') from error
-
-
-def _advice(value: int) -> str:
-    if value == NODATA:
-        return 'if it stands for no data, say so with gdal_edit.py -a_nodata 255'
-    return 'name all classes with --classes'

@@ -35,6 +35,7 @@ def fit_frame(grid: PixelGrid, ground: Ground, *, longest_side: int) -> tuple[Pi
     left, bottom, right, top = grid.outline().bounds
     along_x, along_y = ground.ellipsoid.unit_lengths((left + right) / 2, (bottom + top) / 2)
     width, height = (right - left) * along_x, (top - bottom) * along_y
+    # Metres; by the second bound a picture has no more pixels than its map.
     pixel = max(max(height, width) / longest_side, max(height, width) / max(grid.shape))
     shape = max(1, round(height / pixel)), max(1, round(width / pixel))
     transform = Affine((right - left) / shape[1], 0, left, 0, (bottom - top) / shape[0], top)

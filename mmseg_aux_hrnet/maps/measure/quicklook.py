@@ -55,10 +55,10 @@ def draw_quicklook(areas: ZonalAreas, *, image: Path | None = None, reading: Rea
     canvas = None if image is None else image_pixels(image, frame, reading=reading)
     height, width = frame.shape
     scale = LONGEST_SIDE / max(height, width)
-    # Inches: the map, or as wide as the legend needs; then its margins and the lines of the legend, two classes in each.
+    # Inches: the map, or as wide as the legend needs; then margins and the legend, two classes in each line.
     size = (max(width * scale, 420) / DPI + 0.2, height * scale / DPI + 0.9 + 0.2 * ((len(colours) + 2) // 2))
     figure = Figure(figsize=size, dpi=DPI, layout='constrained')
-    FigureCanvasAgg(figure)  # by itself a figure has no canvas to draw text on, and pyplot would keep it
+    FigureCanvasAgg(figure)  # without pyplot, which looks for a screen and keeps every figure
     axes = figure.add_subplot()
     axes.imshow(paint(values, colours, image=canvas, bare=bare), interpolation='nearest')
     axes.set_axis_off()
@@ -113,6 +113,7 @@ def _draw_zones(axes: Axes, areas: ZonalAreas, frame: PixelGrid) -> None:
         np.column_stack([a * x + b * y + c - 0.5, d * x + e * y + f - 0.5])
         for x, y in (shapely.get_coordinates(ring).T for ring in rings)
     ]
+    # White beside black: one of them shows on any colour.
     axes.add_collection(LineCollection(lines, colors='white', linewidths=2.4))
     axes.add_collection(LineCollection(lines, colors='black', linewidths=1.0))
     axes.set(xlim=(-0.5, frame.shape[1] - 0.5), ylim=(frame.shape[0] - 0.5, -0.5))
@@ -168,6 +169,7 @@ def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
     with Image.open(buffer) as picture:
+        # Dithering would sprinkle the even colours of the classes.
         few = picture.convert('RGB').quantize(COLOURS, dither=Image.Dither.NONE)
     out = io.BytesIO()
     few.save(out, format='png', optimize=True)

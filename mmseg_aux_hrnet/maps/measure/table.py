@@ -166,7 +166,7 @@ def _gpkg(areas: ZonalAreas) -> bytes:
     if areas.zones is None:
         raise ConfigError('a GeoPackage holds zones, and there are none: give --zones, or write .csv or .json')
     table = columns(areas)
-    buffer = io.BytesIO()
+    buffer = io.BytesIO()  # not the file itself, which would be there before it is whole
     pyogrio.raw.write(
         buffer,
         geometry=shapely.to_wkb(areas.zones.polygons),

@@ -25,7 +25,7 @@ class PolygonRequest:
         square: make corners right angles, for buildings.
 
     Raises:
-        ConfigError: a number is no size, or squaring several classes is asked for.
+        ConfigError: a number is negative or not finite.
         StackError: squaring is asked for and its extra is missing.
     """
 
@@ -42,6 +42,11 @@ class PolygonRequest:
                 raise ConfigError(f'--{name.replace("_", "-")} {value:g}: give {unit} from 0 on')
         if self.square:
             check_available(BUILDINGS, extra='buildings')
+
+    @property
+    def needs_metres(self) -> bool:
+        """Whether anything is asked for in metres."""
+        return bool(self.min_area or self.fill_holes or self.simplify or self.square)
 
     def chosen(self, names: Sequence[str]) -> tuple[int, ...]:
         """Return the indices of the classes to write.

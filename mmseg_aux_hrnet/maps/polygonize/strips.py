@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.features import shapes
 
-REST = 255  # pixels that no polygon is made of: without data, of another class, outside the map
+REST = 255  # pixels outside all polygons: without data, of another class, outside the map
 PIXELS = 2**22  # of a strip, about
 FEWEST_ROWS = 256  # a block of a tiled GeoTIFF, so that wide maps are not decoded many times over
 

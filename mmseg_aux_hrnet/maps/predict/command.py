@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mmseg_aux_hrnet.errors import DataError, PredictionInterrupted
-from mmseg_aux_hrnet.maps.predict.many import Job, Listener, Outcome, map_paths, predict_rasters
+from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
@@ -28,6 +28,7 @@ def run_prediction(args: Namespace) -> str:
     outs = map_paths(rasters, args.out)
     if args.aoi is not None:
         read_polygons(args.aoi)  # a wrong file is wrong for all rasters
+    # From here on it takes seconds: what is wrong with the arguments was told before.
     launch.join_predictors()
     predictor = Predictor.from_files(
         args.config,
@@ -39,45 +40,51 @@ def run_prediction(args: Namespace) -> str:
         amp=args.amp,
         level=args.speed,
     )
-    with _bars() as bars:
+    bars = _Bars()
+    with bars.shown:
         try:
-            outcome = predict_rasters(Job(predictor, rasters, outs, settings, _listener(bars)))
+            failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars)
         except KeyboardInterrupt:
             raise PredictionInterrupted('stopped by Ctrl-C; what is finished is kept: go on with --resume') from None
-    return _closing_line(outcome, rasters, args.out)
+    return _closing_line(failed, outside, rasters=rasters, folder=args.out)
 
 
-def _bars() -> Progress:
-    """Return bars on a terminal, of the first process only: each has its own share."""
-    shown = Console(stderr=True)
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    hidden = not shown.is_terminal or get_dist_info()[0] > 0
-    return Progress(*columns, TextColumn('left'), TimeRemainingColumn(), console=shown, transient=True, disable=hidden)
+class _Bars:
+    """Shows on a terminal how the work goes, of the first process only: each has its own share."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        hidden = not console.is_terminal or get_dist_info()[0] > 0
+        self.shown = Progress(
+            *columns, TextColumn('left'), TimeRemainingColumn(), console=console, transient=True, disable=hidden
+        )
+        self._task = self.shown.add_task('rows of windows', total=None)
+
+    def begins(self, count: int) -> None:
+        self.shown.update(self._task, total=count)
+
+    def on_block(self, path: Path) -> None:
+        self.shown.update(self._task, advance=1, description=path.name)
+
+    def note(self, text: str) -> None:
+        self.shown.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _listener(bars: Progress) -> Listener:
-    task = bars.add_task('rows of windows', total=None)
-    return Listener(
-        begins=lambda count: bars.update(task, total=count),
-        on_block=lambda path: bars.update(task, advance=1, description=path.name),
-        note=lambda text: bars.console.print(text, markup=False, highlight=False, soft_wrap=True),
-    )
-
-
-def _closing_line(outcome: Outcome, rasters: list[Path], folder: Path) -> str:
+def _closing_line(failed: dict[int, str], outside: list[int], *, rasters: list[Path], folder: Path) -> str:
     """Return how many maps there are.
 
     Raises:
         DataError: not all rasters have one.
     """
-    failed, count = outcome.failed, len(rasters)
+    count = len(rasters)
     if failed and count == 1:
         raise DataError(failed[0])
     if failed:
         names = ', '.join(rasters[number].name for number in sorted(failed))
-        others = f'; the maps of the others are in {folder}' if count > len(failed) + len(outcome.outside) else ''
+        others = f'; the maps of the others are in {folder}' if count > len(failed) + len(outside) else ''
         raise DataError(f'{len(failed)} of {count} rasters failed, see above: {names}{others}')
-    outside = len(outcome.outside)
-    if outside == count:
+    if len(outside) == count:
         raise DataError('no raster has a pixel in the area of interest: nothing was written')
-    return f'{count - outside} map(s) in {folder}' + (f', {outside} raster(s) outside the area' if outside else '')
+    skipped = f', {len(outside)} raster(s) outside the area' if outside else ''
+    return f'{count - len(outside)} map(s) in {folder}{skipped}'

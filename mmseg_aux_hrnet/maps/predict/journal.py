@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.files.whole import write_whole
 
 Arrays = dict[str, NDArray[Any]]
-PLAN = 'plan.json'
+PLAN = 'plan.json'  # this name and those of blocks and carries stay: runs go on from version to version
 
 
 class Journal:
@@ -32,7 +32,7 @@ class Journal:
         self.folder = folder
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keep other processes from the map, until the block ends or this process does, however it does.
 
         On a file system that knows no locks, nothing is kept from anybody.
@@ -41,6 +41,7 @@ class Journal:
             ConfigError: another process holds it.
             OSError: the folder around cannot be written.
         """
+        # Beside the folder, not in it: the folder is removed while the lock is still needed.
         path = self.folder.with_suffix('.lock')
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, blocking=False)
@@ -77,6 +78,7 @@ class Journal:
         """
         path = self.folder / PLAN
         if not self.exists():
+            # A plan without blocks is nothing to lose, whatever it says; parts of files may lie there too.
             shutil.rmtree(self.folder, ignore_errors=True)
             write_whole(path, json.dumps(plan, indent=2, sort_keys=True).encode())
             return
@@ -84,7 +86,10 @@ class Journal:
             raise ConfigError(
                 f'{self.folder} holds an unfinished run: go on with --resume, or start anew with --overwrite'
             )
-        differing = _differing(_read_plan(path), json.loads(json.dumps(plan)))
+        # Through JSON, in which tuples are lists: else a plan would differ from itself.
+        old, new = _read_plan(path), json.loads(json.dumps(plan))
+        names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+        differing = [f'{name} was {old.get(name)}, now {new.get(name)}' for name in names]
         if differing:
             raise ConfigError(
                 f'{self.folder} was begun otherwise ({"; ".join(differing)}): give what it was begun with, '
@@ -106,7 +111,10 @@ class Journal:
             carry: what windows that begin in this block or before add to the rows below it; None after the last one.
         """
         if carry is not None:
-            write_whole(self._carry(index + 1), _bytes(carry))
+            # First the carry of the next block: without it, a run would predict again the rows of windows above.
+            content = io.BytesIO()
+            np.save(content, carry)
+            write_whole(self._carry(index + 1), content.getvalue())
         content = io.BytesIO()
         np.savez_compressed(content, allow_pickle=False, **block)
         write_whole(self._block(index), content.getvalue())
@@ -115,10 +123,10 @@ class Journal:
     def carry(self, index: int) -> NDArray[np.float32] | None:
         """Return what was kept for block ``index``; None where nothing was, or it cannot be read."""
         try:
-            held: NDArray[np.float32] = np.load(self._carry(index), allow_pickle=False)
+            carry: NDArray[np.float32] = np.load(self._carry(index), allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        return held
+        return carry
 
     def blocks(self, count: int) -> Iterator[Arrays]:
         """Yield the blocks 0 to ``count`` - 1.
@@ -146,12 +154,6 @@ class Journal:
         return self.folder / f'carry_{index:06d}.npy'
 
 
-def _bytes(array: NDArray[Any]) -> bytes:
-    content = io.BytesIO()
-    np.save(content, array)
-    return content.getvalue()
-
-
 def _read_plan(path: Path) -> dict[str, Any]:
     try:
         plan = json.loads(path.read_text(encoding='utf-8'))
@@ -160,8 +162,3 @@ def _read_plan(path: Path) -> dict[str, Any]:
     if not isinstance(plan, dict):
         raise ConfigError(f'{path} is damaged: start anew with --overwrite')
     return plan
-
-
-def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-    return [f'{name} was {old.get(name)}, now {new.get(name)}' for name in names]

@@ -4,15 +4,82 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from mmengine.dist import all_gather_object, broadcast_object_list, get_dist_info
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, OutsideAreaError, ResourceError, one_line
 from mmseg_aux_hrnet.maps.predict.model import MapModel
-from mmseg_aux_hrnet.maps.predict.planning import PlannedMap, plan_map
-from mmseg_aux_hrnet.maps.predict.raster_map import begin, complete, held, pending, predict
+from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+
+
+class Listener(Protocol):
+    """Is told how the work goes."""
+
+    def begins(self, count: int) -> None:
+        """Take note of how many blocks this process will predict."""
+
+    def on_block(self, path: Path) -> None:
+        """Take note that a block of this raster is done."""
+
+    def note(self, text: str) -> None:
+        """Tell a user something."""
+
+
+def map_paths(rasters: Sequence[Path], folder: Path) -> list[Path]:
+    """Return the file of each raster's map in a folder: ``NAME_classes.tif``.
+
+    Raises:
+        ConfigError: two rasters would have the same map, or a raster would be overwritten.
+    """
+    outs = [folder / f'{raster.stem}_classes.tif' for raster in rasters]
+    given = {raster.resolve() for raster in rasters}
+    for number, out in enumerate(outs):
+        raster, first = rasters[number], outs.index(out)
+        if first < number:
+            raise ConfigError(f'{rasters[first]} and {raster} would both become {out}: give each its own --out')
+        for path in (out, folder / f'{raster.stem}_prob.tif'):
+            if path.resolve() in given:
+                raise ConfigError(f'the map of {raster} would overwrite the raster {path}: give another --out')
+    return outs
+
+
+def predict_rasters(
+    model: MapModel, rasters: Sequence[Path], outs: Sequence[Path], *, settings: MapSettings, listener: Listener
+) -> tuple[dict[int, str], list[int]]:
+    """Make the maps of rasters, together with the other processes where there are any.
+
+    Args:
+        model: such as a ``Predictor``.
+        rasters: files.
+        outs: the map of each.
+        settings: of all of them.
+        listener: hears how it goes in this process.
+
+    Returns:
+        What is wrong with each raster that failed, by its number, and the numbers of those without a pixel in the area
+        of interest.
+
+    Raises:
+        ConfigError: a map or an unfinished run is in the way; nothing was predicted.
+        ResourceError: memory or disk space ran out.
+    """
+    job = _Job(model, rasters, outs, settings=settings, listener=listener)
+    process, processes = get_dist_info()
+    todo = [job.begin() if process == 0 else []]
+    broadcast_object_list(todo)  # nobody predicts before it is clear what is there already
+    shares = share_of(todo[0], process=process, processes=processes)
+    listener.begins(sum(len(share.blocks) for share in shares))
+    with ExitStack() as locks:  # of maps in which others have a part, until those have gathered too
+        for share in shares:
+            job.predict(share, locks)
+        job.gather()
+        for share in shares:
+            if share.writes and not share.alone and share.raster not in job.failed:
+                job.attempt(share.raster, job.maps[share.raster].complete)
+    job.gather()
+    return job.failed, job.outside
 
 
 class Pending(NamedTuple):
@@ -55,6 +122,7 @@ def share_of(pending: Sequence[Pending], *, process: int, processes: int) -> lis
         process: from 0.
         processes: count.
     """
+    # In whole numbers, so that all processes come to the same shares, on whatever machine.
     total = sum(len(each.blocks) * each.cost for each in pending)
     before, shares = 0, []
     for each in pending:
@@ -69,147 +137,94 @@ def share_of(pending: Sequence[Pending], *, process: int, processes: int) -> lis
     return shares
 
 
-class Listener(NamedTuple):
-    """Is told how the work goes.
+class _Job:
+    """The maps that this process has to do with, each planned once, and what has become of the rasters.
 
     Attributes:
-        begins: count of blocks that this process will predict.
-        on_block: a block of this raster is done.
-        note: something that a user should read.
-    """
-
-    begins: Callable[[int], None]
-    on_block: Callable[[Path], None]
-    note: Callable[[str], None]
-
-
-class Job(NamedTuple):
-    """What is asked for.
-
-    Attributes:
-        model: predicts windows.
-        rasters: files.
-        outs: the map of each.
-        settings: of all of them.
-        listener: hears how it goes.
-    """
-
-    model: MapModel
-    rasters: Sequence[Path]
-    outs: Sequence[Path]
-    settings: MapSettings
-    listener: Listener
-
-    def plan(self, number: int) -> PlannedMap:
-        """Return the plan of a raster's map."""
-        return plan_map(self.model, self.rasters[number], self.outs[number], self.settings)
-
-
-class Outcome:
-    """What has become of each raster.
-
-    Attributes:
+        maps: by number of the raster.
         failed: what is wrong, by number of the raster.
         outside: numbers of rasters without a pixel in the area of interest.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        model: MapModel,
+        rasters: Sequence[Path],
+        outs: Sequence[Path],
+        *,
+        settings: MapSettings,
+        listener: Listener,
+    ) -> None:
+        self._model, self._rasters, self._outs = model, rasters, outs
+        self._settings, self._listener = settings, listener
+        self.maps: dict[int, RasterMap] = {}
         self.failed: dict[int, str] = {}
         self.outside: list[int] = []
 
-    def attempt(self, job: Job, number: int, work: Callable[[], None]) -> None:
+    def attempt(self, number: int, work: Callable[[], object]) -> None:
         """Do some work for a raster, or note what was wrong; what concerns all rasters ends everything."""
         try:
             work()
         except ResourceError:
             raise
         except OutsideAreaError as error:
-            job.listener.note(f'left out: {one_line(error)}')
+            self._listener.note(f'left out: {one_line(error)}')
             self.outside.append(number)
         except AuxHRNetError as error:
-            if len(job.rasters) > 1:  # of the only one, the end tells
-                job.listener.note(f'failed: {one_line(error)}')
+            if len(self._rasters) > 1:  # of the only one, the end tells
+                self._listener.note(f'failed: {one_line(error)}')
             self.failed[number] = one_line(error)
 
-    def shared(self) -> 'Outcome':
-        """Return what has become of the rasters in all processes, of which none goes on before all are here."""
-        everywhere = Outcome()
+    def begin(self) -> list[Pending]:
+        """Plan all maps, and return what is to be predicted of each.
+
+        Raises:
+            ConfigError: a map or an unfinished run is in the way.
+        """
+        # All of them before the first is begun: a mistake in the last one is told before anything is written.
+        for number in range(len(self._rasters)):
+            self.attempt(number, partial(self._plan, number))
+        todo = []
+        for number, raster_map in self.maps.items():
+            for note in raster_map.plan.notes:
+                self._listener.note(note)
+            with raster_map.locked():  # what is in the way of one map ends everything, before hours of work
+                ready = raster_map.begin()
+            if ready:
+                columns = len(raster_map.plan.work.plan.columns.starts)
+                todo.append(Pending(number, tuple(raster_map.missing()), columns))
+            else:
+                self._listener.note(f'{raster_map.out} is finished')
+        return todo
+
+    def predict(self, share: Share, locks: ExitStack) -> None:
+        """Predict a share, and write the map where nobody else has a part in it.
+
+        Args:
+            share: of one raster.
+            locks: keep from other runs the maps that this process writes when all have done their shares.
+        """
+
+        def work() -> None:
+            # The first process has planned all rasters; each of the others plans those of its own shares.
+            raster_map = self.maps.get(share.raster) or self._plan(share.raster)
+            with ExitStack() as lock:
+                if share.writes:
+                    lock.enter_context(raster_map.locked())
+                raster_map.predict(share.blocks, on_block=lambda done, count: self._listener.on_block(raster_map.path))
+                if share.alone:
+                    raster_map.complete()
+                else:
+                    locks.push(lock.pop_all())
+
+        self.attempt(share.raster, work)
+
+    def gather(self) -> None:
+        """Learn what has become of the rasters in all processes, of which none goes on before all are here."""
         for failed, outside in all_gather_object((self.failed, self.outside)):
-            everywhere.failed.update(failed)
-            everywhere.outside += [number for number in outside if number not in everywhere.outside]
-        return everywhere
+            self.failed |= failed
+            self.outside += [number for number in outside if number not in self.outside]
 
-
-def map_paths(rasters: Sequence[Path], folder: Path) -> list[Path]:
-    """Return the file of each raster's map in a folder: ``NAME_classes.tif``.
-
-    Raises:
-        ConfigError: two rasters would have the same map, or a raster would be overwritten.
-    """
-    outs = [folder / f'{raster.stem}_classes.tif' for raster in rasters]
-    given = {raster.resolve() for raster in rasters}
-    for number, out in enumerate(outs):
-        raster, first = rasters[number], outs.index(out)
-        if first < number:
-            raise ConfigError(f'{rasters[first]} and {raster} would both become {out}: give each its own --out')
-        for path in (out, folder / f'{raster.stem}_prob.tif'):
-            if path.resolve() in given:
-                raise ConfigError(f'the map of {raster} would overwrite the raster {path}: give another --out')
-    return outs
-
-
-def predict_rasters(job: Job) -> Outcome:
-    """Make the maps of rasters, together with the other processes where there are any.
-
-    Raises:
-        ConfigError: a map or an unfinished run is in the way; nothing was predicted.
-        ResourceError: memory or disk space ran out.
-    """
-    process, processes = get_dist_info()
-    outcome = Outcome()
-    todo = [_begin_all(job, outcome) if process == 0 else []]
-    broadcast_object_list(todo)  # nobody predicts before it is clear what is there already
-    shares = share_of(todo[0], process=process, processes=processes)
-    job.listener.begins(sum(len(share.blocks) for share in shares))
-    with ExitStack() as held_maps:
-        for share in shares:
-            outcome.attempt(job, share.raster, partial(_predict, job, share, held_maps))
-        outcome = outcome.shared()
-        for share in shares:
-            if share.writes and not share.alone and share.raster not in outcome.failed:
-                outcome.attempt(job, share.raster, partial(_complete, job, share.raster))
-    return outcome.shared()
-
-
-def _begin_all(job: Job, outcome: Outcome) -> list[Pending]:
-    plans: dict[int, PlannedMap] = {}
-    for number in range(len(job.rasters)):
-        outcome.attempt(job, number, lambda number=number: plans.update({number: job.plan(number)}))  # type: ignore[misc]
-    todo = []
-    for number, planned in plans.items():
-        for note in planned.notes:
-            job.listener.note(note)
-        with held(planned):  # what is in the way of one map ends everything, before hours of work
-            ready = begin(planned)
-        if ready:
-            todo.append(Pending(number, tuple(pending(planned)), len(planned.work.plan.columns.starts)))
-        else:
-            job.listener.note(f'{planned.out} is finished')
-    return todo
-
-
-def _predict(job: Job, share: Share, held_maps: ExitStack) -> None:
-    """Predict a share; who writes the map keeps it from others, beyond this where others have a share in it."""
-    planned = job.plan(share.raster)
-    with ExitStack() as hold:
-        if share.writes:
-            hold.enter_context(held(planned))
-        predict(planned, share.blocks, on_block=lambda done, count: job.listener.on_block(planned.path))
-        if share.alone:
-            complete(planned)
-        else:
-            held_maps.push(hold.pop_all())
-
-
-def _complete(job: Job, number: int) -> None:
-    complete(job.plan(number))
+    def _plan(self, number: int) -> RasterMap:
+        self.maps[number] = RasterMap(self._model, self._rasters[number], self._outs[number], self._settings)
+        return self.maps[number]

@@ -1,4 +1,4 @@
-"""Plans the map of one raster before anything is predicted: its windows, its files, and what its bytes depend on."""
+"""Plans the map of one raster before anything is predicted: its windows, and what its bytes depend on."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
@@ -18,56 +17,12 @@ from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.ground import ground_sampling
 from mmseg_aux_hrnet.maps.legend import RUN_TAG
 from mmseg_aux_hrnet.maps.predict.blocks import Work
-from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts
+from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts, ResampledModel
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.windows import GRID, Plan, plan_axis
-from mmseg_aux_hrnet.maps.raster.source import Reading, open_source, opened
+from mmseg_aux_hrnet.maps.raster.source import Reading, open_source
 from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest
 from mmseg_aux_hrnet.version import __version__
-
-
-class ResampledModel:
-    """A model that sees every window enlarged or shrunk; its probabilities are brought back to the window.
-
-    Args:
-        model: predicts the resized windows.
-        factors: by which height and width are multiplied for it.
-    """
-
-    def __init__(self, model: MapModel, *, factors: tuple[float, float]) -> None:
-        self._model = model
-        self.factors = factors
-
-    @property
-    def facts(self) -> ModelFacts:
-        """Return those of the model."""
-        return self._model.facts
-
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return probabilities, float32 (N, classes, H, W), of RGB images, uint8 (N, H, W, 3)."""
-        size = images.shape[1], images.shape[2]
-        seen = seen_size(size, self.factors)
-        if seen == size:
-            return self._model.predict(images)
-        probabilities = self._model.predict(np.stack([_resized(image, seen) for image in images]))
-        return np.stack([np.stack([_resized(band, size) for band in one]) for one in probabilities])
-
-
-def seen_size(size: tuple[int, int], factors: tuple[float, float]) -> tuple[int, int]:
-    """Return the (height, width) that a window of ``size`` has for the model, at least 1."""
-    return max(1, round(size[0] * factors[0])), max(1, round(size[1] * factors[1]))
-
-
-def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Return the image or plane in another (height, width): means of areas to shrink, bilinear to enlarge."""
-    for axis in (0, 1):  # one after the other: an axis may shrink while the other grows
-        if size[axis] == plane.shape[axis]:
-            continue
-        target = (size[0], plane.shape[1]) if axis == 0 else (plane.shape[0], size[1])
-        method = cv2.INTER_AREA if size[axis] < plane.shape[axis] else cv2.INTER_LINEAR
-        plane = cv2.resize(plane, target[::-1], interpolation=method)
-    return plane
-
 
 SAME_GSD = 0.01  # relative difference
 MOST_ENLARGED = 4  # times: work grows with the square
@@ -76,50 +31,48 @@ GSD_TOLERANCE = 1.25  # ratio from which a raster is no longer what the model wa
 
 
 @dataclass(frozen=True)
-class PlannedMap:
-    """A raster and the map that is to be made of it.
+class MapPlan:
+    """How the map of a raster is to be made.
 
     Attributes:
-        path: of the raster.
-        out: of the class map.
-        settings: as asked for.
         model: predicts windows of the raster.
         work: the windows.
         grid: where raster and map lie.
-        begun: everything that the map's bytes depend on, by name.
+        conditions: everything that the map's bytes depend on, by name. A run that goes on compares them with those
+            that its folder holds, so that neither names nor values may change from version to version.
         notes: lines that a user should see.
     """
 
-    path: Path
-    out: Path
-    settings: MapSettings
     model: MapModel
     work: Work
     grid: Grid
-    begun: dict[str, Any]
+    conditions: dict[str, Any]
     notes: tuple[str, ...]
-
-    @property
-    def probabilities(self) -> Path | None:
-        """The file of the probabilities beside the class map; None where they are not asked for."""
-        if self.settings.probabilities is None:
-            return None
-        return self.out.with_name(f'{self.out.stem.removesuffix("_classes")}_prob{self.out.suffix}')
-
-    @property
-    def blocks(self) -> int:
-        """Count of blocks of rows."""
-        return len(self.work.plan.rows.starts)
 
     @property
     def fingerprint(self) -> str:
         """The same for maps of equal bytes: of everything but when the raster was written."""
-        lasting = {name: value for name, value in self.begun.items() if name != 'modified'}
+        lasting = {name: value for name, value in self.conditions.items() if name != 'modified'}
         return sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags by which a map tells how it was made; no date, so that equal runs give equal bytes."""
+        axes, gsd = self.work.plan, self.conditions['gsd']
+        return {
+            'TIFFTAG_SOFTWARE': f'mmseg-aux-hrnet {__version__}',
+            **self.model.facts.record,
+            'WINDOW': f'{axes.rows.window}x{axes.columns.window}',
+            'OVERLAP': f'{self.conditions["overlap"]:.6g}',
+            'GSD': 'as it is' if gsd is None else f'{gsd:.6g}',
+            'BANDS': self.conditions['bands'],
+            'SCALE': self.conditions['scale'],
+            RUN_TAG: self.fingerprint,
+        }
 
-def plan_map(model: MapModel, path: Path, out: Path, settings: MapSettings) -> PlannedMap:
-    """Return the plan of a map.
+
+def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
+    """Return the plan of a map; it opens the raster to read its header.
 
     Raises:
         ConfigError: a setting is wrong, or does not fit the raster.
@@ -130,18 +83,14 @@ def plan_map(model: MapModel, path: Path, out: Path, settings: MapSettings) -> P
         grid = Grid(source.height, source.width, source.crs, source.transform)
         notes, bands = source.notes, source.bands
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
-    factors = _factors(sampling, settings.gsd)
-    _refuse_far(path, factors, gsd=settings.gsd)
+    factors = _factors(path, sampling, settings.gsd)
     plan = _windows(grid, factors, settings=settings, facts=model.facts)
     read = {'bands': ','.join(map(str, bands)), 'scale': 'none' if reading.scale is None else str(reading.scale)}
-    return PlannedMap(
-        path=path,
-        out=out,
-        settings=settings,
+    return MapPlan(
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
-        work=Work(partial(opened, path, reading), plan, settings.batch_size, _area(path, grid, settings)),
+        work=Work(partial(open_source, path, reading), plan, settings.batch_size, _area(path, grid, settings)),
         grid=grid,
-        begun={**_begun(path, grid, plan=plan, settings=settings, facts=model.facts), **read},
+        conditions={**_conditions(path, grid, plan=plan, settings=settings, facts=model.facts), **read},
         notes=(*notes, *_unlike(path, sampling, settings=settings, facts=model.facts)),
     )
 
@@ -171,17 +120,18 @@ def _sampling(path: Path, grid: Grid, *, settings: MapSettings, facts: ModelFact
         raise DataError(f'{path}: --gsd cannot be used: {error}') from error
 
 
-def _factors(sampling: tuple[float, float] | None, gsd: float | None) -> tuple[float, float]:
-    """Return by what the raster's height and width are multiplied for the model."""
+def _factors(path: Path, sampling: tuple[float, float] | None, gsd: float | None) -> tuple[float, float]:
+    """Return by what the raster's height and width are multiplied for the model.
+
+    Raises:
+        DataError: resampling would take very long for nothing, or very much memory.
+    """
     if sampling is None or gsd is None:
         return 1.0, 1.0
     factors = sampling[0] / gsd, sampling[1] / gsd
     # Degrees and map projections give a nominal 0.6 m as 0.5998: not worth a resampling.
-    return (1.0, 1.0) if all(abs(factor - 1) < SAME_GSD for factor in factors) else factors
-
-
-def _refuse_far(path: Path, factors: tuple[float, float], *, gsd: float | None) -> None:
-    """Raise where resampling would take very long for nothing, or very much memory."""
+    if all(abs(factor - 1) < SAME_GSD for factor in factors):
+        return 1.0, 1.0
     if _much_larger(max(factors)):
         raise DataError(
             f'{path}: --gsd {gsd:g} would enlarge it {max(factors):.3g} times, and details of {gsd:g} m are not in it: '
@@ -192,6 +142,7 @@ def _refuse_far(path: Path, factors: tuple[float, float], *, gsd: float | None) 
             f'{path}: --gsd {gsd:g} would shrink it {1 / min(factors):.3g} times, and windows of it would not fit into '
             f'memory: up to {MOST_SHRUNK} times is allowed; resample it first, such as by gdalwarp -r average'
         )
+    return factors
 
 
 def _much_larger(factor: float) -> bool:
@@ -227,13 +178,13 @@ def _windows(grid: Grid, factors: tuple[float, float], *, settings: MapSettings,
     return Plan(rows, columns)
 
 
-def _begun(path: Path, grid: Grid, *, plan: Plan, settings: MapSettings, facts: ModelFacts) -> dict[str, Any]:
+def _conditions(path: Path, grid: Grid, *, plan: Plan, settings: MapSettings, facts: ModelFacts) -> dict[str, Any]:
     file = path.stat()
     return {
-        'software': __version__,
+        'software': __version__,  # another one may compute other bits: half of a map would be of each
         'raster': path.name,
         'bytes': file.st_size,
-        'modified': file.st_mtime_ns,
+        'modified': file.st_mtime_ns,  # not in the fingerprint: a copy of the raster gives the same map
         'size': [grid.height, grid.width],
         'crs': None if grid.crs is None else grid.crs.to_wkt(),
         'transform': list(grid.transform)[:6],
@@ -245,17 +196,3 @@ def _begun(path: Path, grid: Grid, *, plan: Plan, settings: MapSettings, facts: 
         'aoi': None if settings.aoi is None else sha256(settings.aoi.read_bytes()).hexdigest(),
         'probabilities': settings.probabilities,
     }
-
-
-def tags_of(planned: PlannedMap) -> dict[str, str]:
-    """Return the tags by which a map tells how it was made; no date, so that equal runs give equal bytes."""
-    settings, axes = planned.settings, planned.work.plan
-    said = {
-        'WINDOW': f'{axes.rows.window}x{axes.columns.window}',
-        'OVERLAP': f'{settings.overlap:.6g}',
-        'GSD': 'as it is' if settings.gsd is None else f'{settings.gsd:.6g}',
-        'BANDS': planned.begun['bands'],
-        'SCALE': planned.begun['scale'],
-        RUN_TAG: planned.fingerprint,
-    }
-    return {'TIFFTAG_SOFTWARE': f'mmseg-aux-hrnet {__version__}', **planned.model.facts.record, **said}

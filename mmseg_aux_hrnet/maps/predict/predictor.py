@@ -45,17 +45,6 @@ VIEWS = {
 }
 
 
-def views_of(tta: str) -> tuple[View, ...]:
-    """Return the views of an augmentation.
-
-    Raises:
-        ConfigError: there is none of this name.
-    """
-    if tta not in VIEWS:
-        raise ConfigError(f'tta {tta!r} is unknown: give one of {", ".join(VIEWS)}')
-    return VIEWS[tta]
-
-
 def mean_over_views(predict: Callable[[Tensor], Tensor], images: Tensor, views: Sequence[View]) -> Tensor:
     """Return the mean of the probabilities of all views, each brought back to the images, float32 (N, classes, H, W).
 
@@ -121,10 +110,18 @@ class Predictor:
         amp: bool = False,
         level: speed.Level = speed.DEFAULT,
     ) -> None:
+        if tta not in VIEWS:
+            raise ConfigError(f'tta {tta!r} is unknown: give one of {", ".join(VIEWS)}')
         self.device = _device(device)
-        self._views = views_of(tta)
+        self._views = VIEWS[tta]
+        # Older GPUs know no bfloat16, whose range is that of float32, so that nothing overflows in it.
+        no_bfloat16 = self.device.type == 'cuda' and not torch.cuda.is_bf16_supported()
+        self._half = torch.float16 if no_bfloat16 else torch.bfloat16
         self._amp = amp
-        self._network = _network(source, self.device, level)
+        self._network = ExportGraph(source.model, decision=None, form=FORM, fuse=False).to(self.device)
+        speed.apply(self._network.segmentor, level)
+        # At other sizes HRNet's coarse maps are stretched over the image, at 32 n + 1 the most, as in no training crop.
+        self._network.divisor = math.lcm(self._network.divisor, GRID)
         self.facts = _facts(source, {'TTA': tta, 'AMP': 'yes' if amp else 'no', 'SPEED': level})
 
     @classmethod
@@ -169,6 +166,7 @@ class Predictor:
         """
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise ConfigError(f'images are {images.dtype} {images.shape}: RGB as uint8 (N, height, width, 3) is needed')
+        # Copied: arrays of memory maps and of flipped images cannot be shared with torch.
         batch = torch.tensor(images).to(self.device).permute(0, 3, 1, 2)
         try:
             with torch.inference_mode():
@@ -188,18 +186,10 @@ class Predictor:
 
     def _probabilities(self, images: Tensor) -> Tensor:
         """Return probabilities, float32 (N, classes, H, W), of RGB images of any type, (N, 3, H, W)."""
-        with torch.autocast(self.device.type, dtype=_half(self.device), enabled=self._amp):
+        with torch.autocast(self.device.type, dtype=self._half, enabled=self._amp):
             (probabilities,) = self._network(images)
-        in_full: Tensor = probabilities.float()
-        return in_full
-
-
-def _network(source: Source, device: torch.device, level: speed.Level) -> ExportGraph:
-    network = ExportGraph(source.model, decision=None, form=FORM, fuse=False).to(device)
-    speed.apply(network.segmentor, level)
-    # At other sizes HRNet's coarse maps are stretched over the image, at 32 n + 1 the most, as in no training crop.
-    network.divisor = math.lcm(network.divisor, GRID)
-    return network
+        float32: Tensor = probabilities.float()
+        return float32
 
 
 def _facts(source: Source, settings: dict[str, str]) -> ModelFacts:
@@ -207,6 +197,7 @@ def _facts(source: Source, settings: dict[str, str]) -> ModelFacts:
     mean = [round(value) for value in preprocessor.mean.flatten().tolist()]
     red, green, blue = mean if swaps_channels(preprocessor) else mean[::-1]
     decision = source.decision
+    # Maps are tagged with it, and resume compares it: names and forms stay from version to version.
     record = {
         'MODEL': source.checkpoint_name,
         'MODEL_SHA256': source.checkpoint_sha256,
@@ -233,9 +224,3 @@ def _device(name: str | None) -> torch.device:
         raise ConfigError(
             f'device {name} cannot be used ({one_line(error)[:LONGEST_REASON]}): give cpu, cuda or cuda:1'
         ) from error
-
-
-def _half(device: torch.device) -> torch.dtype:
-    if device.type == 'cuda' and not torch.cuda.is_bf16_supported():
-        return torch.float16
-    return torch.bfloat16

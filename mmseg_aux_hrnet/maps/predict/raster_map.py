@@ -3,22 +3,25 @@
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
+from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.errors import ResourceError
+from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.decision import Threshold
+from mmseg_aux_hrnet.errors import DataError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
-from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, class_layer, write_map
-from mmseg_aux_hrnet.maps.legend import RUN_TAG
+from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
+from mmseg_aux_hrnet.maps.legend import NODATA, RUN_TAG
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Journal
 from mmseg_aux_hrnet.maps.predict.model import MapModel
-from mmseg_aux_hrnet.maps.predict.planning import PlannedMap, plan_map, tags_of
-from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.predict.values import STEPS, class_values, kept_classes, probability_values
+from mmseg_aux_hrnet.maps.predict.planning import plan_map
+from mmseg_aux_hrnet.maps.predict.settings import STEPS, Depth, MapSettings
 from mmseg_aux_hrnet.maps.raster.source import GDAL_CACHE
 
 OnBlock = Callable[[int, int], None]
@@ -49,133 +52,179 @@ def predict_raster(
         DataError: the raster cannot be read.
         ResourceError: the disk is full; ``resume`` goes on.
     """
-    planned = plan_map(model, Path(path), Path(out), settings or MapSettings())
-    with held(planned):
-        if begin(planned):
-            predict(planned, pending(planned), on_block=on_block)
-            complete(planned)
-    return planned.out
+    raster_map = RasterMap(model, Path(path), Path(out), settings or MapSettings())
+    with raster_map.locked():
+        if raster_map.begin():
+            raster_map.predict(raster_map.missing(), on_block=on_block)
+            raster_map.complete()
+    return raster_map.out
 
 
-@contextmanager
-def held(planned: PlannedMap) -> Iterator[None]:
-    """Keep other processes from making the same map meanwhile.
+class RasterMap:
+    """The map of one raster, from its plan to its files.
 
-    Raises:
-        ConfigError: one does.
-        ResourceError: the folder of the map cannot be written.
-    """
-    with ExitStack() as stack:
-        with clear_of_space(planned):
-            stack.enter_context(journal_of(planned).held())
-        yield
+    It is planned at once, from the header of the raster; nothing is written before :meth:`begin`. All methods but
+    ``locked`` are for whoever holds the lock, or was sent by whoever holds it.
 
+    Attributes:
+        path: of the raster.
+        out: of the class map.
+        probabilities: the file beside it of the probabilities; None where they are not asked for.
+        plan: its windows, and what its bytes depend on.
+        blocks: count of blocks of rows.
+        journal: what is finished of it.
 
-def begin(planned: PlannedMap) -> bool:
-    """Get ready to predict, and return whether there is anything to do: a finished map is kept on ``resume``.
-
-    Raises:
-        ConfigError: there is a map or an unfinished run, which the settings do not allow to replace or to go on with.
-        ResourceError: the disk is full.
-    """
-    settings, journal = planned.settings, journal_of(planned)
-    if settings.overwrite:
-        journal.remove()
-    elif settings.resume and _is_finished(planned):
-        journal.remove()  # of a run that was cut off just before it would have
-        return False
-    elif not (settings.resume and journal.exists()):
-        for path in filter(None, (planned.out, planned.probabilities)):
-            other = f'{path}, which was made otherwise,' if settings.resume else None
-            check_file(path, what=other, advice='replace it with --overwrite')
-    with clear_of_space(planned):
-        journal.begin(planned.begun, resume=settings.resume)
-    return True
-
-
-def pending(planned: PlannedMap) -> list[int]:
-    """Return the blocks that are not yet predicted."""
-    finished = journal_of(planned).finished()
-    return [index for index in range(planned.blocks) if index not in finished]
-
-
-def predict(planned: PlannedMap, indices: Sequence[int], *, on_block: OnBlock | None = None) -> None:
-    """Predict blocks and keep each in the journal.
+    Args:
+        model: such as a ``Predictor``.
+        path: the raster.
+        out: the class map, a GeoTIFF.
+        settings: how.
 
     Raises:
-        DataError: the raster cannot be read.
-        ResourceError: the disk is full.
+        ConfigError: a setting is wrong, or does not fit the raster.
+        DataError: the raster cannot be read, or lacks what a setting needs.
     """
-    journal = journal_of(planned)
-    done = planned.blocks - len(indices)
-    with clear_of_space(planned):
-        for run in _runs(indices):
-            carry = journal.carry(run.start)
-            for block in predict_blocks(planned.work, planned.model, run, carry=carry):
-                journal.store(block.index, _values(block, planned), carry=block.carry)
-                done += 1
-                if on_block is not None:
-                    on_block(done, planned.blocks)
+
+    def __init__(self, model: MapModel, path: Path, out: Path, settings: MapSettings) -> None:
+        self.path, self.out = path, out
+        self.probabilities: Path | None = None
+        if settings.probabilities is not None:
+            self.probabilities = out.with_name(f'{out.stem.removesuffix("_classes")}_prob{out.suffix}')
+        self._settings = settings
+        self.plan = plan_map(model, path, settings)
+        self.blocks = len(self.plan.work.plan.rows.starts)
+        self.journal = Journal(out.with_name(f'.{out.name}.work'))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from making the same map meanwhile.
+
+        Raises:
+            ConfigError: one does.
+            ResourceError: the folder of the map cannot be written.
+        """
+        with ExitStack() as lock:
+            with self._disk_errors():
+                lock.enter_context(self.journal.locked())
+            yield  # what is raised from here on is no error of this folder
+
+    def begin(self) -> bool:
+        """Get ready to predict, and return whether there is anything to do: a finished map is kept on ``resume``.
+
+        Raises:
+            ConfigError: there is a map or an unfinished run, which the settings do not allow to replace or to go on
+                with.
+            ResourceError: the disk is full.
+        """
+        settings = self._settings
+        if settings.overwrite:
+            self.journal.remove()
+        elif settings.resume and self._is_finished():
+            self.journal.remove()  # of a run that was cut off just before it would have
+            return False
+        elif not (settings.resume and self.journal.exists()):
+            for path in filter(None, (self.out, self.probabilities)):
+                other = f'{path}, which was made otherwise,' if settings.resume else None
+                check_file(path, what=other, advice='replace it with --overwrite')
+        with self._disk_errors():
+            self.journal.begin(self.plan.conditions, resume=settings.resume)
+        return True
+
+    def missing(self) -> list[int]:
+        """Return the blocks that are not yet predicted."""
+        finished = self.journal.finished()
+        return [index for index in range(self.blocks) if index not in finished]
+
+    def predict(self, indices: Sequence[int], *, on_block: OnBlock | None = None) -> None:
+        """Predict blocks and keep each in the journal.
+
+        Args:
+            indices: of the blocks, ascending.
+            on_block: is told how many blocks are done, and of how many, whenever one is.
+
+        Raises:
+            DataError: the raster cannot be read.
+            ResourceError: the disk is full.
+        """
+        done = self.blocks - len(indices)
+        for stretch in _stretches(indices):
+            carry = self.journal.carry(stretch.start)
+            predicted = predict_blocks(self.plan.work, self.plan.model, stretch, carry=carry)
+            with self._disk_errors(), closing(predicted):  # a full disk or Ctrl-C ends the threads at once
+                for block in predicted:
+                    self.journal.store(block.index, self._values(block), carry=block.carry)
+                    done += 1
+                    if on_block is not None:
+                        on_block(done, self.blocks)
+
+    def complete(self) -> None:
+        """Write the map from the journal, which then is removed.
+
+        The class map comes last, so that its name means that all is there.
+
+        Raises:
+            ResourceError: the disk is full, or cannot be written for another reason.
+        """
+        legend, tags, depth = self.plan.model.facts.legend, self.plan.tags, self._settings.probabilities
+        layers = {'classes': (self.out, class_layer(legend, tags))}
+        if self.probabilities is not None and depth is not None:
+            names = tuple(f'probability of {legend.names[index]}' for index in kept_classes(legend))
+            layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth])
+            layers = {'probabilities': (self.probabilities, layer), **layers}
+        # CPL_LOG: GDAL prints to the screen what it also raises, in the middle of the progress bars.
+        with self._disk_errors(), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, CPL_LOG=os.devnull):
+            for name, (path, layer) in layers.items():
+                write_map(path, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
+        self.journal.remove()
+
+    def _rows(self, name: str) -> Iterator[Rows]:
+        """Yield the values of each block, (bands, rows, width)."""
+        for index, values in enumerate(self.journal.blocks(self.blocks)):
+            top, end = self.plan.work.plan.rows.block(index)
+            if values[name].shape[1] != end - top:  # a version whose windows lay elsewhere began with this map
+                raise DataError(f'{self.journal.folder} holds other rows than these: start anew with --overwrite')
+            yield values[name]
+
+    def _values(self, block: Block) -> dict[str, NDArray[Any]]:
+        """Return what the journal keeps of a block, each (bands, rows, width)."""
+        facts, depth = self.plan.model.facts, self._settings.probabilities
+        values: dict[str, NDArray[Any]] = {
+            'classes': class_values(block.probabilities, block.valid, decision=facts.decision)[None]
+        }
+        if depth is not None:
+            kept = block.probabilities[list(kept_classes(facts.legend))]
+            values['probabilities'] = probability_values(kept, block.valid, depth=depth)
+        return values
+
+    def _is_finished(self) -> bool:
+        """Return whether the map is there, made by an equal run, and not older than its raster."""
+        for path in filter(None, (self.out, self.probabilities)):
+            # A raster that was written again has the same name and often the same size: its time tells.
+            if not path.is_file() or path.stat().st_mtime_ns < self.plan.conditions['modified']:
+                return False
+            try:
+                with rasterio.open(path) as written:
+                    if written.tags().get(RUN_TAG) != self.plan.fingerprint:
+                        return False
+            except rasterio.errors.RasterioError:
+                return False
+        return True
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        """Say in one line that a disk is full, or cannot be written for another reason."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno is None:  # of GDAL and numpy, about the content of a file
+                raise
+            advice = 'make room' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'see to it'
+            raise ResourceError(
+                f'{self.out} cannot be written ({error.strerror}): {advice}, then go on with --resume'
+            ) from error
 
 
-def complete(planned: PlannedMap) -> None:
-    """Write the map from the journal, which then is removed; the class map comes last, so its name means all is there.
-
-    Raises:
-        ResourceError: the disk is full, or cannot be written for another reason.
-    """
-    journal, tags = journal_of(planned), tags_of(planned)
-    legend = planned.model.facts.legend
-    layers = {planned.out: ('classes', class_layer(legend, tags))}
-    if planned.probabilities is not None and planned.settings.probabilities is not None:
-        steps = STEPS[planned.settings.probabilities]
-        names = tuple(f'probability of {legend.names[index]}' for index in kept_classes(legend))
-        layer = Layer(planned.settings.probabilities, steps + 1, names, tags, step=1 / steps)
-        layers = {planned.probabilities: ('probabilities', layer), **layers}
-    with clear_of_space(planned), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, CPL_LOG=os.devnull):
-        for path, (name, layer) in layers.items():
-            rows = (block[name] for block in journal.blocks(planned.blocks))
-            write_map(path, rows, grid=planned.grid, layer=layer, scratch=journal.folder)
-    journal.remove()
-
-
-def journal_of(planned: PlannedMap) -> Journal:
-    """Return the folder beside the map that holds what is finished of it."""
-    return Journal(planned.out.with_name(f'.{planned.out.name}.work'))
-
-
-@contextmanager
-def clear_of_space(planned: PlannedMap) -> Iterator[None]:
-    """Say in one line that a disk is full, or cannot be written for another reason."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:
-            raise
-        advice = 'make room' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'see to it'
-        raise ResourceError(
-            f'{planned.out} cannot be written ({error.strerror}): {advice}, then go on with --resume'
-        ) from error
-
-
-def _is_finished(planned: PlannedMap) -> bool:
-    """Return whether the map is there, made by an equal run, and not older than its raster."""
-    files = [path for path in (planned.out, planned.probabilities) if path is not None]
-    if not all(path.is_file() and path.stat().st_mtime_ns >= planned.begun['modified'] for path in files):
-        return False
-    return all(_fingerprint(path) == planned.fingerprint for path in files)
-
-
-def _fingerprint(path: Path) -> str | None:
-    try:
-        with rasterio.open(path) as made:
-            tag: str | None = made.tags().get(RUN_TAG)
-    except rasterio.errors.RasterioError:
-        return None
-    return tag
-
-
-def _runs(indices: Sequence[int]) -> Iterator[range]:
+def _stretches(indices: Sequence[int]) -> Iterator[range]:
     """Yield ascending indices as ranges without gaps."""
     start = 0
     for at in range(1, len(indices) + 1):
@@ -184,10 +233,48 @@ def _runs(indices: Sequence[int]) -> Iterator[range]:
             start = at
 
 
-def _values(block: Block, planned: PlannedMap) -> dict[str, Any]:
-    facts, depth = planned.model.facts, planned.settings.probabilities
-    values: dict[str, Any] = {'classes': class_values(block.probabilities, block.valid, decision=facts.decision)[None]}
-    if depth is not None:
-        kept = block.probabilities[list(kept_classes(facts.legend))]
-        values['probabilities'] = probability_values(kept, block.valid, depth=depth)
+def class_values(
+    probabilities: NDArray[np.float32], valid: NDArray[np.bool_], *, decision: Threshold | None
+) -> NDArray[np.uint8]:
+    """Return the class of every pixel, uint8 (H, W), ``NODATA`` where not valid.
+
+    Args:
+        probabilities: float32 (classes, H, W).
+        valid: bool (H, W).
+        decision: a threshold for one of two classes; None for the most probable class, of equal ones the first.
+    """
+    if decision is None:
+        # The first of the most probable, plane by plane: for few planes several times as fast as numpy's argmax.
+        classes: NDArray[np.uint8] = np.zeros(valid.shape, np.uint8)
+        highest = probabilities[0]
+        for index, plane in enumerate(probabilities[1:], start=1):
+            classes[plane > highest] = index
+            highest = np.maximum(highest, plane)
+    else:
+        classes = decision.decide(probabilities[decision.class_index]).astype(np.uint8)
+    classes[~valid] = NODATA
+    return classes
+
+
+def kept_classes(legend: Classes) -> tuple[int, ...]:
+    """Return the classes whose probabilities are worth a band: of two the one of interest, else all."""
+    if len(legend.names) != 2:
+        return tuple(range(len(legend.names)))
+    return (1 if legend.of_interest is None else legend.of_interest,)
+
+
+def probability_values(
+    probabilities: NDArray[np.float32], valid: NDArray[np.bool_], *, depth: Depth
+) -> NDArray[np.uint8 | np.uint16]:
+    """Return probabilities as whole steps, (bands, H, W), rounded half up; one above the last step where not valid.
+
+    Args:
+        probabilities: float32 (bands, H, W).
+        valid: bool (H, W).
+        depth: type of the values.
+    """
+    steps = STEPS[depth]
+    # Half up, in float32 as ever: numpy rounds halves to even numbers, which would make other files.
+    values: NDArray[Any] = np.floor(np.clip(probabilities, 0, 1) * np.float32(steps) + np.float32(0.5)).astype(depth)
+    values[:, ~valid] = steps + 1
     return values

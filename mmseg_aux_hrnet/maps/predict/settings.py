@@ -3,10 +3,13 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps.predict.values import STEPS, Depth
 from mmseg_aux_hrnet.maps.raster.source import Reading
+
+Depth = Literal['uint8', 'uint16']
+STEPS = {'uint8': 254, 'uint16': 65534}  # value of probability 1; the one above is nodata
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class MapSettings:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        Reading.parse(bands=self.bands, scale=self.scale)
+        Reading.parse(bands=self.bands, scale=self.scale)  # for its errors: what it returns is made where it is used
         if self.batch_size < 1:
             raise ConfigError(f'batch size {self.batch_size}: give 1 or more windows')
         if self.window is not None and self.window < 1:
@@ -51,7 +54,7 @@ class MapSettings:
             raise ConfigError(
                 f'overlap of {self.overlap:g}: give a share of the window from 0 to below 1, such as 0.33'
             )
-        if self.gsd is not None and not 0 < self.gsd < math.inf:
+        if self.gsd is not None and not 0 < self.gsd < math.inf:  # so written, it refuses what is no number too
             raise ConfigError(f'gsd of {self.gsd:g}: give metres per pixel, such as 0.6')
         if self.probabilities not in (None, *STEPS):
             raise ConfigError(f'probabilities as {self.probabilities}: give one of {", ".join(STEPS)}')

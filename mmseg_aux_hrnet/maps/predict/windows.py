@@ -66,7 +66,7 @@ def plan_axis(size: int, *, window: int, overlap: float, grid: float = GRID) -> 
         overlap: least share of a window that the next one covers too, 0 to below 1.
         grid: all starts are multiples of it, to half a pixel, unless the overlap leaves no step that long.
     """
-    if window >= size:
+    if window >= size:  # no window is larger than the raster: its border would be filled for nothing
         return Axis(size, size, (0,))
     grid = grid if 1 <= grid <= window * (1 - overlap) else 1
     # Starts are counted in whole cells of the grid and become pixels last. A grid of ``--gsd`` is no whole number, and
@@ -86,6 +86,7 @@ def axis_weights(axis: Axis) -> NDArray[np.float32]:
     sum of those of all windows that cover the pixel. The weight of a pixel in a window is the product of both axes'
     weights; over all windows these sum to one too. So no sum of weights is kept while predicting.
     """
+    # At the middles of pixels, so that no weight is 0: a border pixel may have one window only.
     profile = np.sin(np.pi * (np.arange(axis.window) + 0.5) / axis.window) ** STEEPNESS
     total = np.zeros(axis.extent)
     for start in axis.starts:

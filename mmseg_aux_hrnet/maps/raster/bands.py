@@ -35,16 +35,7 @@ class Band(NamedTuple):
         return f'{self.number} {self.interpretation}' + (f' ({self.description})' if self.description else '')
 
 
-class Choice(NamedTuple):
-    """The bands that hold red, green and blue.
-
-    Attributes:
-        indexes: from 1, in this order.
-        note: what a user should know about how they were chosen; None where the raster said it.
-    """
-
-    indexes: tuple[int, int, int]
-    note: str | None = None
+Choice = tuple[tuple[int, int, int], str | None]  # of bands from 1, and what a user should know about it
 
 
 def parse_bands(text: str) -> tuple[str, str, str]:
@@ -62,7 +53,7 @@ def parse_bands(text: str) -> tuple[str, str, str]:
 
 
 def choose_bands(bands: Sequence[Band], wanted: Sequence[str] | None) -> Choice:
-    """Return which bands are red, green and blue.
+    """Return which bands are red, green and blue, and a note; None where the raster said it for certain.
 
     Args:
         bands: all of the raster.
@@ -78,7 +69,7 @@ def choose_bands(bands: Sequence[Band], wanted: Sequence[str] | None) -> Choice:
     missing = [name for name, index in zip(wanted, found, strict=True) if index is None]
     if missing:
         raise ConfigError(f'no band is named {" or ".join(missing)}; the bands are {_list(bands)}')
-    return Choice((found[0] or 0, found[1] or 0, found[2] or 0))
+    return (found[0] or 0, found[1] or 0, found[2] or 0), None
 
 
 def _find(bands: Sequence[Band], name: str) -> int | None:
@@ -96,8 +87,15 @@ def _interpreted(bands: Sequence[Band]) -> Choice:
     colours = [[band for band in bands if band.interpretation == colour] for colour in COLOURS]
     if all(len(hits) == 1 for hits in colours):
         red, green, blue = (hits[0] for hits in colours)
-        _refuse_contradiction((red, green, blue), bands)
-        return Choice((red.number, green.number, blue.number))
+        for band in (red, green, blue):
+            # GTiff calls any three 8-bit bands red, green and blue: a description of another colour counts more.
+            description = (band.description or '').strip().lower()
+            if description in (*COLOURS, *INVISIBLE) and description != band.interpretation:
+                raise ConfigError(
+                    f'band {band.number} is interpreted as {band.interpretation} but described as {band.description}: '
+                    f'give --bands with indices; the bands are {_list(bands)}'
+                )
+        return (red.number, green.number, blue.number), None
     seen = [band for band in bands if band.interpretation != ALPHA]
     if len(seen) == 1:
         raise ConfigError(
@@ -116,7 +114,7 @@ def _in_order(three: Sequence[Band]) -> Choice:
     if not any(band.description and not NUMBERED.fullmatch(band.description.strip()) for band in three):
         red, green, blue = (band.number for band in three)
         note = f'no colours are said of the bands, {red}, {green} and {blue} are taken as red, green and blue'
-        return Choice((red, green, blue), note)
+        return (red, green, blue), note
     named = [[band.number for band in three if colour in band.names()] for colour in COLOURS]
     if any(len(hits) != 1 for hits in named):
         raise ConfigError(
@@ -124,18 +122,7 @@ def _in_order(three: Sequence[Band]) -> Choice:
             'give --bands with three names or indices'
         )
     red, green, blue = (hits[0] for hits in named)
-    return Choice((red, green, blue))
-
-
-def _refuse_contradiction(chosen: Sequence[Band], bands: Sequence[Band]) -> None:
-    """Raise where a description names another colour: GTiff calls any three 8-bit bands red, green and blue."""
-    for band in chosen:
-        description = (band.description or '').strip().lower()
-        if description in (*COLOURS, *INVISIBLE) and description != band.interpretation:
-            raise ConfigError(
-                f'band {band.number} is interpreted as {band.interpretation} but described as {band.description}: '
-                f'give --bands with indices; the bands are {_list(bands)}'
-            )
+    return (red, green, blue), None
 
 
 def _list(bands: Sequence[Band]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import rasterio
+import rasterio._err
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
@@ -14,6 +15,9 @@ from mmseg_aux_hrnet.errors import RasterError
 
 # A raster without coordinates is an image like any other: who needs metres asks for them and hears of it.
 warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
+# What rasterio raises when GDAL cannot write. Copying a file raises GDAL's own errors, which have no public name:
+# without the second a full disk would end in a traceback.
+GDAL_ERRORS = (RasterioError, rasterio._err.CPLE_BaseError)
 STRICT = {
     'GDAL_ERROR_ON_LIBJPEG_WARNING': 'YES',  # else the rest of a truncated JPEG is grey, and nobody hears of it
     'GDAL_PNG_WHOLE_IMAGE_OPTIM': 'NO',  # the quick way gives garbage for a truncated PNG, without an error
@@ -30,6 +34,7 @@ def open_dataset(path: Path) -> Iterator[Any]:
     _refuse_unreadable(path)
     try:
         with rasterio.Env(**STRICT):
+            # Not shared: GDAL would give one handle to two threads that open the same file.
             dataset = rasterio.open(path, sharing=False)
     except (RasterioError, CRSError) as error:
         raise RasterError(f'{path} cannot be opened as a raster ({reason(error)})') from error

@@ -30,23 +30,30 @@ def find_rasters(inputs: Sequence[str]) -> list[Path]:
     Raises:
         DataError: an input does not exist, cannot be listed, or holds no raster.
     """
-    found = {path.resolve(): path for text in inputs for path in _readable(text)}
+    found: dict[Path, Path] = {}
+    for text in inputs:
+        try:
+            found |= {path.resolve(): path for path in _rasters_of(text)}
+        except OSError as error:
+            raise DataError(f'{text} cannot be read ({error.strerror}): check its name and rights') from error
     return sorted(found.values())
-
-
-def _readable(text: str) -> list[Path]:
-    try:
-        return _rasters_of(text)
-    except OSError as error:
-        raise DataError(f'{text} cannot be read ({error.strerror}): check its name and rights') from error
 
 
 def _rasters_of(text: str) -> list[Path]:
     path = Path(text)
     if path.is_dir():
-        return _without_maps(
-            _in_folder(path), of=f'folder {text}', hint=f'for deeper ones give "{path / "**" / "*.tif"}"'
-        )
+        entries = list(path.iterdir())
+        names = {entry.name.lower() for entry in entries}
+        images = [
+            entry
+            for entry in entries
+            if entry.is_file()
+            and (
+                entry.suffix.lower() in RASTERS
+                or any(f'{entry.stem}{world}'.lower() in names for world in WORLD_FILES.get(entry.suffix.lower(), ()))
+            )
+        ]
+        return _without_maps(images, of=f'folder {text}', hint=f'for deeper ones give "{path / "**" / "*.tif"}"')
     if path.exists():
         return [path]
     if not glob.has_magic(text):
@@ -54,17 +61,6 @@ def _rasters_of(text: str) -> list[Path]:
     matches = (Path(match) for match in glob.glob(text, recursive=True))
     images = [match for match in matches if match.suffix.lower() in (*RASTERS, *WORLD_FILES) and match.is_file()]
     return _without_maps(images, of=f'pattern {text}', hint='correct it, or name the files')
-
-
-def _in_folder(folder: Path) -> list[Path]:
-    entries = list(folder.iterdir())
-    names = {entry.name.lower() for entry in entries}
-    return [entry for entry in entries if _is_raster(entry, names) and entry.is_file()]
-
-
-def _is_raster(path: Path, names: set[str]) -> bool:
-    suffix = path.suffix.lower()
-    return suffix in RASTERS or any(f'{path.stem}{world}'.lower() in names for world in WORLD_FILES.get(suffix, ()))
 
 
 def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
@@ -82,6 +78,7 @@ def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
 def _is_map(path: Path) -> bool:
     """Return whether a file is a map as this package writes them; one that cannot be opened fails in its own turn."""
     try:
+        # Its tags tell, not its name: maps may have been renamed, and images may be called _classes.
         with rasterio.open(path, sharing=False) as dataset:
             return is_map(dataset.tags())
     except RasterioError:

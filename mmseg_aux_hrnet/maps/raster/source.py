@@ -19,7 +19,7 @@ from mmseg_aux_hrnet.maps.legend import is_map
 from mmseg_aux_hrnet.maps.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
 from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows
 from mmseg_aux_hrnet.maps.raster.validity import find_transparency, plan_masks, read_valid
-from mmseg_aux_hrnet.maps.raster.values import Palette, Scale, describe_values, parse_scale, to_8bit
+from mmseg_aux_hrnet.maps.raster.values import Scale, describe_values, palette_colours, parse_scale, to_8bit
 
 
 class Reading(NamedTuple):
@@ -43,7 +43,9 @@ class Reading(NamedTuple):
         return cls(None if bands is None else parse_bands(bands), None if scale is None else parse_scale(scale))
 
 
+Palette = tuple[NDArray[np.uint8], NDArray[np.bool_]]  # of every value its colour, and whether it is seen
 AS_IT_SAYS = Reading()
+GDAL_CACHE = 64  # MB; GDAL's own default is a share of the machine's memory
 
 
 class Patch(NamedTuple):
@@ -66,7 +68,7 @@ def open_source(path: str | Path, reading: Reading = AS_IT_SAYS) -> Iterator['Ra
         RasterError: the file cannot be read as a raster of colours.
         ConfigError: the reading does not fit it, or the raster needs one that says more.
     """
-    with open_dataset(Path(path)) as dataset:
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_dataset(Path(path)) as dataset:
         yield RasterSource(Path(path), dataset, reading)
 
 
@@ -84,7 +86,7 @@ class RasterSource:
 
     Args:
         path: its file.
-        dataset: of rasterio, open.
+        dataset: the same, open in rasterio.
         reading: how its values become 8-bit RGB.
 
     Raises:
@@ -93,7 +95,7 @@ class RasterSource:
     """
 
     def __init__(self, path: Path, dataset: Any, reading: Reading) -> None:
-        if is_map(dataset.tags()):
+        if is_map(dataset.tags()):  # its three bands of probabilities would pass for colours
             raise RasterError(f'{path} is a map that was predicted, not an image: name the raster that it was made of')
         self.path = path
         self.height: int = dataset.height
@@ -101,16 +103,16 @@ class RasterSource:
         self.crs: CRS | None = dataset.crs
         self.transform: Affine = dataset.transform
         self._dataset = dataset
-        described = describe_bands(dataset)
+        told = zip(dataset.indexes, dataset.colorinterp, dataset.descriptions, strict=True)
+        described = [Band(index, colour.name, description or None) for index, colour, description in told]
         try:
-            choice, self._palette, self._scale = _colours(dataset, described, reading)
+            (self.bands, note), self._palette, self._scale = _colours(dataset, described, reading)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
-        self.bands = choice.indexes
-        transparency = find_transparency(dataset, described)
-        self.notes = tuple(f'{path}: {note}' for note in (choice.note, *transparency.notes) if note is not None)
-        self._read_bands = list(dict.fromkeys(self.bands))  # each once
-        self._masks = plan_masks(dataset, bands=self._read_bands, alpha=transparency.bands)
+        alpha, notes = find_transparency(dataset, described)
+        self.notes = tuple(f'{path}: {each}' for each in (note, *notes) if each is not None)
+        self._read_bands = list(dict.fromkeys(self.bands))  # each once: grey as three colours is decoded once
+        self._masks = plan_masks(dataset, bands=self._read_bands, alpha=alpha)
 
     def read(self, window: Window) -> Patch:
         """Return the pixels of a window that lies inside the raster.
@@ -126,8 +128,9 @@ class RasterSource:
             values = self._dataset.read(self._read_bands, window=window)
             valid = read_valid(self._dataset, window, plan=self._masks, values=values)
         if self._palette is not None:
-            valid &= self._palette.visible[values[0]]
-            values = np.moveaxis(self._palette.colours[values[0]], -1, 0)
+            colours, visible = self._palette
+            valid &= visible[values[0]]
+            values = np.moveaxis(colours[values[0]], -1, 0)
         elif len(self._read_bands) < len(COLOURS):
             values = values[[self._read_bands.index(band) for band in self.bands]]
         if self._scale is not None:
@@ -135,20 +138,14 @@ class RasterSource:
         return Patch(cv2.merge(list(values)), valid)  # many times faster than numpy's way of interleaving
 
 
-def describe_bands(dataset: Any) -> list[Band]:
-    """Return what an open dataset says of its bands."""
-    told = zip(dataset.indexes, dataset.colorinterp, dataset.descriptions, strict=True)
-    return [Band(index, colour.name, description or None) for index, colour, description in told]
-
-
 def _colours(dataset: Any, bands: Sequence[Band], reading: Reading) -> tuple[Choice, Palette | None, Scale | None]:
     """Return where colours come from: bands with a rule for their values, or the numbers of a palette."""
     numbers = _palette_band(bands, reading)
     if numbers is not None:
         only = numbers.number
-        return Choice((only, only, only)), _palette(dataset, only), reading.scale
+        return ((only, only, only), None), _palette(dataset, only), reading.scale
     choice = choose_bands(bands, reading.bands)
-    return choice, None, _scale(dataset, choice.indexes, reading.scale)
+    return choice, None, _scale(dataset, choice[0], reading.scale)
 
 
 def _palette_band(bands: Sequence[Band], reading: Reading) -> Band | None:
@@ -169,36 +166,15 @@ def _palette(dataset: Any, band: int) -> Palette:
         table = {}
     if not table or kind not in (np.uint8, np.uint16):
         raise ConfigError(f'it is said to be a palette image, but has no table of colours for its {kind} values')
-    return Palette.from_table(table, kind)
+    return palette_colours(table, kind)
 
 
 def _scale(dataset: Any, bands: tuple[int, int, int], scale: Scale | None) -> Scale | None:
     kinds = sorted({dataset.dtypes[band - 1] for band in bands})
     if len(kinds) > 1:
         raise ConfigError(f'the bands {bands} are of several types ({", ".join(kinds)}): convert them to one')
-    if scale is not None or all(_is_8bit(dataset, band) for band in bands):
+    # A GeoTIFF of 1 or 4 bits comes as uint8 too, but its white is 1 or 15.
+    bits = {dataset.tags(band, ns='IMAGE_STRUCTURE').get('NBITS', '8') for band in bands}
+    if scale is not None or (kinds == ['uint8'] and bits == {'8'}):
         return scale
     raise ConfigError(f'{describe_values(dataset, bands)}: give --scale LOW:HIGH, which become 0 and 255')
-
-
-def _is_8bit(dataset: Any, band: int) -> bool:
-    fewer = dataset.tags(band, ns='IMAGE_STRUCTURE').get('NBITS')
-    return dataset.dtypes[band - 1] == 'uint8' and fewer in (None, '8')
-
-
-GDAL_CACHE = 64  # MB; GDAL's own default is a share of the machine's memory
-
-
-@contextmanager
-def opened(path: Path, reading: Reading) -> Iterator[RasterSource]:
-    """Open a raster for reading in one thread.
-
-    Args:
-        path: its file.
-        reading: how its values become RGB.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_source(path, reading) as source:
-        yield source

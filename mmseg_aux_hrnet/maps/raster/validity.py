@@ -36,37 +36,42 @@ def plan_masks(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) -> M
     nodata (as in rasterio's ``dataset_mask``). In other types it is no measurement in any band.
 
     Args:
-        dataset: of rasterio.
+        dataset: the raster, open in rasterio.
         bands: those that are read, from 1, each once.
         alpha: those that are transparency, from 1.
     """
     flags = {band: set(dataset.mask_flag_enums[band - 1]) for band in bands}
     masked = [band for band in bands if not flags[band] & {MaskFlags.all_valid, MaskFlags.alpha}]
     shared = [band for band in masked if MaskFlags.per_dataset in flags[band]]
-    if shared:
+    if shared:  # a mask of the whole data set counts alone, as in GDAL: nodata values beside it are ignored
         return MaskPlan((shared[0],), (None,) * len(bands), False, tuple(alpha))
-    by_value = [band for band in masked if MaskFlags.nodata in flags[band] and _is_exact(dataset, band)]
-    nodata = tuple(_whole(dataset.nodatavals[band - 1]) if band in by_value else None for band in bands)
+    by_value, nodata = [], []
+    for band in bands:
+        kind, value = np.dtype(dataset.dtypes[band - 1]), dataset.nodatavals[band - 1]
+        # To compare values is quicker than GDAL's mask, and the same but for floats, to which GDAL allows a tolerance.
+        exact = MaskFlags.nodata in flags[band] and ((kind.kind in 'iu' and kind.itemsize <= 4) or math.isnan(value))
+        by_value += [band] if band in masked and exact else []
+        nodata.append(int(value) if band in by_value and float(value).is_integer() else None)
     together = all(dataset.dtypes[band - 1] == 'uint8' for band in bands)
-    return MaskPlan(tuple(band for band in masked if band not in by_value), nodata, together, tuple(alpha))
+    return MaskPlan(tuple(band for band in masked if band not in by_value), tuple(nodata), together, tuple(alpha))
 
 
 def read_valid(dataset: Any, window: Window, *, plan: MaskPlan, values: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Return which pixels of a window are valid, bool (H, W); partly transparent ones are.
 
     Args:
-        dataset: of rasterio.
+        dataset: the raster, open in rasterio.
         window: inside it.
         plan: for the bands that were read.
         values: of these bands, (bands, H, W).
     """
     valid = np.ones((window.height, window.width), bool)
-    held = [band == value for band, value in zip(values, plan.nodata, strict=True) if value is not None]
-    if plan.together and len(held) == len(values):
-        valid &= ~np.logical_and.reduce(held)
-    elif held and not plan.together:
-        valid &= ~np.logical_or.reduce(held)
-    if values.dtype.kind == 'f':
+    nothing = [band == value for band, value in zip(values, plan.nodata, strict=True) if value is not None]
+    if plan.together and len(nothing) == len(values):
+        valid &= ~np.logical_and.reduce(nothing)
+    elif nothing and not plan.together:
+        valid &= ~np.logical_or.reduce(nothing)
+    if values.dtype.kind == 'f':  # GDAL's masks say nothing of them unless not-a-number is the nodata value
         valid &= np.isfinite(values).all(axis=0)
     for band in plan.masks:
         valid &= dataset.read_masks(band, window=window) != 0
@@ -75,37 +80,17 @@ def read_valid(dataset: Any, window: Window, *, plan: MaskPlan, values: NDArray[
     return valid
 
 
-def _is_exact(dataset: Any, band: int) -> bool:
-    """Return whether comparing values finds nodata as GDAL's mask does, and quicker; GDAL allows floats a tolerance."""
-    kind = np.dtype(dataset.dtypes[band - 1])
-    return (kind.kind in 'iu' and kind.itemsize <= 4) or math.isnan(dataset.nodatavals[band - 1])
-
-
-def _whole(value: float) -> int | None:
-    return int(value) if float(value).is_integer() else None
-
-
 NAMES = ('', 'alpha', 'mask', 'transparency', 'opacity')
 FEW = 16  # different values: an edge may be smooth, but most of a mask is 0 or 255
 
 
-class Transparency(NamedTuple):
-    """The bands that make pixels transparent where they are 0.
+def find_transparency(dataset: Any, bands: Sequence[Band]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return which bands are transparency, from 1, and notes that a user should read about how they were chosen.
 
-    Attributes:
-        bands: from 1.
-        notes: what a user should know about how they were chosen.
-    """
-
-    bands: tuple[int, ...]
-    notes: tuple[str, ...]
-
-
-def find_transparency(dataset: Any, bands: Sequence[Band]) -> Transparency:
-    """Return which bands are transparency: those interpreted as alpha and not described as something else.
+    They are those interpreted as alpha and not described as something else.
 
     Args:
-        dataset: of rasterio, to look at some values.
+        dataset: the raster, open in rasterio, to look at some values.
         bands: all of the raster.
     """
     called = [band for band in bands if band.interpretation == ALPHA]
@@ -122,4 +107,4 @@ def find_transparency(dataset: Any, bands: Sequence[Band]) -> Transparency:
                 f'band {number} is interpreted as alpha and masks where it is 0, but has {count} different values: '
                 f'if it is a colour, say so with gdal_edit.py -colorinterp_{number} undefined'
             )
-    return Transparency(alpha, tuple(notes))
+    return alpha, tuple(notes)

@@ -1,7 +1,9 @@
-"""Looks at a few blocks of a raster, to say what values it holds."""
+"""The values of a raster: what they are like, and by which rule they become 8 bits."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,18 +15,25 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import ConfigError
 
 SIDE = 256  # pixels of a block
-PER_AXIS = 3
+PER_AXIS = 3  # corners, borders and middle: nodata around an orthophoto leaves some of them
 
 
 def sample_values(dataset: Any, bands: Sequence[int]) -> NDArray[np.generic]:
     """Return the valid, finite values of some blocks all over a raster, (N,): quick for any size.
 
     Args:
-        dataset: of rasterio.
+        dataset: the raster, open in rasterio.
         bands: from 1.
     """
-    held = [_read(dataset, bands, window) for window in _blocks(dataset.height, dataset.width)]
-    return np.concatenate(held)
+    height, width = dataset.height, dataset.width
+    tops, lefts = ({max(size - SIDE, 0) * i // (PER_AXIS - 1) for i in range(PER_AXIS)} for size in (height, width))
+    found: list[NDArray[np.generic]] = [np.zeros(0, np.result_type(*(dataset.dtypes[band - 1] for band in bands)))]
+    for top, left in itertools.product(sorted(tops), sorted(lefts)):
+        window = Window(left, top, min(width, SIDE), min(height, SIDE))
+        with suppress(RasterioError):  # damaged there: whoever reads that window is told
+            values = dataset.read(list(bands), window=window, masked=True).compressed()
+            found.append(values[np.isfinite(values)])
+    return np.concatenate(found)
 
 
 def describe_values(dataset: Any, bands: Sequence[int]) -> str:
@@ -33,25 +42,6 @@ def describe_values(dataset: Any, bands: Sequence[int]) -> str:
     if not values.size:
         return f'the values are {kind}'
     return f'the values are {kind}, about {values.min():g} to {values.max():g}'
-
-
-def _blocks(height: int, width: int) -> list[Window]:
-    rows, cols = _starts(height), _starts(width)
-    return [Window(col, row, min(width, SIDE), min(height, SIDE)) for row in rows for col in cols]
-
-
-def _starts(size: int) -> list[int]:
-    spare = max(size - SIDE, 0)
-    return sorted({spare * i // (PER_AXIS - 1) for i in range(PER_AXIS)})
-
-
-def _read(dataset: Any, bands: Sequence[int], window: Window) -> NDArray[np.generic]:
-    try:
-        values = dataset.read(list(bands), window=window, masked=True).compressed()
-    except RasterioError:  # damaged there: whoever reads that window is told
-        return np.zeros(0, np.result_type(*(dataset.dtypes[band - 1] for band in bands)))
-    finite: NDArray[np.generic] = values[np.isfinite(values)]
-    return finite
 
 
 LEVELS = 255  # the highest of 8 bits
@@ -125,28 +115,22 @@ def _scaled(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.
     return np.floor(np.nan_to_num(levels, copy=False, nan=0.0) + 0.5).astype(np.uint8)
 
 
-class Palette(NamedTuple):
-    """The colour table of a raster of one band.
+def palette_colours(
+    table: Mapping[int, Sequence[int]], kind: np.dtype[np.generic]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the colour of every value of a raster of one band, and whether it is to be seen.
 
-    Attributes:
-        colours: uint8 (256 or 65536, 3), RGB of every value that its type can hold.
-        visible: bool (256 or 65536,), False for values that are transparent or have no colour.
+    Args:
+        table: value to red, green, blue and alpha, 0..255.
+        kind: type of the values, uint8 or uint16.
+
+    Returns:
+        RGB, uint8 (256 or 65536, 3), and bool of the same length, False for values that are transparent or have no
+        colour.
     """
-
-    colours: NDArray[np.uint8]
-    visible: NDArray[np.bool_]
-
-    @classmethod
-    def from_table(cls, table: Mapping[int, Sequence[int]], kind: np.dtype[np.generic]) -> 'Palette':
-        """Return the palette of a colour table.
-
-        Args:
-            table: value to red, green, blue and alpha, 0..255.
-            kind: type of the values, uint8 or uint16.
-        """
-        count = 2 ** (kind.itemsize * 8)
-        colours, visible = np.zeros((count, 3), np.uint8), np.zeros(count, bool)
-        for value, (*colour, alpha) in table.items():
-            if 0 <= value < count:
-                colours[value], visible[value] = colour, alpha > 0
-        return cls(colours, visible)
+    count = 2 ** (kind.itemsize * 8)
+    colours, visible = np.zeros((count, 3), np.uint8), np.zeros(count, bool)
+    for value, (*colour, alpha) in table.items():
+        if 0 <= value < count:
+            colours[value], visible[value] = colour, alpha > 0
+    return colours, visible

@@ -18,7 +18,7 @@ from rasterio.windows import transform as window_transform
 from mmseg_aux_hrnet.errors import DataError, OutsideAreaError
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, read_polygons, reproject_near
 
-SIDE = 1024  # pixels of a window in which a pixel inside is looked for
+SIDE = 1024  # pixels, of the windows that are searched for a pixel inside
 MARGIN = 1  # pixels around a window in which polygons keep their course
 
 
@@ -26,7 +26,7 @@ class AreaOfInterest:
     """Polygons in the coordinates of a raster.
 
     Args:
-        polygons: of shapely, valid.
+        polygons: valid, each of one part, shapely objects (polygons,).
     """
 
     def __init__(self, polygons: Geometries) -> None:
@@ -77,7 +77,7 @@ class AreaOfInterest:
         near = self._polygons[self._tree.query(footprint, predicate='intersects')]
         if shapely.contains_properly(near, footprint).any():
             return np.ones(shape, bool)
-        # a district's border is long, and all of it would be drawn for every window
+        # A district's border is long, and all of it would be drawn for every window.
         clipped = shapely.clip_by_rect(near, *footprint.bounds)
         clipped = clipped[~shapely.is_empty(clipped)]
         if not clipped.size:

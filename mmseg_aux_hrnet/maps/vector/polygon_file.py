@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-Geometries = NDArray[np.object_]  # of shapely
+Geometries = NDArray[np.object_]  # shapely objects
 EDGE = 500.0  # metres: the chord of so long an arc on the earth leaves it by 5 mm
 RADIUS = 6_371_000.0  # metres, of the earth
 MARGIN = 0.1  # of a place's size, kept around it
@@ -110,7 +110,7 @@ def read_polygons(path: Path) -> tuple[Geometries, CRS]:
         north.
 
     Raises:
-        DataError: it cannot be read, has no CRS, several layers, or geometries that are no polygons.
+        DataError: it cannot be read, has no CRS, several layers, or geometries other than polygons.
     """
     state = path.stat() if path.exists() else None
     return _polygons_of(path, None if state is None else (state.st_mtime_ns, state.st_size))
@@ -129,7 +129,7 @@ def _polygons_of(path: Path, state: tuple[int, int] | None) -> tuple[Geometries,
         logger.warning('%s: %d of %d polygons were broken and are repaired', path, repaired.sum(), len(repaired))
     polygons = shapely.get_parts(multipolygons)
     if not polygons.size:
-        raise DataError(f'{path} holds no polygon with an area: it says nothing of where')
+        raise DataError(f'{path} holds no polygon with an area, so that it marks no place')
     return polygons, crs
 
 
@@ -167,11 +167,11 @@ def read_rows(
         was asked for.
 
     Raises:
-        DataError: it cannot be read, has no CRS, or geometries that are no polygons.
+        DataError: it cannot be read, has no CRS, or geometries other than polygons.
     """
     columns = [] if field is None else [field]
     try:
-        with warnings.catch_warnings():  # of open rings and of numbers that are none: both are told apart here
+        with warnings.catch_warnings():  # of open rings and of coordinates like nan: both are found below
             warnings.simplefilter('ignore', RuntimeWarning)
             meta, _, wkb, values = pyogrio.raw.read(path, layer=layer, columns=columns, force_2d=True)
             closed = shapely.from_wkb(wkb, on_invalid='ignore')
@@ -188,7 +188,7 @@ def read_rows(
         names = ', '.join(sorted(kind.name.lower() for kind in kinds))
         raise DataError(f'{path} holds geometries of type {names}, and polygons are needed')
     if not np.isfinite(shapely.get_coordinates(geometries)).all():
-        raise DataError(f'{path} holds coordinates that are no numbers: repair it')
+        raise DataError(f'{path} holds coordinates that are not numbers: repair it')
     missing = shapely.is_missing(geometries)
     was_open = shapely.is_missing(closed) & ~missing  # a ring that does not close, which shapely only reads to fix it
     broken = was_open | (~shapely.is_valid(geometries) & ~missing)

@@ -13,7 +13,7 @@ from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.weights import load_backbone_weights, weights_file
 
 FuseUpsampling = Literal['official', 'mmseg']
-Layout = Literal['auto', 'given', 'channels_last']
+MemoryLayout = Literal['auto', 'given', 'channels_last']
 
 
 class Arch(NamedTuple):
@@ -76,7 +76,7 @@ class HRNetV2(HRNet):
         arch: a key of ``ARCHS``.
         fuse_upsampling: how a coarse branch is enlarged where branches meet. ``official`` is the official code's one
             bilinear resize: right at every input size, and exportable with free height and width. ``mmseg`` enlarges
-            by a power of two and resizes again, which differs where height or width is no multiple of 32; it is for
+            by a power of two and resizes again, which differs where height or width is not a multiple of 32; it is for
             weights that were trained with mmseg's ``HRNet`` on such sizes.
         **kwargs: as in mmseg's ``HRNet``, without ``extra``. An ``init_cfg`` of type ``Pretrained`` must fill every
             weight of the backbone, or ``init_weights`` raises.
@@ -90,11 +90,11 @@ class HRNetV2(HRNet):
         ConfigError: ``arch`` or ``fuse_upsampling`` is unknown, or ``extra`` is given.
     """
 
-    layout: Layout = 'auto'
+    layout: MemoryLayout = 'auto'
 
     def __init__(self, arch: str, *, fuse_upsampling: FuseUpsampling = 'official', **kwargs: Any) -> None:
         if arch not in ARCHS:
-            raise ConfigError(f'arch={arch!r} is no HRNetV2 variant: use one of {", ".join(ARCHS)}')
+            raise ConfigError(f'arch={arch!r} is not an HRNetV2 variant: use one of {", ".join(ARCHS)}')
         if fuse_upsampling not in ('official', 'mmseg'):
             raise ConfigError(f"fuse_upsampling={fuse_upsampling!r} is unknown: use 'official' or 'mmseg'")
         if 'extra' in kwargs:
@@ -120,6 +120,7 @@ class HRNetV2(HRNet):
         if not (isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'):
             super().init_weights()
             return
+        # mmengine's own loading only warns of weights that do not fit, and trains on with random ones.
         path = weights_file(init_cfg['checkpoint'])
         load_backbone_weights(self, path)
         self.is_init = True  # or a module around it would fill the weights a second time

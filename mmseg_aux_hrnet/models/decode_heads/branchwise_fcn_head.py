@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.models.losses.functional import pixel_accuracy
 CHUNK = 2**20  # values of a map that is worked on at a time: 4 MB stay in the cache of a core
 BLOCK = 16  # channels: the width of the vectors of a CPU
 
-Form = Literal['auto', 'plain']
+HeadForm = Literal['auto', 'plain']
 
 
 def convolve_branches(
@@ -94,7 +94,7 @@ class BranchwiseFCNHead(FCNHead):
         compiled: compute the logits with ``torch.compile``.
     """
 
-    form: Form = 'auto'
+    form: HeadForm = 'auto'
     compiled: bool = False
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:

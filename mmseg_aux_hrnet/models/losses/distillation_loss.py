@@ -30,6 +30,7 @@ def cosine_similarities(features: Tensor, *, grid: tuple[int, int]) -> Tensor:
 
     A node is the mean feature of one of ``grid`` = (rows, columns) equal rectangles, R = rows x columns.
     """
+    # A grid and not a stride: the maps of teacher and student may differ in size.
     nodes = F.normalize(F.adaptive_avg_pool2d(features, grid).flatten(2), dim=1)
     return nodes.transpose(1, 2) @ nodes
 
@@ -58,6 +59,7 @@ def channelwise_divergence(student: Tensor, teacher: Tensor, *, temperature: flo
     """
     own, target = ((x / temperature).flatten(2).log_softmax(dim=2) for x in (student, teacher))
     divergence = F.kl_div(own, target, reduction='none', log_target=True)
+    # Gradients shrink with the square of the temperature; so its choice leaves the weight of the loss alone.
     return temperature**2 * divergence.sum(dim=2).mean()
 
 

@@ -41,13 +41,13 @@ def check_labels(labels: Tensor, *, num_classes: int, ignore_index: int) -> None
         return
     position = wrong.nonzero()[0].tolist()
     raise LabelError(
-        f'label {int(labels[tuple(position)])} at (image, row, column) {tuple(position)} is no class: allowed are '
+        f'label {int(labels[tuple(position)])} at (image, row, column) {tuple(position)} is not a class: allowed are '
         f'0..{num_classes - 1} and {ignore_index} (ignored); fix the label files or declare their label_format'
     )
 
 
 def one_hot(labels: Tensor, *, num_classes: int) -> Tensor:
-    """Return labels as bool (N, C, H, W); a pixel whose label is no class belongs to none."""
+    """Return labels as bool (N, C, H, W); a pixel whose label is not a class belongs to none."""
     return labels.unsqueeze(1) == torch.arange(num_classes, device=labels.device).view(1, -1, 1, 1)
 
 
@@ -75,6 +75,7 @@ def masked_dice(
     overlap, squares, area = dice_sums(logits, torch.where(valid, labels, 0), weight)
     per_class = 1 - (2 * overlap + smooth) / (squares + area + smooth)
     per_image = (per_class * class_weight).sum(dim=1) / class_weight.sum()
+    # An image without pixels that count has loss 0 here: averaged in, it would dilute the loss of the others.
     counted = (area.sum(dim=1) > 0).to(logits.dtype)
     return (per_image * counted).sum() / counted.sum().clamp(min=1)
 
@@ -163,6 +164,7 @@ def reference_dice(
     num_classes = logits.shape[1]
     valid = (labels != ignore_index).unsqueeze(1).to(logits.dtype)
     probabilities = logits.softmax(dim=1)
+    # The clamp is the fault: the ignored 255 becomes the last class.
     target = one_hot(labels.clamp(0, num_classes - 1), num_classes=num_classes).to(logits.dtype)
     overlap = (probabilities * target * valid).sum(dim=(2, 3)) * 2 + smooth
     total = (probabilities.pow(exponent) + target.pow(exponent)).sum(dim=(2, 3)) + smooth
@@ -189,6 +191,7 @@ def masked_cross_entropy(
     if pixel_weight is not None:
         losses = losses * pixel_weight
         weight = weight * pixel_weight
+    # tiny: no sum of weights is changed by it but 0, and 0 / tiny is 0 with gradient 0.
     return losses.sum() / weight.sum().clamp(min=torch.finfo(logits.dtype).tiny)
 
 

@@ -70,11 +70,11 @@ class PixelLoss(nn.Module, ABC):
             ignore_index: label of pixels that do not count.
             reduction_override: only what all losses here do, ``mean``.
 
-        On a GPU, where asking for an error would make the host wait in every step, a label that is no class makes the
-        loss NaN.
+        On a GPU, where asking for an error would make the host wait in every step, the loss is NaN where a label is
+        not a class.
 
         Raises:
-            LabelError: a label on the CPU is no class.
+            LabelError: a label on the CPU is not a class.
             ConfigError: ``class_weight`` has another length than the classes, or a loss per pixel is asked for.
         """
         if reduction_override not in (None, 'mean'):

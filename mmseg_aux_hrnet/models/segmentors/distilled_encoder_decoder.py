@@ -57,6 +57,7 @@ class DistilledEncoderDecoder(EncoderDecoder):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        # Auxiliary decoders only train; without them a checkpoint with and one without such decoders both fit.
         self.teacher_config = {key: value for key, value in teacher.items() if key != 'auxiliary_head'}
         self.teacher_checkpoint = teacher_checkpoint
         self.distillation = nn.ModuleList(MODELS.build(loss) for loss in distillation)
@@ -76,11 +77,12 @@ class DistilledEncoderDecoder(EncoderDecoder):
         """Return the frozen teacher, in evaluation mode, on the device of the student.
 
         Raises:
-            ConfigError: there is no ``teacher_checkpoint``, or the teacher tells other classes or sees other colours.
+            ConfigError: there is no ``teacher_checkpoint``, or the teacher has other classes or sees other colours.
             CheckpointError: the checkpoint is missing or does not fit.
         """
         if self._teachers:
             return self._teachers[0]
+        # Not in __init__: a student that is only tested needs no teacher.
         if self.teacher_checkpoint is None:
             raise ConfigError(
                 'the student has no teacher: train the teacher first, then give its checkpoint or work dir by '
@@ -102,7 +104,7 @@ class DistilledEncoderDecoder(EncoderDecoder):
         """Raise where the teacher's answers would mean something else to the student."""
         if teacher.num_classes != self.num_classes:
             raise ConfigError(
-                f'the teacher tells {teacher.num_classes} classes but the student {self.num_classes}: '
+                f'the teacher has {teacher.num_classes} classes but the student {self.num_classes}: '
                 'train both on the same data set'
             )
         # The teacher is given images that the student's preprocessor has normalised.
@@ -137,6 +139,7 @@ class DistilledEncoderDecoder(EncoderDecoder):
         outputs = []
         for calls in (student_calls, teacher_calls):
             features, logits = calls[0]
+            # At the size of the labels, which say what pixels do not count.
             logits = resize(
                 two_class_logits(logits), size=labels.shape[1:], mode='bilinear', align_corners=self.align_corners
             )

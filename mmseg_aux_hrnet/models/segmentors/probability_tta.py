@@ -66,6 +66,7 @@ class ProbabilityTTAModel(BaseTTAModel):
                         order[left], order[right] = right, left
                     probabilities = probabilities[order]
                 total += probabilities
+            # Marked, or the next one would take their softmax again.
             mean = PixelData(metainfo={'probabilities': True}, data=total / len(samples))
             classes = (self.decision or self._decide)(mean)
             samples[0].set_data({'seg_logits': mean, 'pred_sem_seg': PixelData(data=classes)})

@@ -98,7 +98,7 @@ def _unwrapped(model: nn.Module) -> tuple[Any, Any]:
 
 def use_threshold(
     model: nn.Module,
-    option: str | None = None,
+    option: str | float | None = None,
     *,
     classes: Sequence[str],
     of_interest: str | None = None,

@@ -21,4 +21,5 @@ class CPUDataParallel(MMDistributedDataParallel):
     """
 
     def __init__(self, module: nn.Module, device_ids: Any = None, **kwargs: Any) -> None:
+        # torch refuses device_ids for a module on the CPU.
         super().__init__(revert_sync_batchnorm(module), device_ids=None, **kwargs)

@@ -71,7 +71,7 @@ def class_of_interest(groups: Mapping[str, Sequence[Run]], name: str | None) -> 
     """Return the class whose rates are compared: ``name``, else that of the reports.
 
     Raises:
-        ConfigError: it is no class, or the reports name none or different ones.
+        ConfigError: it is not a class, or the reports name none or different ones.
     """
     runs = [run for group in groups.values() for run in group]
     first, found = runs[0], {run.class_of_interest for run in runs}
@@ -81,7 +81,7 @@ def class_of_interest(groups: Mapping[str, Sequence[Run]], name: str | None) -> 
         )
     chosen = name if name is not None else str(first.class_of_interest)
     if chosen not in first.classes:
-        raise ConfigError(f'--class {chosen} is no class of the reports: choose from {", ".join(first.classes)}')
+        raise ConfigError(f'--class {chosen} is not a class of the reports: choose from {", ".join(first.classes)}')
     return chosen
 
 

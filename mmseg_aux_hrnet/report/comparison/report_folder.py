@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.evaluation.confusion import Counts
 from mmseg_aux_hrnet.report.metrics_file import METRICS_FILE, WAY, read_report
 
 
@@ -35,7 +35,7 @@ class Run:
     classes: tuple[str, ...]
     class_of_interest: str | None
     images: tuple[str, ...]
-    counts: npt.NDArray[np.int64]
+    counts: Counts
 
 
 def read_run(folder: str | Path) -> Run:
@@ -47,7 +47,7 @@ def read_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f'{folder} is no folder, so it is no report: {WAY}')
+        raise DataError(f'{folder} is not a folder, so it is not a report: {WAY}')
     report = read_report(folder, parts=('run', 'classes', 'class_of_interest', 'images', 'confusion_matrix'))
     # In the order of the names, so that the images of two reports are in the same one.
     rows = sorted(report['images'], key=lambda row: row['name'])
@@ -62,7 +62,7 @@ def read_run(folder: str | Path) -> Run:
         if not np.array_equal(counts.sum(axis=0), _counts(report['confusion_matrix'], size=len(classes))):
             raise ValueError('the confusion matrix is not the sum of the counts of the images')
         if of_interest is not None and of_interest not in classes:
-            raise ValueError(f'the class of interest {of_interest!r} is no class')
+            raise ValueError(f'the class of interest {of_interest!r} is not a class')
         threshold = None if chosen is None else Threshold(chosen['class'], float(chosen['value']))
     except (ValueError, OverflowError) as error:  # JSON holds numbers of any length, which a float does not
         raise DataError(
@@ -81,7 +81,7 @@ def read_run(folder: str | Path) -> Run:
     )
 
 
-def _counts(rows: list[list[int]], *, size: int) -> npt.NDArray[np.int64]:
+def _counts(rows: list[list[int]], *, size: int) -> Counts:
     counts = np.array(rows)
     if counts.shape != (size, size) or counts.dtype.kind != 'i' or (counts < 0).any():
         raise ValueError(f'counts of shape {counts.shape} and type {counts.dtype} for {size} classes')

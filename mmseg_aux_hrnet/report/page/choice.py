@@ -6,7 +6,7 @@ from typing import Literal
 
 from mmseg_aux_hrnet.report.metrics_file import Report
 
-Group = Literal['worst', 'median', 'best', 'others']
+TileGroup = Literal['worst', 'median', 'best', 'others']
 
 MOST_TILES = 200
 IN_A_GROUP = 12  # of the worst, median and best each; a third of the images where there are fewer than 36
@@ -19,7 +19,7 @@ def tile_scores(report: Report) -> list[float | None]:
     return [None if score is None or math.isnan(score) else score for score in scores]
 
 
-def choose_images(scores: Sequence[float | None], *, most: int = MOST_TILES) -> dict[Group, list[int]]:
+def choose_images(scores: Sequence[float | None], *, most: int = MOST_TILES) -> dict[TileGroup, list[int]]:
     """Return the places of the images to show by group; worst ones first, then from the median, the best and the rest.
 
     Equal scores keep the order of the images, so the choice is always the same one. Images without a score are in the

@@ -37,14 +37,14 @@ SECTIONS = {
 def write_report(
     path: str | Path, report: Report, *, overwrite: bool, tiles: Mapping[int, PageTile], log: TrainingLog
 ) -> None:
-    """Write all files of a report to the folder ``path``; arguments as in :func:`write_html`.
+    """Write all files of a report to a folder.
 
     Args:
         path: the folder.
         report: content of ``metrics.json``, with nan where undefined.
         overwrite: whether a report that is there is replaced.
-        tiles: see there.
-        log: see there.
+        tiles: what the page shows of images, by their place in the report's list.
+        log: curves of the training.
 
     Raises:
         DataError: there is something else at ``path``, or it cannot be written.

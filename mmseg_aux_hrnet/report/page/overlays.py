@@ -4,12 +4,11 @@ import colorsys
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.evaluation.tile_keeper import ClassMap
 from mmseg_aux_hrnet.report.metrics_file import Report
 from mmseg_aux_hrnet.visualization import overlay
 
-ClassMap = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 GOLDEN_RATIO = 0.618034  # steps of this round the colour wheel never come back near where they were

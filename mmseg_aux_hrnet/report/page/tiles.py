@@ -12,13 +12,12 @@ from PIL import Image
 
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.errors import ImageError
-from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE, shrink_map, shrunk_size, unpack_map
+from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE, ClassMap, shrink_map, shrunk_size, unpack_map
 from mmseg_aux_hrnet.report.metrics_file import Report
 from mmseg_aux_hrnet.report.page.choice import shown_images
+from mmseg_aux_hrnet.report.page.overlays import Colour
 
 RGB = NDArray[np.uint8]
-ClassMap = NDArray[np.uint8]
-Colour = Sequence[int]
 
 LEAST_SIDE = 16  # pixels: below, a tile shows nothing any more
 QUALITY = 80  # of WebP: lower ones blur the edges that errors are judged by

@@ -130,12 +130,12 @@ def test_read_only_arrays_are_taken_and_kept():
         (dict(crop_size=CROP, scale=SCALE), 'give either scale'),
         (dict(crop_size=CROP, scale=SCALE, ratio_range=RATIOS, scales=SCALES), 'give either scale'),
         (dict(crop_size=CROP, scales=[]), 'give either scale'),
-        (dict(crop_size=CROP, scales=[64]), 'scales=64 is no size'),
-        (dict(crop_size=(0, 8), scales=SCALES), r'crop_size=\(0, 8\) is no size'),
+        (dict(crop_size=CROP, scales=[64]), 'scales=64 is not a size'),
+        (dict(crop_size=(0, 8), scales=SCALES), r'crop_size=\(0, 8\) is not a size'),
         (dict(crop_size=CROP, scale=SCALE, ratio_range=(2.0, 0.5)), 'the lower one first'),
         (dict(crop_size=CROP, scale=SCALE, ratio_range=(1.0,)), 'two factors'),
-        (dict(crop_size=CROP, scales=SCALES, cat_max_ratio=75), 'cat_max_ratio=75 is no share'),
-        (dict(crop_size=CROP, scales=SCALES, flip_prob=-1), 'flip_prob=-1 is no share'),
+        (dict(crop_size=CROP, scales=SCALES, cat_max_ratio=75), 'cat_max_ratio=75 is not a share'),
+        (dict(crop_size=CROP, scales=SCALES, flip_prob=-1), 'flip_prob=-1 is not a share'),
     ],
 )
 def test_impossible_settings_are_refused(settings, words):

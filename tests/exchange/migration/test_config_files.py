@@ -69,7 +69,7 @@ def test_values_that_no_file_can_hold_are_named(tmp_path):
     assert values['here'] == 'a/b'
     assert values['gpu_ids'] == [0, 1]
     assert [note.place for note in report.notes] == ['pattern']
-    with pytest.raises(ConfigError, match='in model, Pattern is no plain value'):
+    with pytest.raises(ConfigError, match='in model, Pattern is not a plain value'):
         read(tmp_path, lines + WHOLE + 'model = dict(type=pattern)\n')
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from map_support import StubModel
 
-from mmseg_aux_hrnet.maps.predict.planning import plan_map
-from mmseg_aux_hrnet.maps.predict.raster_map import journal_of, predict_raster
+from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap, predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 
 REPLACE = os.replace
@@ -62,8 +61,8 @@ def killing(work, *, at, after):
 def go_on(raster, out, settings):
     """Finish the run and print what was there, what was left to do, and what was done."""
     whole_looking = out.exists()
-    planned = plan_map(StubModel(), raster, out, settings)
-    open_rows = planned.blocks - len(journal_of(planned).finished())
+    raster_map = RasterMap(StubModel(), raster, out, settings)
+    open_rows = len(raster_map.missing())
     model = StubModel(shifted=True)
     predict_raster(model, raster, out, replace(settings, resume=True))
     said = {
@@ -71,7 +70,7 @@ def go_on(raster, out, settings):
         'name': out.name,
         'rows_left': 0 if whole_looking else open_rows,
         'windows': model.count,
-        'columns': len(planned.work.plan.columns.starts),
+        'columns': len(raster_map.plan.work.plan.columns.starts),
         'left': sorted(path.name for path in out.parent.glob(f'.{out.name}*')),
     }
     print(json.dumps(said))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from map_support import FILL, StubModel, place
 
-from mmseg_aux_hrnet.maps.predict.blocks import Work, predict_block, predict_blocks
+from mmseg_aux_hrnet.maps.predict.blocks import Work, predict_blocks
 from mmseg_aux_hrnet.maps.predict.windows import Plan, plan_axis
 
 SIZES = [(1, 1), (1, 50), (50, 1), (7, 9), (16, 16), (33, 47), (64, 64), (61, 40)]
@@ -106,7 +106,7 @@ def test_threads_change_no_bit():
 def test_a_block_alone_equals_the_same_block_of_a_run(overlap):
     work = work_on(noise((61, 70)), overlap=overlap)
     for block in predict_blocks(work, StubModel(shifted=True), range(len(work.plan.rows.starts))):
-        alone = predict_block(work, StubModel(shifted=True), block.index)
+        [alone] = predict_blocks(work, StubModel(shifted=True), range(block.index, block.index + 1), in_threads=False)
         np.testing.assert_array_equal(alone.probabilities, block.probabilities)
         np.testing.assert_array_equal(alone.valid, block.valid)
 

@@ -9,28 +9,32 @@ from map_support import StubModel
 from raster_support import noise, write_raster
 
 from mmseg_aux_hrnet.errors import ConfigError, ResourceError
-from mmseg_aux_hrnet.maps.predict import many
-from mmseg_aux_hrnet.maps.predict.many import Job, Listener, map_paths, predict_rasters
+from mmseg_aux_hrnet.maps.predict import raster_map
+from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
+from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 
 
 class Heard(list):
-    """What a listener was told."""
+    """A listener, and what it was told."""
 
-    def listener(self):
-        return Listener(
-            begins=lambda count: self.append(('begins', count)),
-            on_block=lambda path: self.append(('block', path.name)),
-            note=lambda text: self.append(('note', text)),
-        )
+    def begins(self, count):
+        self.append(('begins', count))
+
+    def on_block(self, path):
+        self.append(('block', path.name))
+
+    def note(self, text):
+        self.append(('note', text))
 
     def notes(self):
         return [what for kind, what in self if kind == 'note']
 
 
-def job(rasters, folder, heard=None, model=None, **settings):
-    listener = (Heard() if heard is None else heard).listener()
-    return Job(model or StubModel(), rasters, map_paths(rasters, folder), MapSettings(**settings), listener)
+def run(rasters, folder, heard=None, model=None, **settings):
+    listener = Heard() if heard is None else heard
+    outs = map_paths(rasters, folder)
+    return predict_rasters(model or StubModel(), rasters, outs, settings=MapSettings(**settings), listener=listener)
 
 
 @pytest.fixture
@@ -46,20 +50,33 @@ def names(folder):
 
 def test_each_raster_gets_its_map(rasters, tmp_path):
     heard = Heard()
-    outcome = predict_rasters(job(rasters, tmp_path / 'out', heard))
-    assert (outcome.failed, outcome.outside) == ({}, [])
+    failed, outside = run(rasters, tmp_path / 'out', heard)
+    assert (failed, outside) == ({}, [])
     assert names(tmp_path / 'out') == ['a_classes.tif', 'b_classes.tif', 'c_classes.tif']
     [(_, count)] = [said for said in heard if said[0] == 'begins']
     assert count == sum(kind == 'block' for kind, _ in heard) > 3
+
+
+@pytest.mark.parametrize('settings', [{}, {'resume': True}, {'overwrite': True}])
+def test_each_raster_is_planned_once(rasters, tmp_path, monkeypatch, settings):
+    planned, plan_map = [], raster_map.plan_map
+
+    def counted(model, path, settings):
+        planned.append(path)
+        return plan_map(model, path, settings)
+
+    monkeypatch.setattr(raster_map, 'plan_map', counted)
+    run(rasters, tmp_path / 'out', **settings)
+    assert planned == rasters
 
 
 def test_a_bad_raster_is_told_at_once_and_the_others_get_their_maps(rasters, tmp_path):
     rasters[1].write_bytes(b'no raster')
     write_raster(rasters[2], noise(1))
     heard = Heard()
-    outcome = predict_rasters(job(rasters, tmp_path / 'out', heard))
-    assert sorted(outcome.failed) == [1, 2]
-    assert 'cannot be opened as a raster' in outcome.failed[1]
+    failed, _ = run(rasters, tmp_path / 'out', heard)
+    assert sorted(failed) == [1, 2]
+    assert 'cannot be opened as a raster' in failed[1]
     assert [note.split(':')[0] for note in heard.notes()] == ['failed', 'failed']
     assert names(tmp_path / 'out') == ['a_classes.tif']
 
@@ -68,8 +85,8 @@ def test_a_raster_that_breaks_in_its_middle_fails_alone_and_can_go_on(rasters, t
     content = bytearray(write_raster(rasters[0], noise(3, (400, 70)), compress='deflate').read_bytes())
     content[40_000:43_000] = bytes(3_000)
     rasters[0].write_bytes(content)
-    outcome = predict_rasters(job(rasters, tmp_path / 'out'))
-    assert list(outcome.failed) == [0]
+    failed, _ = run(rasters, tmp_path / 'out')
+    assert list(failed) == [0]
     assert names(tmp_path / 'out') == ['.a_classes.tif.work', 'b_classes.tif', 'c_classes.tif']
 
 
@@ -77,24 +94,24 @@ def test_a_full_disk_ends_everything(rasters, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise ResourceError('disk full')
 
-    monkeypatch.setattr(many, 'predict', full)
+    monkeypatch.setattr(RasterMap, 'predict', full)
     with pytest.raises(ResourceError, match='disk full'):
-        predict_rasters(job(rasters, tmp_path / 'out'))
+        run(rasters, tmp_path / 'out')
 
 
 def test_what_is_in_the_way_of_one_map_ends_everything_before_any_work(rasters, tmp_path):
-    predict_rasters(job(rasters[2:], tmp_path / 'out'))
+    run(rasters[2:], tmp_path / 'out')
     model = StubModel()
     with pytest.raises(ConfigError, match=r'c_classes\.tif exists: replace it with --overwrite'):
-        predict_rasters(job(rasters, tmp_path / 'out', model=model))
+        run(rasters, tmp_path / 'out', model=model)
     assert model.count == 0
-    assert predict_rasters(job(rasters, tmp_path / 'out', resume=True)).failed == {}
+    assert run(rasters, tmp_path / 'out', resume=True)[0] == {}
 
 
 def test_finished_maps_are_kept_on_resume(rasters, tmp_path):
-    predict_rasters(job(rasters[:2], tmp_path / 'out'))
+    run(rasters[:2], tmp_path / 'out')
     model, heard = StubModel(), Heard()
-    predict_rasters(job(rasters, tmp_path / 'out', heard, model, resume=True))
+    run(rasters, tmp_path / 'out', heard, model, resume=True)
     assert [note.split('/')[-1] for note in heard.notes()] == ['a_classes.tif is finished', 'b_classes.tif is finished']
     assert model.count > 0
 
@@ -112,7 +129,7 @@ def test_only_the_area_of_interest_is_predicted(tmp_path):
     raster = write_raster(tmp_path / 'a.tif', noise(3, (64, 64)))  # its corner is 500000, 5800000; pixels of 1 m
     area = write_area(tmp_path / 'area.geojson', (500_010, 5_799_970, 500_020, 5_799_990))
     model = StubModel()
-    predict_rasters(job([raster], tmp_path / 'out', model=model, aoi=area, overlap=0.0))
+    run([raster], tmp_path / 'out', model=model, aoi=area, overlap=0.0)
     with rasterio.open(tmp_path / 'out' / 'a_classes.tif') as made:
         inside = made.read(1) != 255
     expected = np.zeros((64, 64), bool)
@@ -124,8 +141,8 @@ def test_only_the_area_of_interest_is_predicted(tmp_path):
 def test_a_raster_outside_the_area_is_left_out_with_a_word(tmp_path, rasters):
     area = write_area(tmp_path / 'area.geojson', (1000, 1000, 1010, 1010))
     heard = Heard()
-    outcome = predict_rasters(job(rasters[:1], tmp_path / 'out', heard, aoi=area))
-    assert (outcome.failed, outcome.outside) == ({}, [0])
+    failed, outside = run(rasters[:1], tmp_path / 'out', heard, aoi=area)
+    assert (failed, outside) == ({}, [0])
     assert 'touches the raster' in heard.notes()[0]
     assert not (tmp_path / 'out').exists()
 

@@ -1,6 +1,7 @@
 """Maps of small rasters by a model that costs nothing: values, files, and going on after anything that ends a run."""
 
 import errno
+import threading
 
 import numpy as np
 import pytest
@@ -12,8 +13,7 @@ from rasterio.crs import CRS
 from mmseg_aux_hrnet.errors import ConfigError, DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.maps.predict import raster_map
 from mmseg_aux_hrnet.maps.predict.journal import Journal
-from mmseg_aux_hrnet.maps.predict.planning import plan_map
-from mmseg_aux_hrnet.maps.predict.raster_map import held, journal_of, predict_raster
+from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap, predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
 
@@ -116,15 +116,15 @@ def test_resampling_beyond_reason_is_refused_before_any_work(raster, gsd, messag
 
 @pytest.mark.parametrize(('gsd', 'advice'), [(0.5, '--gsd 0.5 shows it'), (0.1, 'expect little'), (0.9, None)])
 def test_a_raster_unlike_those_of_training_is_told_what_can_be_done(raster, gsd, advice):
-    notes = plan_map(StubModel(gsd=gsd), raster, raster.with_name('map_classes.tif'), MapSettings()).notes
+    notes = RasterMap(StubModel(gsd=gsd), raster, raster.with_name('map_classes.tif'), MapSettings()).plan.notes
     assert [advice in note for note in notes] == ([] if advice is None else [True])
 
 
 def test_two_processes_do_not_make_one_map(raster):
     expected = run(raster, StubModel(shifted=True), name='whole_classes.tif').read_bytes()
-    planned = plan_map(StubModel(), raster, raster.with_name('map_classes.tif'), MapSettings())
+    its_map = RasterMap(StubModel(), raster, raster.with_name('map_classes.tif'), MapSettings())
     for again in ({}, {'resume': True}, {'overwrite': True}):
-        with held(planned), pytest.raises(ConfigError, match='another process is making this map'):
+        with its_map.locked(), pytest.raises(ConfigError, match='another process is making this map'):
             run(raster, **again)
     assert run(raster, StubModel(shifted=True)).read_bytes() == expected
     assert {path.name for path in raster.parent.iterdir()} == {'map_classes.tif', 'ortho.tif', 'whole_classes.tif'}
@@ -197,14 +197,14 @@ def test_a_run_that_ended_goes_on_to_the_same_bytes_and_repeats_the_open_row_onl
     with pytest.raises(Ended):
         run(raster, EndingModel(calls, shifted=True), **settings)
     assert not raster.with_name('map_classes.tif').exists()
-    planned = plan_map(whole, raster, raster.with_name('map_classes.tif'), MapSettings(**settings))
-    finished = len(journal_of(planned).finished())
+    its_map = RasterMap(whole, raster, raster.with_name('map_classes.tif'), MapSettings(**settings))
+    missing = len(its_map.missing())
     model = StubModel(shifted=True)
     out = run(raster, model, resume=True, **settings)
     assert out.read_bytes() == expected
     assert out.with_name('map_prob.tif').read_bytes() == out.with_name('whole_prob.tif').read_bytes()
-    assert model.count == whole.count * (planned.blocks - finished) // planned.blocks
-    assert not journal_of(planned).folder.exists()
+    assert model.count == whole.count * missing // its_map.blocks
+    assert not its_map.journal.folder.exists()
 
 
 def test_an_end_between_carry_and_block_is_no_loss(raster, monkeypatch):
@@ -236,6 +236,17 @@ def test_an_unfinished_run_of_other_settings_is_not_continued(raster):
     run(raster, overwrite=True, overlap=0.5)
 
 
+def test_blocks_of_other_rows_make_no_map(raster):
+    with pytest.raises(Ended):
+        run(raster, EndingModel(9))
+    block = raster.with_name('.map_classes.tif.work') / 'block_000001.npz'
+    with block.open('wb') as file:
+        np.savez(file, classes=np.zeros((1, 0, 70), np.uint8))
+    with pytest.raises(DataError, match='holds other rows than these: start anew with --overwrite'):
+        run(raster, resume=True)
+    assert not raster.with_name('map_classes.tif').exists()
+
+
 @pytest.mark.parametrize('where', ['store', 'write_map'])
 def test_a_full_disk_is_one_line_and_leaves_what_can_go_on(raster, monkeypatch, where):
     def full(*args, **kwargs):
@@ -248,6 +259,14 @@ def test_a_full_disk_is_one_line_and_leaves_what_can_go_on(raster, monkeypatch, 
     monkeypatch.undo()
     assert not raster.with_name('map_classes.tif').exists()
     assert run(raster, resume=True).is_file()
+
+
+def test_no_thread_is_left_when_the_journal_cannot_be_written(raster, monkeypatch):
+    monkeypatch.setattr(Journal, 'store', lambda *args, **kwargs: [].pop())
+    with pytest.raises(IndexError) as caught:  # it keeps all frames alive
+        run(raster)
+    assert caught.tb is not None
+    assert not [thread for thread in threading.enumerate() if 'ThreadPool' in thread.name]
 
 
 def test_a_damaged_raster_is_one_line_and_leaves_no_map(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from map_support import StubModel
 
-from mmseg_aux_hrnet.maps.predict.planning import ResampledModel
+from mmseg_aux_hrnet.maps.predict.model import ResampledModel
 
 
 @pytest.mark.parametrize('factors', [(1.0, 1.0), (1.01, 0.99)])

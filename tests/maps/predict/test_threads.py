@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -57,3 +58,24 @@ def test_closing_ends_the_thread_and_closes_the_generator_in_it():
     assert closed_in == [thread]
     assert not thread.is_alive()
     assert thread is not threading.current_thread()
+
+
+def test_ctrl_c_where_the_items_are_used_ends_the_thread():
+    def items():
+        while True:
+            yield threading.current_thread()
+
+    with pytest.raises(KeyboardInterrupt), closing(ahead(items(), depth=2)) as running:
+        thread = next(running)
+        raise KeyboardInterrupt
+    assert not thread.is_alive()
+
+
+def test_one_thread_waits_for_the_items_of_another():
+    def doubled(items):
+        for number in items:
+            yield 2 * number
+
+    with closing(ahead(doubled(ahead(iter(range(100)), depth=1)), depth=2)) as running:
+        assert next(running) == 0
+    assert list(ahead(doubled(ahead(iter(range(100)), depth=1)), depth=2)) == list(range(0, 200, 2))

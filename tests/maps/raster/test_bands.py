@@ -1,7 +1,7 @@
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps.raster.bands import Band, Choice, choose_bands, parse_bands
+from mmseg_aux_hrnet.maps.raster.bands import Band, choose_bands, parse_bands
 
 
 def bands(*interpretations, described=()):
@@ -25,7 +25,7 @@ CIR = bands('gray', 'undefined', 'undefined', 'undefined', described=('nir', 'Re
     ],
 )
 def test_the_raster_says_its_colours(raster, chosen):
-    assert choose_bands(raster, None) == Choice(chosen)
+    assert choose_bands(raster, None) == (chosen, None)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,9 @@ def test_the_raster_says_its_colours(raster, chosen):
     ],
 )
 def test_three_bands_that_nothing_is_said_of_are_taken_in_order_with_a_note(raster):
-    assert choose_bands(raster, None).indexes == (1, 2, 3)
-    assert '1, 2 and 3 are taken as red, green and blue' in choose_bands(raster, None).note
+    chosen, note = choose_bands(raster, None)
+    assert chosen == (1, 2, 3)
+    assert '1, 2 and 3 are taken as red, green and blue' in note
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_what_the_raster_does_not_say_for_certain_is_refused(raster, message):
     ],
 )
 def test_the_command_line_says_the_bands(raster, wanted, chosen):
-    assert choose_bands(raster, wanted) == Choice(chosen)
+    assert choose_bands(raster, wanted) == (chosen, None)
 
 
 @pytest.mark.parametrize(

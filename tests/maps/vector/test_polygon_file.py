@@ -97,7 +97,7 @@ def test_file_without_reference_system_is_refused(tmp_path):
 def test_coordinates_that_are_no_numbers_are_refused(tmp_path):
     odd = shapely.to_wkb(np.array([shapely.Polygon([(0, 0), (np.inf, 1), (1, 1), (0, 0)])]))
     pyogrio.raw.write(tmp_path / 'area.gpkg', odd, [], [], geometry_type='Polygon', crs='EPSG:32633')
-    with pytest.raises(DataError, match='coordinates that are no numbers'):
+    with pytest.raises(DataError, match='coordinates that are not numbers'):
         read_polygons(tmp_path / 'area.gpkg')
 
 

@@ -108,7 +108,7 @@ def test_class_of_interest_is_that_of_the_reports_or_the_named_one(four):
     groups = read_groups(four)
     assert class_of_interest(groups, None) == 'green'
     assert class_of_interest(groups, 'background') == 'background'
-    with pytest.raises(ConfigError, match='--class tree is no class of the reports: choose from background, green'):
+    with pytest.raises(ConfigError, match='--class tree is not a class of the reports: choose from background, green'):
         class_of_interest(groups, 'tree')
 
 

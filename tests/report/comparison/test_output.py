@@ -199,7 +199,7 @@ def test_empty_out_is_used_and_a_full_one_refused_before_the_work(reports, tmp_p
         (['--resamples', 0], 'use at least one'),
         (['--seed', -1], 'a seed from 0 on'),
         (['--class', 'tree'], 'choose from'),
-        (['gone'], 'gone is no folder'),
+        (['gone'], 'gone is not a folder'),
     ],
 )
 def test_errors_are_one_line(reports, capsys, extra, message):

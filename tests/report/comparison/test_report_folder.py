@@ -35,16 +35,16 @@ def test_report_of_predictions_without_a_checkpoint(tmp_path):
 
 
 def test_folder_without_a_report(tmp_path):
-    with pytest.raises(DataError, match='holds no metrics.json, so it is no report: tools/test.py and'):
+    with pytest.raises(DataError, match='holds no metrics.json, so it is not a report: tools/test.py and'):
         read_run(tmp_path)
-    with pytest.raises(DataError, match='gone is no folder'):
+    with pytest.raises(DataError, match='gone is not a folder'):
         read_run(tmp_path / 'gone')
 
 
 @pytest.mark.parametrize('text', ['', '{', '[' * 100_000, '\u0000'])
 def test_file_that_is_no_json(tmp_path, text):
     (tmp_path / 'metrics.json').write_text(text, encoding='utf-8')
-    with pytest.raises(DataError, match='is no JSON'):
+    with pytest.raises(DataError, match='is not JSON'):
         read_run(tmp_path)
 
 
@@ -77,7 +77,7 @@ def test_json_that_is_no_report(tmp_path, content):
         (('confusion_matrix',), [[1, 2], [3, 4]], 'is not the sum'),
         (('classes',), [{'name': 'green'}], r'classes\[0\]\.color is missing'),
         (('classes',), [class_row('green')], 'for 1 classes'),
-        (('class_of_interest',), 'tree', "'tree' is no class"),
+        (('class_of_interest',), 'tree', "'tree' is not a class"),
         (('run', 'threshold'), 0.4, 'damaged or was edited'),
         (('run', 'threshold'), {'class': 'green', 'value': 'high'}, 'damaged or was edited'),
         (('run', 'threshold'), {'class': 'green', 'value': 10**400}, 'damaged or was edited'),

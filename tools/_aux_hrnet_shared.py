@@ -1,0 +1,82 @@
+"""What the tools share: options that several have, one way to run, one bar of progress.
+
+At the top it needs the standard library only, so that ``--help`` answers at once. The name is long because scripts
+import it by that alone, beside whatever else is on the path.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Work = Callable[[argparse.Namespace], str]
+
+SHARED: dict[str, dict[str, Any]] = {
+    'checkpoint': {'type': Path, 'help': 'a checkpoint, or a work dir: its best checkpoint, else its last'},
+    '--data-root': {'metavar': 'DIR', 'help': 'folder of the data set, for every loader of the config'},
+    '--threshold': {
+        'metavar': 'T',
+        'help': "for the class of interest, or 'argmax' (default: what the checkpoint says)",
+    },
+    '--speed': {
+        'choices': ('off', 'safe', 'max'),
+        'default': 'safe',
+        'help': 'off: as mmseg computes; max: also in bfloat16 (default: %(default)s; docs/performance.md)',
+    },
+    '--compile': {'action': 'store_true', 'help': 'compile the network: slow to start, faster then'},
+    '--launcher': {
+        'choices': ('none', 'pytorch', 'slurm'),
+        'default': 'none',
+        'help': 'what started several processes',
+    },
+    '--tolerance': {
+        'default': '2',
+        'metavar': 'D',
+        'help': 'of contours: pixels (default: %(default)s), or metres as 0.5m',
+    },
+    '--report': {'metavar': 'DIR', 'help': 'write every figure, a table of the images and the matrix to DIR'},
+    '--overwrite': {'action': 'store_true', 'help': 'replace files that exist'},
+    '--cfg-options': {
+        'nargs': '+',
+        'default': [],
+        'metavar': 'KEY=VALUE',
+        'help': 'settings of the config to override',
+    },
+}
+
+
+def add_shared(line: argparse.ArgumentParser, *names: str, **changes: Any) -> None:
+    """Add options that several tools have; ``changes`` are what this one says otherwise, such as ``help``."""
+    for name in names:
+        line.add_argument(name, **{**SHARED[name], **changes})
+
+
+def run(line: argparse.ArgumentParser, work: Work, argv: list[str] | None) -> int:
+    """Read the command line, do the work, and return the exit code; errors that are known are one line.
+
+    Args:
+        line: the command line.
+        work: does everything and returns the closing line.
+        argv: arguments; those of the process where None.
+    """
+    args = line.parse_args(argv)
+    try:
+        from mmseg_aux_hrnet.run.command import run_tool
+    except ImportError as error:  # the stack is missing: its message says what to type
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return run_tool(work, args)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[..., None]]:
+    """Show a bar on a terminal while the block runs; give a function to call with what is done, and of how much."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total=None: bar.update(task, completed=done, total=total)
