@@ -31,6 +31,7 @@ from mmseg_aux_hrnet.exchange.migration.training import (
     migrate_optimizer,
     migrate_schedule,
 )
+from mmseg_aux_hrnet.files.outputs import REPLACE
 from mmseg_aux_hrnet.files.whole import write_whole
 
 # What configs build other values from; those are where they were used.
@@ -89,7 +90,7 @@ def _check_target(old: Path, new: Path, *, overwrite: bool) -> None:
     if new.is_dir():
         raise ConfigError(f'{new} is a folder: name a file in it')
     if new.exists() and not overwrite:
-        raise ConfigError(f'{new} exists: choose another file, or give --overwrite')
+        raise ConfigError(f'{new} exists: {REPLACE}')
 
 
 def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
