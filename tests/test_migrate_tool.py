@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 pytestmark = pytest.mark.stack
 REPO = Path(__file__).resolve().parents[1]
-OLD = REPO / 'tests/migration/configs_0x/segformer_mit-b0_256x512_160k_singlegreen.py'
+OLD = REPO / 'tests/exchange/migration/configs_0x/segformer_mit-b0_256x512_160k_singlegreen.py'
 
 
 def run(*args):

@@ -58,7 +58,7 @@ def publish(
 
     Raises:
         CheckpointError: the checkpoint says too little of itself, or files cannot be written.
-        DataError: see :func:`~mmseg_aux_hrnet.conversion.figures.reported`.
+        DataError: see :func:`~mmseg_aux_hrnet.exchange.figures.reported`.
     """
     content = read_checkpoint(source)
     small = _stripped(content, source=source)
