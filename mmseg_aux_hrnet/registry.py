@@ -20,8 +20,8 @@ LOCATIONS = [
 ]
 
 
-def _child(parent: Registry) -> Registry:
-    return Registry(parent.name, parent=parent, scope='mmseg_aux_hrnet', locations=LOCATIONS)
-
-
-REGISTRIES: dict[str, Registry] = {name: _child(getattr(mmseg_registry, name)) for name in mmseg_registry.__all__}
+PARENTS = {name: getattr(mmseg_registry, name) for name in mmseg_registry.__all__}
+REGISTRIES: dict[str, Registry] = {
+    name: Registry(parent.name, parent=parent, scope='mmseg_aux_hrnet', locations=LOCATIONS)
+    for name, parent in PARENTS.items()
+}

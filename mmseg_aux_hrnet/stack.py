@@ -70,29 +70,18 @@ def stack_problem(versions: Mapping[str, str], *, modules: Collection[str]) -> s
         return f'torch {versions["torch"]} cannot load checkpoints without running code; type: pip install "torch>=2.6"'
     families = [versions.keys() & set(names) for names in DISTRIBUTIONS.values()]
     doubled = {name for family in families if len(family) > 1 for name in family}
-    problem = _overlay(doubled) or _stranger(versions) or _missing(modules) or _misfit(versions)
+    missing = [name for name in DISTRIBUTIONS if name not in modules]
+    if doubled:
+        problem: str | None = f'{" and ".join(sorted(doubled))} are installed over each other in the same folder'
+    elif 'mmseg' in versions:
+        problem = 'the distribution mmseg is an unrelated tokenizer, not MMSegmentation'
+    else:
+        problem = f'{", ".join(missing)} not installed' if missing else _misfit(versions)
     if problem is None:
         return None
     remove = sorted(doubled | {name for name in versions if name != 'torch' and not name.startswith('onedl-')})
     uninstall = f'pip uninstall -y {" ".join(remove)}, then: ' if remove else ''
     return f'{problem}; type: {uninstall}{INSTALL}'
-
-
-def _overlay(doubled: Collection[str]) -> str | None:
-    if not doubled:
-        return None
-    return f'{" and ".join(sorted(doubled))} are installed over each other in the same folder'
-
-
-def _stranger(versions: Mapping[str, str]) -> str | None:
-    if 'mmseg' not in versions:
-        return None
-    return 'the distribution mmseg is an unrelated tokenizer, not MMSegmentation'
-
-
-def _missing(modules: Collection[str]) -> str | None:
-    missing = [name for name in DISTRIBUTIONS if name not in modules]
-    return f'{", ".join(missing)} not installed' if missing else None
 
 
 def _misfit(versions: Mapping[str, str]) -> str | None:
@@ -111,7 +100,11 @@ def _misfit(versions: Mapping[str, str]) -> str | None:
 
 
 def _release(version: str) -> Release:
-    """Return the numbers before any suffix; the standard library has no parser of versions."""
+    """Return the numbers before any suffix.
+
+    Not by ``packaging``, which would be one more dependency to be there before anything is known of the stack, and
+    raises at versions such as ``unknown``, which some builds from source have.
+    """
     match = re.match(r'\d+(?:\.\d+)*', version)
     return tuple(map(int, match.group().split('.'))) if match else ()
 

@@ -183,7 +183,7 @@ class Ground:
         if np.size(x) <= NODES**2:
             return self.ellipsoid.unit_areas(x, y)
         # A geodesic polygon takes 25 microseconds, and a map may have millions of polygons: so they are interpolated.
-        places = ~self.transform * (x, y)
+        places = ~self.transform @ (x, y)
         lows = [axis.min() for axis in places]
         sizes = [max(axis.max() - low, 1.0) for axis, low in zip(places, lows, strict=True)]
         coefficients = TO_COEFFICIENTS @ self._at_nodes(*lows, *sizes).T @ TO_COEFFICIENTS.T

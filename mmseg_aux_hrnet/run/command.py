@@ -24,45 +24,37 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
         closing_line = work(args)
         barrier()  # nobody leaves while another still needs it
     except AuxHRNetError as error:
-        _refuse(one_line(error))
+        _print_refusal(one_line(error))
         code = error.exit_code
     except RuntimeError as error:
-        if not is_distributed() or not _is_loss_of_a_process(error):
+        # Gloo's errors have no class of their own.
+        if not is_distributed() or not (isinstance(error, torch_dist.DistError) or 'gloo' in str(error)):
             raise
-        _lost(error)
+        _print_loss(error)
         code = 2
     else:
         if is_main_process():
             print(closing_line)
-        _part()
+        if is_distributed():
+            gc.collect()  # a model that is still there keeps gloo's threads, which can abort the interpreter as it ends
+            torch_dist.destroy_process_group()
         return 0
     if get_world_size() > 1:
-        # The usual way out waits for what was begun together with a lost process, and that may take until the timeout.
+        # The usual way out waits for exchanges with a lost process, until their timeout.
         sys.stdout.flush()
         os._exit(code)
     return code
 
 
-def _part() -> None:
-    """Leave the group of processes where there is one."""
-    if is_distributed():
-        gc.collect()  # a model that is still there keeps gloo's threads, which can abort the interpreter as it ends
-        torch_dist.destroy_process_group()
-
-
-def _refuse(message: str) -> None:
+def _print_refusal(message: str) -> None:
+    """Print why a process stops, once for all processes that stop for the same reason."""
     _count('refusals', add=1)
     if _count(message, add=1) == 1:
         print(f'error: {message}', file=sys.stderr, flush=True)
 
 
-def _is_loss_of_a_process(error: RuntimeError) -> bool:
-    # Gloo's errors have no class of their own.
-    return isinstance(error, torch_dist.DistError) or 'gloo' in str(error)
-
-
-def _lost(error: RuntimeError) -> None:
-    """Say that this process hears no more of another, unless the other has said why it stopped."""
+def _print_loss(error: RuntimeError) -> None:
+    """Print that this process hears no more of another, unless the other has said why it stopped."""
     if not _count('refusals', add=0) and _count('losses', add=1) == 1:
         rank, size = get_dist_info()
         reason = re.sub(r'\[\S+:\d+\] ', '', one_line(error)).split('. ')[0]  # the place in the source, and advice

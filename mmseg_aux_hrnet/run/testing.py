@@ -186,7 +186,9 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
     # These two add to the evaluators that were set above.
     if options.report is not None:
         testing_config.count_for_report(config, tolerance=distance.pixels)
-    if options.sweep or (options.report is not None and _can_be_swept(config, dataset)):
+    two_classes = len(dataset.metainfo.get('classes') or ()) == 2
+    can_be_swept = two_classes and testing_config.keeps_probabilities(config)
+    if options.sweep or (options.report is not None and can_be_swept):
         testing_config.add_sweep(config)
     if options.show_dir is not None:
         testing_config.add_pictures(config, str(options.show_dir))
@@ -224,10 +226,6 @@ def _use_threshold(
         source=source,
     )
     return threshold or head_threshold(runner.model, classes=classes.names)
-
-
-def _can_be_swept(config: Config, dataset: Any) -> bool:
-    return len(dataset.metainfo.get('classes') or ()) == 2 and testing_config.keeps_probabilities(config)
 
 
 def _draw_sweep(runner: Runner, folder: Path) -> Path | None:

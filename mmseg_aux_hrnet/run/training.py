@@ -181,8 +181,10 @@ def explain(error: BaseException) -> ResourceError | None:
             'workers: --cfg-options train_dataloader.num_workers=0'
         )
     if is_worker_loss(error):
+        killed_by = re.search(r'killed by signal: ([\w ]+)', text)
+        way = f'signal {killed_by.group(1).strip()}' if killed_by else 'exited unexpectedly'
         return ResourceError(
-            f'a data loader worker was ended from outside ({_way(text)}), most likely because memory ran out: use '
+            f'a data loader worker was ended from outside ({way}), most likely because memory ran out: use '
             'fewer workers or smaller batches, such as --cfg-options train_dataloader.num_workers=1'
         )
     if isinstance(error, MemoryError) or re.search('out of memory|allocate memory|not enough memory', text):
@@ -191,11 +193,6 @@ def explain(error: BaseException) -> ResourceError | None:
             'such as --cfg-options train_dataloader.batch_size=1'
         )
     return None
-
-
-def _way(text: str) -> str:
-    signal_name = re.search(r'killed by signal: ([\w ]+)', text)
-    return f'signal {signal_name.group(1).strip()}' if signal_name else 'exited unexpectedly'
 
 
 def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:

@@ -157,7 +157,7 @@ def test_many_places_are_interpolated_to_what_each_has(crs, size):
     transform = Affine.translation(x, y) @ Affine.rotation(30) @ Affine.scale(size, -size)
     ground = measure_ground(CRS(crs), transform, shape=(900, 700))
     columns, rows = np.random.default_rng(0).uniform(0, (700, 900), (1000, 2)).T
-    places = transform * (columns, rows)
+    places = transform @ (columns, rows)
     each = [float(ground.unit_areas(*(axis[i : i + 1] for axis in places))[0]) for i in range(0, 1000, 50)]
     np.testing.assert_allclose(ground.unit_areas(*places)[::50], each, rtol=1e-9)
 

@@ -15,5 +15,5 @@ def test_missing_colours_differ():
 
 @pytest.mark.parametrize('palette', [GREEN.palette, None])
 def test_missing_colours_are_said(palette):
-    report, tiles = report_of(1, classes=type(GREEN)(GREEN.names, palette, 'green'))
+    report, tiles = report_of(1, classes=type(GREEN)(GREEN.names, palette, 1))
     assert ('arbitrary' in gallery_note(report, tiles)) == (palette is None)
