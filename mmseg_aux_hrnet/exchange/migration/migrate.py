@@ -31,7 +31,7 @@ from mmseg_aux_hrnet.exchange.migration.training import (
     migrate_optimizer,
     migrate_schedule,
 )
-from mmseg_aux_hrnet.files.outputs import REPLACE
+from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole
 
 # What configs build other values from; those are where they were used.
@@ -85,12 +85,7 @@ def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report
 def _check_target(old: Path, new: Path, *, overwrite: bool) -> None:
     if new.suffix != '.py':
         raise ConfigError(f'{new} is not the name of a config: let it end in .py')
-    if new.resolve() == old.resolve():
-        raise ConfigError(f'{new} is the config to read: give the new one a name of its own')
-    if new.is_dir():
-        raise ConfigError(f'{new} is a folder: name a file in it')
-    if new.exists() and not overwrite:
-        raise ConfigError(f'{new} exists: {REPLACE}')
+    check_file(new, overwrite=overwrite, inputs=[old])
 
 
 def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
