@@ -33,8 +33,10 @@ def pytest_configure(config):
         forget_modules()
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter):
-    """Say in a line each why tests were skipped, which is also what to do about it."""
+    """Say last, below the coverage, in a line each why tests were skipped, which is also what to do about it."""
+    yield
     skipped = terminalreporter.stats.get('skipped', [])
     reasons = Counter(str(report.longrepr[2]).removeprefix('Skipped: ') for report in skipped)
     for reason, count in reasons.most_common():
