@@ -70,7 +70,9 @@ def stack_problem(versions: Mapping[str, str], *, modules: Collection[str]) -> s
         return f'torch {versions["torch"]} cannot load checkpoints without running code; type: pip install "torch>=2.6"'
     families = [versions.keys() & set(names) for names in DISTRIBUTIONS.values()]
     doubled = {name for family in families if len(family) > 1 for name in family}
-    problem = _overlay(doubled) or _stranger(versions) or _missing(modules) or _misfit(versions)
+    problem = _misfit(versions, modules=modules)
+    if doubled:
+        problem = f'{" and ".join(sorted(doubled))} are installed over each other in the same folder'
     if problem is None:
         return None
     remove = sorted(doubled | {name for name in versions if name != 'torch' and not name.startswith('onedl-')})
@@ -78,24 +80,12 @@ def stack_problem(versions: Mapping[str, str], *, modules: Collection[str]) -> s
     return f'{problem}; type: {uninstall}{INSTALL}'
 
 
-def _overlay(doubled: Collection[str]) -> str | None:
-    if not doubled:
-        return None
-    return f'{" and ".join(sorted(doubled))} are installed over each other in the same folder'
-
-
-def _stranger(versions: Mapping[str, str]) -> str | None:
-    if 'mmseg' not in versions:
-        return None
-    return 'the distribution mmseg is an unrelated tokenizer, not MMSegmentation'
-
-
-def _missing(modules: Collection[str]) -> str | None:
+def _misfit(versions: Mapping[str, str], *, modules: Collection[str]) -> str | None:
+    if 'mmseg' in versions:
+        return 'the distribution mmseg is an unrelated tokenizer, not MMSegmentation'
     missing = [name for name in DISTRIBUTIONS if name not in modules]
-    return f'{", ".join(missing)} not installed' if missing else None
-
-
-def _misfit(versions: Mapping[str, str]) -> str | None:
+    if missing:
+        return f'{", ".join(missing)} not installed'
     for name, (lowest, fault) in LOWEST.items():
         if name in versions and _release(versions[name]) < lowest:
             return f'{name} {versions[name]} {fault}; {".".join(map(str, lowest))} is the lowest that works'

@@ -37,15 +37,8 @@ def draw_scene(seed: int, *, height_width: tuple[int, int] = (192, 256)) -> Scen
     """
     rng = np.random.default_rng(seed)
     canvas = Canvas.empty(height_width, rng)
-    _town(canvas, rng, height_width=height_width)
-    image = np.rint(photograph(canvas, rng)).astype(np.uint8)
-    label = (halve(canvas.green.astype(np.float32)) >= 0.5).astype(np.uint8)
-    return Scene(image=image, label=label)
-
-
-def _town(canvas: Canvas, rng: Rng, *, height_width: tuple[int, int]) -> None:
-    """Fill the canvas with blocks between two families of streets at right angles."""
     height, width = height_width
+    # A town is blocks between two families of streets at right angles.
     x, y = (float(extent / 2 + rng.uniform(-60, 60)) for extent in (width, height))
     # Large enough to cover the corners at any angle and offset: that is at most 60 along each axis.
     span = float(np.hypot(height, width)) + 2 * 60 * 2**0.5
@@ -66,6 +59,9 @@ def _town(canvas: Canvas, rng: Rng, *, height_width: tuple[int, int]) -> None:
                 _street(canvas, rng, block.part((length + 18) / 2, 0, length=depth, width=18, turn=np.pi / 2))
             along += length + 18
         across += depth + street
+    image = np.rint(photograph(canvas, rng)).astype(np.uint8)
+    label = (halve(canvas.green.astype(np.float32)) >= 0.5).astype(np.uint8)
+    return Scene(image=image, label=label)
 
 
 def _street(canvas: Canvas, rng: Rng, rect: Rect) -> None:

@@ -139,13 +139,15 @@ def _pair_stems(source: DataSource, entries: Sequence[SplitEntry], findings: lis
         return []  # each file would be missing
     if not source.listed:
         entries = [SplitEntry(stem, None, 0) for stem in images]
+    called = {e.image: f'line {e.line}: {e.image}' if e.line else e.image for e in entries}
     for index, folder in ((images, image_dir), (labels, Path(label_dir or ''))):
-        double = [f'{_line(e)} ({" and ".join(index[e.image])})' for e in entries if len(index.get(e.image, ())) > 1]
+        several = {stem: ' and '.join(names) for stem, names in index.items() if len(names) > 1}
+        double = [f'{words} ({several[stem]})' for stem, words in called.items() if stem in several]
         what, advice = f'of several files in {folder}', 'keep one file of each stem'
         findings += about(double, what, noun='stem', level='fault', key='ambiguous', split=source.split, advice=advice)
     single = [entry for entry in entries if len(images.get(entry.image, ())) == 1]
-    no_image = [_line(entry) for entry in entries if entry.image not in images]
-    no_label = [_line(entry) for entry in single if label_dir and entry.image not in labels]
+    no_image = [called[entry.image] for entry in entries if entry.image not in images]
+    no_label = [called[entry.image] for entry in single if label_dir and entry.image not in labels]
     # Test images of a tree may all be without labels; where some have one, the others lack it.
     labelled = bool(label_dir) and (source.listed or source.split != 'test' or len(no_label) < len(single))
     findings += _missing(source, no_image, no_label if labelled else [], label_dir=Path(label_dir or ''))
@@ -156,10 +158,6 @@ def _pair_stems(source: DataSource, entries: Sequence[SplitEntry], findings: lis
         label = Path(label_dir or '') / files[0] if len(files) == 1 else None
         pairs.append(TilePair(source.split, relative(image, source.root), image, label, source, labelled))
     return pairs
-
-
-def _line(entry: SplitEntry) -> str:
-    return f'line {entry.line}: {entry.image}' if entry.line else entry.image
 
 
 def _index(folder: Path, suffixes: Sequence[str], source: DataSource, findings: list[Finding]) -> Index:

@@ -24,14 +24,15 @@ def seed_differs_by_rank(runner: Any) -> bool:
     return bool(runner._randomness_cfg.get('diff_rank_seed'))
 
 
-def build_schedulers(runner: Any, optimizer: torch.optim.Optimizer) -> list[Any]:
-    """Return the schedulers of the runner's config for another optimizer; the public way takes the runner's own."""
-    return list(runner._build_param_scheduler(runner.cfg.param_scheduler, optimizer))
+def build_schedulers(runner: Any, optimizer: torch.optim.Optimizer, *, steps: int) -> list[Any]:
+    """Return the schedulers of the runner's config for another optimizer; the public way takes the runner's own.
 
-
-def count_optimizer_steps(scheduler: Any, steps: int) -> None:
-    """Let mmengine's scheduler believe that its optimizer stepped; else it warns of a wrong order."""
-    scheduler.optimizer._global_step = steps
+    They believe that the optimizer made ``steps`` steps; else mmengine warns of a wrong order when they are stepped.
+    """
+    schedulers = list(runner._build_param_scheduler(runner.cfg.param_scheduler, optimizer))
+    for scheduler in schedulers:
+        scheduler.optimizer._global_step = steps
+    return schedulers
 
 
 def accumulated_iterations(runner: Any) -> int:
