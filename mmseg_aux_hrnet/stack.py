@@ -38,7 +38,14 @@ def check_stack() -> None:
         StackError: one line that says what is wrong and what to type.
     """
     modules = {name for name in ('torch', *DISTRIBUTIONS) if _folder(name) is not None}
-    problem = stack_problem(_versions(), modules=modules)
+    versions: dict[str, str] = {}
+    for module, names in {**DISTRIBUTIONS, 'torch': ('torch',)}.items():
+        folder = _folder(module)
+        here = [item for name in names for item in Distribution.discover(name=name)]
+        # Of distributions in several places, as under --target, only those beside the imported module matter.
+        beside = [item for item in here if folder is not None and Path(str(item.locate_file(''))).resolve() == folder]
+        versions |= {re.sub('[-_.]+', '-', item.metadata['Name']).lower(): item.version for item in beside or here}
+    problem = stack_problem(versions, modules=modules)
     if problem is not None:
         raise StackError(problem)
 
@@ -104,17 +111,6 @@ def _release(version: str) -> Release:
     """Return the numbers before any suffix; the standard library has no parser of versions."""
     match = re.match(r'\d+(?:\.\d+)*', version)
     return tuple(map(int, match.group().split('.'))) if match else ()
-
-
-def _versions() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for module, names in {**DISTRIBUTIONS, 'torch': ('torch',)}.items():
-        folder = _folder(module)
-        here = [item for name in names for item in Distribution.discover(name=name)]
-        # Of distributions in several places, as under --target, only those beside the imported module matter.
-        beside = [item for item in here if folder is not None and Path(str(item.locate_file(''))).resolve() == folder]
-        found |= {re.sub('[-_.]+', '-', item.metadata['Name']).lower(): item.version for item in beside or here}
-    return found
 
 
 def _folder(module: str) -> Path | None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,6 @@ from mmseg_aux_hrnet.datasets.splits import (
     index_by_stem,
     parse_line,
     scene_of,
-    write_splits,
 )
 from mmseg_aux_hrnet.errors import SplitError
 
@@ -222,13 +221,3 @@ def format_line(image: str, label: str | None = None, *, form: ListForm) -> str:
         f'{" ".join(filter(None, wanted))!r} cannot be written in a .{form} list because of a backslash, tab, line '
         'break or outer space; rename the file'
     )
-
-
-def write_lists(folder: Path, lists: Mapping[str, Sequence[str]], *, force: bool) -> None:
-    """Write the lines of lists, by file name, into a folder; where one exists and ``force`` is off, none is written.
-
-    Raises:
-        OutputExistsError: a list exists.
-        SplitError: a list cannot be written.
-    """
-    write_splits({folder / name: lines for name, lines in lists.items()}, force=force)

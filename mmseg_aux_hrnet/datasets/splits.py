@@ -126,7 +126,12 @@ def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bo
 
 
 def write_splits(lists: Mapping[Path, Iterable[str]], *, force: bool = False) -> None:
-    """Write lists as :func:`write_split` does; where one exists, or cannot be written as text, none is written."""
+    """Write lists as :func:`write_split` does; where one exists, or its names are not Unicode, none is written.
+
+    Raises:
+        OutputExistsError: a list exists and ``force`` is off.
+        SplitError: a list cannot be written.
+    """
     for path in lists:
         advice = '--force replaces it, --out writes elsewhere'
         check_file(path, overwrite=force, what=f'split list "{path}"', advice=advice)

@@ -143,18 +143,14 @@ def cast_shadows(height: Floats, *, azimuth: float, slope: float) -> Floats:
     """
     horizon = np.zeros_like(height)
     for way in range(1, int(np.ceil(float(height.max()) / slope)) + 1):
-        rows, columns = round(way * float(np.sin(azimuth))), round(way * float(np.cos(azimuth)))
-        (to_y, from_y), (to_x, from_x) = _shifted(rows), _shifted(columns)
+        steps = (round(way * float(part)) for part in (np.sin(azimuth), np.cos(azimuth)))
+        # Where heights go to, and where they come from, along each axis.
+        (to_y, from_y), (to_x, from_x) = (
+            (slice(max(step, 0), min(step, 0) or None), slice(max(-step, 0), min(-step, 0) or None)) for step in steps
+        )
         np.maximum(horizon[to_y, to_x], height[from_y, from_x] - way * slope, out=horizon[to_y, to_x])
     # A small margin keeps a surface from shading itself.
     return (horizon > height + 0.3).astype(np.float32)
-
-
-def _shifted(step: int) -> tuple[slice, slice]:
-    """Return where values go to and come from along an axis when they move by ``step``."""
-    if step >= 0:
-        return slice(step, None), slice(None, -step or None)
-    return slice(None, step), slice(-step, None)
 
 
 def facing(height: Floats, *, azimuth: float, slope: float) -> Floats:

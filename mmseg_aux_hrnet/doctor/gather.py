@@ -56,7 +56,16 @@ def gather(source: DataSource) -> tuple[list[TilePair], list[Finding]]:
     """
     dataset, findings = source.dataset, list[Finding]()
     if not isinstance(dataset, ListedDataset):
-        return _pair_named(source, _stock_files(source), findings), findings
+        try:  # a data set of mmseg or another package forms the names of its files itself
+            records = dataset.load_data_list()
+        except Exception as error:  # and it can fail in any way
+            raise DataError(
+                f'data set {type(dataset).__name__} of {source.split} does not find its files '
+                f'({type(error).__name__}: {error}): check --data-root, see data/README.md'
+            ) from error
+        files = [(Path(one['img_path']), one.get('seg_map_path')) for one in records]
+        named = ((image, None if label is None else Path(label), 0) for image, label in files)
+        return _pair_named(source, named, findings), findings
     prefix = dataset.data_prefix
     if not source.listed and source.split == 'test' and not Path(prefix.get('seg_map_path') or '').is_dir():
         dataset.data_prefix = {**prefix, 'seg_map_path': None}  # tests need no labels: split.py lists such trees too
@@ -71,20 +80,6 @@ def gather(source: DataSource) -> tuple[list[TilePair], list[Finding]]:
         what = f'no list, so all files of {folder} were examined'
         findings.append(Finding('note', 'no-list', source.split, what, 'python split.py DATA_ROOT writes the lists'))
     return pairs, findings
-
-
-def _stock_files(source: DataSource) -> Iterator[tuple[Path, Path | None, int]]:
-    """Yield image and label of a data set of mmseg or another package, which forms the names of its files itself."""
-    try:
-        records = source.dataset.load_data_list()
-    except Exception as error:  # such a data set can fail in any way
-        raise DataError(
-            f'data set {type(source.dataset).__name__} of {source.split} does not find its files '
-            f'({type(error).__name__}: {error}): check --data-root, see data/README.md'
-        ) from error
-    for record in records:
-        label = record.get('seg_map_path')
-        yield Path(record['img_path']), None if label is None else Path(label), 0
 
 
 def _entries(source: DataSource, findings: list[Finding]) -> Iterator[SplitEntry]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from mmengine.dist import get_rank
 from torch import distributed
 
 # Keys of a scheduler's state that tell how far it is; all others are settings.
@@ -19,9 +20,9 @@ def is_resuming(runner: Any) -> bool:
     return bool(runner._resume)
 
 
-def seed_differs_by_rank(runner: Any) -> bool:
-    """Say whether mmengine added the rank to the seed of each process."""
-    return bool(runner._randomness_cfg.get('diff_rank_seed'))
+def base_seed(runner: Any) -> int:
+    """Return the seed of the run, the same in every process; mmengine may have added the rank to the runner's."""
+    return int(runner.seed) - (get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0)
 
 
 def build_schedulers(runner: Any, optimizer: torch.optim.Optimizer, *, steps: int) -> list[Any]:

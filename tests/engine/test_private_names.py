@@ -31,10 +31,12 @@ def test_a_run_says_whether_it_resumes(tmp_path, resume):
 
 
 @pytest.mark.parametrize('differs', [False, True])
-def test_a_run_says_whether_seeds_differ_by_rank(tmp_path, differs):
+def test_the_seed_of_a_run_is_known_where_seeds_differ_by_rank(tmp_path, monkeypatch, differs):
     """Else processes of one run disagree about the order of the data."""
     settings = {**config(tmp_path), 'randomness': dict(seed=3, diff_rank_seed=differs)}
-    assert private_names.seed_differs_by_rank(Runner.from_cfg(Config(settings))) is differs
+    runner = Runner.from_cfg(Config(settings))
+    monkeypatch.setattr(private_names, 'get_rank', lambda: 2)
+    assert private_names.base_seed(runner) == (1 if differs else 3)
 
 
 def test_schedulers_are_built_for_an_optimizer_that_is_not_the_runners(runner):

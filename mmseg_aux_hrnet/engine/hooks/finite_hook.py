@@ -39,10 +39,6 @@ class FiniteHook(Hook):
         self._unread.append((runner.iter + 1, LateScalars({'loss': loss}), data_batch))
         self._check(runner, left=1 if host_waits(loss) else 0)
 
-    def after_train(self, runner: Any) -> None:
-        """Check the last loss."""
-        self._check(runner)
-
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Check the weights, which the last step can have broken after a finite loss."""
         self._check(runner)
@@ -57,6 +53,8 @@ class FiniteHook(Hook):
             loss = scalars.read()['loss']
             if not math.isfinite(loss):
                 _stop(runner, f'the loss is {loss}', iteration=iteration, batch=batch)
+
+    after_train = _check  # the loss of the last iteration
 
 
 def _stop(runner: Any, what: str, *, iteration: int, batch: Any) -> None:
