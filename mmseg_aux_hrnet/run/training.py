@@ -12,6 +12,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ResourceError
 from mmseg_aux_hrnet.models import HRNetV2, speed
@@ -143,8 +144,7 @@ def train_runner(runner: Any) -> None:
     finally:
         for hook in interrupts:
             hook.release()
-        for loop in (runner._train_loop, runner._val_loop):
-            end_workers(getattr(loop, 'dataloader', None))
+        private_names.end_workers(runner)
 
 
 def best_rule(hook: CheckpointHook) -> str:
@@ -155,13 +155,6 @@ def best_rule(hook: CheckpointHook) -> str:
         return 'the best checkpoint is chosen by the first figure that validation gives (save_best is auto)'
     figures = (f'{key}, {rule} is better' for key, rule in zip(hook.key_indicators, hook.rules, strict=True))
     return f'the best checkpoint is chosen by {"; by ".join(figures)}'
-
-
-def end_workers(dataloader: Any) -> None:
-    """End the workers that wait for the next epoch; torch waits five seconds for each when they are left to it."""
-    batches = getattr(dataloader, '_iterator', None)
-    if batches is not None and hasattr(batches, '_shutdown_workers'):
-        batches._shutdown_workers()
 
 
 def is_worker_loss(error: BaseException) -> bool:
