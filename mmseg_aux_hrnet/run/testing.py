@@ -13,11 +13,10 @@ from mmseg.registry import DATASETS
 from rich.console import Console
 from rich.table import Table
 
-from mmseg_aux_hrnet.classes import class_set
 from mmseg_aux_hrnet.decision import Threshold, parse_option
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance, tolerance
-from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
+from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric, marked_classes
 from mmseg_aux_hrnet.evaluation.threshold_metric import find_sweep
 from mmseg_aux_hrnet.evaluation.thresholds import as_json
 from mmseg_aux_hrnet.evaluation.tile_keeper import find_kept
@@ -219,7 +218,8 @@ def _use_threshold(
     """Predict by the threshold of the option or the checkpoint, else of the head; return it."""
     if option is None and 'threshold' not in meta:
         return head_threshold(runner.model, classes=dataset.metainfo.get('classes') or ())
-    classes = class_set(dataset.metainfo)
+    # Of the table, not of the data set: a metric of the config may mark another class, and both must mean the same.
+    classes = marked_classes(runner.test_evaluator, dataset.metainfo)
     threshold = use_threshold(
         runner.model,
         option,

@@ -199,16 +199,13 @@ def open_output(out: Path, crs: CRS | None) -> Iterator[Write]:
         folder.mkdir(parents=True)
         with FORMATS[out.suffix.lower()](folder / out.name, crs) as write:
             yield write
-        _move(folder, out)
+        # The files that belong to an old one go first, and the file that is opened comes last: at no moment does a
+        # new Shapefile stand beside an old table.
+        remove_companions(out)
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == out.name):
+            os.replace(path, out.parent / path.name)
     except FAILURES as error:
         reason = getattr(error, 'strerror', None) or ' '.join(str(error).split())
         raise DataError(f'{out} cannot be written ({reason}): choose a folder that is writable and has room') from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _move(folder: Path, out: Path) -> None:
-    """Move the files of a folder to their place, the one that is opened last and the old one of it away first."""
-    remove_companions(out)
-    for path in sorted(folder.iterdir(), key=lambda path: path.name == out.name):
-        os.replace(path, out.parent / path.name)
