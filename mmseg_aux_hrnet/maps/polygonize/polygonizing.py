@@ -120,11 +120,11 @@ class _Run:
             if square:
                 outlines = square_corners(batch.outlines, tolerance=self.scale.squaring_tolerance(self._request))
                 batch = batch._replace(outlines=outlines)
-            features = make_features(batch, names=self._map.legend.names, scale=self.scale)
-            write(features)
-            names = features.columns[CLASS_NAME].tolist()
+            polygons, columns = make_features(batch, names=self._map.legend.names, scale=self.scale)
+            write(polygons, columns)
+            names = columns[CLASS_NAME].tolist()
             summary.polygons.update(names)
-            for name, area in zip(names, features.columns.get(AREA, ()), strict=False):
+            for name, area in zip(names, columns.get(AREA, ()), strict=False):
                 summary.square_metres[name] += area
 
     def trace(
