@@ -83,6 +83,7 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
     for prediction, label in pairs:
         maps = read_pair((prediction, label), comparison)
         predicted, reference = maps['prediction'], maps['label']
+        # Refused, not resized: resizing labels or predictions changes the figures.
         if predicted.shape != reference.shape:
             raise DataError(
                 f'{prediction} is {predicted.shape[0]} x {predicted.shape[1]} pixels (height x width), but {label} '
@@ -206,6 +207,7 @@ def evaluate(predictions: str | Path, labels: str | Path, options: EvaluateOptio
     if options.report is not None:
         check_report_folder(options.report, overwrite=options.overwrite)
     meta, config_text = _described(options)
+    # All options are checked before the first of many files is read.
     classes = class_set(meta, of_interest=options.class_of_interest)
     comparison = Comparison(
         prediction_rule=_rule(classes, options.prediction_format, options.ignore_index),

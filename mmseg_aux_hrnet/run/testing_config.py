@@ -31,6 +31,7 @@ def set_split(config: Config, split: str) -> None:
     if split == 'val':
         if config.get('val_dataloader') is None:
             raise ConfigError('--split val: this config has no val_dataloader; set one, or test on the test images')
+        # The loader is replaced, so that every later edit of the test loader reaches it.
         config.test_dataloader = config.val_dataloader
 
 
@@ -97,7 +98,7 @@ def set_test_time_augmentation(config: Config, *, scales: Sequence[float], flip:
 
 
 def _scaled(resize: Any, scale: float) -> dict[str, Any]:
-    if resize is None:
+    if resize is None:  # the image's own size is what is multiplied
         return {'type': 'Resize', 'scale_factor': scale, 'keep_ratio': True}
     if resize.get('scale') is None:
         factor = resize.scale_factor

@@ -76,6 +76,7 @@ def load_source(config: Config, checkpoint: Checkpoint, *, threshold: str | None
     if gsd is not None and (not isinstance(gsd, (int, float)) or not 0 < gsd < math.inf):
         raise ConfigError(f'gsd is {gsd!r}: give the ground sampling distance in metres per pixel, such as 0.25')
     tile, overlap = _tile(config, model)
+    # Last: weights are checked against the whole model that was trained.
     for part in ('auxiliary_head', 'distillation'):  # they take part in training only
         if getattr(model, part, None) is not None:
             setattr(model, part, None)

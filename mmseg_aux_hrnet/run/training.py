@@ -106,6 +106,7 @@ def prepare_pretrained(model: Any) -> None:
     check_mmengine_reads(path)
     weights = Checkpoint(path).weights
     prefix = next((prefix for prefix in ('model.', 'backbone.') if any(key.startswith(prefix) for key in weights)), '')
+    # mmengine takes the weights of one prefix; published files have the backbone under either name, or under none.
     own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
     faults = mismatches(backbone.state_dict(), own)
     unfilled = faults['missing'] + faults['other shape']
