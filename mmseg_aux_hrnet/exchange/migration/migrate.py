@@ -31,6 +31,7 @@ from mmseg_aux_hrnet.exchange.migration.training import (
     migrate_optimizer,
     migrate_schedule,
 )
+from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole
 
 # What configs build other values from; those are where they were used.
@@ -55,7 +56,9 @@ def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report
         ConfigError: ``old`` cannot be read or migrated, or ``new`` cannot be written.
     """
     old, new = Path(old), Path(new)
-    _check_target(old, new, overwrite=overwrite)
+    if new.suffix != '.py':
+        raise ConfigError(f'{new} is not the name of a config: let it end in .py')
+    check_file(new, inputs=[old], overwrite=overwrite)
     report = Report()
     values = read_old_config(old, report=report)
     try:
@@ -79,17 +82,6 @@ def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report
     except OSError as error:
         raise ConfigError(f'{new} cannot be written ({error.strerror}): choose another file') from error
     return report
-
-
-def _check_target(old: Path, new: Path, *, overwrite: bool) -> None:
-    if new.suffix != '.py':
-        raise ConfigError(f'{new} is not the name of a config: let it end in .py')
-    if new.resolve() == old.resolve():
-        raise ConfigError(f'{new} is the config to read: give the new one a name of its own')
-    if new.is_dir():
-        raise ConfigError(f'{new} is a folder: name a file in it')
-    if new.exists() and not overwrite:
-        raise ConfigError(f'{new} exists: choose another file, or give --overwrite')
 
 
 def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
