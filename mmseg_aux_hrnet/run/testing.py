@@ -17,9 +17,9 @@ from mmseg_aux_hrnet.decision import Threshold, parse_option
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance, tolerance
 from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric, marked_classes
-from mmseg_aux_hrnet.evaluation.threshold_metric import find_sweep
+from mmseg_aux_hrnet.evaluation.threshold_metric import ThresholdMetric
 from mmseg_aux_hrnet.evaluation.thresholds import as_json
-from mmseg_aux_hrnet.evaluation.tile_keeper import find_kept
+from mmseg_aux_hrnet.evaluation.tile_keeper import TileKeeper
 from mmseg_aux_hrnet.models import head_threshold, speed, use_threshold
 from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.report.figures import Measured
@@ -139,7 +139,8 @@ def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptio
     figures = {key: float(value) for key, value in runner.test().items()}
     summary = curves = None
     if options.report is None:
-        sweep = find_sweep(runner.test_evaluator)
+        metrics = runner.test_evaluator.metrics
+        sweep = next((metric.sweep for metric in metrics if isinstance(metric, ThresholdMetric)), None)
         if sweep is not None:
             draw_sweep(work_dir, as_json(sweep))
             curves = work_dir / 'threshold_curves.png'
@@ -200,12 +201,14 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
 def _report(runner: Runner, options: TestOptions, distance: Tolerance, *, sources: Sources) -> Table:
     """Write the report and return its intervals and boundary figures; in the first process only."""
     assert options.report is not None  # asked for only then
-    metrics = [metric for metric in runner.test_evaluator.metrics if isinstance(metric, ConfusionMetric)]
-    counted = next(metric for metric in metrics if metric.boundary_tolerance is not None)
-    sweep = find_sweep(runner.test_evaluator)
+    metrics = runner.test_evaluator.metrics
+    tables = [metric for metric in metrics if isinstance(metric, ConfusionMetric)]
+    counted = next(metric for metric in tables if metric.boundary_tolerance is not None)
+    sweep = next((metric.sweep for metric in metrics if isinstance(metric, ThresholdMetric)), None)
+    kept = next((metric.kept for metric in metrics if isinstance(metric, TileKeeper)), {})
     content = report_metrics(Measured(counted.images, counted.classes, distance, counted.ignore_index, sweep), sources)
     with Console(stderr=True).status(f'writing {options.report}'):  # encoding hundreds of tiles takes seconds
-        tiles = kept_tiles(find_kept(runner.test_evaluator), content)
+        tiles = kept_tiles(kept, content)
         folder = Path() if sources.checkpoint is None else sources.checkpoint.parent
         log = read_training_log(folder, class_of_interest=content['class_of_interest'])
         write_report(options.report, content, overwrite=options.overwrite, tiles=tiles, log=log)
