@@ -61,6 +61,9 @@ def runs_by_themselves():
 
     @functools.wraps(begin)
     def begin_anew(runner, *args, **settings):
+        for logger in MMLogger._instance_dict.values():
+            for handler in logger.handlers:
+                handler.close()
         for kind in (MessageHub, MMLogger, Visualizer, *Visualizer.__subclasses__()):
             kind._instance_dict.clear()
         begin(runner, *args, **settings)

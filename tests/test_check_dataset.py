@@ -50,6 +50,7 @@ def test_faults_give_exit_code_1_and_a_copy_without_them_0(root, capsys):
     assert run(GREEN, '--data-root', 'clean') == 0
 
 
+@pytest.mark.slow
 def test_the_line_that_a_finding_gives_cures_it(root, capsys):
     for index in range(4):
         Image.fromarray(mask(index) * 255).save(label_of(root, f'train_{index}'))

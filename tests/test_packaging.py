@@ -117,6 +117,7 @@ def _write_leaves(folder: Path) -> None:
     (folder / 'baseline.py').write_text(BASELINE_BY_SCOPE, encoding='utf-8', newline='\n')
 
 
+@pytest.mark.slow  # a process that builds from every config
 @pytest.mark.stack
 def test_installed_configs_are_found_by_scope(site, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', str(site))

@@ -207,6 +207,7 @@ def test_a_short_run_brings_the_student_nearer_to_its_teacher(trained):
     assert history[-10:].mean() < 0.6 * history[:4].mean()
 
 
+@pytest.mark.slow  # shares the student that trains for 60 iterations
 def test_testing_needs_no_teacher(root, trained, tmp_path, monkeypatch):
     def refuse(_):
         raise AssertionError('the teacher is built')

@@ -173,9 +173,8 @@ ON_AVX2 = pytest.mark.skipif(not AVX2, reason='needs a CPU with AVX2: on others 
 def test_an_image_gives_the_same_bits_in_any_batch(trained, dtype):
     model = copy.deepcopy(trained).to(dtype)
     speed.apply(model)
-    images = torch.randn(
-        2, 3, 416, 448, dtype=dtype
-    )  # PyTorch convolves single maps of less than 20,480 values in another way
+    # PyTorch convolves single maps of less than 20,480 values in another way.
+    images = torch.randn(2, 3, 416, 448, dtype=dtype)
     with torch.no_grad():
         one_by_one = torch.cat([model(image[None], mode='tensor') for image in images])
         assert torch.equal(model(images, mode='tensor'), one_by_one)
