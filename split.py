@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the lists and report them; return the exit code."""
     args = parse_args(argv)
     try:
-        from mmseg_aux_hrnet.datasets.split_layouts import find_layout, plan_lists, write_lists
+        from mmseg_aux_hrnet.datasets.split_layouts import find_layout, plan_lists
+        from mmseg_aux_hrnet.datasets.splits import write_splits
         from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
     except ImportError as error:  # the stack is missing: its message says what to type
         print(f'error: {error}', file=sys.stderr)
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             test_images_only=args.test_images_only,
         )
         folder = args.out or args.data_root / layout.lists
-        write_lists(folder, lists, force=args.force)
+        write_splits({folder / name: lines for name, lines in lists.items()}, force=args.force)
     except AuxHRNetError as error:
         print(f'error: {one_line(error)}', file=sys.stderr)
         return 2

@@ -21,7 +21,7 @@ CONFIGS = {
     'W48': 'hrnet/fcn_aux-hr48_256x512_80k_singlegreen.py',
 }
 SMALLEST = 'W18-Small-v1'
-SPEED = 'mmseg_aux_hrnet.models.speed'
+SPEED = 'at_speed'  # the module
 SEED = 0
 SPREAD = 2  # standard deviation of the difference of the logits
 LOSS = {'type': 'CrossEntropyLoss', 'avg_non_ignore': True}
@@ -71,14 +71,6 @@ def our_segmentor(model: ConfigDict) -> Any:
     ours = MODELS.build(copy.deepcopy(model)).eval()
     ours.load_state_dict(weights)
     return ours
-
-
-def at_speed(segmentor: Any, **options: Any) -> Any:
-    """Return our segmentor after ``speed.apply`` with some options, which may hold for the whole process."""
-    from mmseg_aux_hrnet.models import speed  # here: a process that has imported it may be set, see check_apart
-
-    speed.apply(segmentor, **options)
-    return segmentor
 
 
 def check_apart(workers: Mapping[str, Worker], *, ours: Collection[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from contenders import CONFIGS, SMALLEST, at_speed, check_apart, leaf, our_segmentor, stock_segmentor, without_gradients
+from contenders import CONFIGS, SMALLEST, check_apart, leaf, our_segmentor, stock_segmentor, without_gradients
 from mmseg.models.segmentors import SegTTAModel
 from mmseg.structures import SegDataSample
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ class Averager:
         if who == STOCK:
             self._model = SegTTAModel(module=stock_segmentor(model))
         else:
+            from at_speed import at_speed
+
             self._model = ProbabilityTTAModel(module=at_speed(our_segmentor(model)))
         self._predict = without_gradients(self._model.test_step)
 

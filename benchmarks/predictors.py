@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from contenders import at_speed, leaf, our_segmentor, stock_segmentor, without_gradients
+from contenders import leaf, our_segmentor, stock_segmentor, without_gradients
 from libraries import SMP, add_peers, smp_prediction, timm_segmentor
 from noise import batch
 from numpy.typing import NDArray
@@ -50,6 +50,8 @@ class Predictor:
 def _predict_of(who: str, network: str, *, threads: int, peers: Path | None) -> Predict:
     model = leaf(network).model
     if who in SPEEDS:
+        from at_speed import at_speed
+
         return without_gradients(at_speed(our_segmentor(model), **SPEEDS[who]).test_step)
     if who in (ONNXRUNTIME, OPENVINO):
         add_peers(peers)

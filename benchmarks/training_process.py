@@ -49,14 +49,14 @@ def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
     if ours:
         from mmseg_aux_hrnet.models import speed
         from mmseg_aux_hrnet.run import training_config
-        from mmseg_aux_hrnet.run.training import train
+        from mmseg_aux_hrnet.run.training import train_runner
 
         training_config.set_speed(config, speed.DEFAULT)
     runner = Runner.from_cfg(config)
     runner.register_hook(Recorder(), priority='VERY_HIGH')
     if ours:
         speed.apply(runner.model, training=True)
-        train(runner)
+        train_runner(runner)
     else:
         runner.train()
     return ends, busy

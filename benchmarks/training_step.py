@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from contenders import CONFIGS, SMALLEST, at_speed, check_apart, leaf, our_segmentor, stock_segmentor
+from contenders import CONFIGS, SMALLEST, check_apart, leaf, our_segmentor, stock_segmentor
 from mmengine.optim import OptimWrapper
 from noise import batch
 from numpy.typing import NDArray
@@ -30,7 +30,12 @@ class Trainer:
 
     def __init__(self, who: str, *, network: str) -> None:
         model = leaf(network).model
-        self.segmentor = stock_segmentor(model) if who == STOCK else at_speed(our_segmentor(model), training=True)
+        if who == STOCK:
+            self.segmentor = stock_segmentor(model)
+        else:
+            from at_speed import at_speed
+
+            self.segmentor = at_speed(our_segmentor(model), training=True)
         self.segmentor.train()
         sgd = torch.optim.SGD(self.segmentor.parameters(), lr=0.01, momentum=0.9, weight_decay=0.0005)
         self._optimizer = OptimWrapper(sgd)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 
+# The word on a command line that puts a stored threshold out of force: leaving the option out would take it.
 ARGMAX = 'argmax'
 Values = TypeVar('Values', Tensor, NDArray[Any])
 
@@ -48,6 +49,7 @@ class Threshold(NamedTuple):
             raise ConfigError(
                 f'a threshold needs two classes, but here are {len(names)}: the most probable one is predicted'
             )
+        # Names decide, not places: a checkpoint may have been trained with the classes in another order.
         if self.class_name not in names:
             raise ConfigError(f'threshold of class {self.class_name!r}, but the classes are {", ".join(names)}')
         return self._replace(class_index=list(names).index(self.class_name))
@@ -98,6 +100,7 @@ def parse_value(given: Any) -> float:
     Raises:
         ConfigError: it is not a number within 0 < value < 1.
     """
+    # Values come from command lines, JSON and checkpoints, so of any type; 0 stands for all that is no number.
     try:
         value = float(given)
     except (TypeError, ValueError):
@@ -130,6 +133,7 @@ def stored_threshold(meta: Mapping[str, Any], *, source: Any) -> Threshold | Non
     stored = meta.get('threshold')
     if stored is None:
         return None
+    # Whoever wrote the file may have meant something else by the word: nothing is predicted by a guess.
     if not isinstance(stored, Mapping) or not isinstance(stored.get('class'), str):
         raise CheckpointError(
             f"{source}: its threshold {stored!r} is not of the form {{'class': 'green', 'value': 0.42}}"
@@ -165,6 +169,7 @@ def two_class_probability(seg_logits: Any, *, class_index: int) -> Tensor:
     scores: Tensor = seg_logits.get('data')
     if scores.shape[0] not in (1, 2):
         raise ConfigError(f'the model tells {scores.shape[0]} classes: a threshold on a probability needs two')
+    # A head with one channel tells class 1 only, already as a probability.
     if scores.shape[0] == 1:
         foreground = scores[0].float()
         return foreground if class_index == 1 else 1 - foreground

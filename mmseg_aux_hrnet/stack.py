@@ -38,7 +38,14 @@ def check_stack() -> None:
         StackError: one line that says what is wrong and what to type.
     """
     modules = {name for name in ('torch', *DISTRIBUTIONS) if _folder(name) is not None}
-    problem = stack_problem(_versions(), modules=modules)
+    versions: dict[str, str] = {}
+    for module, names in {**DISTRIBUTIONS, 'torch': ('torch',)}.items():
+        folder = _folder(module)
+        here = [item for name in names for item in Distribution.discover(name=name)]
+        # Of distributions in several places, as under --target, only those beside the imported module matter.
+        beside = [item for item in here if folder is not None and Path(str(item.locate_file(''))).resolve() == folder]
+        versions |= {re.sub('[-_.]+', '-', item.metadata['Name']).lower(): item.version for item in beside or here}
+    problem = stack_problem(versions, modules=modules)
     if problem is not None:
         raise StackError(problem)
 
@@ -70,13 +77,9 @@ def stack_problem(versions: Mapping[str, str], *, modules: Collection[str]) -> s
         return f'torch {versions["torch"]} cannot load checkpoints without running code; type: pip install "torch>=2.6"'
     families = [versions.keys() & set(names) for names in DISTRIBUTIONS.values()]
     doubled = {name for family in families if len(family) > 1 for name in family}
-    missing = [name for name in DISTRIBUTIONS if name not in modules]
+    problem = _misfit(versions, modules=modules)
     if doubled:
-        problem: str | None = f'{" and ".join(sorted(doubled))} are installed over each other in the same folder'
-    elif 'mmseg' in versions:
-        problem = 'the distribution mmseg is an unrelated tokenizer, not MMSegmentation'
-    else:
-        problem = f'{", ".join(missing)} not installed' if missing else _misfit(versions)
+        problem = f'{" and ".join(sorted(doubled))} are installed over each other in the same folder'
     if problem is None:
         return None
     remove = sorted(doubled | {name for name in versions if name != 'torch' and not name.startswith('onedl-')})
@@ -84,7 +87,12 @@ def stack_problem(versions: Mapping[str, str], *, modules: Collection[str]) -> s
     return f'{problem}; type: {uninstall}{INSTALL}'
 
 
-def _misfit(versions: Mapping[str, str]) -> str | None:
+def _misfit(versions: Mapping[str, str], *, modules: Collection[str]) -> str | None:
+    if 'mmseg' in versions:
+        return 'the distribution mmseg is an unrelated tokenizer, not MMSegmentation'
+    missing = [name for name in DISTRIBUTIONS if name not in modules]
+    if missing:
+        return f'{", ".join(missing)} not installed'
     for name, (lowest, fault) in LOWEST.items():
         if name in versions and _release(versions[name]) < lowest:
             return f'{name} {versions[name]} {fault}; {".".join(map(str, lowest))} is the lowest that works'
@@ -107,17 +115,6 @@ def _release(version: str) -> Release:
     """
     match = re.match(r'\d+(?:\.\d+)*', version)
     return tuple(map(int, match.group().split('.'))) if match else ()
-
-
-def _versions() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for module, names in {**DISTRIBUTIONS, 'torch': ('torch',)}.items():
-        folder = _folder(module)
-        here = [item for name in names for item in Distribution.discover(name=name)]
-        # Of distributions in several places, as under --target, only those beside the imported module matter.
-        beside = [item for item in here if folder is not None and Path(str(item.locate_file(''))).resolve() == folder]
-        found |= {re.sub('[-_.]+', '-', item.metadata['Name']).lower(): item.version for item in beside or here}
-    return found
 
 
 def _folder(module: str) -> Path | None:

@@ -5,7 +5,7 @@ import numpy as np
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance
 from mmseg_aux_hrnet.evaluation.image_result import count_image
-from mmseg_aux_hrnet.evaluation.thresholds import no_counts, threshold_counts, threshold_sweep
+from mmseg_aux_hrnet.evaluation.thresholds import NO_COUNTS, threshold_counts, threshold_sweep
 from mmseg_aux_hrnet.report.figures import Measured, report_figures
 from mmseg_aux_hrnet.report.folder import without_nan
 from mmseg_aux_hrnet.report.metrics_file import FORMAT
@@ -68,9 +68,9 @@ def report_of(number, *, classes=GREEN, size=(48, 64), names=None, sweep=False):
 
 def _sweep(maps, class_name):
     """Return a sweep of probabilities that are near the predictions, but not all on their side."""
-    counts = no_counts()
+    counts = NO_COUNTS
     for index, (_, label, prediction) in enumerate(maps):
         sure = np.random.default_rng(index).uniform(0.4, 1, label.shape)
         probability = np.where(prediction == 1, sure, 1 - sure).astype(np.float32)
-        counts = counts.plus(threshold_counts(probability, label, class_index=1))
+        counts = counts + threshold_counts(probability, label, class_index=1)
     return threshold_sweep(counts, class_name=class_name)

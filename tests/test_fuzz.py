@@ -14,8 +14,8 @@ from PIL import Image
 from property_support import examples
 
 from mmseg_aux_hrnet.datasets.label_rules import LABEL_FORMATS, label_rule
-from mmseg_aux_hrnet.datasets.split_layouts import format_line, write_lists
-from mmseg_aux_hrnet.datasets.splits import SPLITS, divide, parse_line, read_split, scene_of, write_split
+from mmseg_aux_hrnet.datasets.split_layouts import format_line
+from mmseg_aux_hrnet.datasets.splits import SPLITS, divide, parse_line, read_split, scene_of, write_split, write_splits
 from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb
 from mmseg_aux_hrnet.errors import ConfigError, ImageError, LabelError, OutputExistsError, SplitError
 from mmseg_aux_hrnet.evaluation.table import HEADLINES, check_headlines
@@ -128,7 +128,7 @@ def test_refused_lists_leave_the_folder_as_it_was(lists, present, force):
             (folder / 'val.txt').write_text('old\n')
         before = {str(path): path.is_file() and path.read_bytes() for path in Path(root).rglob('*')}
         try:
-            write_lists(folder, lists, force=force)
+            write_splits({folder / name: lines for name, lines in lists.items()}, force=force)
         except (SplitError, OutputExistsError) as error:
             assert_one_line(error)
             assert {str(path): path.is_file() and path.read_bytes() for path in Path(root).rglob('*')} == before

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 from tests_support import write_green_root
-from tool_support import run_here
-from yapf.yapflib.yapf_api import FormatCode
+from tool_support import configs_laid_out, run_here
 
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.maps.predict import planning
@@ -34,10 +33,8 @@ def folder(tmp_path, monkeypatch):
     begun_with = json.loads((folder / '.ortho_classes.tif.work' / 'plan.json').read_text(encoding='utf-8'))
     os.utime(folder / 'ortho.tif', ns=(begun_with['modified'],) * 2)
     monkeypatch.setattr(planning, '__version__', begun_with['software'])
-    # The hash of the config is of its text as laid out, which tests otherwise do without: see conftest.
-    for place in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):
-        monkeypatch.setattr(f'{place}.FormatCode', FormatCode, raising=False)
-    return folder
+    with configs_laid_out():
+        yield folder
 
 
 def predict(folder, out, *settings):

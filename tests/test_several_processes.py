@@ -16,6 +16,7 @@ import torch
 from global_batch import frozen_network, train
 from PIL import Image
 from tests_support import write_green_root
+from tool_support import configs_laid_out
 
 from mmseg_aux_hrnet.weights import read_checkpoint
 
@@ -89,7 +90,8 @@ def tested_alone(trained, tmp_path_factory):
     alone = tmp_path_factory.mktemp('alone')
     outputs = ['--work-dir', alone, '--out', alone / 'out', '--show-dir', alone / 'show', '--report', alone / 'report']
     arguments = [CONFIG, work_dir / 'iter_6.pth', '--data-root', root, *outputs, '--sweep', '--cfg-options', *SMALL]
-    assert tool('test').main(list(map(str, arguments))) == 0
+    with configs_laid_out():
+        assert tool('test').main(list(map(str, arguments))) == 0
     return alone
 
 

@@ -120,6 +120,16 @@ def test_written_maps_hold_the_probability_reached(root, checkpoint, tmp_path):
     assert np.array_equal(label_map(tmp_path / 'maps'), expected.numpy().astype(np.uint8))
 
 
+def test_the_threshold_is_on_the_class_that_the_table_marks(root, checkpoint, tmp_path):
+    marked = ['test_evaluator.class_of_interest=background']
+    arguments = ['--out', tmp_path / 'maps', '--threshold', '0.37']
+    assert run_test(checkpoint, root, tmp_path / 'w', *arguments, options=marked) == 0
+    model = init_model(str(CONFIG), str(checkpoint), device='cpu', cfg_options={'test_pipeline.1.scale': (96, 64)})
+    sample = inference_model(model, str(root / 'rawdata/test/test_0.png'))
+    expected = sample.seg_logits.data.softmax(0)[0] < 0.37
+    assert np.array_equal(label_map(tmp_path / 'maps'), expected.numpy().astype(np.uint8))
+
+
 @pytest.mark.slow
 def test_averaged_predictions_are_swept_and_decided_as_probabilities(root, checkpoint, tmp_path):
     views = ['--scales', '0.5,1.0', '--flip', '--split', 'val']

@@ -3,8 +3,12 @@
 import contextlib
 import importlib.util
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
+
+import pytest
+from yapf.yapflib.yapf_api import FormatCode
 
 REPO = Path(__file__).resolve().parents[1]
 CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
@@ -45,3 +49,12 @@ def heard(name, *args):
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = run_here(name, *args)
     return CompletedProcess([name, *args], code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def configs_laid_out() -> Iterator[None]:
+    """Lay out the text of configs as a process of its own does, for hashes of it to agree; other tests go without."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):  # mmengine's original imports it as a name
+            patch.setattr(f'{place}.FormatCode', FormatCode, raising=False)
+        yield

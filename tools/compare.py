@@ -34,12 +34,13 @@ def compare_reports(args: argparse.Namespace) -> str:
     """Compare as the command line says, print the tables and return the closing line."""
     from rich.console import Console
 
+    from mmseg_aux_hrnet.files.outputs import check_folder
     from mmseg_aux_hrnet.report.comparison.comparison import compare
     from mmseg_aux_hrnet.report.comparison.groups import class_of_interest, read_groups
-    from mmseg_aux_hrnet.report.comparison.output import check_out, show, write
+    from mmseg_aux_hrnet.report.comparison.output import show, write
 
     if args.out is not None:
-        check_out(args.out)
+        check_folder(Path(args.out), advice='name another folder, or remove it')
     groups = read_groups(args.reports)
     class_name = class_of_interest(groups, args.class_name)
     with Console(stderr=True).status('Drawing images again and again'):

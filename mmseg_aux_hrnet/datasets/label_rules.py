@@ -58,32 +58,22 @@ def label_rule(label_format: str, palette: Sequence[Sequence[int]], *, ignore_in
     return LabelRule(label_format, colours, ignore_index)  # type: ignore[arg-type]  # checked above
 
 
-def decode_index(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
-    """Return ``values``, uint8 (H, W), after checking that each is a class or ignored.
+def decode_grey(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
+    """Return the classes of grey values, uint8 (H, W): of a mask of 0 and 255 by a binary rule, else indices.
 
     Raises:
-        LabelError: another value is there; names it and its position.
+        LabelError: a value is neither a class nor ignored; names it and its position.
     """
     table = np.full(256, -1, np.int16)  # -1: no class
-    table[: rule.num_classes] = np.arange(rule.num_classes)
-    table[rule.ignore_index] = rule.ignore_index
-    hint = "label_format='binary' reads 0 and 255" if rule.num_classes == 2 else "label_format='colour' reads RGB"
-    return _look_up(
-        values, table, name='value {}'.format, allowed=f'0..{rule.num_classes - 1} and {rule.ignore_index}', hint=hint
-    )
-
-
-def decode_binary(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
-    """Return classes of a mask of 0 and 255, uint8 (H, W).
-
-    Raises:
-        LabelError: another value is there; names it and its position.
-    """
-    table = np.full(256, -1, np.int16)
-    table[[0, 255]] = [0, 1]
-    return _look_up(
-        values, table, name='value {}'.format, allowed='0 and 255', hint="label_format='index' reads class indices"
-    )
+    if rule.label_format == 'binary':
+        table[[0, 255]] = [0, 1]
+        allowed, hint = '0 and 255', "label_format='index' reads class indices"
+    else:
+        table[: rule.num_classes] = np.arange(rule.num_classes)
+        table[rule.ignore_index] = rule.ignore_index
+        allowed = f'0..{rule.num_classes - 1} and {rule.ignore_index}'
+        hint = "label_format='binary' reads 0 and 255" if rule.num_classes == 2 else "label_format='colour' reads RGB"
+    return _look_up(values, table, name='value {}'.format, allowed=allowed, hint=hint)
 
 
 def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:

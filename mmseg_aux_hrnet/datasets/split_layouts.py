@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +13,9 @@ from mmseg_aux_hrnet.datasets.splits import (
     ListForm,
     cut_suffix,
     divide,
-    encode_lines,
     index_by_stem,
     parse_line,
-    refuse_existing,
     scene_of,
-    write_split,
 )
 from mmseg_aux_hrnet.errors import SplitError
 
@@ -166,18 +163,15 @@ def _pair_files(root: Path, *, images: str, labels: str) -> list[ListedImage]:
     label_files = index_by_stem(root / labels, LABEL_SUFFIXES) if (root / labels).is_dir() else {}
     pairs = []
     for stem, names in image_files.items():
-        image = _only(names, folder=root / images)
-        label = _only(label_files[stem], folder=root / labels) if stem in label_files else None
-        pairs.append(ListedImage(image, f'{images}/{image}', None if label is None else f'{labels}/{label}'))
+        of_label = label_files.get(stem, [])
+        for folder, double in ((images, names), (labels, of_label)):
+            if len(double) > 1:
+                raise SplitError(
+                    f'folder "{root / folder}" holds {" and ".join(double)}, one stem for different files; keep one of '
+                    'them'
+                )
+        pairs.append(ListedImage(names[0], f'{images}/{names[0]}', f'{labels}/{of_label[0]}' if of_label else None))
     return pairs
-
-
-def _only(names: list[str], *, folder: Path) -> str:
-    if len(names) > 1:
-        raise SplitError(
-            f'folder "{folder}" holds {" and ".join(names)}, one stem for different files; keep one of them'
-        )
-    return names[0]
 
 
 def _refuse_unlabelled(images: list[ListedImage], *, labels: Path) -> None:
@@ -227,17 +221,3 @@ def format_line(image: str, label: str | None = None, *, form: ListForm) -> str:
         f'{" ".join(filter(None, wanted))!r} cannot be written in a .{form} list because of a backslash, tab, line '
         'break or outer space; rename the file'
     )
-
-
-def write_lists(folder: Path, lists: Mapping[str, Sequence[str]], *, force: bool) -> None:
-    """Write the lines of lists, by file name, into a folder; where one exists and ``force`` is off, none is written.
-
-    Raises:
-        OutputExistsError: a list exists.
-        SplitError: a list cannot be written.
-    """
-    refuse_existing((folder / name for name in lists), force=force)
-    for name, lines in lists.items():
-        encode_lines(lines, path=folder / name)  # all of them before the first is written
-    for name, lines in lists.items():
-        write_split(folder / name, lines, force=force)

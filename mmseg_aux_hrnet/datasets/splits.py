@@ -122,28 +122,32 @@ def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bo
         OutputExistsError: the file exists and ``force`` is off.
         SplitError: it cannot be written.
     """
-    path = Path(path)
-    refuse_existing([path], force=force)
-    content = encode_lines(lines, path=path)
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise SplitError(f'split list "{path}" cannot be written ({error.strerror}); choose another --out') from error
+    write_splits({Path(path): lines}, force=force)
 
 
-def encode_lines(lines: Iterable[str], *, path: Path) -> bytes:
-    """Return the bytes of the list at ``path``; SplitError where a file name is not Unicode."""
-    try:
-        return ''.join(f'{line}\n' for line in lines).encode('utf-8')
-    except UnicodeEncodeError as error:
-        raise SplitError(f'split list "{path}": a file name is not Unicode ({error.reason}); rename the file') from None
+def write_splits(lists: Mapping[Path, Iterable[str]], *, force: bool = False) -> None:
+    """Write lists as :func:`write_split` does; where one exists, or its names are not Unicode, none is written.
 
-
-def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
-    """Raise OutputExistsError at the first list that exists, unless ``force``."""
-    for path in paths:
+    Raises:
+        OutputExistsError: a list exists and ``force`` is off.
+        SplitError: a list cannot be written.
+    """
+    for path in lists:
         advice = '--force replaces it, --out writes elsewhere'
         check_file(path, overwrite=force, what=f'split list "{path}"', advice=advice)
+    contents: dict[Path, bytes] = {}
+    for path, lines in lists.items():
+        try:
+            contents[path] = ''.join(f'{line}\n' for line in lines).encode('utf-8')
+        except UnicodeEncodeError as error:
+            fault = f'a file name is not Unicode ({error.reason}); rename the file'
+            raise SplitError(f'split list "{path}": {fault}') from None
+    for path, content in contents.items():
+        try:
+            write_whole(path, content)
+        except OSError as error:
+            reason = f'cannot be written ({error.strerror}); choose another --out'
+            raise SplitError(f'split list "{path}" {reason}') from error
 
 
 def index_by_stem(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> dict[str, list[str]]:
@@ -158,7 +162,14 @@ def index_by_stem(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> di
     """
     found: dict[str, list[str]] = {}
     for base, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_folder):
-        folders[:] = [name for name in folders if not name.startswith('.') and not _is_loop(base, name)]
+        for name in tuple(folders):
+            path = os.path.join(base, name)
+            # A link to a folder above it, as "ln -s" given twice leaves it, would be followed for ever.
+            is_loop = os.path.islink(path) and f'{os.path.realpath(base)}{os.sep}'.startswith(
+                f'{os.path.realpath(path)}{os.sep}'
+            )
+            if name.startswith('.') or is_loop:
+                folders.remove(name)
         for file in files:
             stem = cut_suffix(file, suffixes)
             if stem == file or file.startswith('.'):
@@ -171,12 +182,6 @@ def index_by_stem(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> di
 
 def _refuse_folder(error: OSError) -> None:
     raise SplitError(f'folder "{error.filename}" cannot be read ({error.strerror}); correct the path') from error
-
-
-def _is_loop(base: str, name: str) -> bool:
-    """Tell whether a folder is a link to one above it, as "ln -s" given twice leaves it."""
-    path = os.path.join(base, name)
-    return os.path.islink(path) and (os.path.realpath(base) + os.sep).startswith(os.path.realpath(path) + os.sep)
 
 
 def scene_of(name: str, pattern: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_binary, decode_colour, decode_index, decode_palette
+from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_colour, decode_grey, decode_palette
 from mmseg_aux_hrnet.errors import DataError, ImageError, LabelError
 
 RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')
@@ -138,7 +138,7 @@ def _decode(image: Image.Image, pixels: NDArray[np.uint8], rule: LabelRule) -> N
         return decode_palette(pixels, colours, rule)
     if image.mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
         return pixels.astype(np.uint8)
-    return decode_binary(pixels, rule) if rule.label_format == 'binary' else decode_index(pixels, rule)
+    return decode_grey(pixels, rule)
 
 
 def _open(path: str | Path, content: bytes | None, error_type: type[DataError]) -> Image.Image:

@@ -37,15 +37,8 @@ def draw_scene(seed: int, *, height_width: tuple[int, int] = (192, 256)) -> Scen
     """
     rng = np.random.default_rng(seed)
     canvas = Canvas.empty(height_width, rng)
-    _town(canvas, rng, height_width=height_width)
-    image = np.rint(photograph(canvas, rng)).astype(np.uint8)
-    label = (halve(canvas.green.astype(np.float32)) >= 0.5).astype(np.uint8)
-    return Scene(image=image, label=label)
-
-
-def _town(canvas: Canvas, rng: Rng, *, height_width: tuple[int, int]) -> None:
-    """Fill the canvas with blocks between two families of streets at right angles."""
     height, width = height_width
+    # A town is blocks between two families of streets at right angles.
     x, y = (float(extent / 2 + rng.uniform(-60, 60)) for extent in (width, height))
     # Large enough to cover the corners at any angle and offset: that is at most 60 along each axis.
     span = float(np.hypot(height, width)) + 2 * 60 * 2**0.5
@@ -66,6 +59,9 @@ def _town(canvas: Canvas, rng: Rng, *, height_width: tuple[int, int]) -> None:
                 _street(canvas, rng, block.part((length + 18) / 2, 0, length=depth, width=18, turn=np.pi / 2))
             along += length + 18
         across += depth + street
+    image = np.rint(photograph(canvas, rng)).astype(np.uint8)
+    label = (halve(canvas.green.astype(np.float32)) >= 0.5).astype(np.uint8)
+    return Scene(image=image, label=label)
 
 
 def _street(canvas: Canvas, rng: Rng, rect: Rect) -> None:
@@ -147,18 +143,14 @@ def cast_shadows(height: Floats, *, azimuth: float, slope: float) -> Floats:
     """
     horizon = np.zeros_like(height)
     for way in range(1, int(np.ceil(float(height.max()) / slope)) + 1):
-        rows, columns = round(way * float(np.sin(azimuth))), round(way * float(np.cos(azimuth)))
-        (to_y, from_y), (to_x, from_x) = _shifted(rows), _shifted(columns)
+        steps = (round(way * float(part)) for part in (np.sin(azimuth), np.cos(azimuth)))
+        # Where heights go to, and where they come from, along each axis.
+        (to_y, from_y), (to_x, from_x) = (
+            (slice(max(step, 0), min(step, 0) or None), slice(max(-step, 0), min(-step, 0) or None)) for step in steps
+        )
         np.maximum(horizon[to_y, to_x], height[from_y, from_x] - way * slope, out=horizon[to_y, to_x])
     # A small margin keeps a surface from shading itself.
     return (horizon > height + 0.3).astype(np.float32)
-
-
-def _shifted(step: int) -> tuple[slice, slice]:
-    """Return where values go to and come from along an axis when they move by ``step``."""
-    if step >= 0:
-        return slice(step, None), slice(None, -step or None)
-    return slice(None, step), slice(-step, None)
 
 
 def facing(height: Floats, *, azimuth: float, slope: float) -> Floats:

@@ -1,6 +1,7 @@
 """Examines one tile: reads image and label as training does, and measures what the checks look at."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,24 +105,20 @@ def examine(pair: TilePair) -> ExaminedTile:
     image, mask, label = None, None, None
     image_error, label_error = '', ''
     readable_as: tuple[str, ...] = ()
+    root = pair.source.root
     try:
         image, mask = _examine_image(pair.image)
     except ImageError as error:
-        image_error = _message(error, pair.image, pair)
+        image_error = str(error).replace(str(pair.image), relative(pair.image, root))
     if pair.label is None:
         return ExaminedTile(pair, image, image_error=image_error)
     kind, values = label_form(pair.label)
     try:
         label = _examine_label(pair, pair.label, mask)
     except LabelError as error:
-        label_error = _message(error, pair.label, pair)
+        label_error = str(error).replace(str(pair.label), relative(pair.label, root))
         readable_as = formats_that_read(pair.label, pair.source.rules[0])
     return ExaminedTile(pair, image, label, kind, values, image_error, label_error, readable_as)
-
-
-def _message(error: Exception, path: Path, pair: TilePair) -> str:
-    """Return the message of an error with the file's name below the data root."""
-    return str(error).replace(str(path), relative(path, pair.source.root))
 
 
 def _examine_image(path: Path) -> tuple[ImageContent, NDArray[np.bool_]]:
@@ -134,8 +131,12 @@ def _examine_image(path: Path) -> tuple[ImageContent, NDArray[np.bool_]]:
             turned = False  # training does not read it
         has_alpha = mode in ('RGBA', 'LA') or 'transparency' in file.info
         alpha = np.asarray(file.convert('RGBA'))[..., 3] if has_alpha else None
-        declared = getattr(file, 'tag_v2', {}).get(GDAL_NODATA)
-    mask = nodata_mask(image, alpha=alpha, declared=_byte(declared))
+        # GDAL writes it as text, which may end in a zero byte.
+        declared = str(getattr(file, 'tag_v2', {}).get(GDAL_NODATA)).strip('\0 ')
+    value = None
+    with suppress(ValueError):
+        value = next((byte for byte in range(256) if byte == float(declared)), None)  # a byte cannot have another one
+    mask = nodata_mask(image, alpha=alpha, declared=value)
     small = np.asarray(cv2.resize(image, (COLOUR_SIDE, COLOUR_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     data = image[~mask] if mask.any() else image.reshape(-1, 3)  # indexing copies, and most tiles have all their data
     content = ImageContent(
@@ -150,15 +151,6 @@ def _examine_image(path: Path) -> tuple[ImageContent, NDArray[np.bool_]]:
         nodata=int(mask.sum()),
     )
     return content, mask
-
-
-def _byte(value: object) -> int | None:
-    """Return a declared value as an integer; None where a byte cannot have it."""
-    try:
-        number = float(str(value).strip('\0 '))  # GDAL writes it as text, which may end in a zero byte
-    except ValueError:
-        return None
-    return int(number) if number in range(256) else None
 
 
 def nodata_mask(

@@ -19,6 +19,7 @@ from mmseg_aux_hrnet.files.label_png import write_label_png
 from mmseg_aux_hrnet.files.whole import whole_folder
 
 LEFT_OUT = 'left_out.txt'
+ORDER = (UNDIVIDED, *SPLITS)  # an image that is in several splits stays in the last of them
 
 
 def check_out(out: Path, sources: Sequence[DataSource]) -> None:
@@ -102,14 +103,10 @@ def _unfit(tiles: Sequence[ExaminedTile]) -> Iterator[tuple[ExaminedTile, str]]:
         else:
             fit.append(tile)
     for group in exact_duplicates(fit):  # an image that is left out of the last split anyway stays in the others
-        last = max(group, key=_rank)
+        last = max(group, key=lambda tile: ORDER.index(tile.pair.split))
         for tile in group:
-            if _rank(tile) < _rank(last):
+            if ORDER.index(tile.pair.split) < ORDER.index(last.pair.split):
                 yield tile, f'the same image is in {last.pair.split}: {last.pair.name}'
-
-
-def _rank(tile: ExaminedTile) -> int:
-    return SPLITS.index(tile.pair.split) if tile.pair.split in SPLITS else -1
 
 
 def _write_tiles(out: Path, tiles: Sequence[ExaminedTile], on_tile: Callable[[int, int], None]) -> None:
@@ -119,7 +116,7 @@ def _write_tiles(out: Path, tiles: Sequence[ExaminedTile], on_tile: Callable[[in
         image.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(pair.image, image)
         if pair.label is not None:
-            label = out / label_name(pair, pair.label)
+            label = out / _below(pair.label, pair.source.root, form='.png')
             label.parent.mkdir(parents=True, exist_ok=True)
             if label.exists():
                 raise DataError(f'--fix: {label} would be image and label at once: keep them in folders of their own')
@@ -128,16 +125,12 @@ def _write_tiles(out: Path, tiles: Sequence[ExaminedTile], on_tile: Callable[[in
         on_tile(done, len(tiles))
 
 
-def _below(path: Path, root: Path) -> str:
+def _below(path: Path, root: Path, *, form: str = '') -> str:
+    """Return the name of a file in the copy, relative to its root; a label's ends in ``form`` there."""
     name = relative(path, root)
     if Path(name).is_absolute() or '..' in Path(name).parts:
         raise ConfigError(f'--fix: {path} lies outside of the data root {root}: move it there')
-    return name
-
-
-def label_name(pair: TilePair, label: Path) -> str:
-    """Return the name of a label in the copy, relative to its root."""
-    return f'{cut_suffix(_below(label, pair.source.root), LABEL_SUFFIXES)}.png'
+    return f'{cut_suffix(name, LABEL_SUFFIXES)}{form}' if form else name
 
 
 def _write_lists(out: Path, tiles: Sequence[ExaminedTile]) -> None:
@@ -151,7 +144,8 @@ def _write_lists(out: Path, tiles: Sequence[ExaminedTile]) -> None:
         lines = []
         for pair in pairs:
             if name.lower().endswith('.lst'):
-                lines.append(format_line(pair.name, label_name(pair, pair.label) if pair.label else None, form='lst'))
+                label = _below(pair.label, pair.source.root, form='.png') if pair.label else None
+                lines.append(format_line(pair.name, label, form='lst'))
             else:
                 folder = Path(pair.source.dataset.data_prefix.get('img_path') or pair.source.root)
                 lines.append(format_line(relative(pair.image, folder), form='txt'))

@@ -56,7 +56,16 @@ def gather(source: DataSource) -> tuple[list[TilePair], list[Finding]]:
     """
     dataset, findings = source.dataset, list[Finding]()
     if not isinstance(dataset, ListedDataset):
-        return _pair_named(source, _stock_files(source), findings), findings
+        try:  # a data set of mmseg or another package forms the names of its files itself
+            records = dataset.load_data_list()
+        except Exception as error:  # and it can fail in any way
+            raise DataError(
+                f'data set {type(dataset).__name__} of {source.split} does not find its files '
+                f'({type(error).__name__}: {error}): check --data-root, see data/README.md'
+            ) from error
+        files = [(Path(one['img_path']), one.get('seg_map_path')) for one in records]
+        named = ((image, None if label is None else Path(label), 0) for image, label in files)
+        return _pair_named(source, named, findings), findings
     prefix = dataset.data_prefix
     if not source.listed and source.split == 'test' and not Path(prefix.get('seg_map_path') or '').is_dir():
         dataset.data_prefix = {**prefix, 'seg_map_path': None}  # tests need no labels: split.py lists such trees too
@@ -71,20 +80,6 @@ def gather(source: DataSource) -> tuple[list[TilePair], list[Finding]]:
         what = f'no list, so all files of {folder} were examined'
         findings.append(Finding('note', 'no-list', source.split, what, 'python split.py DATA_ROOT writes the lists'))
     return pairs, findings
-
-
-def _stock_files(source: DataSource) -> Iterator[tuple[Path, Path | None, int]]:
-    """Yield image and label of a data set of mmseg or another package, which forms the names of its files itself."""
-    try:
-        records = source.dataset.load_data_list()
-    except Exception as error:  # such a data set can fail in any way
-        raise DataError(
-            f'data set {type(source.dataset).__name__} of {source.split} does not find its files '
-            f'({type(error).__name__}: {error}): check --data-root, see data/README.md'
-        ) from error
-    for record in records:
-        label = record.get('seg_map_path')
-        yield Path(record['img_path']), None if label is None else Path(label), 0
 
 
 def _entries(source: DataSource, findings: list[Finding]) -> Iterator[SplitEntry]:
@@ -139,13 +134,15 @@ def _pair_stems(source: DataSource, entries: Sequence[SplitEntry], findings: lis
         return []  # each file would be missing
     if not source.listed:
         entries = [SplitEntry(stem, None, 0) for stem in images]
+    called = {e.image: f'line {e.line}: {e.image}' if e.line else e.image for e in entries}
     for index, folder in ((images, image_dir), (labels, Path(label_dir or ''))):
-        double = [f'{_line(e)} ({" and ".join(index[e.image])})' for e in entries if len(index.get(e.image, ())) > 1]
+        several = {stem: ' and '.join(names) for stem, names in index.items() if len(names) > 1}
+        double = [f'{words} ({several[stem]})' for stem, words in called.items() if stem in several]
         what, advice = f'of several files in {folder}', 'keep one file of each stem'
         findings += about(double, what, noun='stem', level='fault', key='ambiguous', split=source.split, advice=advice)
     single = [entry for entry in entries if len(images.get(entry.image, ())) == 1]
-    no_image = [_line(entry) for entry in entries if entry.image not in images]
-    no_label = [_line(entry) for entry in single if label_dir and entry.image not in labels]
+    no_image = [called[entry.image] for entry in entries if entry.image not in images]
+    no_label = [called[entry.image] for entry in single if label_dir and entry.image not in labels]
     # Test images of a tree may all be without labels; where some have one, the others lack it.
     labelled = bool(label_dir) and (source.listed or source.split != 'test' or len(no_label) < len(single))
     findings += _missing(source, no_image, no_label if labelled else [], label_dir=Path(label_dir or ''))
@@ -156,10 +153,6 @@ def _pair_stems(source: DataSource, entries: Sequence[SplitEntry], findings: lis
         label = Path(label_dir or '') / files[0] if len(files) == 1 else None
         pairs.append(TilePair(source.split, relative(image, source.root), image, label, source, labelled))
     return pairs
-
-
-def _line(entry: SplitEntry) -> str:
-    return f'line {entry.line}: {entry.image}' if entry.line else entry.image
 
 
 def _index(folder: Path, suffixes: Sequence[str], source: DataSource, findings: list[Finding]) -> Index:

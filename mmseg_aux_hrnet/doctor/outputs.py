@@ -10,7 +10,7 @@ from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import ExaminedTile
 from mmseg_aux_hrnet.doctor.findings import count_levels
 from mmseg_aux_hrnet.doctor.page import draw_page
-from mmseg_aux_hrnet.doctor.summary import Summary, config_snippets, inverse_frequency_weights, median_frequency_weights
+from mmseg_aux_hrnet.doctor.summary import Summary, class_weights, config_snippets
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.files.whole import write_whole
 
@@ -51,10 +51,7 @@ def _split(summary: Summary, classes: tuple[str, ...]) -> dict[str, Any]:
         'without_foreground': list(summary.without_foreground),
         'mean_rgb': None if mean is None else list(mean),
         'std_rgb': None if std is None else list(std),
-        'class_weight': {
-            'median_frequency': median_frequency_weights(summary),
-            'inverse_frequency': inverse_frequency_weights(summary),
-        },
+        'class_weight': class_weights(summary),
         'config': config_snippets(summary),
     }
 

@@ -44,7 +44,15 @@ def draw_page(checkup: Checkup, *, title: str) -> bytes:
     )
     figure.text(LEFT, 0.943, verdict(checkup), fontsize=9, va='top')
     bottom = 0.92 - ROW * (len(checkup.summaries) + 1)
-    _draw_table(figure.add_axes((LEFT, bottom, 0.88, 0.925 - bottom)), checkup)
+    axes = figure.add_axes((LEFT, bottom, 0.88, 0.925 - bottom))
+    axes.axis('off')
+    head, body = rows(checkup)
+    table = axes.table(cellText=body, colLabels=head, loc='upper center', cellLoc='center', bbox=Bbox.unit())
+    table.auto_set_font_size(False)
+    table.set_fontsize(8)
+    for (row, _), cell in table.get_celld().items():
+        cell.set_edgecolor('#CCCCCC')
+        cell.set_text_props(weight='bold' if row == 0 else 'normal')
     bottom = _write_lines(figure, [(line, 'plain') for line in form_lines(checkup)], top=bottom - 0.005)
     for draw, left in ((_draw_shares, 0.13), (_draw_foreground, 0.42), (_draw_levels, 0.72)):
         draw(figure.add_axes((left, bottom - 0.155, 0.22, 0.13)), checkup)
@@ -56,17 +64,6 @@ def draw_page(checkup: Checkup, *, title: str) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
     return buffer.getvalue()
-
-
-def _draw_table(axes: Axes, checkup: Checkup) -> None:
-    head, body = rows(checkup)
-    axes.axis('off')
-    table = axes.table(cellText=body, colLabels=head, loc='upper center', cellLoc='center', bbox=Bbox.unit())
-    table.auto_set_font_size(False)
-    table.set_fontsize(8)
-    for (row, _), cell in table.get_celld().items():
-        cell.set_edgecolor('#CCCCCC')
-        cell.set_text_props(weight='bold' if row == 0 else 'normal')
 
 
 def _draw_shares(axes: Axes, checkup: Checkup) -> None:
@@ -196,10 +193,14 @@ def _write_words(figure: Figure, checkup: Checkup, *, top: float) -> None:
     train = training_summary(checkup)
     advice = config_snippets(train) if train is not None else []
     figure.text(LEFT, top, 'Findings', fontsize=8.5, weight='bold', va='top')
-    lines = [line for finding in checkup.findings for line in _lines(finding, most=2)] or [('none', 'plain')]
     room = int((top - 0.09 - LINE * len(advice)) / LINE)
-    if len(lines) > room:
-        lines = [line for finding in checkup.findings for line in _lines(finding, most=1)]
+    texts = [(f'{one.level.upper()}  {finding_text(one, limit=1)}', one.level) for one in checkup.findings]
+    lines = [('none', 'plain')]
+    for most in (2, 1) if texts else ():  # lines of a finding
+        wrapper = textwrap.TextWrapper(LINE_WIDTH, subsequent_indent='        ', max_lines=most, placeholder=' ...')
+        lines = [(line, level) for text, level in texts for line in wrapper.wrap(text)]
+        if len(lines) <= room:
+            break
     if len(lines) > room:
         lines = [*lines[: room - 1], (f'and {len(lines) - room + 1} more lines, on the screen', 'plain')]
     bottom = _write_lines(figure, lines, top=top - 0.018)
@@ -215,9 +216,3 @@ def _write_lines(figure: Figure, lines: Sequence[tuple[str, str]], *, top: float
         colour = LEVEL_COLOURS[level]
         figure.text(LEFT, top - index * LINE, text, fontsize=6.8, va='top', color=colour, parse_math=False)
     return top - len(lines) * LINE
-
-
-def _lines(finding: Finding, *, most: int) -> list[tuple[str, str]]:
-    text = f'{finding.level.upper()}  {finding_text(finding, limit=1)}'
-    wrapped = textwrap.wrap(text, LINE_WIDTH, subsequent_indent='        ', max_lines=most, placeholder=' ...')
-    return [(line, finding.level) for line in wrapped]

@@ -101,23 +101,20 @@ def colours_of(histogram: NDArray[np.int64]) -> Colours | None:
     return tuple(means), tuple(deviations)
 
 
-def median_frequency_weights(summary: Summary) -> tuple[float, ...] | None:
-    """Return weights of the classes by median frequency balancing; None where a class is absent.
+def class_weights(summary: Summary) -> dict[str, tuple[float, ...] | None]:
+    """Return weights of the classes by two rules; None where a class is absent.
 
-    The frequency of a class is its pixels over all pixels of the images in which it occurs; its weight is the median of
-    the frequencies over its own (D. Eigen and R. Fergus, arXiv 1411.4734, section 6.3.1).
+    ``median_frequency``: the frequency of a class is its pixels over all pixels of the images in which it occurs; its
+    weight is the median of the frequencies over its own (D. Eigen and R. Fergus, arXiv 1411.4734, section 6.3.1).
+    ``inverse_frequency``: all pixels / (number of classes x pixels of the class).
     """
     if not all(summary.pixels):
-        return None
+        return {'median_frequency': None, 'inverse_frequency': None}
     frequencies = [own / of for own, of in zip(summary.pixels, summary.pixels_of, strict=True)]
-    return tuple(float(np.median(frequencies)) / frequency for frequency in frequencies)
-
-
-def inverse_frequency_weights(summary: Summary) -> tuple[float, ...] | None:
-    """Return all pixels / (number of classes x pixels of the class) for each class; None where a class is absent."""
-    if not all(summary.pixels):
-        return None
-    return tuple(sum(summary.pixels) / (len(summary.pixels) * count) for count in summary.pixels)
+    return {
+        'median_frequency': tuple(float(np.median(frequencies)) / frequency for frequency in frequencies),
+        'inverse_frequency': tuple(sum(summary.pixels) / (len(summary.pixels) * count) for count in summary.pixels),
+    }
 
 
 def config_snippets(train: Summary) -> list[str]:
@@ -126,9 +123,8 @@ def config_snippets(train: Summary) -> list[str]:
     if train.colours is not None:
         mean, std = (', '.join(f'{value:.4f}' for value in values) for values in train.colours)
         lines.append(f'data_preprocessor = dict(mean=[{mean}], std=[{std}])  # red, green, blue')
-    rules = (('median frequency', median_frequency_weights), ('inverse frequency', inverse_frequency_weights))
-    for name, rule in rules:
-        weights = rule(train)
+    for rule, weights in class_weights(train).items():
         if weights is not None:
-            lines.append(f'class_weight = [{", ".join(f"{weight:.4f}" for weight in weights)}]  # {name}')
+            listed = ', '.join(f'{weight:.4f}' for weight in weights)
+            lines.append(f'class_weight = [{listed}]  # {rule.replace("_", " ")}')
     return lines

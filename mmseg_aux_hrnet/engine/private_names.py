@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from mmengine.dist import get_rank
 from torch import distributed
 
 # Keys of a scheduler's state that tell how far it is; all others are settings.
@@ -19,19 +20,20 @@ def is_resuming(runner: Any) -> bool:
     return bool(runner._resume)
 
 
-def seed_differs_by_rank(runner: Any) -> bool:
-    """Say whether mmengine added the rank to the seed of each process."""
-    return bool(runner._randomness_cfg.get('diff_rank_seed'))
+def base_seed(runner: Any) -> int:
+    """Return the seed of the run, the same in every process; mmengine may have added the rank to the runner's."""
+    return int(runner.seed) - (get_rank() if runner._randomness_cfg.get('diff_rank_seed') else 0)
 
 
-def build_schedulers(runner: Any, optimizer: torch.optim.Optimizer) -> list[Any]:
-    """Return the schedulers of the runner's config for another optimizer; the public way takes the runner's own."""
-    return list(runner._build_param_scheduler(runner.cfg.param_scheduler, optimizer))
+def build_schedulers(runner: Any, optimizer: torch.optim.Optimizer, *, steps: int) -> list[Any]:
+    """Return the schedulers of the runner's config for another optimizer; the public way takes the runner's own.
 
-
-def count_optimizer_steps(scheduler: Any, steps: int) -> None:
-    """Let mmengine's scheduler believe that its optimizer stepped; else it warns of a wrong order."""
-    scheduler.optimizer._global_step = steps
+    They believe that the optimizer made ``steps`` steps; else mmengine warns of a wrong order when they are stepped.
+    """
+    schedulers = list(runner._build_param_scheduler(runner.cfg.param_scheduler, optimizer))
+    for scheduler in schedulers:
+        scheduler.optimizer._global_step = steps
+    return schedulers
 
 
 def accumulated_iterations(runner: Any) -> int:

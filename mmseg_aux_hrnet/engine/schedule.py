@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from mmengine.logging import print_log
 
-from mmseg_aux_hrnet.engine.private_names import SCHEDULER_PROGRESS, build_schedulers, count_optimizer_steps
+from mmseg_aux_hrnet.engine.private_names import SCHEDULER_PROGRESS, build_schedulers
 
 
 def follow_config(runner: Any, checkpoint: dict[str, Any]) -> None:
@@ -25,13 +25,11 @@ def follow_config(runner: Any, checkpoint: dict[str, Any]) -> None:
         print_log('the schedule depends on validation figures: it goes on as in the checkpoint', logger='current')
         return
     groups = checkpoint['optimizer']['param_groups']
-    optimizer = _stand_in(groups)
-    schedulers = build_schedulers(runner, optimizer)
     meta = checkpoint['meta']
     per_epoch = len(runner.train_dataloader) if meta['epoch'] else None
-    _replay(schedulers, iters=meta['iter'], per_epoch=per_epoch)
+    schedulers, replayed_groups = _replay(runner, groups, iters=meta['iter'], per_epoch=per_epoch)
     checkpoint['param_schedulers'] = [scheduler.state_dict() for scheduler in schedulers]
-    for group, replayed in zip(groups, optimizer.param_groups, strict=True):
+    for group, replayed in zip(groups, replayed_groups, strict=True):
         group.update({key: value for key, value in replayed.items() if key != 'params'})
     print_log(f'the schedule changed: the learning rate goes on at {groups[0]["lr"]:.4g}', logger='current')
 
@@ -40,19 +38,17 @@ def _settings(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in state.items() if key not in SCHEDULER_PROGRESS} for state in states]
 
 
-def _stand_in(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Return an optimizer that holds the groups' settings at the start of training, and no weights."""
-    starts = []
+def _replay(
+    runner: Any, groups: list[dict[str, Any]], *, iters: int, per_epoch: int | None
+) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Step the config's schedulers from the start; return them and the optimizer's groups as they leave them."""
+    starts = []  # the groups' settings at the start of training, without the weights
     for group in groups:
         start = {key: value for key, value in group.items() if key != 'params'}
         start |= {key.removeprefix('initial_'): value for key, value in group.items() if key.startswith('initial_')}
         starts.append({**start, 'params': [torch.nn.Parameter(torch.zeros(1))]})
-    return torch.optim.SGD(starts, lr=0.0)
-
-
-def _replay(schedulers: list[Any], *, iters: int, per_epoch: int | None) -> None:
-    for scheduler in schedulers:
-        count_optimizer_steps(scheduler, iters)
+    optimizer = torch.optim.SGD(starts, lr=0.0)
+    schedulers = build_schedulers(runner, optimizer, steps=iters)
     for iteration in range(1, iters + 1):
         for scheduler in schedulers:
             if not scheduler.by_epoch:
@@ -61,3 +57,4 @@ def _replay(schedulers: list[Any], *, iters: int, per_epoch: int | None) -> None
             for scheduler in schedulers:
                 if scheduler.by_epoch:
                     scheduler.step()
+    return schedulers, optimizer.param_groups

@@ -23,7 +23,6 @@ from mmseg_aux_hrnet.evaluation.rates import percent
 # intersection and union of the boundary regions.
 BoundaryCounts = npt.NDArray[np.int64]
 COLUMNS = 6
-Flags = npt.NDArray[np.bool_]
 Mask = npt.NDArray[np.uint8]
 LARGEST_TOLERANCE = 1000  # pixels: the float32 distances tell neighbouring ones apart
 LARGEST_DISC = 20  # pixels: beyond, distances of all pixels take less time than a dilation by a disc
@@ -58,10 +57,22 @@ def boundary_counts(
     prediction, label = (values if few is None else few for values, few in zip((prediction, label), small, strict=True))
     valid = label != ignore_index
     counts = np.zeros((num_classes, COLUMNS), np.int64)
+    # One dilation by the large square is the same as eroding by three pixels as often as the tolerance has pixels.
+    square = np.ones((2 * int(tolerance) + 1,) * 2, np.uint8)
     for index in range(num_classes):
-        reference, predicted = valid & (label == index), valid & (prediction == index)
-        if reference.any() or predicted.any():
-            counts[index] = _class_counts(predicted, reference, valid, tolerance=tolerance)
+        own = [valid & (values == index) for values in (prediction, label)]
+        if not any(mask.any() for mask in own):
+            continue
+        maps = [mask.view(np.uint8) for mask in own]
+        others = [(valid & ~mask).view(np.uint8) for mask in own]
+        contours = [mask & _dilated(other, CROSS) for mask, other in zip(maps, others, strict=True)]
+        regions = [mask & _dilated(other, square) for mask, other in zip(maps, others, strict=True)]
+        near = [_around(contour, tolerance) for contour in contours]
+        counted = (
+            contours[0], contours[0] & near[1], contours[1], contours[1] & near[0],
+            regions[0] & regions[1], regions[0] | regions[1],
+        )  # fmt: skip
+        counts[index] = [np.count_nonzero(mask) for mask in counted]
     return counts
 
 
@@ -86,21 +97,6 @@ def boundary_rates(counts: BoundaryCounts) -> list[tuple[float, float]]:
             f1 = 0.0 if predicted or reference else math.nan
         rates.append((f1, percent(shared, region)))
     return rates
-
-
-def _class_counts(predicted: Flags, reference: Flags, valid: Flags, *, tolerance: float) -> list[int]:
-    # One dilation by the large square is the same as eroding by three pixels as often as the tolerance has pixels.
-    square = np.ones((2 * int(tolerance) + 1,) * 2, np.uint8)
-    maps = [mask.view(np.uint8) for mask in (predicted, reference)]
-    others = [(valid & ~mask).view(np.uint8) for mask in (predicted, reference)]
-    contours = [mask & _dilated(other, CROSS) for mask, other in zip(maps, others, strict=True)]
-    regions = [mask & _dilated(other, square) for mask, other in zip(maps, others, strict=True)]
-    near = [_around(contour, tolerance) for contour in contours]
-    counted = (
-        contours[0], contours[0] & near[1], contours[1], contours[1] & near[0],
-        regions[0] & regions[1], regions[0] | regions[1],
-    )  # fmt: skip
-    return [int(np.count_nonzero(mask)) for mask in counted]
 
 
 def _around(contour: Mask, radius: float) -> Mask:

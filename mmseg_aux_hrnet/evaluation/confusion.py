@@ -38,8 +38,7 @@ def confusion_counts(prediction: IndexMap, label: IndexMap, *, num_classes: int,
         DataError: the two maps differ in shape.
         LabelError: a value is not a class; names the value and its position.
     """
-    check_rule(num_classes=num_classes, ignore_index=ignore_index)
-    check_shapes(prediction.shape, label.shape)
+    check_countable(prediction.shape, label.shape, num_classes=num_classes, ignore_index=ignore_index)
     for name, values in (('label', label), ('prediction', prediction)):
         if values.dtype.kind not in 'iu':
             raise LabelError(f'{name} of type {values.dtype}: class indices must be integers')
@@ -59,17 +58,13 @@ def confusion_counts(prediction: IndexMap, label: IndexMap, *, num_classes: int,
     return counts
 
 
-def check_rule(*, num_classes: int, ignore_index: int) -> None:
-    """Raise ConfigError unless these classes can be counted."""
+def check_countable(prediction: Sequence[int], label: Sequence[int], *, num_classes: int, ignore_index: int) -> None:
+    """Raise ConfigError unless these classes can be counted, DataError unless the shapes of both maps are the same."""
     if not 0 < num_classes <= ignore_index <= 255:
         raise ConfigError(
             f'num_classes={num_classes} with ignore_index={ignore_index} cannot be counted: classes must be 1 to 255, '
             'and the ignored index must lie above them and at most at 255'
         )
-
-
-def check_shapes(prediction: Sequence[int], label: Sequence[int]) -> None:
-    """Raise DataError unless the shapes of both maps are the same."""
     if tuple(prediction) != tuple(label):
         raise DataError(
             f'prediction of shape {tuple(prediction)} but label of shape {tuple(label)}: both must have the same '

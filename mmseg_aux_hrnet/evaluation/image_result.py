@@ -15,8 +15,7 @@ from mmseg_aux_hrnet.evaluation.confusion import (
     MASKED_CLASSES,
     Counts,
     IndexMap,
-    check_rule,
-    check_shapes,
+    check_countable,
     confusion_counts,
 )
 
@@ -84,14 +83,6 @@ def summed_counts(images: Sequence[ImageResult], *, num_classes: int) -> Counts:
     return total
 
 
-def summed_boundary(images: Sequence[ImageResult]) -> BoundaryCounts | None:
-    """Return the contour counts of all images together, int64 (C, 6); None where one has none."""
-    counted = [image.boundary for image in images if image.boundary is not None]
-    if not counted or len(counted) < len(images):
-        return None
-    return np.asarray(np.sum(counted, axis=0), np.int64)
-
-
 def plane(data: Tensor, *, name: str) -> Tensor:
     """Return the map of one image, (H, W), out of (1, H, W) or (H, W).
 
@@ -150,8 +141,7 @@ def tally(prediction: Tensor, label: Tensor, *, num_classes: int, ignore_index: 
         ConfigError: too many classes, or the ignored index is one of them.
         DataError: the two differ in shape.
     """
-    check_rule(num_classes=num_classes, ignore_index=ignore_index)
-    check_shapes(prediction.shape, label.shape)
+    check_countable(prediction.shape, label.shape, num_classes=num_classes, ignore_index=ignore_index)
     predicted, reference = prediction.long(), label.long()
     # One-channel heads give floats, of which only whole numbers are classes; nan is not whole either.
     whole, stated = prediction == predicted, label == reference

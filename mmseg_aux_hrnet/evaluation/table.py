@@ -31,7 +31,18 @@ def rich_table(
     means = [f'{metric.title} {metric.text(getattr(overall, metric.key))}' for metric in (OA, MIOU, MACC, MDICE, FWIOU)]
     coefficients = [f'{metric.title} {metric.text(getattr(overall, metric.key))}' for metric in (KAPPA, MCC)]
     caption = Text(justify='left').append('   '.join(means) + '\n' + '   '.join(coefficients), style='bold')
-    caption.append(f'\n{_notes(classes, class_of_interest)}')
+    absent = [name for name, rates in classes.items() if rates.absent]
+    never_predicted = [name for name, rates in classes.items() if rates.support and not rates.predicted]
+    no_reference = [name for name, rates in classes.items() if rates.predicted and not rates.support]
+    caption.append("\npercent, kappa and MCC -1 to 1; '-' is undefined; absent: in no label and no prediction")
+    if class_of_interest is not None:
+        caption.append(f'\n*: the class of interest, {class_of_interest}')
+    present = len(classes) - len(absent)
+    caption.append(
+        f'\nmean over {present} of {len(classes)} classes; absent: {", ".join(absent) or "none"}\n'
+        f'never predicted (IoU and F1 are 0 and count): {", ".join(never_predicted) or "none"}\n'
+        f'no reference pixels (recall is undefined and not in mAcc): {", ".join(no_reference) or "none"}'
+    )
     table = Table(box=box_style, caption=caption, caption_style='', caption_justify='left')
     table.add_column('class', overflow='fold')
     for heading in (*(metric.title for metric in CLASS_METRICS), 'reference pixels', 'share %'):
@@ -75,23 +86,6 @@ def markdown_table(table: Table, *, width: int) -> str:
     sides = [column.justify == 'right' for column in table.columns]
     lines[1] = f'|{"|".join(f"{rule[:-1]}:" if side else rule for rule, side in zip(rules, sides, strict=True))}|'
     return '\n'.join(lines)
-
-
-def _notes(classes: Mapping[str, ClassRates], class_of_interest: str | None) -> str:
-    absent = [name for name, rates in classes.items() if rates.absent]
-    never_predicted = [name for name, rates in classes.items() if rates.support and not rates.predicted]
-    no_reference = [name for name, rates in classes.items() if rates.predicted and not rates.support]
-    legend = ["percent, kappa and MCC -1 to 1; '-' is undefined; absent: in no label and no prediction"]
-    if class_of_interest is not None:
-        legend.append(f'*: the class of interest, {class_of_interest}')
-    return '\n'.join(
-        [
-            *legend,
-            f'mean over {len(classes) - len(absent)} of {len(classes)} classes; absent: {", ".join(absent) or "none"}',
-            f'never predicted (IoU and F1 are 0 and count): {", ".join(never_predicted) or "none"}',
-            f'no reference pixels (recall is undefined and not in mAcc): {", ".join(no_reference) or "none"}',
-        ]
-    )
 
 
 # Name on the command line: the figure. With beta = 1, mmseg's default, the mean F-score is the mean Dice coefficient.

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from mmengine.dist import get_dist_info
-from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 from rich import box
@@ -20,10 +21,10 @@ from mmseg_aux_hrnet.evaluation.table import markdown_table
 from mmseg_aux_hrnet.evaluation.thresholds import (
     CRITERIA,
     CURVE,
+    NO_COUNTS,
     AtThreshold,
     ThresholdCounts,
     ThresholdSweep,
-    no_counts,
     threshold_counts,
     threshold_sweep,
 )
@@ -91,7 +92,7 @@ class ThresholdMetric(BaseMetric):
     def _start(self) -> None:
         self._images = 0
         # The last image stands apart: it may be one that another process has counted too, see evaluate.
-        self._before_last, self._last = no_counts(), no_counts()
+        self._before_last, self._last = NO_COUNTS, NO_COUNTS
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Count the pixels of every image of a batch.
@@ -121,7 +122,7 @@ class ThresholdMetric(BaseMetric):
                 )
             except DataError as error:
                 raise type(error)(f'{source}: {error}') from error
-            self._before_last, self._last = self._before_last.plus(self._last), counts
+            self._before_last, self._last = self._before_last + self._last, counts
             self._images += 1
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -133,7 +134,7 @@ class ThresholdMetric(BaseMetric):
         """
         rank, processes = get_dist_info()
         filled_up = self._images > len(range(rank, size, processes))
-        own = self._before_last if filled_up else self._before_last.plus(self._last)
+        own = self._before_last if filled_up else self._before_last + self._last
         self.results = [own]  # one from each process, also from one without images
         self._start()
         figures: dict[str, float] = super().evaluate(processes)
@@ -145,11 +146,8 @@ class ThresholdMetric(BaseMetric):
         Args:
             results: counts of every process.
         """
-        total = no_counts()
-        for counts in results:
-            total = total.plus(ThresholdCounts(*counts))  # mmengine has made plain tuples of them on the way here
         _, name = self._class()
-        self.sweep = threshold_sweep(total, class_name=name)
+        self.sweep = threshold_sweep(np.sum(results, axis=0), class_name=name)
         MMLogger.get_current_instance().info(render_sweep(self.sweep))
         return {f'{AP.title}.{name}': self.sweep.average_precision, f'{ECE.title}.{name}': self.sweep.ece}
 
@@ -161,9 +159,3 @@ class ThresholdMetric(BaseMetric):
                 f'a threshold needs two classes, but the data set has {len(classes.names)} ({", ".join(classes.names)})'
             )
         return classes.of_interest, classes.names[classes.of_interest]
-
-
-def find_sweep(evaluator: Evaluator) -> ThresholdSweep | None:
-    """Return what a finished evaluation found, in the first process; None where it did not sweep."""
-    sweeps = [metric.sweep for metric in evaluator.metrics if isinstance(metric, ThresholdMetric)]
-    return sweeps[0] if sweeps else None

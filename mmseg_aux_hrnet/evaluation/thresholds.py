@@ -28,27 +28,10 @@ CRITERIA: tuple[Metric[Any], ...] = (IOU, F1, KAPPA)  # those by which a thresho
 _LEVELS32 = np.append(LEVELS, 2.0).astype(np.float32)
 
 
-class ThresholdCounts(NamedTuple):
-    """What is known of the pixels at each level, all int64 (10001,).
-
-    Attributes:
-        negatives: pixels of the other class.
-        positives: pixels of the class.
-        summed: sum of the probabilities of both, in units of 2^-24.
-    """
-
-    negatives: npt.NDArray[np.int64]
-    positives: npt.NDArray[np.int64]
-    summed: npt.NDArray[np.int64]
-
-    def plus(self, other: 'ThresholdCounts') -> 'ThresholdCounts':
-        """Return the counts of both."""
-        return ThresholdCounts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
-
-
-def no_counts() -> ThresholdCounts:
-    """Return the counts of no pixel."""
-    return ThresholdCounts(*np.zeros((3, LEVELS.size), np.int64))
+# What is known of the pixels at each level, int64 (3, 10001), to be added up over images: how many are of the other
+# class, how many of the class, and the sum of the probabilities of both in units of 2^-24.
+ThresholdCounts = npt.NDArray[np.int64]
+NO_COUNTS: ThresholdCounts = np.zeros((3, LEVELS.size), np.int64)
 
 
 def threshold_counts(
@@ -93,7 +76,7 @@ def threshold_counts(
     both = np.bincount(level + LEVELS.size * positive, minlength=2 * LEVELS.size).astype(np.int64)
     # bincount adds in float64, where sums of whole numbers below 2^53 are exact.
     summed = np.bincount(level, np.rint(given * np.float32(1 / UNIT)), minlength=LEVELS.size)
-    return ThresholdCounts(both[: LEVELS.size], both[LEVELS.size :], summed.astype(np.int64))
+    return np.stack([both[: LEVELS.size], both[LEVELS.size :], summed.astype(np.int64)])
 
 
 class AtThreshold(NamedTuple):
@@ -160,7 +143,8 @@ class ThresholdSweep:
 
 def threshold_sweep(counts: ThresholdCounts, *, class_name: str) -> ThresholdSweep:
     """Return the figures at every threshold from the counts of all images together."""
-    hits, alarms = _from_level_up(counts.positives), _from_level_up(counts.negatives)
+    # The pixels that reach each level: what is predicted there, if it is the threshold.
+    alarms, hits = counts[:2, ::-1].cumsum(axis=1)[:, ::-1]
     positives, negatives = hits[0], alarms[0]  # every pixel reaches level 0
     tables = np.stack([negatives - alarms, alarms, positives - hits, hits], axis=1)[::STEP].reshape(-1, 2, 2)
     curve = []
@@ -175,7 +159,7 @@ def threshold_sweep(counts: ThresholdCounts, *, class_name: str) -> ThresholdSwe
     return ThresholdSweep(
         class_name=class_name,
         curve=tuple(curve),
-        average_precision=float((counts.positives * precision).sum() / positives) if positives else math.nan,
+        average_precision=float((counts[1] * precision).sum() / positives) if positives else math.nan,
         ece=apart / pixels if pixels else math.nan,
         reliability=bins,
     )
@@ -198,18 +182,11 @@ def as_json(sweep: ThresholdSweep) -> dict[str, Any]:
     }
 
 
-def _from_level_up(part: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the pixels that reach each level: what is predicted there, if it is the threshold."""
-    return part[::-1].cumsum()[::-1]
-
-
 def _reliability(counts: ThresholdCounts) -> tuple[ReliabilityBin, ...]:
     width = INTERVALS // RELIABILITY_BINS
     # The last level holds the pixels with p = 1, which belong to the last bin.
     starts = np.arange(RELIABILITY_BINS) * width
-    positives, negatives, summed = (
-        np.add.reduceat(part, starts) for part in (counts.positives, counts.negatives, counts.summed)
-    )
+    negatives, positives, summed = np.add.reduceat(counts, starts, axis=1)
     return tuple(
         ReliabilityBin(
             low=float(LEVELS[start]),

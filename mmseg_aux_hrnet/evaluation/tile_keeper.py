@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 from numpy.typing import NDArray
 
@@ -75,11 +75,6 @@ class TileKeeper(BaseMetric):
         """
         self.kept = {path: (label, prediction) for path, label, prediction in results}
         return {}
-
-
-def find_kept(evaluator: Evaluator) -> dict[str, tuple[bytes, bytes]]:
-    """Return label and prediction of each image of a finished evaluation, packed; in the first process only."""
-    return next((metric.kept for metric in evaluator.metrics if isinstance(metric, TileKeeper)), {})
 
 
 def shrink_map(classes: ClassMap, side: int) -> ClassMap:

@@ -79,9 +79,14 @@ def model_card(
     colours = [', '.join(map(str, colour)) for colour in classes['palette']]
     named = [(index, *pair) for index, pair in enumerate(zip(classes['classes'], colours, strict=True))]
     decision = 'A pixel is {class} where its probability is at least {value:g}.'
+    weights = content['state_dict']
+    count = sum(value.numel() for key, value in weights.items() if not key.endswith(BUFFERS))
+    arch = arch_of({key.removeprefix('backbone.'): value for key, value in weights.items()})
+    network = 'Another backbone' if arch is None else f'HRNetV2 `{arch}`'
+    heads = auxiliary_heads(weights)
     blocks = [
         f'# {file}',
-        _network(content['state_dict']),
+        f'{network}, {heads} auxiliary decoders for training, {count:,} parameters with them.',
         f'- SHA-256 `{sha256}`\n- Licence of the weights: {licence or NOT_STATED}',
         '## Classes',
         _table(('index', 'class', 'R, G, B'), named),
@@ -98,14 +103,6 @@ def model_card(
         _use(file),
     ]
     return '\n\n'.join(block for block in blocks if block) + '\n'
-
-
-def _network(weights: Mapping[str, Any]) -> str:
-    count = sum(value.numel() for key, value in weights.items() if not key.endswith(BUFFERS))
-    arch = arch_of({key.removeprefix('backbone.'): value for key, value in weights.items()})
-    name = 'Another backbone' if arch is None else f'HRNetV2 `{arch}`'
-    heads = auxiliary_heads(weights)
-    return f'{name}, {heads} auxiliary decoders for training, {count:,} parameters with them.'
 
 
 def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:

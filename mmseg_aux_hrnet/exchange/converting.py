@@ -270,19 +270,15 @@ def way_out(conversion: Conversion, *, target: Target) -> str:
     if conversion.faults['not finite']:
         return 'training that wrote these numbers had diverged, so take an earlier checkpoint of it'
     options = set()
-    for kind, names in conversion.faults.items():
-        options |= {_option(kind, name.split()[0]) for name in names}
+    for kind, name in ((kind, name) for kind, names in conversion.faults.items() for name in names):
+        option = None
+        if name.startswith(AUXILIARY):
+            option = {'unexpected': '--drop-auxiliary', 'missing': '--reset-auxiliary'}.get(kind)
+        elif CLASSIFIER.match(name) and kind in ('missing', 'other shape'):
+            option = '--reset-classifier'
+        options.add(option)
     if target == 'official' and options - {'--drop-auxiliary'}:
         return 'that form takes an HRNetV2 with one FCNHead over all branches'
     if None in options:
         return 'use the config, or the file, of the same architecture'
     return f'name the exceptions if you mean them: {" ".join(sorted(filter(None, options)))}'
-
-
-def _option(kind: str, name: str) -> str | None:
-    """Return the option that allows a fault, or None."""
-    if name.startswith(AUXILIARY):
-        return {'unexpected': '--drop-auxiliary', 'missing': '--reset-auxiliary'}.get(kind)
-    if CLASSIFIER.match(name) and kind in ('missing', 'other shape'):
-        return '--reset-classifier'
-    return None

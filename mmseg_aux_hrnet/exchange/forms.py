@@ -74,13 +74,12 @@ def recognise(checkpoint: Checkpoint) -> WeightFile:
 
 
 def _kind(weights: Mapping[str, Tensor], *, source: Path) -> Kind:
-    def some(prefix: str) -> bool:
-        return any(key.startswith(prefix) for key in weights)
-
+    looked_for = {prefix for _, present, absent in FORMS for prefix in (*present, *absent)}
+    there = {prefix for prefix in looked_for if any(key.startswith(prefix) for key in weights)}
     for kind, present, absent in FORMS:
-        if all(map(some, present)) and not any(map(some, absent)):
+        if there.issuperset(present) and there.isdisjoint(absent):
             return kind
-    if any(map(some, OCR)):
+    if not there.isdisjoint(OCR):
         raise CheckpointError(f'{source} is of the official HRNet+OCR code, for which there is no model here')
     looked = ', '.join(f'{kind} ({" ".join(present)})' for kind, present, _ in FORMS[:3])
     raise CheckpointError(

@@ -30,7 +30,12 @@ def write_label_png(path: str | Path, label: npt.NDArray[np.integer[Any]], palet
         LabelError: the map is not two-dimensional, or a value does not fit one byte.
         DataError: the file cannot be written.
     """
-    image = Image.fromarray(_one_byte(label))
+    if label.ndim != 2 or label.size == 0 or label.dtype.kind not in 'iu':
+        raise LabelError(f'label map of shape {label.shape} and type {label.dtype}: it must be integer (H, W)')
+    low, high = int(label.min()), int(label.max())
+    if low < 0 or high > 255:
+        raise LabelError(f'label map with values {low}..{high}: one byte holds 0..255')
+    image = Image.fromarray(np.ascontiguousarray(label, dtype=np.uint8))
     image.putpalette(_palette_bytes(palette))
     target = Path(path)
     try:
@@ -40,15 +45,6 @@ def write_label_png(path: str | Path, label: npt.NDArray[np.integer[Any]], palet
         raise DataError(
             f'{target} cannot be written ({error.strerror or error}); choose a folder that is writable'
         ) from error
-
-
-def _one_byte(label: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
-    if label.ndim != 2 or label.size == 0 or label.dtype.kind not in 'iu':
-        raise LabelError(f'label map of shape {label.shape} and type {label.dtype}: it must be integer (H, W)')
-    low, high = int(label.min()), int(label.max())
-    if low < 0 or high > 255:
-        raise LabelError(f'label map with values {low}..{high}: one byte holds 0..255')
-    return np.ascontiguousarray(label, dtype=np.uint8)
 
 
 def _palette_bytes(palette: Sequence[Sequence[int]]) -> bytes:

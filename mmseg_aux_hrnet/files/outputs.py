@@ -25,6 +25,7 @@ def check_file(
         OutputExistsError: it exists and may not be replaced.
     """
     what = what or str(path)
+    # Even with overwrite, and behind links: an input that is replaced while it is read is lost.
     if any(path.resolve() == source.resolve() for source in inputs):
         raise ConfigError(f'{what} is the file to read and cannot be written: name another file')
     if path.is_dir():

@@ -59,6 +59,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path).resolve()  # behind a link, so that the link stays one
     part, old = (target.with_name(f'.{target.name}.{os.getpid()}{suffix}') for suffix in (PART, '.old'))
+    # What a killed run of the same process number left would else be among the new files.
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:

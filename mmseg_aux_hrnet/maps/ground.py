@@ -82,20 +82,9 @@ class Ellipsoid:
         self.unit = float(flat.axis_info[0].unit_conversion_factor)  # metres, or radians where geographic
         self._to_geodetic = Transformer.from_crs(flat, geodetic, always_xy=True)
         self._radians = float(geodetic.axis_info[0].unit_conversion_factor)
+        # About how many metres a unit has: enough to choose the side of a square by.
+        self._metres = self.unit * (EARTH_RADIUS if self.is_geographic else 1.0)
         self._geod = Geod(a=flat.ellipsoid.semi_major_metre, b=flat.ellipsoid.semi_minor_metre)
-
-    def refuse_outside(self, x: Floats, y: Floats) -> None:
-        """Raise unless the places are on the earth, by their longitudes and latitudes.
-
-        Raises:
-            DataError: a geographic system has other coordinates there, mostly because it is not the right one.
-        """
-        turn = 2 * np.pi / self.unit * (1 + 1e-9) if self.is_geographic else np.inf
-        if np.abs(x).max() > turn or np.abs(y).max() > turn / 4:
-            raise DataError(
-                f'the map reaches from ({x.min():.6g}, {y.min():.6g}) to ({x.max():.6g}, {y.max():.6g}), and its '
-                'reference system has longitudes and latitudes: set the right system, or cut the map at the poles'
-            )
 
     def distances(self, x: Floats, y: Floats, other_x: Floats, other_y: Floats) -> Floats:
         """Return metres between places and others, (n,).
@@ -127,11 +116,6 @@ class Ellipsoid:
         smaller, larger = (self._areas(x, y, side=length) / length**2 for length in (side, 2 * side))
         # Both deviate by the square of their side. Beyond a pole areas count negative, as the cosine of the latitude.
         return np.abs(4 * smaller - larger) / 3
-
-    @property
-    def _metres(self) -> float:
-        """About how many metres a unit has."""
-        return self.unit * (EARTH_RADIUS if self.is_geographic else 1.0)
 
     def _areas(self, x: Floats, y: Floats, *, side: float) -> Floats:
         """Return square metres of squares around places, which are negative where the corners run clockwise."""
@@ -239,7 +223,13 @@ def measure_ground(crs: CRS, transform: Affine, *, shape: tuple[int, int]) -> Gr
         raise DataError('the pixels of the map have no area by its transform: set the right georeference')
     ellipsoid = Ellipsoid(crs)
     x, y = _places(transform, np.linspace(0, shape[1], 5), np.linspace(0, shape[0], 5))
-    ellipsoid.refuse_outside(x, y)
+    # A map whose coordinates are metres, but whose system says degrees, is the most frequent mistake of all.
+    turn = 2 * np.pi / ellipsoid.unit * (1 + 1e-9) if ellipsoid.is_geographic else np.inf
+    if np.abs(x).max() > turn or np.abs(y).max() > turn / 4:
+        raise DataError(
+            f'the map reaches from ({x.min():.6g}, {y.min():.6g}) to ({x.max():.6g}, {y.max():.6g}), and its '
+            'reference system has longitudes and latitudes: set the right system, or cut the map at the poles'
+        )
     unit_areas = ellipsoid.unit_areas(x, y)
     if ellipsoid.is_geographic:
         return Ground('geodesic', None, transform, ellipsoid)

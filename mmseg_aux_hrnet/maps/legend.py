@@ -61,7 +61,12 @@ def read_legend(
     names = tuple(classes or tagged or ())
     interest = tags.get(INTEREST_TAG)
     of_interest = names.index(interest) if interest in names else None
-    return Classes(names, _colours(colour_table, count=len(names)), of_interest)
+    palette: tuple[Colour, ...] | None = None
+    # A table without a colour for each class is one that another program has made: it says nothing of the classes.
+    if colour_table is not None and all(value in colour_table for value in range(len(names))):
+        entries = [colour_table[value] for value in range(len(names))]
+        palette = tuple((int(red), int(green), int(blue)) for red, green, blue, *_ in entries)
+    return Classes(names, palette, of_interest)
 
 
 def _tagged_names(tags: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -75,9 +80,3 @@ def _tagged_names(tags: Mapping[str, str]) -> tuple[str, ...] | None:
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise ConfigError(f'the tag {CLASSES_TAG} of the map is damaged ({text[:40]!r}): give --classes NAME,NAME,...')
     return tuple(names)
-
-
-def _colours(table: Mapping[int, Sequence[int]] | None, *, count: int) -> tuple[Colour, ...] | None:
-    if table is None or any(value not in table for value in range(count)):
-        return None
-    return tuple((int(table[value][0]), int(table[value][1]), int(table[value][2])) for value in range(count))

@@ -14,7 +14,7 @@ from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.evaluation.bootstrap import intervals, method
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance, boundary_rates
 from mmseg_aux_hrnet.evaluation.confusion import Counts
-from mmseg_aux_hrnet.evaluation.image_result import ImageResult, summed_boundary, summed_counts
+from mmseg_aux_hrnet.evaluation.image_result import ImageResult, summed_counts
 from mmseg_aux_hrnet.evaluation.metrics import OVERALL_METRICS
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates, rates_by_key
 from mmseg_aux_hrnet.evaluation.thresholds import ThresholdSweep, as_json
@@ -91,9 +91,11 @@ def report_figures(measured: Measured) -> Report:
 
 def _class_rows(measured: Measured, counts: Counts) -> list[ClassRow]:
     names, palette = measured.classes.names, measured.classes.palette
-    contours = summed_boundary(measured.images)
+    contours = [image.boundary for image in measured.images if image.boundary is not None]
     # Reports always have these keys: who reads them need not ask whether contours were counted.
-    outlines = [(math.nan, math.nan)] * len(names) if contours is None else boundary_rates(contours)
+    outlines = [(math.nan, math.nan)] * len(names)
+    if contours and len(contours) == len(measured.images):
+        outlines = boundary_rates(np.asarray(np.sum(contours, axis=0), np.int64))
     return [
         {
             'name': name,
@@ -112,7 +114,10 @@ def _class_rows(measured: Measured, counts: Counts) -> list[ClassRow]:
 
 
 def _image_rows(measured: Measured) -> list[ImageRow]:
-    names = image_names([image.image for image in measured.images])
+    paths = [Path(image.image) for image in measured.images]
+    often = Counter(path.stem for path in paths)
+    # The path where a stem is there twice; with forward slashes, as reports of different systems are compared by names.
+    names = [path.stem if often[path.stem] == 1 else path.as_posix() for path in paths]
     rows: list[ImageRow] = []
     for name, image in zip(names, measured.images, strict=True):
         overall = overall_rates(image.counts)
@@ -133,11 +138,3 @@ def _image_rows(measured: Measured) -> list[ImageRow]:
             }
         )
     return rows
-
-
-def image_names(paths: Sequence[str]) -> list[str]:
-    """Return a short name for every image, no two alike: the stem; the path where a stem is there more than once."""
-    stems = [Path(path).stem for path in paths]
-    often = Counter(stems)
-    # With forward slashes, because reports of different systems are compared by these names.
-    return [stem if often[stem] == 1 else Path(path).as_posix() for stem, path in zip(stems, paths, strict=True)]

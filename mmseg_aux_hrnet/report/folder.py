@@ -25,11 +25,17 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
     """Raise unless a report may be written to ``path``: call it before the work, not after.
 
     Raises:
-            ConfigError: there is a file, or a folder with something in it.
+        ConfigError: there is a file, or a folder with something in it.
         DataError: with ``overwrite``, the folder holds something other than a report, or nothing can be written there.
     """
     path = Path(path)
-    _check_writable(path)
+    target = path.resolve().parent
+    existing = next(folder for folder in (target, *target.parents) if folder.exists())
+    try:
+        with TemporaryDirectory(dir=existing):  # made and removed, because the rights of a folder do not tell
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
     advice = 'choose another --report' if path.is_file() else 'choose another --report, or add --overwrite'
     check_folder(path, overwrite=overwrite, what=f'report folder {path}', advice=advice)
     if not path.exists() or not any(path.iterdir()):
@@ -40,17 +46,6 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
         raise DataError(
             f'report folder {path} holds no report, so --overwrite leaves it: choose another --report'
         ) from error
-
-
-def _check_writable(path: Path) -> None:
-    """Raise unless a folder can be made where the report goes: one is made and removed, as rights do not tell."""
-    target = path.resolve().parent
-    existing = next(folder for folder in (target, *target.parents) if folder.exists())
-    try:
-        with TemporaryDirectory(dir=existing):
-            pass
-    except OSError as error:
-        raise _unwritable(path, error) from error
 
 
 def _unwritable(path: str | Path, error: OSError) -> DataError:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from mmengine.dist import barrier, get_dist_info, get_world_size, is_distributed, is_main_process
 from torch import distributed as torch_dist
 
+from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
 
 
@@ -24,8 +25,10 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
         closing_line = work(args)
         barrier()  # nobody leaves while another still needs it
     except AuxHRNetError as error:
-        _print_refusal(one_line(error))
-        code = error.exit_code
+        message, code = one_line(error), error.exit_code
+        _count('refusals', add=1)  # so that a process that loses this one keeps silent
+        if _count(message, add=1) == 1:  # all processes may stop for the same reason: one of them says it
+            print(f'error: {message}', file=sys.stderr, flush=True)
     except RuntimeError as error:
         # Gloo's errors have no class of their own.
         if not is_distributed() or not (isinstance(error, torch_dist.DistError) or 'gloo' in str(error)):
@@ -44,13 +47,6 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
         sys.stdout.flush()
         os._exit(code)
     return code
-
-
-def _print_refusal(message: str) -> None:
-    """Print why a process stops, once for all processes that stop for the same reason."""
-    _count('refusals', add=1)
-    if _count(message, add=1) == 1:
-        print(f'error: {message}', file=sys.stderr, flush=True)
 
 
 def _print_loss(error: RuntimeError) -> None:
@@ -73,7 +69,7 @@ def _count(what: str, *, add: int) -> int:
     """
     if is_distributed():
         try:
-            return int(torch_dist.distributed_c10d._get_default_store().add(f'mmseg_aux_hrnet/{what}', add))
+            return int(private_names.process_store().add(f'mmseg_aux_hrnet/{what}', add))
         except RuntimeError:  # the process that kept the memory is gone
             return add
     return add if os.environ.get('LOCAL_RANK', '0') == '0' else 0

@@ -13,6 +13,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.files.names import portable
 from mmseg_aux_hrnet.stack import config as shipped_config
@@ -30,7 +31,7 @@ def adapt(config: Any) -> None:
     for name in [name for name, value in config.items() if isinstance(value, type)]:
         config.pop(name)
     config.setdefault('default_scope', 'mmseg')
-    _adapt_part(config._cfg_dict)
+    _adapt_part(private_names.config_dict(config))
 
 
 def _adapt_part(part: Any, *, of: Any = None) -> None:
@@ -151,31 +152,17 @@ def check_data_root(config: Config, loaders: Sequence[str] = DATALOADERS) -> Non
     Raises:
         DataError: names what is missing.
     """
-    for loader in loaders:
-        if config.get(loader) is not None:
-            for dataset in datasets_of(config[loader].dataset):
-                _check_places(dataset)
-
-
-def _check_places(dataset: Any) -> None:
-    root = Path(dataset.get('data_root') or '')
-    if not root.is_dir():
-        raise DataError(f'data root {root} is no folder: set it with --data-root DIR, see data/README.md')
-    for prefix in filter(None, dataset.get('data_prefix', {}).values()):
-        if not any(path.is_file() for path in (root / prefix).rglob('*')):
-            raise DataError(f'{root / prefix} holds no files: check --data-root, see data/README.md')
-    if not (root / dataset.get('ann_file', '')).exists():
-        raise DataError(f'list {root / dataset.ann_file} is not there: check --data-root, see data/README.md')
-
-
-def build_test_dataset(config: Config) -> Any:
-    """Return the test data set, which tells whether there are labels and which errors there will be.
-
-    Raises:
-        DataError: see :class:`~mmseg_aux_hrnet.datasets.listed_dataset.ListedDataset`.
-    """
-    init_default_scope(config.get('default_scope') or 'mmseg')
-    return DATASETS.build(config.test_dataloader.dataset)
+    used = [config[loader].dataset for loader in loaders if config.get(loader) is not None]
+    for dataset in (part for whole in used for part in datasets_of(whole)):
+        root = Path(dataset.get('data_root') or '')
+        if not root.is_dir():
+            raise DataError(f'data root {root} is no folder: set it with --data-root DIR, see data/README.md')
+        for prefix in filter(None, dataset.get('data_prefix', {}).values()):
+            # A folder that is there but empty is what an archive unpacked one level too deep leaves.
+            if not any(path.is_file() for path in (root / prefix).rglob('*')):
+                raise DataError(f'{root / prefix} holds no files: check --data-root, see data/README.md')
+        if not (root / dataset.get('ann_file', '')).exists():
+            raise DataError(f'list {root / dataset.ann_file} is not there: check --data-root, see data/README.md')
 
 
 def describe_test_dataset(config: Config) -> dict[str, Any]:

@@ -79,7 +79,30 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
         DataError: two maps differ in size; names them.
         LabelError: a file cannot be read by its rule, or a value is no class; names the file.
     """
-    return [_compare(prediction, label, comparison) for prediction, label in pairs]
+    rule, images = comparison.label_rule, []
+    for prediction, label in pairs:
+        maps = read_pair((prediction, label), comparison)
+        predicted, reference = maps['prediction'], maps['label']
+        # Refused, not resized: resizing labels or predictions changes the figures.
+        if predicted.shape != reference.shape:
+            raise DataError(
+                f'{prediction} is {predicted.shape[0]} x {predicted.shape[1]} pixels (height x width), but {label} '
+                f'{reference.shape[0]} x {reference.shape[1]}: save predictions at the size of the labels'
+            )
+        try:
+            image = count_image(
+                predicted,
+                reference,
+                image=str(prediction),
+                label_path=str(label),
+                num_classes=rule.num_classes,
+                ignore_index=rule.ignore_index,
+                tolerance=comparison.tolerance,
+            )
+        except DataError as error:
+            raise type(error)(f'{prediction}: {error}') from error
+        images.append(image)
+    return images
 
 
 def read_pair(pair: Pair, comparison: Comparison) -> dict[str, NDArray[np.uint8]]:
@@ -105,29 +128,6 @@ def refuse_masks(pairs: Iterable[Pair], comparison: Comparison) -> None:
     for files, rule in zip(zip(*pairs, strict=True), rules, strict=True):
         if rule.label_format in ('index', 'palette'):
             refuse_masks_as_index([str(path) for path in files], rule)
-
-
-def _compare(prediction: Path, label: Path, comparison: Comparison) -> ImageResult:
-    rule = comparison.label_rule
-    maps = read_pair((prediction, label), comparison)
-    predicted, reference = maps['prediction'], maps['label']
-    if predicted.shape != reference.shape:
-        raise DataError(
-            f'{prediction} is {predicted.shape[0]} x {predicted.shape[1]} pixels (height x width), but {label} '
-            f'{reference.shape[0]} x {reference.shape[1]}: save predictions at the size of the labels'
-        )
-    try:
-        return count_image(
-            predicted,
-            reference,
-            image=str(prediction),
-            label_path=str(label),
-            num_classes=rule.num_classes,
-            ignore_index=rule.ignore_index,
-            tolerance=comparison.tolerance,
-        )
-    except DataError as error:
-        raise type(error)(f'{prediction}: {error}') from error
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
@@ -207,6 +207,7 @@ def evaluate(predictions: str | Path, labels: str | Path, options: EvaluateOptio
     if options.report is not None:
         check_report_folder(options.report, overwrite=options.overwrite)
     meta, config_text = _described(options)
+    # All options are checked before the first of many files is read.
     classes = class_set(meta, of_interest=options.class_of_interest)
     comparison = Comparison(
         prediction_rule=_rule(classes, options.prediction_format, options.ignore_index),

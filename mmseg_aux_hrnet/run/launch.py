@@ -51,7 +51,12 @@ def join_processes(config: Config, launcher: str) -> None:
     if device in ('cpu', 'cuda'):  # others have backends of their own, which mmengine knows
         _meet(config.get('env_cfg', {}).get('dist_cfg', {}), device)
     if device == 'cpu':
-        _fit_to_cpu(config)
+        config.sync_bn = None
+        config.model_wrapper_cfg = {
+            'type': 'mmseg.CPUDataParallel',  # the scope is needed: the runner looks it up in mmengine's registry
+            'find_unused_parameters': config.get('find_unused_parameters', False),
+        }
+        config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'SharedStatisticsHook'}]
     elif int(os.environ['WORLD_SIZE']) > 1:
         config.sync_bn = config.get('sync_bn') or 'torch'
     _see_each_image_once(config)
@@ -86,24 +91,22 @@ def slurm_variables(environ: Mapping[str, str], *, gpus: int) -> dict[str, str]:
     try:
         rank, size, local = (environ[f'SLURM_{name}'] for name in ('PROCID', 'NTASKS', 'LOCALID'))
         port = 20000 + int(environ['SLURM_JOB_ID']) % 10000
-        hosts = environ['SLURM_JOB_NODELIST']
+        hosts, address = environ['SLURM_JOB_NODELIST'], environ.get('MASTER_ADDR')
     except KeyError as error:
         raise LaunchError(f'--launcher slurm without {error.args[0]} in the environment: start with srun') from error
+    if not address:  # srun says the machines in short, such as node[01-04], which only Slurm itself can read
+        try:
+            names = subprocess.run(['scontrol', 'show', 'hostnames', hosts], capture_output=True, text=True, check=True)
+            address = names.stdout.split()[0]
+        except (OSError, subprocess.CalledProcessError, IndexError) as error:
+            raise LaunchError(f'scontrol cannot say which machine is the first of {hosts}: set MASTER_ADDR') from error
     return {
         'RANK': rank,
         'WORLD_SIZE': size,
         'LOCAL_RANK': '0' if gpus == 1 else local,  # --gpus-per-task=1 shows each task its own GPU as number 0
-        'MASTER_ADDR': environ.get('MASTER_ADDR') or _first_host(hosts),
+        'MASTER_ADDR': address,
         'MASTER_PORT': environ.get('MASTER_PORT', str(port)),
     }
-
-
-def _first_host(hosts: str) -> str:
-    try:
-        names = subprocess.run(['scontrol', 'show', 'hostnames', hosts], capture_output=True, text=True, check=True)
-        return names.stdout.split()[0]
-    except (OSError, subprocess.CalledProcessError, IndexError) as error:
-        raise LaunchError(f'scontrol cannot say which machine is the first of {hosts}: set MASTER_ADDR') from error
 
 
 def _meet(dist_cfg: Mapping[str, Any], device: str) -> None:
@@ -123,15 +126,6 @@ def _join(backend: str, timeout: int) -> None:
         if 'EADDRINUSE' in str(error):
             raise LaunchError(f'port {place} is taken by another program: set MASTER_PORT to a free one') from error
         raise LaunchError(f'the processes cannot meet at {place} ({one_line(error)}): see MASTER_ADDR') from error
-
-
-def _fit_to_cpu(config: Config) -> None:
-    config.sync_bn = None
-    config.model_wrapper_cfg = {
-        'type': 'mmseg.CPUDataParallel',  # the scope is needed: the runner looks it up in mmengine's registry
-        'find_unused_parameters': config.get('find_unused_parameters', False),
-    }
-    config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'SharedStatisticsHook'}]
 
 
 def _see_each_image_once(config: Config) -> None:

@@ -73,23 +73,26 @@ class ExportGraph(nn.Module):
             ``probabilities``, float32 (N, classes, H, W), or (N, 1, H, W) for the foreground only, and ``classes``,
             uint8 (N, H, W).
         """
-        logits = two_class_logits(self._logits(self._normalised(image)).float())
+        logits = two_class_logits(self._logits(image).float())
         probabilities = _probabilities(logits)
+        if self.decision is None:
+            classes = logits.argmax(dim=1)
+        else:
+            classes = self.decision.decide(probabilities[:, self.decision.class_index])
         outputs = {
             PROBABILITIES: probabilities[:, 1:] if self.form.foreground_only else probabilities,
-            CLASSES: self._decide(logits, probabilities),
+            CLASSES: classes.to(torch.uint8),
         }
         return tuple(outputs[name] for name in self.form.outputs)
 
-    def _normalised(self, image: Tensor) -> Tensor:
+    def _logits(self, image: Tensor) -> Tensor:
+        """Return the logits, (N, classes, H, W), of an image as :meth:`forward` takes it."""
         values = image.float()
         if self.form.unit_range:
             values = values * 255
         if self.swap:
             values = values.flip(1)
-        return (values - self.mean) / self.std
-
-    def _logits(self, image: Tensor) -> Tensor:
+        image = (values - self.mean) / self.std
         height, width = image.shape[2:]
         if self.divisor > 1:
             margins = (0, -width % self.divisor, 0, -height % self.divisor)
@@ -98,11 +101,6 @@ class ExportGraph(nn.Module):
             image = image.half()
         logits: Tensor = self.segmentor.encode_decode(image, [{'img_shape': image.shape[2:]}])
         return logits[..., :height, :width] if self.divisor > 1 else logits
-
-    def _decide(self, logits: Tensor, probabilities: Tensor) -> Tensor:
-        if self.decision is None:
-            return logits.argmax(dim=1).to(torch.uint8)
-        return self.decision.decide(probabilities[:, self.decision.class_index]).to(torch.uint8)
 
 
 def _probabilities(logits: Tensor) -> Tensor:

@@ -7,18 +7,19 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from mmseg.registry import DATASETS
 from rich.console import Console
 from rich.table import Table
 
-from mmseg_aux_hrnet.classes import class_set
 from mmseg_aux_hrnet.decision import Threshold, parse_option
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance, tolerance
-from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric
-from mmseg_aux_hrnet.evaluation.threshold_metric import find_sweep
+from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric, marked_classes
+from mmseg_aux_hrnet.evaluation.threshold_metric import ThresholdMetric
 from mmseg_aux_hrnet.evaluation.thresholds import as_json
-from mmseg_aux_hrnet.evaluation.tile_keeper import find_kept
+from mmseg_aux_hrnet.evaluation.tile_keeper import TileKeeper
 from mmseg_aux_hrnet.models import head_threshold, speed, use_threshold
 from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.report.figures import Measured
@@ -28,7 +29,6 @@ from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run import launch, testing_config
 from mmseg_aux_hrnet.run.config import (
-    build_test_dataset,
     check_data_root,
     config_name,
     load_config,
@@ -139,7 +139,11 @@ def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptio
     figures = {key: float(value) for key, value in runner.test().items()}
     summary = curves = None
     if options.report is None:
-        curves = _draw_sweep(runner, work_dir)
+        metrics = runner.test_evaluator.metrics
+        sweep = next((metric.sweep for metric in metrics if isinstance(metric, ThresholdMetric)), None)
+        if sweep is not None:
+            draw_sweep(work_dir, as_json(sweep))
+            curves = work_dir / 'threshold_curves.png'
     elif is_main_process():
         sources = Sources(
             config=given,
@@ -151,11 +155,8 @@ def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptio
             threshold=threshold,
         )
         summary = _report(runner, options, distance, sources=sources)
-    return TestResult(work_dir, figures, _path(out), _path(options.report), curves, summary)
-
-
-def _path(given: str | Path | None) -> Path | None:
-    return None if given is None else Path(given)
+    predictions, report = (None if given is None else Path(given) for given in (out, options.report))
+    return TestResult(work_dir, figures, predictions, report, curves, summary)
 
 
 def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: str) -> tuple[Any, str | None]:
@@ -174,7 +175,8 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
     if options.scales is not None or options.flip:
         scales = testing_config.parse_scales(options.scales or (1.0,))
         testing_config.set_test_time_augmentation(config, scales=scales, flip=options.flip)
-    dataset = build_test_dataset(config)
+    init_default_scope(config.get('default_scope') or 'mmseg')
+    dataset = DATASETS.build(config.test_dataloader.dataset)
     # What can be measured depends on whether there are labels, which the data set knows.
     labelled = has_labels(dataset)
     if options.report is not None and not labelled:
@@ -191,19 +193,22 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
     if options.sweep or (options.report is not None and can_be_swept):
         testing_config.add_sweep(config)
     if options.show_dir is not None:
-        testing_config.add_pictures(config, str(options.show_dir))
+        hook = {'type': 'OverlayHook', 'output_dir': str(options.show_dir)}
+        config.custom_hooks = [*config.get('custom_hooks', []), hook]
     return dataset, out
 
 
 def _report(runner: Runner, options: TestOptions, distance: Tolerance, *, sources: Sources) -> Table:
     """Write the report and return its intervals and boundary figures; in the first process only."""
     assert options.report is not None  # asked for only then
-    metrics = [metric for metric in runner.test_evaluator.metrics if isinstance(metric, ConfusionMetric)]
-    counted = next(metric for metric in metrics if metric.boundary_tolerance is not None)
-    sweep = find_sweep(runner.test_evaluator)
+    metrics = runner.test_evaluator.metrics
+    tables = [metric for metric in metrics if isinstance(metric, ConfusionMetric)]
+    counted = next(metric for metric in tables if metric.boundary_tolerance is not None)
+    sweep = next((metric.sweep for metric in metrics if isinstance(metric, ThresholdMetric)), None)
+    kept = next((metric.kept for metric in metrics if isinstance(metric, TileKeeper)), {})
     content = report_metrics(Measured(counted.images, counted.classes, distance, counted.ignore_index, sweep), sources)
     with Console(stderr=True).status(f'writing {options.report}'):  # encoding hundreds of tiles takes seconds
-        tiles = kept_tiles(find_kept(runner.test_evaluator), content)
+        tiles = kept_tiles(kept, content)
         folder = Path() if sources.checkpoint is None else sources.checkpoint.parent
         log = read_training_log(folder, class_of_interest=content['class_of_interest'])
         write_report(options.report, content, overwrite=options.overwrite, tiles=tiles, log=log)
@@ -216,7 +221,8 @@ def _use_threshold(
     """Predict by the threshold of the option or the checkpoint, else of the head; return it."""
     if option is None and 'threshold' not in meta:
         return head_threshold(runner.model, classes=dataset.metainfo.get('classes') or ())
-    classes = class_set(dataset.metainfo)
+    # Of the table, not of the data set: a metric of the config may mark another class, and both must mean the same.
+    classes = marked_classes(runner.test_evaluator, dataset.metainfo)
     threshold = use_threshold(
         runner.model,
         option,
@@ -226,15 +232,6 @@ def _use_threshold(
         source=source,
     )
     return threshold or head_threshold(runner.model, classes=classes.names)
-
-
-def _draw_sweep(runner: Runner, folder: Path) -> Path | None:
-    """Draw the sweep of thresholds, if there was one, and return the picture."""
-    sweep = find_sweep(runner.test_evaluator)
-    if sweep is None:
-        return None
-    draw_sweep(folder, as_json(sweep))
-    return folder / 'threshold_curves.png'
 
 
 def has_labels(dataset: Any) -> bool:

@@ -31,6 +31,7 @@ def set_split(config: Config, split: str) -> None:
     if split == 'val':
         if config.get('val_dataloader') is None:
             raise ConfigError('--split val: this config has no val_dataloader; set one, or test on the test images')
+        # The loader is replaced, so that every later edit of the test loader reaches it.
         config.test_dataloader = config.val_dataloader
 
 
@@ -62,11 +63,6 @@ def count_for_report(config: Config, *, tolerance: float) -> None:
     config.test_evaluator.append(ConfigDict(type='ConfusionMetric', boundary_tolerance=tolerance, prefix='report'))
 
 
-def add_pictures(config: Config, folder: str) -> None:
-    """Save a picture of every test image to ``folder``."""
-    config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'OverlayHook', 'output_dir': folder}]
-
-
 def parse_scales(given: str | Sequence[float]) -> tuple[float, ...]:
     """Return scales, of numbers or of a comma-separated list of them.
 
@@ -90,22 +86,19 @@ def set_test_time_augmentation(config: Config, *, scales: Sequence[float], flip:
     A scale multiplies the size that the test pipeline resizes to, or the image's own size where it does not resize.
     """
     for dataset in datasets_of(config.test_dataloader.dataset):
-        dataset.pipeline = _augmented(dataset.pipeline, scales=scales, flip=flip)
+        loader, *rest = dataset.pipeline
+        resize = next((step for step in rest if step.type == 'Resize'), None)
+        after = [step for step in rest if step is not resize and step.type != 'LoadAnnotations']
+        # Labels are loaded after resizing and mirroring: predictions are turned back, and the label is not touched.
+        label = [step for step in rest if step.type == 'LoadAnnotations']
+        flips = [{'type': 'RandomFlip', 'prob': float(mirrored)} for mirrored in ((False, True) if flip else (False,))]
+        transforms = [[_scaled(resize, scale) for scale in scales], flips, *([step] for step in (*label, *after))]
+        dataset.pipeline = [loader, {'type': 'TestTimeAug', 'transforms': transforms}]
     config.model = ConfigDict(config.get('tta_model') or {'type': 'ProbabilityTTAModel'}, module=config.model)
 
 
-def _augmented(pipeline: Sequence[Any], *, scales: Sequence[float], flip: bool) -> list[Any]:
-    loader, rest = pipeline[0], pipeline[1:]
-    resize = next((step for step in rest if step.type == 'Resize'), None)
-    after = [step for step in rest if step is not resize and step.type != 'LoadAnnotations']
-    label = [step for step in rest if step.type == 'LoadAnnotations']
-    flips = [{'type': 'RandomFlip', 'prob': float(mirrored)} for mirrored in ((False, True) if flip else (False,))]
-    transforms = [[_scaled(resize, scale) for scale in scales], flips, *([step] for step in (*label, *after))]
-    return [loader, {'type': 'TestTimeAug', 'transforms': transforms}]
-
-
 def _scaled(resize: Any, scale: float) -> dict[str, Any]:
-    if resize is None:
+    if resize is None:  # the image's own size is what is multiplied
         return {'type': 'Resize', 'scale_factor': scale, 'keep_ratio': True}
     if resize.get('scale') is None:
         factor = resize.scale_factor

@@ -67,8 +67,16 @@ def load_source(config: Config, checkpoint: Checkpoint, *, threshold: str | None
     model = _build(config)
     meta = load_model_weights(model, checkpoint)
     classes = _classes(config, meta, count=2 if model.out_channels == 1 else int(model.out_channels))
-    decision = _decision(model, classes, option=threshold, meta=meta, source=checkpoint.path)
+    names, interest = classes.names, classes.name_of_interest
+    stored = use_threshold(model, threshold, classes=names, of_interest=interest, meta=meta, source=checkpoint.path)
+    decision = None if stored is None else stored.among(names)
+    if decision is None and model.out_channels == 1:  # such a head always has a threshold of its own
+        decision = head_decision(model.decode_head.threshold, names[1])
+    gsd = classes.extras.get('gsd') or config.get('gsd')
+    if gsd is not None and (not isinstance(gsd, (int, float)) or not 0 < gsd < math.inf):
+        raise ConfigError(f'gsd is {gsd!r}: give the ground sampling distance in metres per pixel, such as 0.25')
     tile, overlap = _tile(config, model)
+    # Last: weights are checked against the whole model that was trained.
     for part in ('auxiliary_head', 'distillation'):  # they take part in training only
         if getattr(model, part, None) is not None:
             setattr(model, part, None)
@@ -77,7 +85,7 @@ def load_source(config: Config, checkpoint: Checkpoint, *, threshold: str | None
         model=model,
         classes=classes,
         decision=decision,
-        gsd=_gsd(classes.extras.get('gsd') or config.get('gsd')),
+        gsd=None if gsd is None else float(gsd),
         tile=tile,
         overlap=overlap,
         config_name=Path(config.filename or 'config').name,
@@ -99,11 +107,7 @@ def _build(config: Config) -> Any:
         raise ConfigError(
             f'{type(model).__name__} of this config is no EncoderDecoder: only those can be exported or make maps'
         )
-    _check_preprocessor(model.data_preprocessor)
-    return revert_sync_batchnorm(model).eval()
-
-
-def _check_preprocessor(preprocessor: Any) -> None:
+    preprocessor = model.data_preprocessor
     if not isinstance(preprocessor, SegDataPreProcessor):
         raise ConfigError(
             f'data_preprocessor of this config is a {type(preprocessor).__name__}: exports and maps know '
@@ -120,6 +124,7 @@ def _check_preprocessor(preprocessor: Any) -> None:
             'data_preprocessor.test_cfg of this config pads to one size, which exported files and maps do not: take it '
             'out with --cfg-options model.data_preprocessor.test_cfg=None, and give an export --fixed-size'
         )
+    return revert_sync_batchnorm(model).eval()
 
 
 def _classes(config: Config, meta: dict[str, Any], *, count: int) -> Classes:
@@ -136,31 +141,6 @@ def _classes(config: Config, meta: dict[str, Any], *, count: int) -> Classes:
             f'({", ".join(names) or "none"}): set test_dataloader.dataset.metainfo.classes'
         )
     return classes
-
-
-def _decision(
-    model: Any, classes: Classes, *, option: str | None, meta: dict[str, Any], source: Path
-) -> Threshold | None:
-    """Make the model predict as asked for or as stored, and return how that is."""
-    threshold = use_threshold(
-        model, option, classes=classes.names, of_interest=classes.name_of_interest, meta=meta, source=source
-    )
-    if threshold is None and model.out_channels == 1:
-        return head_decision(model.decode_head.threshold, classes.names[1])
-    return None if threshold is None else threshold.among(classes.names)
-
-
-def _gsd(value: Any) -> float | None:
-    """Check a ground sampling distance, in metres per pixel.
-
-    Raises:
-        ConfigError: it is no positive number.
-    """
-    if value is None:
-        return None
-    if not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise ConfigError(f'gsd is {value!r}: give the ground sampling distance in metres per pixel, such as 0.25')
-    return float(value)
 
 
 def _tile(config: Config, model: Any) -> tuple[tuple[int, int], int]:

@@ -12,6 +12,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ResourceError
 from mmseg_aux_hrnet.models import HRNetV2, speed
@@ -105,6 +106,7 @@ def prepare_pretrained(model: Any) -> None:
     check_mmengine_reads(path)
     weights = Checkpoint(path).weights
     prefix = next((prefix for prefix in ('model.', 'backbone.') if any(key.startswith(prefix) for key in weights)), '')
+    # mmengine takes the weights of one prefix; published files have the backbone under either name, or under none.
     own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
     faults = mismatches(backbone.state_dict(), own)
     unfilled = faults['missing'] + faults['other shape']
@@ -143,8 +145,7 @@ def train_runner(runner: Any) -> None:
     finally:
         for hook in interrupts:
             hook.release()
-        for loop in (runner._train_loop, runner._val_loop):
-            end_workers(getattr(loop, 'dataloader', None))
+        private_names.end_workers(runner)
 
 
 def best_rule(hook: CheckpointHook) -> str:
@@ -155,13 +156,6 @@ def best_rule(hook: CheckpointHook) -> str:
         return 'the best checkpoint is chosen by the first figure that validation gives (save_best is auto)'
     figures = (f'{key}, {rule} is better' for key, rule in zip(hook.key_indicators, hook.rules, strict=True))
     return f'the best checkpoint is chosen by {"; by ".join(figures)}'
-
-
-def end_workers(dataloader: Any) -> None:
-    """End the workers that wait for the next epoch; torch waits five seconds for each when they are left to it."""
-    batches = getattr(dataloader, '_iterator', None)
-    if batches is not None and hasattr(batches, '_shutdown_workers'):
-        batches._shutdown_workers()
 
 
 def is_worker_loss(error: BaseException) -> bool:

@@ -29,17 +29,15 @@ def set_cache(config: Config, folder: str | Path | None) -> None:
     init_default_scope(config.get('default_scope') or 'mmseg')
     loaders = [config[loader] for loader in LOADERS if config.get(loader) is not None]
     datasets = [dataset for loader in loaders for dataset in datasets_of(loader.dataset)]
-    able = [dataset for dataset in datasets if _is_listed(dataset.type)]
+    types = [DATASETS.get(dataset.type) if isinstance(dataset.type, str) else dataset.type for dataset in datasets]
+    # A type that a config imports may be a function: issubclass would end in a traceback.
+    listed = [isinstance(found, type) and issubclass(found, ListedDataset) for found in types]
+    able = [dataset for dataset, can in zip(datasets, listed, strict=True) if can]
     if not able:
         kinds = ', '.join(sorted({str(dataset.type) for dataset in datasets}))
         raise ConfigError(f'--cache {folder}: {kinds} of this config cannot keep decoded tiles: leave --cache out')
     for dataset in able:
         dataset.cache_dir = str(folder)
-
-
-def _is_listed(kind: Any) -> bool:
-    found = DATASETS.get(kind) if isinstance(kind, str) else kind
-    return isinstance(found, type) and issubclass(found, ListedDataset)
 
 
 def set_speed(config: Any, level: Level) -> None:

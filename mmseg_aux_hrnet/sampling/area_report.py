@@ -32,7 +32,20 @@ def area_tables(classes: Sequence[ClassEstimate], overall: Estimate, *, unit: st
         # As Text, because a class name may hold square brackets.
         areas.add_row(*map(Text, (row.name, str(row.points), *numbers, f'{low} to {high}')))
         accuracies.add_row(*map(Text, (row.name, _percent(row.users), _percent(row.producers))))
-    accuracies.caption = Text('\n'.join([f'overall accuracy {_percent(overall)}', *_notes(classes)]))
+    notes = ['accuracies with the half width of their 95 % interval', SOURCE]
+    few = [row.name for row in classes if row.mapped and row.points < SMALL_STRATUM]
+    sure = [row.name for row in classes if row.area.standard_error == 0]
+    if few:
+        notes.append(
+            f'fewer than {SMALL_STRATUM} points, so the standard errors themselves are rough: {", ".join(few)}'
+        )
+    if sure:
+        notes.append(
+            f'standard error 0: the sample shows no mistake, which is not that there is none: {", ".join(sure)}'
+        )
+    if any(row.area.interval[0] < 0 for row in classes):
+        notes.append('an interval that begins below 0 has too few points to say more than that there may be none')
+    accuracies.caption = Text('\n'.join([f'overall accuracy {_percent(overall)}', *notes]))
     return areas, accuracies
 
 
@@ -74,23 +87,6 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
         'standard_error': estimate.standard_error,
         'interval': list(estimate.interval),
     }
-
-
-def _notes(classes: Sequence[ClassEstimate]) -> list[str]:
-    notes = ['accuracies with the half width of their 95 % interval', SOURCE]
-    few = [row.name for row in classes if row.mapped and row.points < SMALL_STRATUM]
-    if few:
-        notes.append(
-            f'fewer than {SMALL_STRATUM} points, so the standard errors themselves are rough: {", ".join(few)}'
-        )
-    sure = [row.name for row in classes if row.area.standard_error == 0]
-    if sure:
-        notes.append(
-            f'standard error 0: the sample shows no mistake, which is not that there is none: {", ".join(sure)}'
-        )
-    if any(row.area.interval[0] < 0 for row in classes):
-        notes.append('an interval that begins below 0 has too few points to say more than that there may be none')
-    return notes
 
 
 def _percent(estimate: Estimate) -> str:

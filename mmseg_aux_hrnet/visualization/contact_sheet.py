@@ -60,12 +60,12 @@ def shrink(image: RGB, prediction: ClassMap, label: ClassMap | None, *, note: st
     scale = CELL / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = Image.fromarray(image).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST)
-    small = None if label is None else _nearest(label, size)
-    return SheetTile(np.asarray(picture), _nearest(prediction, size), small, note)
-
-
-def _nearest(classes: ClassMap, size: tuple[int, int]) -> ClassMap:
-    return np.asarray(Image.fromarray(classes).resize(size, Image.Resampling.NEAREST))
+    predicted, *labelled = (
+        np.asarray(Image.fromarray(classes).resize(size, Image.Resampling.NEAREST))
+        for classes in (prediction, label)
+        if classes is not None
+    )
+    return SheetTile(np.asarray(picture), predicted, labelled[0] if labelled else None, note)
 
 
 def draw_contact_sheet(tiles: Sequence[SheetTile], *, title: str, classes: Classes, ignore_index: int) -> RGB:
@@ -85,9 +85,12 @@ def draw_contact_sheet(tiles: Sequence[SheetTile], *, title: str, classes: Class
     width = max(strip.shape[1] for strip in strips) + MARGIN
     rows = [range(first, min(first + ABREAST, len(strips))) for first in range(0, len(strips), ABREAST)]
     heights = [max(strips[index].shape[0] for index in row) + NOTE_HEIGHT + MARGIN for row in rows]
-    head = _head(
-        title, _legend(classes, colours, errors_of=errors_of), width=min(ABREAST, len(strips)) * width + MARGIN
-    )
+    words = [('image | reference | prediction:', INK)]
+    if errors_of is None:
+        words += [(classes.names[index], colour) for index, colour in colours.items()]
+    else:
+        words += [(f'{classes.names[errors_of]}, correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED)]
+    head = _head(title, words, width=min(ABREAST, len(strips)) * width + MARGIN)
     sheet = Image.new('RGB', (head.width, head.height + sum(heights)), PAPER)
     sheet.paste(head)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=TEXT_SIZE)
@@ -112,14 +115,6 @@ def _strip(tile: SheetTile, colours: Mapping[int, Colour], *, errors_of: int | N
         )
     gap = np.full((tile.image.shape[0], GAP, 3), 255, np.uint8)
     return np.concatenate([cells[0], gap, cells[1], gap, cells[2]], axis=1)
-
-
-def _legend(classes: Classes, colours: Mapping[int, Colour], *, errors_of: int | None) -> list[tuple[str, Colour]]:
-    words = [('image | reference | prediction:', INK)]
-    if errors_of is not None:
-        name = classes.names[errors_of]
-        return [*words, (f'{name}, correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED)]
-    return [*words, *((classes.names[index], colour) for index, colour in colours.items())]
 
 
 def _head(title: str, words: Sequence[tuple[str, Colour]], *, width: int) -> Image.Image:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.visualization.png import save_figure
 
@@ -54,7 +53,8 @@ def draw_calibration(top: 'Axes', bottom: 'Axes', *, sweep: Mapping[str, Any]) -
     top.plot(*points, color=CURVES['precision'][1], marker='o', markersize=4, label='observed')
     top.set(xlim=(0, 1), ylim=(0, 1))
     top.set_ylabel(f'share of pixels that are {sweep["class"]}', parse_math=False)
-    top.set_title(f'expected calibration error {_or_undefined(sweep["ece"])}', fontsize=10)
+    error = 'undefined' if sweep['ece'] is None else f'{sweep["ece"]:.4f}'
+    top.set_title(f'expected calibration error {error}', fontsize=10)
     top.legend(loc='upper left', frameon=False)
     low, width = [part['low'] for part in bins], [part['high'] - part['low'] for part in bins]
     bottom.bar(low, [part['pixels'] for part in bins], width=width, align='edge', color='#9ab8cc', edgecolor='white')
@@ -71,7 +71,7 @@ def draw_calibration(top: 'Axes', bottom: 'Axes', *, sweep: Mapping[str, Any]) -
 def draw_over_threshold(axes: 'Axes', sweep: Mapping[str, Any]) -> None:
     """Draw the figures over the threshold, the best IoU marked."""
     for key, (name, colour, style) in CURVES.items():
-        values = _numbers(sweep[key]) * (100 if key == 'kappa' else 1)
+        values = np.array(sweep[key], np.float64) * (100 if key == 'kappa' else 1)
         axes.plot(sweep['thresholds'], values, color=colour, linestyle=style, label=name, linewidth=1.4)
     best = sweep['best']['iou']
     if best is not None:
@@ -85,7 +85,7 @@ def draw_over_threshold(axes: 'Axes', sweep: Mapping[str, Any]) -> None:
 
 def draw_precision_recall(axes: 'Axes', sweep: Mapping[str, Any]) -> None:
     """Draw precision over recall, threshold 0.5 and the one of the best IoU marked."""
-    recall, precision = _numbers(sweep['recall']), _numbers(sweep['precision'])
+    recall, precision = (np.array(sweep[key], np.float64) for key in ('recall', 'precision'))
     axes.plot(recall, precision, color=INK, linewidth=1.4)
     half = len(recall) // 2  # the thresholds are evenly spread over 0..1, an odd number of them
     axes.plot(recall[half], precision[half], color=INK, marker='o', linestyle='none', label='threshold 0.5')
@@ -95,14 +95,8 @@ def draw_precision_recall(axes: 'Axes', sweep: Mapping[str, Any]) -> None:
         label = f'best IoU, threshold {best["threshold"]:.3f}'
         axes.plot(recall[at], precision[at], color=CURVES['iou'][1], marker='D', linestyle='none', label=label)
     axes.set(xlim=(0, 101), ylim=(0, 101), xlabel='Recall, %', ylabel='Precision, %')
-    axes.set_title(f'average precision {_or_undefined(sweep["average_precision"])}', fontsize=10)
+    area = sweep['average_precision']
+    words = 'undefined' if area is None else f'{area:.4f}'
+    axes.set_title(f'average precision {words}', fontsize=10)
     axes.grid(alpha=0.3)
     axes.legend(loc='lower left', frameon=False)
-
-
-def _numbers(values: list[float | None]) -> NDArray[np.float64]:
-    return np.array([np.nan if value is None else value for value in values], np.float64)
-
-
-def _or_undefined(value: float | None) -> str:
-    return 'undefined' if value is None else f'{value:.4f}'

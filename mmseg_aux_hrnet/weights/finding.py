@@ -37,21 +37,17 @@ def weights_file(source: str) -> Path:
     path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(address.path).name
     # One process of each machine downloads; the others wait below, so that nobody reads a file that is half there.
     if not path.exists() and os.environ.get('LOCAL_RANK', '0') == '0':
-        _download(source, path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(source, str(path))  # writes beside and renames
+        except (URLError, OSError) as error:
+            raise CheckpointError(
+                f'ImageNet weights {path.name} are not here and could not be downloaded from {source} '
+                f'({getattr(error, "reason", error)}): put the file at {path}, or name yours with --pretrained PATH, '
+                'or start from random weights with --pretrained none'
+            ) from error
     barrier()
     return path
-
-
-def _download(source: str, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(source, str(path))  # writes beside and renames
-    except (URLError, OSError) as error:
-        raise CheckpointError(
-            f'ImageNet weights {path.name} are not here and could not be downloaded from {source} '
-            f'({getattr(error, "reason", error)}): put the file at {path}, or name yours with --pretrained PATH, '
-            'or start from random weights with --pretrained none'
-        ) from error
 
 
 def best_checkpoint(path: Path) -> Path:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmseg_aux_hrnet.datasets.label_rules import decode_binary, decode_colour, decode_index, decode_palette, label_rule
+from mmseg_aux_hrnet.datasets.label_rules import decode_colour, decode_grey, decode_palette, label_rule
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 
 PALETTE = [[0, 0, 0], [128, 0, 0]]
@@ -13,11 +13,11 @@ def rule(form):
 
 def test_index_keeps_classes_and_ignored():
     values = np.array([[0, 1], [255, 1]], np.uint8)
-    assert decode_index(values, rule('index')).tolist() == [[0, 1], [255, 1]]
+    assert decode_grey(values, rule('index')).tolist() == [[0, 1], [255, 1]]
 
 
 def test_binary_maps_255_to_class_one():
-    assert decode_binary(np.array([[0, 255]], np.uint8), rule('binary')).tolist() == [[0, 1]]
+    assert decode_grey(np.array([[0, 255]], np.uint8), rule('binary')).tolist() == [[0, 1]]
 
 
 def test_palette_goes_by_colour_not_by_index():
@@ -34,8 +34,8 @@ def test_colour():
 @pytest.mark.parametrize(
     ('decode', 'form', 'values', 'message'),
     [
-        (decode_index, 'index', [[0, 1], [1, 128]], r'value 128 at \(row, column\) \(1, 1\).*0\.\.1 and 255'),
-        (decode_binary, 'binary', [[0, 255], [1, 0]], r'value 1 at .*\(1, 0\).*0 and 255'),
+        (decode_grey, 'index', [[0, 1], [1, 128]], r'value 128 at \(row, column\) \(1, 1\).*0\.\.1 and 255'),
+        (decode_grey, 'binary', [[0, 255], [1, 0]], r'value 1 at .*\(1, 0\).*0 and 255'),
         (decode_colour, 'colour', [[[0, 0, 0], [0, 128, 0]]], r'colour \(0, 128, 0\) at .*\(0, 1\).*\(128, 0, 0\)'),
     ],
 )

@@ -3,12 +3,7 @@ import pytest
 from doctor_support import examined, image_of, label_of, write_root
 from PIL import Image
 
-from mmseg_aux_hrnet.doctor.summary import (
-    colours_of,
-    config_snippets,
-    inverse_frequency_weights,
-    median_frequency_weights,
-)
+from mmseg_aux_hrnet.doctor.summary import class_weights, colours_of, config_snippets
 from mmseg_aux_hrnet.files.label_png import write_label_png
 
 
@@ -45,8 +40,9 @@ def test_mean_and_deviation_are_those_of_all_pixels(train):
 def test_weights_balance_the_classes(train):
     summary, _ = train
     # frequencies 18/20 and 2/8, their median 0.575
-    assert median_frequency_weights(summary) == pytest.approx((0.575 / 0.9, 0.575 / 0.25))
-    assert inverse_frequency_weights(summary) == pytest.approx((20 / (2 * 18), 20 / (2 * 2)))
+    weights = class_weights(summary)
+    assert weights['median_frequency'] == pytest.approx((0.575 / 0.9, 0.575 / 0.25))
+    assert weights['inverse_frequency'] == pytest.approx((20 / (2 * 18), 20 / (2 * 2)))
 
 
 def test_snippets_are_python_that_says_the_figures(train):
@@ -61,8 +57,7 @@ def test_snippets_are_python_that_says_the_figures(train):
 
 def test_an_absent_class_has_no_weight(train):
     summary = train[0]._replace(pixels=(20, 0))
-    assert median_frequency_weights(summary) is None
-    assert inverse_frequency_weights(summary) is None
+    assert class_weights(summary) == {'median_frequency': None, 'inverse_frequency': None}
     assert len(config_snippets(summary)) == 1
 
 

@@ -1,6 +1,9 @@
 """Losses that are read an iteration later, as on a GPU."""
 
 import json
+import math
+import re
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,8 +11,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from tiny_run import LOADED, quick_start, run  # noqa: F401
 
-from mmseg_aux_hrnet.engine.hooks import finite_hook
-from mmseg_aux_hrnet.engine.hooks.finite_hook import _wrong_label
+from mmseg_aux_hrnet.engine.hooks import FiniteHook, finite_hook
 from mmseg_aux_hrnet.engine.hooks.late_runtime_info_hook import LateScalars
 from mmseg_aux_hrnet.errors import DivergedError
 from mmseg_aux_hrnet.weights import read_checkpoint
@@ -69,13 +71,15 @@ def test_values_are_read_as_they_were():
     assert values['c'] != values['c']
 
 
-def test_a_label_that_is_no_class_is_named():
-    class Head:
-        num_classes, ignore_index = 2, 255
+def test_a_label_that_is_no_class_is_named(tmp_path):
+    head = SimpleNamespace(num_classes=2, ignore_index=255)
+    runner = SimpleNamespace(work_dir=tmp_path, iter=0, model=SimpleNamespace(decode_head=head))
 
     good = SegDataSample(metainfo=dict(img_path='good.png'), gt_sem_seg=PixelData(data=torch.tensor([[[0, 255]]])))
     bad = SegDataSample(metainfo=dict(img_path='bad.png'), gt_sem_seg=PixelData(data=torch.tensor([[[1, 128]]])))
-    assert _wrong_label([good], [('decode_head', Head)]) is None
-    assert _wrong_label([good, bad], [('decode_head', Head)]).startswith(
-        'label 128 of bad.png is not a class: allowed are 0..1'
-    )
+    for samples, advice in (
+        ([good], 'lower the learning rate'),
+        ([good, bad], 'label 128 of bad.png is not a class: allowed are 0..1'),
+    ):
+        with pytest.raises(DivergedError, match=f'; {re.escape(advice)}'):
+            FiniteHook().after_train_iter(runner, 0, {'data_samples': samples}, {'loss': torch.tensor(math.nan)})

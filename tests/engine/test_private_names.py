@@ -31,16 +31,18 @@ def test_a_run_says_whether_it_resumes(tmp_path, resume):
 
 
 @pytest.mark.parametrize('differs', [False, True])
-def test_a_run_says_whether_seeds_differ_by_rank(tmp_path, differs):
+def test_the_seed_of_a_run_is_known_where_seeds_differ_by_rank(tmp_path, monkeypatch, differs):
     """Else processes of one run disagree about the order of the data."""
     settings = {**config(tmp_path), 'randomness': dict(seed=3, diff_rank_seed=differs)}
-    assert private_names.seed_differs_by_rank(Runner.from_cfg(Config(settings))) is differs
+    runner = Runner.from_cfg(Config(settings))
+    monkeypatch.setattr(private_names, 'get_rank', lambda: 2)
+    assert private_names.base_seed(runner) == (1 if differs else 3)
 
 
 def test_schedulers_are_built_for_an_optimizer_that_is_not_the_runners(runner):
     """Else a run that is resumed with another schedule trains on at the old one's learning rate."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
-    schedulers = private_names.build_schedulers(runner, optimizer)
+    schedulers = private_names.build_schedulers(runner, optimizer, steps=0)
     assert [type(scheduler).__name__ for scheduler in schedulers] == ['LinearLR', 'PolyLR']
     assert optimizer.param_groups[0]['lr'] == pytest.approx(0.05)  # start_factor=0.1
 
@@ -48,18 +50,16 @@ def test_schedulers_are_built_for_an_optimizer_that_is_not_the_runners(runner):
 def test_a_scheduler_steps_without_a_warning_where_steps_are_counted(runner, recwarn):
     """Else the replay of a schedule warns in every run that is resumed."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
-    scheduler = private_names.build_schedulers(runner, optimizer)[0]
-    private_names.count_optimizer_steps(scheduler, 4)
-    scheduler.step()
+    private_names.build_schedulers(runner, optimizer, steps=4)[0].step()
     assert not [warning for warning in recwarn if 'before' in str(warning.message)]
     with pytest.warns(UserWarning, match='scheduler.step'):
-        private_names.build_schedulers(runner, optimizer)[0].step()
+        private_names.build_schedulers(runner, optimizer, steps=-1)[0].step()  # mmengine's count before the first
 
 
 def test_progress_of_a_scheduler_is_all_that_stepping_changes(runner):
     """Else every resumed run takes its schedule for a changed one."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
-    for scheduler in private_names.build_schedulers(runner, optimizer):
+    for scheduler in private_names.build_schedulers(runner, optimizer, steps=0):
         before = copy.deepcopy(scheduler.state_dict())
         scheduler.step()
         after = scheduler.state_dict()

@@ -3,7 +3,7 @@
 import numpy as np
 from evaluation_support import u8
 
-from mmseg_aux_hrnet.evaluation.image_result import count_image, summed_boundary, summed_counts
+from mmseg_aux_hrnet.evaluation.image_result import count_image, summed_counts
 
 MAPS = u8([[0, 1, 1], [0, 0, 1]]), u8([[0, 1, 255], [1, 0, 1]])
 
@@ -25,10 +25,4 @@ def test_pixels_are_counted_and_contours_only_where_asked_for():
 def test_sums():
     images = [count(tolerance=1), count(tolerance=1)]
     assert summed_counts(images, num_classes=2).tolist() == [[4, 0], [2, 4]]
-    assert np.array_equal(summed_boundary(images), 2 * images[0].boundary)
     assert summed_counts([], num_classes=3).tolist() == np.zeros((3, 3)).tolist()
-
-
-def test_contours_of_some_images_only_are_no_sum():
-    assert summed_boundary([count(tolerance=1), count()]) is None
-    assert summed_boundary([]) is None

@@ -13,7 +13,6 @@ from mmseg.structures import SegDataSample
 from mmseg_aux_hrnet.decision import reaches
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
 from mmseg_aux_hrnet.evaluation import ConfusionMetric
-from mmseg_aux_hrnet.evaluation.threshold_metric import find_sweep
 
 META = {'classes': ('background', 'green')}
 
@@ -94,8 +93,7 @@ def test_through_the_evaluator_of_mmengine():
     evaluator.dataset_meta = META
     evaluator.process(data_samples=[item], data_batch={})
     assert evaluator.evaluate(1)['ECE.green'] == pytest.approx((0.1 + 0.2) / 2)
-    assert find_sweep(evaluator).average_precision == 1.0
-    assert find_sweep(Evaluator([{'type': 'mmseg.ConfusionMetric'}])) is None
+    assert evaluator.metrics[0].sweep.average_precision == 1.0
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.evaluator import Evaluator
 
-from mmseg_aux_hrnet.evaluation import ConfusionMetric, TileKeeper
-from mmseg_aux_hrnet.evaluation.tile_keeper import find_kept, pack_map, shrink_map, unpack_map
+from mmseg_aux_hrnet.evaluation import TileKeeper
+from mmseg_aux_hrnet.evaluation.tile_keeper import pack_map, shrink_map, unpack_map
 
 
 def sample(path, label, prediction):
@@ -38,13 +37,6 @@ def test_a_second_evaluation_replaces_the_first():
         keeper.process(None, [sample(path, [[0]], [[0]])])
         keeper.evaluate(size=1)
     assert list(keeper.kept) == ['b.png']
-
-
-def test_keeper_is_found_in_an_evaluator():
-    keeper = TileKeeper()
-    keeper.kept = {'a.png': 'maps'}
-    assert find_kept(Evaluator([ConfusionMetric(), keeper])) == {'a.png': 'maps'}
-    assert find_kept(Evaluator([ConfusionMetric()])) == {}
 
 
 def test_large_maps_take_little_memory():

@@ -1,6 +1,7 @@
 """The figures of a report, by hand and against the functions that they come from."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from mmseg_aux_hrnet.evaluation.bootstrap import intervals
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult
 from mmseg_aux_hrnet.evaluation.rates import rates_by_key
-from mmseg_aux_hrnet.report.figures import Measured, image_names, report_figures
+from mmseg_aux_hrnet.report.figures import Measured, report_figures
 
 COUNTS = ([[40, 10], [0, 0]], [[10, 0], [5, 35]])
 METRIC = Tolerance(2.5, 0.2)
@@ -82,6 +83,14 @@ def test_without_contours_or_colours_there_are_none():
     assert math.isnan(row['boundary_iou'])
 
 
+def test_contours_of_some_images_only_give_no_figure():
+    whole = measured()
+    images = [whole.images[0], replace(whole.images[1], boundary=None)]
+    assert math.isnan(report_figures(replace(whole, images=images))['classes'][1]['boundary_iou'])
+    twice = [whole.images[0], replace(whole.images[1], boundary=3 * whole.images[1].boundary)]
+    assert report_figures(replace(whole, images=twice))['classes'][1]['boundary_iou'] == 100 * (2 + 6) / (8 + 24)
+
+
 def test_rules_state_what_is_averaged_and_what_is_ignored():
     rules = ' '.join(report_figures(measured())['rules'])
     for statement in ('none is a mean over images', 'absent', 'label 255 are ignored', 'balanced accuracy'):
@@ -97,4 +106,6 @@ def test_rules_state_what_is_averaged_and_what_is_ignored():
     ],
 )
 def test_names_of_images_are_short_and_unlike(paths, names):
-    assert image_names(paths) == names
+    whole = measured(COUNTS[:1] * len(paths))
+    images = [replace(image, image=path) for image, path in zip(whole.images, paths, strict=True)]
+    assert [row['name'] for row in report_figures(replace(whole, images=images))['images']] == names

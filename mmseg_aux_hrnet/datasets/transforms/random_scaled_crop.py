@@ -79,7 +79,13 @@ class RandomScaledCrop(BaseTransform):
         """Draw and cut; the order of the draws is that of the three transforms."""
         image = results['img']
         height, width = image.shape[:2]
-        results.update(self._draw_scale())
+        if self.scale is None or self.ratio_range is None:
+            index = np.random.randint(len(self.scales))
+            results.update(scale=self.scales[index], scale_idx=index)
+        else:
+            low, high = self.ratio_range
+            ratio = np.random.random_sample() * (high - low) + low  # as mmcv draws it
+            results['scale'] = (int(self.scale[0] * ratio), int(self.scale[1] * ratio))
         new_width, new_height = rescale_size((width, height), results['scale'])
         scaled = (new_height, new_width)
         if min(scaled) < 1:
@@ -99,14 +105,6 @@ class RandomScaledCrop(BaseTransform):
         results['scale_factor'] = (new_width / width, new_height / height)
         results['keep_ratio'] = True
         return results
-
-    def _draw_scale(self) -> dict[str, Any]:
-        if self.scale is None or self.ratio_range is None:
-            index = np.random.randint(len(self.scales))
-            return {'scale': self.scales[index], 'scale_idx': index}
-        low, high = self.ratio_range
-        ratio = np.random.random_sample() * (high - low) + low  # as mmcv draws it
-        return {'scale': (int(self.scale[0] * ratio), int(self.scale[1] * ratio))}
 
     def _draw_window(
         self, label: NDArray[Any] | None, *, scaled: tuple[int, int]

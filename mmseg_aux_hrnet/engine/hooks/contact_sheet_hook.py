@@ -9,7 +9,6 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 from PIL import Image
 
-from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation import class_rates, confusion_counts, overall_rates
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
@@ -52,10 +51,26 @@ class ContactSheetHook(Hook):
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Keep those of a batch that were chosen."""
+        classes = marked_classes(runner.val_evaluator, runner.val_dataloader.dataset.metainfo)
         for sample in outputs or ():
             place = self._order.get(sample.metainfo.get('img_path'))
-            if place is not None:
-                self._tiles[place] = self._tile(sample, classes=_classes(runner))
+            if place is None:
+                continue
+            with Image.open(sample.img_path) as source:
+                image = np.asarray(source.convert('RGB'))
+            prediction = index_map(sample.pred_sem_seg.data, name='prediction').astype(np.uint8)
+            label, note = None, Path(sample.img_path).name
+            if 'gt_sem_seg' in sample:
+                label = index_map(sample.gt_sem_seg.data, name='label').astype(np.uint8)
+                count, ignored = len(classes.names), self.ignore_index
+                counts = confusion_counts(prediction, label, num_classes=count, ignore_index=ignored)
+                iou = f'mIoU {overall_rates(counts).miou:.1f}'
+                if count == 2 and classes.of_interest is not None:
+                    value = class_rates(counts)[classes.of_interest].iou
+                    percent = '-: none, none predicted' if np.isnan(value) else f'{value:.1f}'
+                    iou = f'IoU.{classes.name_of_interest} {percent}'
+                note = f'{note}   {iou}'
+            self._tiles[place] = shrink(image, prediction, label, note=note)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Draw the sheet."""
@@ -65,7 +80,7 @@ class ContactSheetHook(Hook):
         self._tiles = {}
         if not tiles or not is_main_process():
             return
-        classes = _classes(runner)
+        classes = marked_classes(runner.val_evaluator, runner.val_dataloader.dataset.metainfo)
         key = f'IoU.{classes.name_of_interest}' if len(classes.names) == 2 else 'mIoU'
         figure = f': {key} {metrics[key]:.1f}' if metrics and key in metrics else ''
         sheet = draw_contact_sheet(
@@ -75,27 +90,3 @@ class ContactSheetHook(Hook):
             ignore_index=self.ignore_index,
         )
         save_picture(Path(runner.work_dir) / SHEET, sheet)
-
-    def _tile(self, sample: Any, *, classes: Classes) -> SheetTile:
-        with Image.open(sample.img_path) as source:
-            image = np.asarray(source.convert('RGB'))
-        prediction = index_map(sample.pred_sem_seg.data, name='prediction').astype(np.uint8)
-        label = None
-        note = Path(sample.img_path).name
-        if 'gt_sem_seg' in sample:
-            label = index_map(sample.gt_sem_seg.data, name='label').astype(np.uint8)
-            counts = confusion_counts(prediction, label, num_classes=len(classes.names), ignore_index=self.ignore_index)
-            note = f'{note}   {_iou(counts, classes)}'
-        return shrink(image, prediction, label, note=note)
-
-
-def _classes(runner: Any) -> Classes:
-    return marked_classes(runner.val_evaluator, runner.val_dataloader.dataset.metainfo)
-
-
-def _iou(counts: Any, classes: Classes) -> str:
-    """Say the IoU of the class of interest of two classes, of more the mean."""
-    if len(classes.names) == 2 and classes.of_interest is not None:
-        value = class_rates(counts)[classes.of_interest].iou
-        return f'IoU.{classes.name_of_interest} ' + ('-: none, none predicted' if np.isnan(value) else f'{value:.1f}')
-    return f'mIoU {overall_rates(counts).miou:.1f}'

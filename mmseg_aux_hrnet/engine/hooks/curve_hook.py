@@ -30,34 +30,23 @@ class CurveHook(Hook):
         hub = runner.message_hub
         hub.update_info(STEPS_KEY, [*hub.runtime_info.get(STEPS_KEY, []), runner.iter])
 
+    @master_only
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Draw."""
-        self._draw(runner)
-
-    def after_train(self, runner: Any) -> None:
-        """Draw once more, with the last iterations."""
-        self._draw(runner)
-
-    @master_only
-    def _draw(self, runner: Any) -> None:
         hub = runner.message_hub
         if 'train/loss' not in hub.log_scalars:
             return
         losses = [float(value) for value in hub.get_scalar('train/loss').data[0]]
         first = runner.iter - len(losses)
         loss = Curve('loss', list(range(first + 1, runner.iter + 1)), losses)
-        draw_curves(
-            Path(runner.work_dir) / 'training_curve.png',
-            loss=loss,
-            figures=[curve for name in self.figures if (curve := _figure(hub, name)) is not None],
-            title=str(runner.experiment_name),
-        )
+        steps = hub.runtime_info.get(STEPS_KEY, [])
+        figures = []
+        for name in self.figures:
+            if f'val/{name}' in hub.log_scalars:
+                values = [float(value) for value in hub.get_scalar(f'val/{name}').data[0]]
+                count = min(len(values), len(steps))
+                figures.append(Curve(name, steps[len(steps) - count :], values[len(values) - count :]))
+        path = Path(runner.work_dir) / 'training_curve.png'
+        draw_curves(path, loss=loss, figures=figures, title=str(runner.experiment_name))
 
-
-def _figure(hub: Any, name: str) -> Curve | None:
-    if f'val/{name}' not in hub.log_scalars:
-        return None
-    values = [float(value) for value in hub.get_scalar(f'val/{name}').data[0]]
-    steps = hub.runtime_info.get(STEPS_KEY, [])
-    count = min(len(values), len(steps))
-    return Curve(name, steps[len(steps) - count :], values[len(values) - count :])
+    after_train = after_val_epoch  # once more, with the last iterations

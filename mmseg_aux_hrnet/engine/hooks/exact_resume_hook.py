@@ -12,7 +12,7 @@ from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import VALIDATED_KEY, place
-from mmseg_aux_hrnet.engine.private_names import drop_iterator, is_resuming, seed_differs_by_rank
+from mmseg_aux_hrnet.engine.private_names import base_seed, drop_iterator, is_resuming
 from mmseg_aux_hrnet.engine.samplers.seeded_fetch import MODEL, random_words
 from mmseg_aux_hrnet.engine.schedule import follow_config
 
@@ -64,12 +64,6 @@ class ExactResumeHook(Hook):
         torch.default_generator.manual_seed(words[2])
         if torch.cuda.is_initialized():  # else torch notes every seed for later, one more in each iteration
             torch.cuda.manual_seed_all(words[3])
-
-
-def base_seed(runner: Any) -> int:
-    """Return the seed of the run, the same in every process."""
-    offset = get_rank() if seed_differs_by_rank(runner) else 0
-    return int(runner.seed) - offset
 
 
 def _validation_is_due(runner: Any) -> bool:

@@ -39,10 +39,6 @@ class FiniteHook(Hook):
         self._unread.append((runner.iter + 1, LateScalars({'loss': loss}), data_batch))
         self._check(runner, left=1 if host_waits(loss) else 0)
 
-    def after_train(self, runner: Any) -> None:
-        """Check the last loss."""
-        self._check(runner)
-
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Check the weights, which the last step can have broken after a finite loss."""
         self._check(runner)
@@ -58,28 +54,25 @@ class FiniteHook(Hook):
             if not math.isfinite(loss):
                 _stop(runner, f'the loss is {loss}', iteration=iteration, batch=batch)
 
+    after_train = _check  # the loss of the last iteration
+
 
 def _stop(runner: Any, what: str, *, iteration: int, batch: Any) -> None:
     last = Path(runner.work_dir) / LAST
     last_good = last.read_text() if last.is_file() else 'none was written yet'
     samples = (batch or {}).get('data_samples', []) if isinstance(batch, dict) else []
     names = ', '.join(str(sample.metainfo.get('img_path')) for sample in samples)
-    wrong = _wrong_label(samples, heads(runner.model))
-    raise DivergedError(
-        f'{what} at iteration {iteration}; last good checkpoint: {last_good}; batch: {names or "unknown"}; '
-        + (wrong or 'lower the learning rate or look at these files, then go on with --resume')
-    )
-
-
-def _wrong_label(samples: Any, parts: list[tuple[str, Any]]) -> str | None:
-    """Say which label is not a class; on a GPU such a label only makes the loss NaN."""
-    for (_, head), sample in product(parts[:1], samples):
+    advice = 'lower the learning rate or look at these files, then go on with --resume'
+    for (_, head), sample in product(heads(runner.model)[:1], samples):
         labels = sample.gt_sem_seg.data if 'gt_sem_seg' in sample else torch.empty(0)
         wrong = labels[(labels != head.ignore_index) & ((labels < 0) | (labels >= head.num_classes))]
-        if len(wrong):
-            return (
+        if len(wrong):  # on a GPU such a label only makes the loss NaN
+            advice = (
                 f'label {int(wrong[0])} of {sample.metainfo.get("img_path")} is not a class: allowed are '
                 f'0..{head.num_classes - 1} and {head.ignore_index} (ignored); fix the label files or declare their '
                 'label_format'
             )
-    return None
+            break
+    raise DivergedError(
+        f'{what} at iteration {iteration}; last good checkpoint: {last_good}; batch: {names or "unknown"}; {advice}'
+    )

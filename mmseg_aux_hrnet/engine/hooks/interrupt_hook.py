@@ -52,8 +52,13 @@ class InterruptHook(Hook):
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Stop where a signal came."""
+        if get_world_size() > 1:
+            # A scheduler may signal some processes only; one that stops alone would leave the others waiting for it.
+            number = torch.tensor(int(self.received or 0))
+            all_reduce(number, op='max')
+            self.received = signal.Signals(int(number)) if number else None
         done = int(runner.iter) + 1
-        if self._signal_came() and done % accumulated_iterations(runner) == 0:
+        if self.received is not None and done % accumulated_iterations(runner) == 0:
             self.stop(runner, done=done)
 
     def before_val_epoch(self, runner: Any) -> None:
@@ -115,17 +120,6 @@ class InterruptHook(Hook):
         if hasattr(signal, 'SIGCHLD'):
             # A signal to the whole group ends the workers too, and torch would raise for that in the middle of a step.
             self._former_handlers.setdefault(signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))
-
-    def _signal_came(self) -> bool:
-        """Say whether a signal came to any process of the run."""
-        if get_world_size() == 1:
-            return self.received is not None
-        # A scheduler may signal some processes only; one that stops alone would leave the others waiting for it.
-        number = torch.tensor(int(self.received or 0))
-        all_reduce(number, op='max')
-        if number:
-            self.received = signal.Signals(int(number))
-        return self.received is not None
 
 
 def command_to_resume(argv: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ class ProgressHook(Hook):
 
     def after_train(self, runner: Any) -> None:
         """Remove the bar of training."""
-        self._remove('train')
+        self._stop()
 
     # mmengine calls the three below from its hooks of every mode, with the name of the mode.
 
@@ -54,8 +54,10 @@ class ProgressHook(Hook):
             self._start(runner, mode, total=len(loader))
 
     def _after_epoch(self, runner: Any, mode: str = 'train') -> None:
-        if mode != 'train':
-            self._remove(mode)
+        if mode != 'train' and self._bars is not None and mode in self._tasks:
+            self._bars.remove_task(self._tasks.pop(mode))
+            if not self._tasks:
+                self._stop()
 
     def _after_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = 'train'
@@ -88,12 +90,6 @@ class ProgressHook(Hook):
                     self._streams.append((handler, handler.stream))
                     handler.setStream(sys.stdout)
         self._tasks[mode] = self._bars.add_task(NAMES[mode], total=total, completed=done)
-
-    def _remove(self, mode: str) -> None:
-        if self._bars is not None and mode in self._tasks:
-            self._bars.remove_task(self._tasks.pop(mode))
-            if not self._tasks:
-                self._stop()
 
     def _stop(self) -> None:
         if self._bars is not None:

@@ -1,6 +1,5 @@
 """Saves checkpoints so that at any moment the last whole one is there and named."""
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,18 +96,20 @@ class WholeCheckpointHook(CheckpointHook):
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
         """Write, name, delete; mmengine deletes before it writes."""
         with self._undo_on_failure(runner, iteration=meta['iter']):
+            # The same step comes twice where a best checkpoint follows: mmengine saves again, to note it.
+            steps = [*(old for old in self.keep_ckpt_ids if old != step), step]
+            names = [self.filename_tmpl.format(each) for each in steps]
+            paths = [str(self.file_backend.join_path(self.out_dir, name)) for name in names]
             too_many = []
             if self.max_keep_ckpts > 0:
-                # The same step comes twice where a best checkpoint follows: mmengine saves again, to note it.
-                steps = [*(old for old in self.keep_ckpt_ids if old != step), step]
-                too_many = [self._path(old) for old in steps[: -self.max_keep_ckpts]]
+                too_many = paths[: -self.max_keep_ckpts]
                 self.keep_ckpt_ids = deque(steps, self.max_keep_ckpts)  # the newest of them
                 runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
-            self.last_ckpt = self._path(step)
+            self.last_ckpt = paths[-1]
             runner.message_hub.update_info('last_ckpt', self.last_ckpt)
             runner.save_checkpoint(
                 self.out_dir,
-                os.path.basename(self.last_ckpt),
+                names[-1],
                 self.file_client_args,
                 save_optimizer=self.save_optimizer,
                 save_param_scheduler=self.save_param_scheduler,
@@ -120,9 +121,6 @@ class WholeCheckpointHook(CheckpointHook):
             name_last(runner, self.last_ckpt)
             _remove(too_many)
             self._fault = None
-
-    def _path(self, step: int) -> str:
-        return str(self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step)))
 
     def _save_best_checkpoint(self, runner: Any, metrics: dict[str, float]) -> None:
         """Save the best checkpoint, then delete the one that was best before; mmengine deletes first."""

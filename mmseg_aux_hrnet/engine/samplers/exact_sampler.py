@@ -11,8 +11,21 @@ from mmseg_aux_hrnet.engine.private_names import indices_of_rank
 from mmseg_aux_hrnet.engine.samplers.seeded_fetch import Draw, OnBadSample, SeededFetch
 
 
+class _ExactSampler:
+    """What both samplers have beside mmengine's: samples with random numbers of their own, and a place to start at."""
+
+    def __init__(self, dataset: Any, *, on_bad_sample: OnBadSample = 'stop', **kwargs: Any) -> None:
+        super().__init__(dataset, **kwargs)  # type: ignore[call-arg]  # of mmengine's sampler
+        dataset.__getitems__ = SeededFetch(dataset, on_bad_sample=on_bad_sample)
+        self._start = 0
+
+    def start_at(self, num_samples: int) -> None:
+        """Start the next iteration after ``num_samples`` draws of this process."""
+        self._start = num_samples
+
+
 @DATA_SAMPLERS.register_module()
-class ExactInfiniteSampler(InfiniteSampler):
+class ExactInfiniteSampler(_ExactSampler, InfiniteSampler):
     """mmengine's ``InfiniteSampler``, in the same order, for loops over iterations.
 
     The data set gets a :class:`~mmseg_aux_hrnet.engine.samplers.seeded_fetch.SeededFetch`, before the loader hands it
@@ -24,14 +37,7 @@ class ExactInfiniteSampler(InfiniteSampler):
         **kwargs: as in mmengine.
     """
 
-    def __init__(self, dataset: Any, *, on_bad_sample: OnBadSample = 'stop', **kwargs: Any) -> None:
-        super().__init__(dataset, **kwargs)
-        dataset.__getitems__ = SeededFetch(dataset, on_bad_sample=on_bad_sample)
-        self._start = 0
-
-    def skip(self, num_samples: int) -> None:
-        """Start the next iteration after ``num_samples`` draws of this process; mmengine's loop calls it on resume."""
-        self._start = num_samples
+    skip = _ExactSampler.start_at  # by this name mmengine's loop calls it on resume
 
     def __iter__(self) -> Iterator[int]:
         """Yield draws without end."""
@@ -41,7 +47,7 @@ class ExactInfiniteSampler(InfiniteSampler):
 
 
 @DATA_SAMPLERS.register_module()
-class ExactSampler(DefaultSampler):
+class ExactSampler(_ExactSampler, DefaultSampler):
     """mmengine's ``DefaultSampler``, in the same order, for loops over epochs.
 
     Args:
@@ -49,15 +55,6 @@ class ExactSampler(DefaultSampler):
         on_bad_sample: see ``SeededFetch``.
         **kwargs: as in mmengine.
     """
-
-    def __init__(self, dataset: Any, *, on_bad_sample: OnBadSample = 'stop', **kwargs: Any) -> None:
-        super().__init__(dataset, **kwargs)
-        dataset.__getitems__ = SeededFetch(dataset, on_bad_sample=on_bad_sample)
-        self._start = 0
-
-    def start_at(self, num_samples: int) -> None:
-        """Start the next epoch after ``num_samples`` of its draws in this process."""
-        self._start = num_samples
 
     def __iter__(self) -> Iterator[int]:
         """Yield the draws of one epoch, or the rest of them."""

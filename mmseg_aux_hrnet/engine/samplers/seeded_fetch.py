@@ -1,8 +1,7 @@
 """Makes every random choice of a sample's transforms a function of the seed and of the sample's place in the run."""
 
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -62,8 +61,14 @@ class SeededFetch:
 
     def __call__(self, indices: Sequence[int]) -> list[Any]:
         """Return the samples of the indices."""
-        with _isolate_random_state():
+        # Without workers the loader runs in the process of the model, whose dropout draws from the same generators.
+        state = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
+        try:
             return [self._fetch(index) for index in indices]
+        finally:
+            random.setstate(state[0])
+            np.random.set_state(state[1])
+            torch.default_generator.set_state(state[2])
 
     def _fetch(self, index: int) -> Any:
         faults: list[str] = []
@@ -84,15 +89,3 @@ class SeededFetch:
                     sample['data_samples'].set_metainfo({SKIPPED_KEY: faults})
                 return sample
         raise DataError(f'not one of {len(self.dataset)} samples can be read; the first: {faults[0]}')
-
-
-@contextmanager
-def _isolate_random_state() -> Iterator[None]:
-    # Without workers the loader runs in the process of the model, whose dropout draws from the same generators.
-    state = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(state[0])
-        np.random.set_state(state[1])
-        torch.default_generator.set_state(state[2])

@@ -174,18 +174,13 @@ def write_verified(
             f'{out} could not be written ({error.strerror}); nothing is left of it: make room there'
         ) from error
     except ExportError as error:
-        raise ExportError(f'{out} was not written: {error}{_advice(source, form)}') from error
-
-
-def _advice(source: Source, form: Form) -> str:
-    if form.fixed_size is not None:
-        return ''
-    if any(isinstance(module, Upsample) for module in source.model.modules()):
-        return (
-            '; parts of this network enlarge by a fixed factor, as the HRNet of mmseg does: use HRNetV2 with '
-            "fuse_upsampling='official', or --fixed-size with a --tile-size that is a multiple of 32"
-        )
-    return '; --fixed-size with --tile-size PIXELS exports it for one size'
+        advice = '' if form.fixed_size else '; --fixed-size with --tile-size PIXELS exports it for one size'
+        if advice and any(isinstance(module, Upsample) for module in source.model.modules()):
+            advice = (
+                '; parts of this network enlarge by a fixed factor, as the HRNet of mmseg does: use HRNetV2 with '
+                "fuse_upsampling='official', or --fixed-size with a --tile-size that is a multiple of 32"
+            )
+        raise ExportError(f'{out} was not written: {error}{advice}') from error
 
 
 def summary(path: Path, *, source: Source, form: Form, agreement: Agreement) -> str:

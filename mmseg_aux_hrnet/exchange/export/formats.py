@@ -117,32 +117,23 @@ def load(path: Path, *, suffix: str, form: Form) -> Run:
         ExportError: its runtime does not take it.
     """
     try:
-        return _load_onnx(path) if suffix == ONNX else _load_pt2(path, form=form)
+        if suffix == ONNX:
+            import onnxruntime
+
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 4  # what is wrong comes as an exception
+            session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=['CPUExecutionProvider'])
+            names = [output.name for output in session.get_outputs()]
+        else:
+            with quiet_tracing():
+                module = torch.export.load(io.BytesIO(path.read_bytes())).module()
+            names = list(form.outputs)
     except Exception as error:  # whatever a runtime raises
         raise ExportError(f'the file cannot be loaded: {brief(error)}') from error
 
-
-def _load_onnx(path: Path) -> Run:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what is wrong comes as an exception
-    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=['CPUExecutionProvider'])
-    names = [output.name for output in session.get_outputs()]
-
-    def run(image: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        return {name: np.asarray(value) for name, value in zip(names, session.run(names, {INPUT: image}), strict=True)}
-
-    return run
-
-
-def _load_pt2(path: Path, *, form: Form) -> Run:
-    with quiet_tracing():
-        module = torch.export.load(io.BytesIO(path.read_bytes())).module()
-
     def run(image: NDArray[Any]) -> dict[str, NDArray[Any]]:
         with torch.no_grad():
-            values = module(torch.from_numpy(image))
-        return {name: value.numpy() for name, value in zip(form.outputs, values, strict=True)}
+            values = session.run(names, {INPUT: image}) if suffix == ONNX else module(torch.from_numpy(image))
+        return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
 
     return run

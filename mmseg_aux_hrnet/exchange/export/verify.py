@@ -45,11 +45,6 @@ class Agreement(NamedTuple):
     shapes: tuple[Shape, ...]
 
 
-def shapes_for(form: Form) -> tuple[Shape, ...]:
-    """Return three batches, of three sizes where the file takes any."""
-    return FREE_SHAPES if form.fixed_size is None else tuple((count, *form.fixed_size) for count in (1, 2, 3))
-
-
 def named(shape: Shape) -> str:
     """Return a batch in words, such as 2x97x131."""
     return 'x'.join(map(str, shape))
@@ -107,7 +102,7 @@ def verify(
         CheckpointError: the model itself does not give numbers.
         ExportError: the file does not run, or gives something else.
     """
-    shapes = shapes_for(form)
+    shapes = FREE_SHAPES if form.fixed_size is None else tuple((count, *form.fixed_size) for count in (1, 2, 3))
     expected, got = [], []
     for seed, shape in enumerate(shapes):
         on_batch(named(shape))
@@ -149,8 +144,12 @@ def compare(
             wanted = probabilities[:, 1:] if form.foreground_only else probabilities
             largest = max(largest, _largest_difference(outputs[PROBABILITIES], wanted, where=where, allowed=allowed))
         if CLASSES in outputs:
-            undecided = _margin(probabilities, decision) < allowed
-            differing += _count_differing(outputs[CLASSES], classes, undecided=undecided, where=where)
+            if decision is None:
+                ordered = np.sort(probabilities, axis=1)
+                margin = ordered[:, -1] - ordered[:, -2]
+            else:
+                margin = np.abs(probabilities[:, decision.class_index] - np.float32(decision.value))
+            differing += _count_differing(outputs[CLASSES], classes, undecided=margin < allowed, where=where)
     return Agreement(
         largest=largest if PROBABILITIES in form.outputs else None,
         allowed=allowed,
@@ -171,16 +170,6 @@ def _largest_difference(got: NDArray[Any], wanted: Probabilities, *, where: str,
             f'{allowed:.1e} is allowed'
         )
     return difference
-
-
-def _margin(probabilities: Probabilities, decision: Threshold | None) -> NDArray[np.float32]:
-    """Return how far each pixel is from another class, (N, H, W)."""
-    if decision is None:
-        ordered = np.sort(probabilities, axis=1)
-        margin: NDArray[np.float32] = ordered[:, -1] - ordered[:, -2]
-    else:
-        margin = np.abs(probabilities[:, decision.class_index] - np.float32(decision.value))
-    return margin
 
 
 def _count_differing(got: NDArray[Any], wanted: ClassMap, *, undecided: NDArray[np.bool_], where: str) -> int:

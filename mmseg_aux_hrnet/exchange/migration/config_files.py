@@ -141,21 +141,15 @@ def _text(value: Any, names: Mapping[int, str], *, column: int, indent: int) -> 
         opening = 'dict(' if all(key.isidentifier() and not keyword.iskeyword(key) for key in value) else '{'
     else:
         opening = '[' if isinstance(value, list) else '('
+    if isinstance(value, dict):
+        parts = [(f'{key}=' if opening == 'dict(' else f'{key!r}: ', part) for key, part in value.items()]
+    else:
+        parts = [('', part) for part in value]
     # From far left, so that no part breaks: what comes out shows whether all of it fits.
-    flat = ', '.join(_parts(value, names, opening=opening, column=-WIDTH * WIDTH, indent=0))
+    flat = ', '.join(start + _text(part, names, column=-WIDTH * WIDTH, indent=0) for start, part in parts)
     only = ',' if isinstance(value, tuple) and len(value) == 1 else ''
     if column + len(flat) + 8 < WIDTH and '\n' not in flat:
         return f'{opening}{flat}{only}{BRACKETS[opening]}'
     inner = indent + INDENT
-    parts = _parts(value, names, opening=opening, column=inner, indent=inner)
-    return '\n'.join([opening, *(f'{" " * inner}{part},' for part in parts), ' ' * indent + BRACKETS[opening]])
-
-
-def _parts(value: Any, names: Mapping[int, str], *, opening: str, column: int, indent: int) -> Iterator[str]:
-    if not isinstance(value, dict):
-        for part in value:
-            yield _text(part, names, column=column, indent=indent)
-        return
-    for key, part in value.items():
-        start = f'{key}=' if opening == 'dict(' else f'{key!r}: '
-        yield start + _text(part, names, column=column + len(start), indent=indent)
+    lines = [start + _text(part, names, column=inner + len(start), indent=inner) for start, part in parts]
+    return '\n'.join([opening, *(f'{" " * inner}{line},' for line in lines), ' ' * indent + BRACKETS[opening]])

@@ -49,7 +49,13 @@ class Data:
     def __init__(self, section: Section, *, length: Length) -> None:
         report = section.report
         parts = _parts(section)
-        _agree_on_zero_label(parts, report=report)
+        if any(leaf.get('reduce_zero_label') for leaf in parts['train'].leaves()):
+            # Tests ignore the first class where training does and nobody says what tests do.
+            for place, leaf in ((name, leaf) for name in ('val', 'test') for leaf in parts[name].leaves()):
+                if leaf['type'] == PLAIN and 'reduce_zero_label' not in leaf:
+                    leaf['reduce_zero_label'] = True
+                    why = 'True, as in training; the old class may have said so'
+                    report.chose(f'data.{place}.reduce_zero_label', why)
         loaders = _loaders(section, parts, length=length)
         self.batch_size: int = loaders['train_dataloader']['batch_size']
         self.preprocessor = migrate_preprocessor(
@@ -165,17 +171,6 @@ def _parts(section: Section) -> dict[str, DataPart]:
     return parts
 
 
-def _agree_on_zero_label(parts: dict[str, DataPart], *, report: Report) -> None:
-    """Have tests ignore the first class where training does and nobody says what tests do."""
-    if not any(leaf.get('reduce_zero_label') for leaf in parts['train'].leaves()):
-        return
-    for name in ('val', 'test'):
-        for leaf in parts[name].leaves():
-            if leaf['type'] == PLAIN and 'reduce_zero_label' not in leaf:
-                leaf['reduce_zero_label'] = True
-                report.chose(f'data.{name}.reduce_zero_label', 'True, as in training; the old class may have said so')
-
-
 def _loaders(section: Section, parts: dict[str, DataPart], *, length: Length) -> dict[str, Any]:
     common = _settings(section)
     new = {}
@@ -259,7 +254,7 @@ def _of_classes(section: Section) -> dict[str, Any]:
     metainfo = section.take_given('classes', 'palette')
     cls = known_class(DATASETS, name)
     new: dict[str, Any] = {'type': PLAIN if cls is None else name}
-    label_format = {}
+    label_format, why = {}, ''
     if cls is not None and issubclass(cls, ListedDataset):
         if section.has('split'):
             section.report.chose(f'{section.place}.label_format', "'index': 0.x took values of label files as they are")
@@ -267,19 +262,17 @@ def _of_classes(section: Section) -> dict[str, Any]:
         else:
             new['type'] = PLAIN
             metainfo = {**cls.METAINFO, **metainfo}
-            _chose_plain(section, f'{PLAIN}, as 0.x without a list: {name} reads one, which split.py writes')
+            why = f'{PLAIN}, as 0.x without a list: {name} reads one, which split.py writes'
     elif cls is None and 'classes' not in metainfo:
         raise ConfigError(
             f'{section.place}: {name} is not registered in 1.x and the config does not name its classes: add '
             "classes=('background', ...) and palette=[[0, 0, 0], ...] to it, or import the class by custom_imports"
         )
     elif cls is None and name != 'CustomDataset':  # the old name of the plain one
-        _chose_plain(section, f'{PLAIN} with its classes, {name} is not registered in 1.x')
+        why = f'{PLAIN} with its classes, {name} is not registered in 1.x'
+    if why:
+        # A class of 0.x may have had endings of file names of its own.
+        unsaid = [f'{key} {end}' for key, end in ENDINGS.items() if not section.has(key)]
+        endings = f'; not in the config and so taken: {" and ".join(unsaid)}' if unsaid else ''
+        section.report.chose(section.place, f'{why}{endings}')
     return {**new, **({'metainfo': metainfo} if metainfo else {}), **label_format}
-
-
-def _chose_plain(section: Section, why: str) -> None:
-    """Note the plain data set, and the endings of file names, which a class of 0.x may have had of its own."""
-    unsaid = [f'{key} {end}' for key, end in ENDINGS.items() if not section.has(key)]
-    endings = f'; not in the config and so taken: {" and ".join(unsaid)}' if unsaid else ''
-    section.report.chose(section.place, f'{why}{endings}')

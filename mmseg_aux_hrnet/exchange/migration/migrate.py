@@ -56,7 +56,9 @@ def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report
         ConfigError: ``old`` cannot be read or migrated, or ``new`` cannot be written.
     """
     old, new = Path(old), Path(new)
-    _check_target(old, new, overwrite=overwrite)
+    if new.suffix != '.py':
+        raise ConfigError(f'{new} is not the name of a config: let it end in .py')
+    check_file(new, inputs=[old], overwrite=overwrite)
     report = Report()
     values = read_old_config(old, report=report)
     try:
@@ -80,12 +82,6 @@ def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report
     except OSError as error:
         raise ConfigError(f'{new} cannot be written ({error.strerror}): choose another file') from error
     return report
-
-
-def _check_target(old: Path, new: Path, *, overwrite: bool) -> None:
-    if new.suffix != '.py':
-        raise ConfigError(f'{new} is not the name of a config: let it end in .py')
-    check_file(new, overwrite=overwrite, inputs=[old])
 
 
 def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:

@@ -26,12 +26,16 @@ def migrate_model(
     new['backbone'] = _backbone(section)
     new |= section.take_given('neck', 'num_stages')
     for name in ('decode_head', 'auxiliary_head'):
-        given, place = section.take(name), f'model.{name}'
-        if isinstance(given, (list, tuple)):
-            heads = enumerate(given)
-            new[name] = [_head(head, f'{place}[{i}]', batch_size=batch_size, report=report) for i, head in heads]
-        elif given is not None:
-            new[name] = _head(given, place, batch_size=batch_size, report=report)
+        given = section.take(name)
+        several, heads = isinstance(given, (list, tuple)), []
+        for index, head in enumerate(given if several else [given]):
+            place = f'model.{name}[{index}]' if several else f'model.{name}'
+            if head is not None:
+                heads.append(migrate_losses(head, place=place, batch_size=batch_size, report=report))
+                if heads[-1].get('num_classes') == 2:
+                    heads[-1].setdefault('out_channels', 2)  # as in 0.x; 1.x would advise against it on every start
+        if heads:
+            new[name] = heads if several else heads[0]
     new['train_cfg'] = section.take('train_cfg') or {}
     new['test_cfg'] = section.take('test_cfg') or {'mode': 'whole'}
     return {**new, **section.rest()}
@@ -53,13 +57,6 @@ def _backbone(section: Section) -> dict[str, Any]:
     if pretrained is not None:
         init_cfg = {'type': 'Pretrained', 'checkpoint': pretrained}
     return new if init_cfg is None else {**new, 'init_cfg': init_cfg}
-
-
-def _head(head: dict[str, Any], place: str, *, batch_size: int, report: Report) -> dict[str, Any]:
-    new = migrate_losses(head, place=place, batch_size=batch_size, report=report)
-    if new.get('num_classes') == 2:
-        new.setdefault('out_channels', 2)  # what 0.x had; 1.x would advise against it on every start
-    return new
 
 
 def migrate_losses(head: dict[str, Any], *, place: str, batch_size: int, report: Report) -> dict[str, Any]:

@@ -93,19 +93,15 @@ def migrate_schedule(top: Section, length: Length) -> list[dict[str, Any]]:
         text = f'{policy!r} by epochs in a training of iterations: constant; write param_scheduler yourself'
         top.report.dropped('lr_config', text)
         return warmup
-    decay = _decay(policy, section, _span(by_epoch, length))
+    span = {'begin': 0, 'end': length.number + 1, 'by_epoch': by_epoch}
+    if by_epoch != length.by_epoch:
+        span = {**span, 'end': length.number, 'by_epoch': True, 'convert_to_iter_based': True}  # no + 1: it is an epoch
+    decay = _decay(policy, section, span)
     if decay is None:
         top.report.dropped('lr_config', f'policy {policy!r}: constant after warm-up; write param_scheduler yourself')
         return warmup
     section.close()
     return [*warmup, *decay]
-
-
-def _span(by_epoch: bool, length: Length) -> dict[str, Any]:
-    """Return over which steps a rate decays."""
-    if by_epoch == length.by_epoch:
-        return {'begin': 0, 'end': length.number + 1, 'by_epoch': by_epoch}
-    return {'begin': 0, 'end': length.number, 'by_epoch': True, 'convert_to_iter_based': True}  # no + 1: it is an epoch
 
 
 def _decay(policy: Any, section: Section, span: dict[str, Any]) -> list[dict[str, Any]] | None:
@@ -144,8 +140,9 @@ def _warmup(section: Section, length: Length) -> list[dict[str, Any]]:
         return []
     if kind not in ('linear', 'constant'):
         section.report.chose('lr_config.warmup', f"'linear': 1.x has no warm-up {kind!r}")
-    span = _span(False, length) if by_epoch else {'begin': 0, 'by_epoch': False}
-    span['end'] = steps if by_epoch else steps + 1
+    span = {'begin': 0, 'end': steps + 1, 'by_epoch': False}
+    if by_epoch:
+        span = {'begin': 0, 'end': steps, 'by_epoch': True, 'convert_to_iter_based': True}
     if kind == 'constant':
         return [{'type': 'ConstantLR', 'factor': ratio, **span}]
     return [{'type': 'LinearLR', 'start_factor': ratio, **span}]

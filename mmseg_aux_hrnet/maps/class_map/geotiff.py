@@ -124,25 +124,21 @@ def _write_plain(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer) 
     }  # fmt: skip
     sums = []
     with rasterio.open(path, 'w', **profile) as out:
-        _describe(out, layer)
+        out.update_tags(**layer.tags)
+        for index, name in enumerate(layer.bands, start=1):
+            out.set_band_description(index, name)
+        if layer.colours is not None:
+            table = {value: (*colour, 255) for value, colour in enumerate(layer.colours)}
+            out.write_colormap(1, {**table, layer.nodata: (0, 0, 0, 0)})
+        if layer.step is not None:
+            out.scales = (layer.step,) * len(layer.bands)
+            out.offsets = (0.0,) * len(layer.bands)
         top = 0
         for strip in _tile_rows(rows):
             out.write(strip, window=Window(0, top, grid.width, strip.shape[1]))
             sums.append(_checksum(strip))
             top += strip.shape[1]
     return sums
-
-
-def _describe(out: Any, layer: Layer) -> None:
-    out.update_tags(**layer.tags)
-    for index, name in enumerate(layer.bands, start=1):
-        out.set_band_description(index, name)
-    if layer.colours is not None:
-        table = {value: (*colour, 255) for value, colour in enumerate(layer.colours)}
-        out.write_colormap(1, {**table, layer.nodata: (0, 0, 0, 0)})
-    if layer.step is not None:
-        out.scales = (layer.step,) * len(layer.bands)
-        out.offsets = (0.0,) * len(layer.bands)
 
 
 def _tile_rows(rows: Iterable[Rows]) -> Iterator[Rows]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.maps.ground import Ground, measure_ground
 from mmseg_aux_hrnet.maps.legend import NODATA, read_legend
@@ -60,7 +59,14 @@ class ClassMap:
         self.height: int = dataset.height
         self.width: int = dataset.width
         self.transform = dataset.transform
-        self.legend = _legend(path, dataset, classes=classes)
+        try:
+            table = dataset.colormap(1)
+        except ValueError:  # rasterio's way to say that there is none
+            table = None
+        try:
+            self.legend = read_legend(dataset.tags(), table, classes=classes)
+        except ConfigError as error:
+            raise ConfigError(f'{path}: {error}') from error
         self._dataset = dataset
 
     def crs(self) -> CRS:
@@ -133,14 +139,3 @@ class ClassMap:
                 f'({", ".join(self.legend.names)}): {advice}'
             )
         return np.where(valid, values, np.uint8(NODATA))
-
-
-def _legend(path: Path, dataset: Any, *, classes: Sequence[str] | None) -> Classes:
-    try:
-        table = dataset.colormap(1)
-    except ValueError:  # rasterio's way to say that there is none
-        table = None
-    try:
-        return read_legend(dataset.tags(), table, classes=classes)
-    except ConfigError as error:
-        raise ConfigError(f'{path}: {error}') from error

@@ -69,7 +69,13 @@ def draw_quicklook(areas: ZonalAreas, *, image: Path | None = None, reading: Rea
         handles=_legend_entries(areas, colours, bare=bare), loc='outside lower center', fontsize=9, frameon=False,
         ncols=2, title=_plain(areas.grid.crs.name), title_fontsize=9,
     )  # fmt: skip
-    return _png(figure)
+    buffer, out = io.BytesIO(), io.BytesIO()
+    figure.savefig(buffer, format='png')
+    with Image.open(buffer) as picture:
+        # Dithering would sprinkle the even colours of the classes.
+        few = picture.convert('RGB').quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(out, format='png', optimize=True)
+    return out.getvalue()
 
 
 def class_colours(legend: Classes) -> tuple[Colour, ...]:
@@ -163,14 +169,3 @@ def _hectares(square_metres: float) -> str:
 
 def _plain(text: str) -> str:
     return text.replace('$', r'\$')  # matplotlib reads what is between two as a formula
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='png')
-    with Image.open(buffer) as picture:
-        # Dithering would sprinkle the even colours of the classes.
-        few = picture.convert('RGB').quantize(COLOURS, dither=Image.Dither.NONE)
-    out = io.BytesIO()
-    few.save(out, format='png', optimize=True)
-    return out.getvalue()

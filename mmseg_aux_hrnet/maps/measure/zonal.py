@@ -1,6 +1,6 @@
 """Areas of the classes of a map, on the whole of it or in each zone of a vector file."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,10 @@ import shapely
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, Values, open_class_map
+from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
@@ -104,11 +103,17 @@ def zonal_area(
         ground = class_map.ground(grid.crs)
         read = None if zones is None else read_zones(zones, id_field=id_field, layer=layer)
         outlines, covered = np.array([], object), np.ones(1)
+        notes = [] if read is None else list(read.notes)
         if read is not None:
             try:
                 outlines, covered = place_zones(read, grid)
             except DataError as error:
                 raise DataError(f'{zones}: {error}') from error
+            outside, partly = covered == 0, (covered > 0) & (covered < 1 - 1e-9)
+            for which, where in ((outside, 'lie outside the map'), (partly, 'lie partly outside the map')):
+                if which.any():
+                    named = first_names(read.ids[which])
+                    notes.append(f'{which.sum()} of {len(covered)} zones {where}: {named}')
         whole, by_zone = _add_up(class_map, ground, outlines, on_block=on_block)
     return ZonalAreas(
         path=Path(path),
@@ -120,17 +125,8 @@ def zonal_area(
         covered=covered,
         zones=read,
         outlines=outlines,
-        notes=() if read is None else (*read.notes, *_coverage_notes(read, covered)),
+        notes=tuple(notes),
     )
-
-
-def _coverage_notes(zones: Zones, covered: Floats) -> list[str]:
-    notes = []
-    outside, partly = covered == 0, (covered > 0) & (covered < 1 - 1e-9)
-    for which, where in ((outside, 'lie outside the map'), (partly, 'lie partly outside the map')):
-        if which.any():
-            notes.append(f'{which.sum()} of {len(covered)} zones {where}: {first_names(zones.ids[which])}')
-    return notes
 
 
 def _add_up(class_map: ClassMap, ground: Ground, zones: Geometries, *, on_block: OnBlock) -> tuple[Floats, Floats]:
@@ -155,7 +151,13 @@ def _add_up(class_map: ClassMap, ground: Ground, zones: Geometries, *, on_block:
     whole, by_zone = np.zeros(size), np.zeros((len(zones), size))
     tree = shapely.STRtree(zones)
     shapely.prepare(zones)
-    for values, areas, window in _blocks(class_map, ground, on_block):
+    windows = class_map.blocks()
+    for done, window in enumerate(windows):
+        on_block(done, len(windows))
+        values = class_map.read(window)
+        values[values == NODATA] = size - 1
+        # Where all pixels have one area they are counted first, so that sums over many lose no digits.
+        areas = ground.pixel_areas(window) if ground.common_area is None else np.ones(values.shape)
         by_class = np.bincount(values.ravel(), weights=areas.ravel(), minlength=size)
         whole += by_class
         (top, bottom), (left, right) = window.toranges()
@@ -172,24 +174,9 @@ def _add_up(class_map: ClassMap, ground: Ground, zones: Geometries, *, on_block:
                 cells = exact_extract(raster, feature, ['values', 'coverage', 'cell_id'])[0]['properties']
                 weights = cells['coverage'] * areas.ravel()[cells['cell_id']]
                 by_zone[zone] += np.bincount(cells['values'], weights=weights, minlength=size)
+    on_block(len(windows), len(windows))
     unit = 1.0 if ground.common_area is None else ground.common_area
     return whole * unit, by_zone * unit
-
-
-def _blocks(class_map: ClassMap, ground: Ground, on_block: OnBlock) -> Iterator[tuple[Values, Floats, Window]]:
-    """Yield of each block the indices, with the number of classes in place of ``NODATA``, and the areas of its pixels.
-
-    Areas are in square metres or, where all pixels have the same, in pixels: so sums over many lose no digits.
-    """
-    classes = len(class_map.legend.names)
-    windows = class_map.blocks()
-    for done, window in enumerate(windows):
-        on_block(done, len(windows))
-        values = class_map.read(window)
-        values[values == NODATA] = classes
-        areas = ground.pixel_areas(window) if ground.common_area is None else np.ones(values.shape)
-        yield values, areas, window
-    on_block(len(windows), len(windows))
 
 
 def _divide(part: Floats, whole: Floats) -> Floats:

@@ -4,9 +4,8 @@ import warnings
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.maps.polygonize.output import Features
+from mmseg_aux_hrnet.maps.polygonize.output import Columns
 from mmseg_aux_hrnet.maps.polygonize.scale import MapScale
 from mmseg_aux_hrnet.maps.polygonize.strips import Floats, Polygons
 from mmseg_aux_hrnet.maps.polygonize.tracing import PixelPolygons
@@ -15,7 +14,7 @@ from mmseg_aux_hrnet.maps.polygonize.tracing import PixelPolygons
 CLASS_ID, CLASS_NAME, PIXELS, AREA = 'class_id', 'class_name', 'pixels', 'area_m2'
 
 
-def make_features(traced: PixelPolygons, *, names: tuple[str, ...], scale: MapScale) -> Features:
+def make_features(traced: PixelPolygons, *, names: tuple[str, ...], scale: MapScale) -> tuple[Polygons, Columns]:
     """Return polygons with class index and name, number of pixels, and square metres where they are known.
 
     Args:
@@ -23,7 +22,7 @@ def make_features(traced: PixelPolygons, *, names: tuple[str, ...], scale: MapSc
         names: of the classes.
         scale: of the map.
     """
-    columns: dict[str, NDArray[np.generic]] = {
+    columns: Columns = {
         CLASS_ID: traced.values.astype(np.int32),
         CLASS_NAME: np.array([names[value] for value in traced.values], object),
         PIXELS: traced.pixels,
@@ -32,7 +31,7 @@ def make_features(traced: PixelPolygons, *, names: tuple[str, ...], scale: MapSc
         centroids = shapely.get_coordinates(shapely.centroid(traced.outlines))
         columns[AREA] = np.asarray(shapely.area(traced.outlines) * scale.pixel_area(centroids))
     # Rows grow downwards, so that in most maps the rings have turned round.
-    return Features(np.asarray(shapely.orient_polygons(shapely.transform(traced.outlines, scale.place))), columns)
+    return np.asarray(shapely.orient_polygons(shapely.transform(traced.outlines, scale.place))), columns
 
 
 def square_corners(outlines: Polygons, *, tolerance: float) -> Polygons:

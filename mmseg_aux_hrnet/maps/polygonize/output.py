@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyogrio
@@ -26,19 +26,11 @@ WGS84 = 'OGC:CRS84'
 GEOMETRY = 'geometry'
 
 
-class Features(NamedTuple):
-    """Polygons and their attributes.
-
-    Attributes:
-        polygons: in the reference system of the map, outlines anticlockwise, holes clockwise (n,).
-        columns: the attributes by name, each (n,).
-    """
-
-    polygons: NDArray[np.object_]
-    columns: dict[str, NDArray[np.generic]]
-
-
-Write = Callable[[Features], None]
+Polygons = NDArray[np.object_]
+Columns = dict[str, NDArray[np.generic]]
+# Polygons in the reference system of the map, outlines anticlockwise and holes clockwise (n,); and their attributes by
+# name, each (n,).
+Write = Callable[[Polygons, Columns], None]
 
 
 @contextmanager
@@ -74,13 +66,13 @@ def write_geojson(path: Path, crs: CRS | None) -> Iterator[Write]:
         file.write('{"type": "FeatureCollection", "features": [')
         separator = '\n'
 
-        def write(features: Features) -> None:
+        def write(polygons: Polygons, columns: Columns) -> None:
             nonlocal separator
-            placed = shapely.transform(features.polygons, in_degrees)
+            placed = shapely.transform(polygons, in_degrees)
             shapes = shapely.to_geojson(shapely.orient_polygons(placed))  # RFC 7946: outlines anticlockwise
-            columns = [column.tolist() for column in features.columns.values()]
-            for shape, *values in zip(shapes, *columns, strict=True):
-                attributes = json.dumps(dict(zip(features.columns, values, strict=True)), ensure_ascii=False)
+            rows = zip(shapes, *(column.tolist() for column in columns.values()), strict=True)
+            for shape, *values in rows:
+                attributes = json.dumps(dict(zip(columns, values, strict=True)), ensure_ascii=False)
                 file.write(f'{separator}{{"type": "Feature", "properties": {attributes}, "geometry": {shape}}}')
                 separator = ',\n'
 
@@ -103,14 +95,14 @@ def write_parquet(path: Path, crs: CRS | None) -> Iterator[Write]:
     metadata = {'geo': json.dumps({'version': '1.1.0', 'primary_column': GEOMETRY, 'columns': {GEOMETRY: column}})}
     writer: Any = None
 
-    def write(features: Features) -> None:
+    def write(polygons: Polygons, columns: Columns) -> None:
         nonlocal writer
-        columns = {
+        arrays = {
             # The type is named, because pyarrow cannot tell it from a batch without rows.
             name: array(values, string() if values.dtype == object else None)
-            for name, values in features.columns.items()
+            for name, values in columns.items()
         }
-        table = Table.from_pydict({**columns, GEOMETRY: array(shapely.to_wkb(features.polygons), binary())})
+        table = Table.from_pydict({**arrays, GEOMETRY: array(shapely.to_wkb(polygons), binary())})
         table = table.replace_schema_metadata(metadata)
         writer = writer or ParquetWriter(path, table.schema, compression='zstd')
         writer.write_table(table)
@@ -134,15 +126,15 @@ def write_by_gdal(path: Path, crs: CRS | None, *, driver: str, options: dict[str
     """
     batches = count = 0
 
-    def write(features: Features) -> None:
+    def write(polygons: Polygons, columns: Columns) -> None:
         nonlocal batches, count
         with warnings.catch_warnings(), _reopening(batches > 0):
             warnings.filterwarnings('ignore', "'crs' was not provided")  # the summary says so
             pyogrio.raw.write(
                 path,
-                geometry=shapely.to_wkb(features.polygons),
-                fields=list(features.columns),
-                field_data=list(features.columns.values()),
+                geometry=shapely.to_wkb(polygons),
+                fields=list(columns),
+                field_data=list(columns.values()),
                 driver=driver,
                 crs=None if crs is None else crs.to_wkt(),
                 geometry_type='Polygon',
@@ -150,7 +142,7 @@ def write_by_gdal(path: Path, crs: CRS | None, *, driver: str, options: dict[str
                 append=batches > 0,
                 layer_options=options if not batches else None,
             )
-        batches, count = batches + 1, count + len(features.polygons)
+        batches, count = batches + 1, count + len(polygons)
 
     yield write
     with _reopening(True):
@@ -199,16 +191,13 @@ def open_output(out: Path, crs: CRS | None) -> Iterator[Write]:
         folder.mkdir(parents=True)
         with FORMATS[out.suffix.lower()](folder / out.name, crs) as write:
             yield write
-        _move(folder, out)
+        # The files that belong to an old one go first, and the file that is opened comes last: at no moment does a
+        # new Shapefile stand beside an old table.
+        remove_companions(out)
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == out.name):
+            os.replace(path, out.parent / path.name)
     except FAILURES as error:
         reason = getattr(error, 'strerror', None) or ' '.join(str(error).split())
         raise DataError(f'{out} cannot be written ({reason}): choose a folder that is writable and has room') from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _move(folder: Path, out: Path) -> None:
-    """Move the files of a folder to their place, the one that is opened last and the old one of it away first."""
-    remove_companions(out)
-    for path in sorted(folder.iterdir(), key=lambda path: path.name == out.name):
-        os.replace(path, out.parent / path.name)

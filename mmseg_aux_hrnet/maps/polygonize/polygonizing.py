@@ -86,7 +86,9 @@ def polygonize(
         summary = PolygonSummary(out, note=run.scale.note)
         with open_output(out, run.scale.crs) as write, closing(HoleFilling(run.rows)) as holes:
             if request.fill_holes:
-                run.find_holes(holes)
+                # Regions that can have a hole are told by their pixels: a pixel counts as one square metre here.
+                traced = run.trace(None, smallest=HOLED, simplify=0.0, pixel_area=lambda places: np.ones(len(places)))
+                holes.find(traced, smaller_than=request.fill_holes, pixel_area=run.scale.pixel_area)
             run.write_polygons(holes if request.fill_holes else None, write, summary)
     return summary
 
@@ -104,17 +106,11 @@ class _Run:
         chosen = request.chosen(class_map.legend.names)
         self._chosen[list(chosen)] = chosen
 
-    def find_holes(self, holes: HoleFilling) -> None:
-        """Fill ``holes`` with those of the polygons."""
-        # Regions that can have a hole are told by their pixels, so that a pixel counts as one square metre here.
-        traced = self._trace(None, smallest=HOLED, simplify=0.0, pixel_area=lambda places: np.ones(len(places)))
-        holes.find(traced, smaller_than=self._request.fill_holes, pixel_area=self.scale.pixel_area)
-
     def write_polygons(self, holes: HoleFilling | None, write: Write, summary: PolygonSummary) -> None:
         """Write the polygons, with the holes filled where there are any to fill, and add them to the summary."""
         square, smallest = self._request.square, self._request.min_area
         simplify = 0.0 if square else self._request.simplify  # which then says how far outlines may move
-        traced = self._trace(holes, smallest=smallest, simplify=simplify, pixel_area=self.scale.pixel_area)
+        traced = self.trace(holes, smallest=smallest, simplify=simplify, pixel_area=self.scale.pixel_area)
         batches = (
             polygons.select(slice(first, first + BATCH))
             for polygons in traced
@@ -124,14 +120,14 @@ class _Run:
             if square:
                 outlines = square_corners(batch.outlines, tolerance=self.scale.squaring_tolerance(self._request))
                 batch = batch._replace(outlines=outlines)
-            features = make_features(batch, names=self._map.legend.names, scale=self.scale)
-            write(features)
-            names = features.columns[CLASS_NAME].tolist()
+            polygons, columns = make_features(batch, names=self._map.legend.names, scale=self.scale)
+            write(polygons, columns)
+            names = columns[CLASS_NAME].tolist()
             summary.polygons.update(names)
-            for name, area in zip(names, features.columns.get(AREA, ()), strict=False):
+            for name, area in zip(names, columns.get(AREA, ()), strict=False):
                 summary.square_metres[name] += area
 
-    def _trace(
+    def trace(
         self, holes: HoleFilling | None, *, smallest: float, simplify: float, pixel_area: PixelArea
     ) -> Iterator[PixelPolygons]:
         """Yield the polygons of one pass over the map, with the holes filled, and say how far it is."""

@@ -43,11 +43,6 @@ class PolygonRequest:
         if self.square:
             check_available(BUILDINGS, extra='buildings')
 
-    @property
-    def needs_metres(self) -> bool:
-        """Whether anything is asked for in metres."""
-        return bool(self.min_area or self.fill_holes or self.simplify or self.square)
-
     def chosen(self, names: Sequence[str]) -> tuple[int, ...]:
         """Return the indices of the classes to write.
 

@@ -69,7 +69,7 @@ def map_scale(class_map: ClassMap, request: PolygonRequest) -> MapScale:
         crs = class_map.crs()
         ground = class_map.ground(crs)
     except DataError as error:
-        if request.needs_metres:
+        if request.min_area or request.fill_holes or request.simplify or request.square:  # all of these are in metres
             raise
         # A reference system without known areas is kept: it still says where the polygons lie.
         return MapScale(crs, UNPLACED if transform.is_identity else transform, None, shape, note=str(error))

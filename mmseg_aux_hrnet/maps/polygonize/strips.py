@@ -135,9 +135,19 @@ def outline_regions(labels: Labels, *, corners: Bools) -> Polygons:
         labels: int32 (height, width), 4-connected regions, 0 for none.
         corners: of pixels that get a vertex also where the outline runs straight, bool (height + 1, width + 1).
     """
-    points, rings, polygons, numbers = _trace_rings(labels)
-    if not len(numbers):
+    # In flat arrays, because a noisy map has regions of a few pixels: corners of pixels, the first of a ring again
+    # at its end; where each ring begins; the first ring of each polygon, which is its outline; the polygon's region.
+    flat, begins, firsts, regions = array('d'), array('q', [0]), array('q', [0]), array('q')
+    for shape, number in shapes(labels, mask=labels > 0, connectivity=4):
+        for ring in shape['coordinates']:
+            flat.extend(chain.from_iterable(ring))
+            begins.append(len(flat) // 2)
+        firsts.append(len(begins) - 1)
+        regions.append(int(number))
+    if not regions:
         return np.zeros(0, object)
+    points = np.asarray(flat, np.float64).astype(np.int64).reshape(-1, 2)
+    rings, polygons, numbers = (np.asarray(column, np.int64) for column in (begins, firsts, regions))
     # Each edge is taken apart into steps of one pixel; of the places between, those at the given corners stay.
     is_last = np.zeros(len(points), bool)
     is_last[rings[1:] - 1] = True
@@ -152,22 +162,3 @@ def outline_regions(labels: Labels, *, corners: Bools) -> Polygons:
     parts = (places[kept].astype(np.float64), (rings, polygons))
     outlines = shapely.from_ragged_array(shapely.GeometryType.POLYGON, *parts)
     return np.asarray(shapely.orient_polygons(outlines[np.argsort(numbers)]))
-
-
-def _trace_rings(labels: Labels) -> tuple[Integers, Integers, Integers, Integers]:
-    """Return the closed rings of all regions, in flat arrays: a noisy map has a region for every few pixels.
-
-    Returns:
-        (column, row) corners of pixels, the first of a ring again at its end, int64 (points, 2); where each ring begins
-        and the last ends, int64 (rings + 1,); the first ring of each polygon, its outline, and the end of the last,
-        int64 (polygons + 1,); the number of each polygon's region, int64 (polygons,).
-    """
-    points, rings, polygons, numbers = array('d'), array('q', [0]), array('q', [0]), array('q')
-    for shape, number in shapes(labels, mask=labels > 0, connectivity=4):
-        for ring in shape['coordinates']:
-            points.extend(chain.from_iterable(ring))
-            rings.append(len(points) // 2)
-        polygons.append(len(rings) - 1)
-        numbers.append(int(number))
-    flat = np.asarray(points, np.float64).astype(np.int64).reshape(-1, 2)
-    return flat, np.asarray(rings, np.int64), np.asarray(polygons, np.int64), np.asarray(numbers, np.int64)

@@ -144,7 +144,13 @@ class Seams:
         crossing = np.zeros(len(regions.values) + 1, bool)
         crossing[labels[0][from_above]] = crossing[labels[-1][to_below]] = True
         crossing[0] = False
-        keys = self._begin(crossing[1:], regions, outlines)
+        chosen = np.flatnonzero(crossing[1:])
+        keys = np.zeros(len(crossing), np.int64)  # the open region of each label, 0 for none
+        keys[chosen + 1] = self._next + np.arange(len(chosen))
+        self._next += len(chosen)
+        for index, edges in zip(chosen, polygon_edges(outlines[chosen]) if len(chosen) else [], strict=True):
+            region = _OpenRegion(int(regions.values[index]), int(regions.pixels[index]), [edges])
+            self._open[int(keys[index + 1])] = region
         joined = self._join(self._row[from_above], keys[labels[0][from_above]])
         self._row = np.where(to_below, keys[labels[-1]], 0)
         for old, new in joined.items():
@@ -161,18 +167,6 @@ class Seams:
             np.concatenate([regions.values[inside], np.array([region.value for region in ended], np.uint8)]),
             np.concatenate([regions.pixels[inside], np.array([region.pixels for region in ended], np.int64)]),
         )
-
-    def _begin(self, crossing: Bools, regions: Regions, outlines: Polygons) -> Integers:
-        """Open the regions that cross and return the key of each label, int64 (regions + 1,), 0 for none."""
-        chosen = np.flatnonzero(crossing)
-        keys = np.zeros(len(crossing) + 1, np.int64)
-        keys[chosen + 1] = self._next + np.arange(len(chosen))
-        self._next += len(chosen)
-        pieces = polygon_edges(outlines[chosen]) if len(chosen) else []
-        for index, edges in zip(chosen, pieces, strict=True):
-            region = _OpenRegion(int(regions.values[index]), int(regions.pixels[index]), [edges])
-            self._open[int(keys[index + 1])] = region
-        return keys
 
     def _join(self, above: Integers, here: Integers) -> dict[int, int]:
         """Join the open regions that touch and return by which key each that was swallowed is known now."""

@@ -86,8 +86,14 @@ class Journal:
             raise ConfigError(
                 f'{self.folder} holds an unfinished run: go on with --resume, or start anew with --overwrite'
             )
+        try:
+            old = json.loads(path.read_text(encoding='utf-8'))
+        except ValueError:
+            old = None
+        if not isinstance(old, dict):
+            raise ConfigError(f'{path} is damaged: start anew with --overwrite')
         # Through JSON, in which tuples are lists: else a plan would differ from itself.
-        old, new = _read_plan(path), json.loads(json.dumps(plan))
+        new = json.loads(json.dumps(plan))
         names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
         differing = [f'{name} was {old.get(name)}, now {new.get(name)}' for name in names]
         if differing:
@@ -152,13 +158,3 @@ class Journal:
 
     def _carry(self, index: int) -> Path:
         return self.folder / f'carry_{index:06d}.npy'
-
-
-def _read_plan(path: Path) -> dict[str, Any]:
-    try:
-        plan = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError:
-        plan = None
-    if not isinstance(plan, dict):
-        raise ConfigError(f'{path} is damaged: start anew with --overwrite')
-    return plan

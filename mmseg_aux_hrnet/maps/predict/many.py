@@ -82,18 +82,9 @@ def predict_rasters(
     return job.failed, job.outside
 
 
-class Pending(NamedTuple):
-    """What is still to be predicted of one raster.
-
-    Attributes:
-        raster: its number.
-        blocks: indices of its blocks, ascending; none where only its file is to be written.
-        cost: of each block, such as its count of windows.
-    """
-
-    raster: int
-    blocks: tuple[int, ...]
-    cost: int
+# What is still to be predicted of one raster: its number; its blocks, ascending, none where only its file is to be
+# written; and the cost of each block, such as its count of windows.
+Pending = tuple[int, tuple[int, ...], int]
 
 
 class Share(NamedTuple):
@@ -123,17 +114,17 @@ def share_of(pending: Sequence[Pending], *, process: int, processes: int) -> lis
         processes: count.
     """
     # In whole numbers, so that all processes come to the same shares, on whatever machine.
-    total = sum(len(each.blocks) * each.cost for each in pending)
+    total = sum(len(blocks) * cost for _, blocks, cost in pending)
     before, shares = 0, []
-    for each in pending:
+    for raster, blocks, cost in pending:
         owners = []
-        for _ in each.blocks:
+        for _ in blocks:
             owners.append(before * processes // total)
-            before += each.cost
+            before += cost
         writer = owners[0] if owners else 0
         if process in (*owners, writer):
-            own = tuple(block for block, owner in zip(each.blocks, owners, strict=True) if owner == process)
-            shares.append(Share(each.raster, own, len(own) == len(each.blocks), process == writer))
+            own = tuple(block for block, owner in zip(blocks, owners, strict=True) if owner == process)
+            shares.append(Share(raster, own, len(own) == len(blocks), process == writer))
     return shares
 
 
@@ -192,7 +183,7 @@ class _Job:
                 ready = raster_map.begin()
             if ready:
                 columns = len(raster_map.plan.work.plan.columns.starts)
-                todo.append(Pending(number, tuple(raster_map.missing()), columns))
+                todo.append((number, tuple(raster_map.missing()), columns))
             else:
                 self._listener.note(f'{raster_map.out} is finished')
         return todo

@@ -84,7 +84,13 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         notes, bands = source.notes, source.bands
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
     factors = _factors(path, sampling, settings.gsd)
-    plan = _windows(grid, factors, settings=settings, facts=model.facts)
+    # As large to the model as asked for: pixels of the raster that it sees enlarged are fewer to a window.
+    seen = model.facts.window if settings.window is None else (settings.window, settings.window)
+    rows, columns = (
+        plan_axis(size, window=max(1, round(window / factor)), overlap=settings.overlap, grid=GRID / factor)
+        for size, window, factor in zip((grid.height, grid.width), seen, factors, strict=True)
+    )
+    plan = Plan(rows, columns)
     read = {'bands': ','.join(map(str, bands)), 'scale': 'none' if reading.scale is None else str(reading.scale)}
     return MapPlan(
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
@@ -132,25 +138,18 @@ def _factors(path: Path, sampling: tuple[float, float] | None, gsd: float | None
     # Degrees and map projections give a nominal 0.6 m as 0.5998: not worth a resampling.
     if all(abs(factor - 1) < SAME_GSD for factor in factors):
         return 1.0, 1.0
-    if _much_larger(max(factors)):
+    # Rounded: on the ground, 0.6 m are seldom exactly that.
+    if round(max(factors), 1) > MOST_ENLARGED:
         raise DataError(
             f'{path}: --gsd {gsd:g} would enlarge it {max(factors):.3g} times, and details of {gsd:g} m are not in it: '
             f'up to {MOST_ENLARGED} times is allowed; predict it without --gsd, or take a finer raster'
         )
-    if _much_smaller(min(factors)):
+    if round(1 / min(factors), 1) > MOST_SHRUNK:
         raise DataError(
             f'{path}: --gsd {gsd:g} would shrink it {1 / min(factors):.3g} times, and windows of it would not fit into '
             f'memory: up to {MOST_SHRUNK} times is allowed; resample it first, such as by gdalwarp -r average'
         )
     return factors
-
-
-def _much_larger(factor: float) -> bool:
-    return round(factor, 1) > MOST_ENLARGED  # rounded: on the ground, 0.6 m are seldom exactly that
-
-
-def _much_smaller(factor: float) -> bool:
-    return round(1 / factor, 1) > MOST_SHRUNK
 
 
 def _unlike(
@@ -163,19 +162,9 @@ def _unlike(
     if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
         return ()
     advice = f'--gsd {facts.gsd:.3g} shows it the raster as that'
-    if _much_larger(own / facts.gsd) or _much_smaller(own / facts.gsd):
+    if round(own / facts.gsd, 1) > MOST_ENLARGED or round(facts.gsd / own, 1) > MOST_SHRUNK:
         advice = 'expect little of this map'
     return (f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: {advice}',)
-
-
-def _windows(grid: Grid, factors: tuple[float, float], *, settings: MapSettings, facts: ModelFacts) -> Plan:
-    """Return windows of the raster that are as large to the model as the settings or its facts say."""
-    seen = facts.window if settings.window is None else (settings.window, settings.window)
-    rows, columns = (
-        plan_axis(size, window=max(1, round(window / factor)), overlap=settings.overlap, grid=GRID / factor)
-        for size, window, factor in zip((grid.height, grid.width), seen, factors, strict=True)
-    )
-    return Plan(rows, columns)
 
 
 def _conditions(path: Path, grid: Grid, *, plan: Plan, settings: MapSettings, facts: ModelFacts) -> dict[str, Any]:

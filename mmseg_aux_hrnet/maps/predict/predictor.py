@@ -54,29 +54,26 @@ def mean_over_views(predict: Callable[[Tensor], Tensor], images: Tensor, views: 
         views: at least one.
     """
     size = images.shape[2], images.shape[3]
-    total = _back(predict(_seen(images, views[0])), views[0], size)
-    for view in views[1:]:
-        total = total + _back(predict(_seen(images, view)), view, size)
+    total: Tensor | None = None
+    for view in views:
+        seen = images.flip(3) if view.mirrored else images
+        if view.turns:
+            seen = seen.rot90(view.turns, dims=(2, 3))
+        if view.scale != 1:
+            height, width = (max(1, round(side * view.scale)) for side in seen.shape[2:])
+            enlarged = functional.interpolate(seen.float(), (height, width), mode='bilinear', antialias=True)
+            seen = enlarged.clamp(0, 255)
+        # Back in the reverse order: the image was mirrored first, so the probabilities are mirrored last.
+        probabilities = predict(seen)
+        if view.scale != 1:
+            probabilities = functional.interpolate(probabilities, size, mode='bilinear', antialias=True)
+        if view.turns:
+            probabilities = probabilities.rot90(-view.turns, dims=(2, 3))
+        if view.mirrored:
+            probabilities = probabilities.flip(3)
+        total = probabilities if total is None else total + probabilities
+    assert total is not None  # there is at least one view
     return total / len(views)
-
-
-def _seen(images: Tensor, view: View) -> Tensor:
-    if view.mirrored:
-        images = images.flip(3)
-    if view.turns:
-        images = images.rot90(view.turns, dims=(2, 3))
-    if view.scale == 1:
-        return images
-    height, width = (max(1, round(side * view.scale)) for side in images.shape[2:])
-    return functional.interpolate(images.float(), (height, width), mode='bilinear', antialias=True).clamp(0, 255)
-
-
-def _back(probabilities: Tensor, view: View, size: tuple[int, int]) -> Tensor:
-    if view.scale != 1:
-        probabilities = functional.interpolate(probabilities, size, mode='bilinear', antialias=True)
-    if view.turns:
-        probabilities = probabilities.rot90(-view.turns, dims=(2, 3))
-    return probabilities.flip(3) if view.mirrored else probabilities
 
 
 FORM = Form(unit_range=False, outputs=(PROBABILITIES,), foreground_only=False, half=False, fixed_size=None)

@@ -21,7 +21,7 @@ from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Journal
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.planning import plan_map
-from mmseg_aux_hrnet.maps.predict.settings import STEPS, Depth, MapSettings
+from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
 from mmseg_aux_hrnet.maps.raster.source import GDAL_CACHE
 
 OnBlock = Callable[[int, int], None]
@@ -193,7 +193,11 @@ class RasterMap:
         }
         if depth is not None:
             kept = block.probabilities[list(kept_classes(facts.legend))]
-            values['probabilities'] = probability_values(kept, block.valid, depth=depth)
+            steps = STEPS[depth]
+            # Half up, in float32 as ever: numpy rounds halves to even numbers, which would make other files.
+            whole = np.floor(np.clip(kept, 0, 1) * np.float32(steps) + np.float32(0.5)).astype(depth)
+            whole[:, ~block.valid] = steps + 1  # nodata, the one value above probability 1
+            values['probabilities'] = whole
         return values
 
     def _is_finished(self) -> bool:
@@ -261,20 +265,3 @@ def kept_classes(legend: Classes) -> tuple[int, ...]:
     if len(legend.names) != 2:
         return tuple(range(len(legend.names)))
     return (1 if legend.of_interest is None else legend.of_interest,)
-
-
-def probability_values(
-    probabilities: NDArray[np.float32], valid: NDArray[np.bool_], *, depth: Depth
-) -> NDArray[np.uint8 | np.uint16]:
-    """Return probabilities as whole steps, (bands, H, W), rounded half up; one above the last step where not valid.
-
-    Args:
-        probabilities: float32 (bands, H, W).
-        valid: bool (H, W).
-        depth: type of the values.
-    """
-    steps = STEPS[depth]
-    # Half up, in float32 as ever: numpy rounds halves to even numbers, which would make other files.
-    values: NDArray[Any] = np.floor(np.clip(probabilities, 0, 1) * np.float32(steps) + np.float32(0.5)).astype(depth)
-    values[:, ~valid] = steps + 1
-    return values

@@ -31,7 +31,13 @@ def open_dataset(path: Path) -> Iterator[Any]:
     Raises:
         RasterError: it is missing, no raster, has no pixels of real numbers, or lies on no regular grid.
     """
-    _refuse_unreadable(path)
+    # First without GDAL, which says of a missing, a forbidden and an empty file only that it knows no such format.
+    try:
+        with path.open('rb') as file:
+            if not file.read(1):
+                raise RasterError(f'{path} is empty')
+    except OSError as error:
+        raise RasterError(f'{path} cannot be read ({error.strerror})') from error
     try:
         with rasterio.Env(**STRICT):
             # Not shared: GDAL would give one handle to two threads that open the same file.
@@ -63,15 +69,6 @@ def reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return ' '.join(str(error).split()).rstrip('.')
-
-
-def _refuse_unreadable(path: Path) -> None:
-    try:
-        with path.open('rb') as file:
-            if not file.read(1):
-                raise RasterError(f'{path} is empty')
-    except OSError as error:
-        raise RasterError(f'{path} cannot be read ({error.strerror})') from error
 
 
 def _refuse_odd(path: Path, dataset: Any) -> None:

@@ -67,19 +67,15 @@ def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
     images: list[Path] = []
     maps: list[Path] = []
     for path in paths:
-        (maps if _is_map(path) else images).append(path)
+        try:
+            # Its tags tell, not its name: maps may have been renamed, and images may be called _classes.
+            with rasterio.open(path, sharing=False) as dataset:
+                predicted = is_map(dataset.tags())
+        except RasterioError:  # it fails in its own turn, with a message of its own
+            predicted = False
+        (maps if predicted else images).append(path)
     if maps:
         logger.warning('%s: %d maps that were predicted are left out, such as %s', of, len(maps), min(maps).name)
     if not images:
         raise DataError(f'no raster is in {of}{" but maps that were predicted" if maps else ""}: {hint}')
     return images
-
-
-def _is_map(path: Path) -> bool:
-    """Return whether a file is a map as this package writes them; one that cannot be opened fails in its own turn."""
-    try:
-        # Its tags tell, not its name: maps may have been renamed, and images may be called _classes.
-        with rasterio.open(path, sharing=False) as dataset:
-            return is_map(dataset.tags())
-    except RasterioError:
-        return False

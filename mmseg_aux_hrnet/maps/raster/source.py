@@ -18,8 +18,8 @@ from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.maps.legend import is_map
 from mmseg_aux_hrnet.maps.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
 from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows
-from mmseg_aux_hrnet.maps.raster.validity import find_transparency, plan_masks, read_valid
-from mmseg_aux_hrnet.maps.raster.values import Scale, describe_values, palette_colours, parse_scale, to_8bit
+from mmseg_aux_hrnet.maps.raster.validity import find_transparency, valid_reader
+from mmseg_aux_hrnet.maps.raster.values import Scale, palette_colours, parse_scale, sample_values, to_8bit
 
 
 class Reading(NamedTuple):
@@ -112,7 +112,7 @@ class RasterSource:
         alpha, notes = find_transparency(dataset, described)
         self.notes = tuple(f'{path}: {each}' for each in (note, *notes) if each is not None)
         self._read_bands = list(dict.fromkeys(self.bands))  # each once: grey as three colours is decoded once
-        self._masks = plan_masks(dataset, bands=self._read_bands, alpha=alpha)
+        self._read_valid = valid_reader(dataset, bands=self._read_bands, alpha=alpha)
 
     def read(self, window: Window) -> Patch:
         """Return the pixels of a window that lies inside the raster.
@@ -126,7 +126,7 @@ class RasterSource:
             raise ValueError(f'{window} is not inside {self.path}, which is {self.height} x {self.width}')
         with reading_rows(self.path, window):
             values = self._dataset.read(self._read_bands, window=window)
-            valid = read_valid(self._dataset, window, plan=self._masks, values=values)
+            valid = self._read_valid(window, values)
         if self._palette is not None:
             colours, visible = self._palette
             valid &= visible[values[0]]
@@ -140,22 +140,16 @@ class RasterSource:
 
 def _colours(dataset: Any, bands: Sequence[Band], reading: Reading) -> tuple[Choice, Palette | None, Scale | None]:
     """Return where colours come from: bands with a rule for their values, or the numbers of a palette."""
-    numbers = _palette_band(bands, reading)
-    if numbers is not None:
-        only = numbers.number
+    seen = [band for band in bands if band.interpretation != ALPHA]
+    if len(seen) == 1 and seen[0].interpretation == ColorInterp.palette.name:
+        if reading.bands is not None and tuple(name.lower() for name in reading.bands) != COLOURS:
+            raise ConfigError(
+                'the values are numbers of colours in a table, which gives red, green and blue: no --bands'
+            )
+        only = seen[0].number
         return ((only, only, only), None), _palette(dataset, only), reading.scale
     choice = choose_bands(bands, reading.bands)
     return choice, None, _scale(dataset, choice[0], reading.scale)
-
-
-def _palette_band(bands: Sequence[Band], reading: Reading) -> Band | None:
-    """Return the band of a palette image; None for any other raster."""
-    colours = [band for band in bands if band.interpretation != ALPHA]
-    if len(colours) != 1 or colours[0].interpretation != ColorInterp.palette.name:
-        return None
-    if reading.bands is not None and tuple(name.lower() for name in reading.bands) != COLOURS:
-        raise ConfigError('the values are numbers of colours in a table, which gives red, green and blue: no --bands')
-    return colours[0]
 
 
 def _palette(dataset: Any, band: int) -> Palette:
@@ -177,4 +171,9 @@ def _scale(dataset: Any, bands: tuple[int, int, int], scale: Scale | None) -> Sc
     bits = {dataset.tags(band, ns='IMAGE_STRUCTURE').get('NBITS', '8') for band in bands}
     if scale is not None or (kinds == ['uint8'] and bits == {'8'}):
         return scale
-    raise ConfigError(f'{describe_values(dataset, bands)}: give --scale LOW:HIGH, which become 0 and 255')
+    # The range of a few blocks is what a user needs to choose the scale by.
+    values = sample_values(dataset, bands)
+    span = f', about {values.min():g} to {values.max():g}' if values.size else ''
+    raise ConfigError(
+        f'the values are {dataset.dtypes[bands[0] - 1]}{span}: give --scale LOW:HIGH, which become 0 and 255'
+    )

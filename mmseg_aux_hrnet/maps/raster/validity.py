@@ -1,8 +1,9 @@
 """Tells which pixels of a raster hold a measurement: nodata values, masks and transparency."""
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +13,12 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.maps.raster.bands import ALPHA, Band
 from mmseg_aux_hrnet.maps.raster.values import sample_values
 
-
-class MaskPlan(NamedTuple):
-    """What decides whether a pixel is valid, besides numbers that are not finite.
-
-    Attributes:
-        masks: bands, from 1, whose mask must be set, each of them.
-        nodata: values that stand for nothing, one for each band that is read; None for no such value.
-        together: whether a pixel is nodata only where all bands hold such a value, or where any does.
-        alpha: bands, from 1, that must not be 0.
-    """
-
-    masks: tuple[int, ...]
-    nodata: tuple[int | None, ...]
-    together: bool
-    alpha: tuple[int, ...]
+# Window, and the values of the bands that are read, (bands, H, W) -> which pixels are valid, bool (H, W).
+ReadValid = Callable[[Window, NDArray[np.generic]], NDArray[np.bool_]]
 
 
-def plan_masks(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) -> MaskPlan:
-    """Return what decides about the pixels of some bands.
+def valid_reader(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) -> ReadValid:
+    """Return what tells which pixels of a window are valid; partly transparent ones are.
 
     A nodata value of 8 bits is also a colour, such as the black of shadows, so only a pixel that has it in all bands is
     nodata (as in rasterio's ``dataset_mask``). In other types it is no measurement in any band.
@@ -44,8 +32,9 @@ def plan_masks(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) -> M
     masked = [band for band in bands if not flags[band] & {MaskFlags.all_valid, MaskFlags.alpha}]
     shared = [band for band in masked if MaskFlags.per_dataset in flags[band]]
     if shared:  # a mask of the whole data set counts alone, as in GDAL: nodata values beside it are ignored
-        return MaskPlan((shared[0],), (None,) * len(bands), False, tuple(alpha))
-    by_value, nodata = [], []
+        return partial(_read_valid, dataset, masks=shared[:1], nodata=[None] * len(bands), together=False, alpha=alpha)
+    by_value: list[int] = []
+    nodata: list[int | None] = []
     for band in bands:
         kind, value = np.dtype(dataset.dtypes[band - 1]), dataset.nodatavals[band - 1]
         # To compare values is quicker than GDAL's mask, and the same but for floats, to which GDAL allows a tolerance.
@@ -53,29 +42,42 @@ def plan_masks(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) -> M
         by_value += [band] if band in masked and exact else []
         nodata.append(int(value) if band in by_value and float(value).is_integer() else None)
     together = all(dataset.dtypes[band - 1] == 'uint8' for band in bands)
-    return MaskPlan(tuple(band for band in masked if band not in by_value), tuple(nodata), together, tuple(alpha))
+    masks = [band for band in masked if band not in by_value]
+    return partial(_read_valid, dataset, masks=masks, nodata=nodata, together=together, alpha=alpha)
 
 
-def read_valid(dataset: Any, window: Window, *, plan: MaskPlan, values: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Return which pixels of a window are valid, bool (H, W); partly transparent ones are.
+def _read_valid(
+    dataset: Any,
+    window: Window,
+    values: NDArray[np.generic],
+    *,
+    masks: Sequence[int],
+    nodata: Sequence[int | None],
+    together: bool,
+    alpha: Sequence[int],
+) -> NDArray[np.bool_]:
+    """Return which pixels of a window are valid.
 
     Args:
         dataset: the raster, open in rasterio.
         window: inside it.
-        plan: for the bands that were read.
-        values: of these bands, (bands, H, W).
+        values: of the bands that are read, (bands, H, W).
+        masks: bands, from 1, whose mask must be set, each of them.
+        nodata: values that stand for nothing, one for each band that is read; None for no such value.
+        together: whether a pixel is nodata only where all bands hold such a value, or where any does.
+        alpha: bands, from 1, that must not be 0.
     """
     valid = np.ones((window.height, window.width), bool)
-    nothing = [band == value for band, value in zip(values, plan.nodata, strict=True) if value is not None]
-    if plan.together and len(nothing) == len(values):
+    nothing = [band == value for band, value in zip(values, nodata, strict=True) if value is not None]
+    if together and len(nothing) == len(values):
         valid &= ~np.logical_and.reduce(nothing)
-    elif nothing and not plan.together:
+    elif nothing and not together:
         valid &= ~np.logical_or.reduce(nothing)
     if values.dtype.kind == 'f':  # GDAL's masks say nothing of them unless not-a-number is the nodata value
         valid &= np.isfinite(values).all(axis=0)
-    for band in plan.masks:
+    for band in masks:
         valid &= dataset.read_masks(band, window=window) != 0
-    for band in plan.alpha:
+    for band in alpha:
         valid &= dataset.read(band, window=window) != 0
     return valid
 

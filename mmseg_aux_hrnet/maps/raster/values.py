@@ -36,14 +36,6 @@ def sample_values(dataset: Any, bands: Sequence[int]) -> NDArray[np.generic]:
     return np.concatenate(found)
 
 
-def describe_values(dataset: Any, bands: Sequence[int]) -> str:
-    """Return type and range of the values of some bands, as a clause."""
-    kind, values = dataset.dtypes[bands[0] - 1], sample_values(dataset, bands)
-    if not values.size:
-        return f'the values are {kind}'
-    return f'the values are {kind}, about {values.min():g} to {values.max():g}'
-
-
 LEVELS = 255  # the highest of 8 bits
 TABLE_BITS = 16  # up to this many, a table of all values is quicker than arithmetic
 

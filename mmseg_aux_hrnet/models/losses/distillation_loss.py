@@ -10,59 +10,6 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 
-def pixelwise_divergence(student: Tensor, teacher: Tensor, labels: Tensor, *, ignore_index: int) -> Tensor:
-    r"""Return how far the class probabilities of pixels are apart, a scalar in nats, at least 0.
-
-    With softmax probabilities s of the student and t of the teacher, and the set R of pixels that count:
-
-    .. math:: \frac{1}{|R|} \sum_{i \in R} \sum_c t_{ic} \log \frac{t_{ic}}{s_{ic}}
-
-    the pixel-wise term of Liu et al. (arXiv 1903.04197), in the direction of their code, at temperature 1. Ignored
-    pixels are left out; 0 with zero gradient where every pixel is ignored.
-    """
-    valid = (labels != ignore_index).to(student.dtype)
-    divergence = F.kl_div(student.log_softmax(dim=1), teacher.log_softmax(dim=1), reduction='none', log_target=True)
-    return (divergence.sum(dim=1) * valid).sum() / valid.sum().clamp(min=1)
-
-
-def cosine_similarities(features: Tensor, *, grid: tuple[int, int]) -> Tensor:
-    """Return the cosine similarity of every two nodes of an image, float (N, R, R), in [-1, 1].
-
-    A node is the mean feature of one of ``grid`` = (rows, columns) equal rectangles, R = rows x columns.
-    """
-    # A grid and not a stride: the maps of teacher and student may differ in size.
-    nodes = F.normalize(F.adaptive_avg_pool2d(features, grid).flatten(2), dim=1)
-    return nodes.transpose(1, 2) @ nodes
-
-
-def pairwise_difference(student: Tensor, teacher: Tensor, *, grid: tuple[int, int]) -> Tensor:
-    r"""Return how differently student and teacher relate places of an image to each other, a scalar in [0, 4].
-
-    With the cosine similarities a of the R nodes that features are pooled to:
-
-    .. math:: \frac{1}{R^2} \sum_{i,j} (a^s_{ij} - a^t_{ij})^2
-
-    averaged over images: the pair-wise term of Liu et al. (arXiv 1903.04197), with every two nodes connected.
-    """
-    difference = cosine_similarities(student, grid=grid) - cosine_similarities(teacher, grid=grid)
-    return difference.square().mean()
-
-
-def channelwise_divergence(student: Tensor, teacher: Tensor, *, temperature: float) -> Tensor:
-    r"""Return how far the places that channels attend to are apart, a scalar in nats, at least 0.
-
-    With the softmax over the H x W pixels i of each channel c, at temperature T, s of the student and t of the teacher:
-
-    .. math:: \frac{T^2}{C} \sum_c \sum_i t_{ci} \log \frac{t_{ci}}{s_{ci}}
-
-    averaged over images (Shu et al., arXiv 2011.13256). Ignored pixels count: a label is not asked for.
-    """
-    own, target = ((x / temperature).flatten(2).log_softmax(dim=2) for x in (student, teacher))
-    divergence = F.kl_div(own, target, reduction='none', log_target=True)
-    # Gradients shrink with the square of the temperature; so its choice leaves the weight of the loss alone.
-    return temperature**2 * divergence.sum(dim=2).mean()
-
-
 class HeadOutputs(NamedTuple):
     """What a decode head computes on the way to its prediction.
 
@@ -109,18 +56,36 @@ class DistillationLoss(nn.Module, ABC):
 
 @MODELS.register_module()
 class PixelwiseDistillationLoss(DistillationLoss):
-    """Divergence of class probabilities: see :func:`pixelwise_divergence`."""
+    r"""How far the class probabilities of pixels are apart, in nats, at least 0.
+
+    With softmax probabilities s of the student and t of the teacher, and the set R of pixels that count:
+
+    .. math:: \frac{1}{|R|} \sum_{i \in R} \sum_c t_{ic} \log \frac{t_{ic}}{s_{ic}}
+
+    the pixel-wise term of Liu et al. (arXiv 1903.04197), in the direction of their code, at temperature 1. Ignored
+    pixels are left out; 0 with zero gradient where every pixel is ignored.
+    """
 
     loss_name = 'loss_pixelwise'
 
     def compute(self, student: HeadOutputs, teacher: HeadOutputs, labels: Tensor, *, ignore_index: int) -> Tensor:
         """Return the mean divergence of the pixels that count, a scalar in nats."""
-        return pixelwise_divergence(student.logits, teacher.logits, labels, ignore_index=ignore_index)
+        own, target = student.logits.log_softmax(dim=1), teacher.logits.log_softmax(dim=1)
+        valid = (labels != ignore_index).to(own.dtype)
+        divergence = F.kl_div(own, target, reduction='none', log_target=True)
+        return (divergence.sum(dim=1) * valid).sum() / valid.sum().clamp(min=1)
 
 
 @MODELS.register_module()
 class PairwiseDistillationLoss(DistillationLoss):
-    """Difference of similarities within an image: see :func:`pairwise_difference`.
+    r"""How differently student and teacher relate places of an image to each other, in [0, 4].
+
+    With the cosine similarities a of the R nodes that features are pooled to:
+
+    .. math:: \frac{1}{R^2} \sum_{i,j} (a^s_{ij} - a^t_{ij})^2
+
+    averaged over images: the pair-wise term of Liu et al. (arXiv 1903.04197), with every two nodes connected. A node
+    is the mean feature of one of equal rectangles that cover the image.
 
     Args:
         node_size: side of the square of image pixels that makes one node; memory grows with its power of -4.
@@ -136,13 +101,23 @@ class PairwiseDistillationLoss(DistillationLoss):
     def compute(self, student: HeadOutputs, teacher: HeadOutputs, labels: Tensor, *, ignore_index: int) -> Tensor:
         """Return the mean squared difference, a scalar."""
         height, width = labels.shape[1:]
+        # A grid and not a stride: the maps of teacher and student may differ in size.
         grid = (ceil(height / self.node_size), ceil(width / self.node_size))
-        return pairwise_difference(student.features, teacher.features, grid=grid)
+        own, target = (
+            F.normalize(F.adaptive_avg_pool2d(each.features, grid).flatten(2), dim=1) for each in (student, teacher)
+        )
+        return (own.transpose(1, 2) @ own - target.transpose(1, 2) @ target).square().mean()
 
 
 @MODELS.register_module()
 class ChannelwiseDistillationLoss(DistillationLoss):
-    """Divergence of where classes are seen: see :func:`channelwise_divergence`.
+    r"""How far the places that channels attend to are apart, in nats, at least 0.
+
+    With the softmax over the H x W pixels i of each channel c, at temperature T, s of the student and t of the teacher:
+
+    .. math:: \frac{T^2}{C} \sum_c \sum_i t_{ci} \log \frac{t_{ci}}{s_{ci}}
+
+    averaged over images (Shu et al., arXiv 2011.13256). Ignored pixels count: a label is not asked for.
 
     Args:
         temperature: T in the formula; above 1 attends to more than the strongest pixels.
@@ -157,4 +132,7 @@ class ChannelwiseDistillationLoss(DistillationLoss):
 
     def compute(self, student: HeadOutputs, teacher: HeadOutputs, labels: Tensor, *, ignore_index: int) -> Tensor:
         """Return the mean divergence of channels, a scalar in nats."""
-        return channelwise_divergence(student.logits, teacher.logits, temperature=self.temperature)
+        own, target = ((each.logits / self.temperature).flatten(2).log_softmax(dim=2) for each in (student, teacher))
+        divergence = F.kl_div(own, target, reduction='none', log_target=True)
+        # Gradients shrink with the square of the temperature; so its choice leaves the weight of the loss alone.
+        return self.temperature**2 * divergence.sum(dim=2).mean()

@@ -25,20 +25,21 @@ def two_class_logits(logits: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(logits), logits], dim=1)
 
 
-def wrong_labels(labels: Tensor, *, num_classes: int, ignore_index: int) -> Tensor:
-    """Return where a label is neither a class nor ignored, bool (N, H, W)."""
-    return (labels != ignore_index) & ((labels < 0) | (labels >= num_classes))
+def wrong_labels(labels: Tensor, *, num_classes: int, ignore_index: int, strict: bool) -> Tensor:
+    """Return where a label is neither a class nor ignored, bool (N, H, W).
 
-
-def check_labels(labels: Tensor, *, num_classes: int, ignore_index: int) -> None:
-    """Raise where a label is neither a class nor ignored.
+    Args:
+        labels: integer (N, H, W).
+        num_classes: C.
+        ignore_index: label of pixels that do not count.
+        strict: raise where there is one, for which the host has to wait.
 
     Raises:
         LabelError: names the first such value and its position (image in the batch, row, column).
     """
-    wrong = wrong_labels(labels, num_classes=num_classes, ignore_index=ignore_index)
-    if not bool(wrong.any()):
-        return
+    wrong = (labels != ignore_index) & ((labels < 0) | (labels >= num_classes))
+    if not strict or not bool(wrong.any()):
+        return wrong
     position = wrong.nonzero()[0].tolist()
     raise LabelError(
         f'label {int(labels[tuple(position)])} at (image, row, column) {tuple(position)} is not a class: allowed are '
@@ -144,32 +145,6 @@ class _ScatteredSums(torch.autograd.Function):
 def _summed_by_label(values: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
     """Return the sum of the values, float (N, H, W), of the pixels of each label, float (N, classes)."""
     return values.new_zeros(len(values), num_classes).scatter_add_(1, labels.flatten(1), values.flatten(1))
-
-
-def reference_dice(
-    logits: Tensor,
-    labels: Tensor,
-    *,
-    class_weight: Tensor,
-    smooth: float = 1.0,
-    exponent: int = 2,
-    ignore_index: int = 255,
-) -> Tensor:
-    """Return the Dice loss that the published aux-HRNet was trained with, a scalar.
-
-    Softmax, per class and image, mean over images, then over classes (weighted, divided by the number of classes).
-    Ignored pixels are left out of the overlap but enter the denominator as the last class: a fault that is kept here,
-    because the published numbers depend on it (MMSegmentation 0.18 ``DiceLoss``).
-    """
-    num_classes = logits.shape[1]
-    valid = (labels != ignore_index).unsqueeze(1).to(logits.dtype)
-    probabilities = logits.softmax(dim=1)
-    # The clamp is the fault: the ignored 255 becomes the last class.
-    target = one_hot(labels.clamp(0, num_classes - 1), num_classes=num_classes).to(logits.dtype)
-    overlap = (probabilities * target * valid).sum(dim=(2, 3)) * 2 + smooth
-    total = (probabilities.pow(exponent) + target.pow(exponent)).sum(dim=(2, 3)) + smooth
-    per_class = (1 - overlap / total).mean(dim=0)
-    return (per_class * class_weight).sum() / num_classes
 
 
 def masked_cross_entropy(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.models.losses.functional import check_labels, two_class_logits, wrong_labels
+from mmseg_aux_hrnet.models.losses.functional import two_class_logits, wrong_labels
 
 
 def host_waits(values: Tensor) -> bool:
@@ -94,14 +94,12 @@ class PixelLoss(nn.Module, ABC):
             raise ConfigError(
                 f'class_weight has {len(self._weights)} values but the head predicts {num_classes} classes'
             )
-        wrong = None
-        if host_waits(labels):
-            wrong = wrong_labels(labels, num_classes=num_classes, ignore_index=ignore_index)
+        late = host_waits(labels)
+        wrong = wrong_labels(labels, num_classes=num_classes, ignore_index=ignore_index, strict=not late)
+        if late:
             labels = torch.where(wrong, ignore_index, labels)
-        else:
-            check_labels(labels, num_classes=num_classes, ignore_index=ignore_index)
         loss = self.compute(logits, labels, class_weight=class_weight, pixel_weight=weight, ignore_index=ignore_index)
-        return self.loss_weight * (loss if wrong is None else torch.where(wrong.any(), torch.nan, loss))
+        return self.loss_weight * (torch.where(wrong.any(), torch.nan, loss) if late else loss)
 
     @abstractmethod
     def compute(

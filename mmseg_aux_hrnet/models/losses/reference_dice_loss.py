@@ -6,7 +6,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.models.losses.functional import reference_dice
+from mmseg_aux_hrnet.models.losses.functional import one_hot
 from mmseg_aux_hrnet.models.losses.pixel_loss import PixelLoss
 
 
@@ -14,8 +14,10 @@ from mmseg_aux_hrnet.models.losses.pixel_loss import PixelLoss
 class ReferenceDiceLoss(PixelLoss):
     """The Dice loss of the published aux-HRNet training, for reproducing it.
 
-    See :func:`~mmseg_aux_hrnet.models.losses.functional.reference_dice` for what it computes and what is wrong with it;
-    use :class:`MaskedDiceLoss` for everything else.
+    Softmax, per class and image, mean over images, then over classes (weighted, divided by the number of classes).
+    Ignored pixels are left out of the overlap but enter the denominator as the last class: a fault that is kept here,
+    because the published numbers depend on it (MMSegmentation 0.18 ``DiceLoss``). Use :class:`MaskedDiceLoss` for
+    everything else.
 
     Args:
         smooth: added to numerator and denominator, in pixels.
@@ -43,11 +45,12 @@ class ReferenceDiceLoss(PixelLoss):
                 'ReferenceDiceLoss takes no pixel weights: remove the sampler from the head (the original ignored it) '
                 'or use MaskedDiceLoss'
             )
-        return reference_dice(
-            logits,
-            labels,
-            class_weight=class_weight,
-            smooth=self.smooth,
-            exponent=self.exponent,
-            ignore_index=ignore_index,
-        )
+        num_classes = logits.shape[1]
+        valid = (labels != ignore_index).unsqueeze(1).to(logits.dtype)
+        probabilities = logits.softmax(dim=1)
+        # The clamp is the fault: the ignored 255 becomes the last class.
+        target = one_hot(labels.clamp(0, num_classes - 1), num_classes=num_classes).to(logits.dtype)
+        overlap = (probabilities * target * valid).sum(dim=(2, 3)) * 2 + self.smooth
+        total = (probabilities.pow(self.exponent) + target.pow(self.exponent)).sum(dim=(2, 3)) + self.smooth
+        per_class = (1 - overlap / total).mean(dim=0)
+        return (per_class * class_weight).sum() / num_classes

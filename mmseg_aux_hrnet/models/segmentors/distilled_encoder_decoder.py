@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models.losses.distillation_loss import HeadOutputs
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
-from mmseg_aux_hrnet.models.segmentors.preprocessing import colour_scale
+from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, load_model_weights
 
 
@@ -108,7 +108,10 @@ class DistilledEncoderDecoder(EncoderDecoder):
                 'train both on the same data set'
             )
         # The teacher is given images that the student's preprocessor has normalised.
-        theirs, own = (colour_scale(model.data_preprocessor) for model in (teacher, self))
+        theirs, own = (
+            (swaps_channels(one), *(getattr(one, name, torch.empty(0)).flatten().tolist() for name in ('mean', 'std')))
+            for one in (teacher.data_preprocessor, self.data_preprocessor)
+        )
         if theirs != own:
             raise ConfigError(
                 f'(channel conversion, mean, std) of the teacher are {theirs} but those of the student {own}: train '

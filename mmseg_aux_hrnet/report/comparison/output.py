@@ -13,7 +13,6 @@ from rich.text import Text
 
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.table import markdown_table
-from mmseg_aux_hrnet.files.outputs import check_folder
 from mmseg_aux_hrnet.files.whole import whole_folder
 from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison
 from mmseg_aux_hrnet.report.comparison.picture import draw
@@ -150,7 +149,7 @@ def latex(tables: Sequence[Cells], notes: Sequence[str]) -> str:
     r"""Return the tables as ``table`` environments for ``\input``, in the style of the package booktabs."""
     parts = [
         '% \\usepackage{booktabs} goes into the preamble. Long names make wide tables: NAME=DIR shortens them.',
-        *(f'% {_one_line(note)}' for note in notes),
+        *(f'% {" ".join(note.split())}' for note in notes),
     ]
     for table in tables:
         columns = 'l' * table.words + 'r' * (len(table.headings) - table.words)
@@ -175,26 +174,13 @@ def latex(tables: Sequence[Cells], notes: Sequence[str]) -> str:
 def latex_text(text: str) -> str:
     """Return text with the signs that mean something to LaTeX escaped, and with minus signs for numbers."""
     # Sign by sign and in one pass: replacing text by text would escape the backslashes of earlier replacements.
-    escaped = ''.join(LATEX.get(sign, sign) for sign in _one_line(text))
+    escaped = ''.join(LATEX.get(sign, sign) for sign in ' '.join(text.split()))
     return re.sub(r'(?<![\w.-])([+-])(?=\d)', r'$\1$', escaped)
 
 
 def _escaped(text: str) -> Text:
     """Return text with the signs that mean something to Markdown escaped; as Text, which rich takes as it is."""
-    return Text(re.sub(r'([\\|*_`<>\[\]])', r'\\\1', _one_line(text)))
-
-
-def _one_line(text: str) -> str:
-    return ' '.join(text.split())
-
-
-def check_out(folder: str | Path) -> None:
-    """Raise where the output folder exists and is not empty.
-
-    Raises:
-        ConfigError: it does, or is a file.
-    """
-    check_folder(Path(folder), advice='name another folder, or remove it')
+    return Text(re.sub(r'([\\|*_`<>\[\]])', r'\\\1', ' '.join(text.split())))
 
 
 def write(folder: str | Path, comparison: Comparison, groups: Mapping[str, Sequence[Run]]) -> None:

@@ -102,7 +102,19 @@ def table(report: Report, tiles: Mapping[int, PageTile]) -> tuple[dict[str, Any]
     A row holds the name, the figures of the columns and the number of the tile, null where it is not shown. A table
     that would make the page too large has the images with tiles only.
     """
-    columns = _columns(report)
+    images, name = report['images'], report['class_of_interest']
+    # Title, decimals and the values of all images.
+    columns: list[tuple[str, int | None, list[Any]]] = [
+        (MIOU.title, MIOU.digits, [row['miou'] for row in images]),
+        (OA.title, OA.digits, [row['oa'] for row in images]),
+    ]
+    if name is None:
+        every = [row['name'] for row in report['classes']]
+        columns += [(f'{IOU.title} {one}', IOU.digits, [row['iou'][one] for row in images]) for one in every]
+    else:
+        own = [(f'{one.title} {name}', one.digits, [row[one.key][name] for row in images]) for one in IOU_FIRST]
+        columns = [*own, *columns]
+    columns.append(('Pixels', None, [row['pixels'] for row in images]))
     rows = []
     for place, row in enumerate(report['images']):
         values = (of_images[place] for _, _, of_images in columns)
@@ -115,22 +127,3 @@ def table(report: Report, tiles: Mapping[int, PageTile]) -> tuple[dict[str, Any]
         note += f' Here are the {len(rows):,} images with tiles; per_image.csv lists all {len(report["images"]):,}.'
     heads = [{'title': title, **({} if digits is None else {'digits': digits})} for title, digits, _ in columns]
     return {'columns': [{'title': 'Image'}, *heads], 'rows': rows, 'sort': 1}, note
-
-
-def _columns(report: Report) -> list[tuple[str, int | None, list[Any]]]:
-    """Return title, decimals and the values of all images of every column after the name."""
-    images, name = report['images'], report['class_of_interest']
-    overall = [
-        (MIOU.title, MIOU.digits, [row['miou'] for row in images]),
-        (OA.title, OA.digits, [row['oa'] for row in images]),
-    ]
-    pixels = ('Pixels', None, [row['pixels'] for row in images])
-    if name is None:
-        every = [row['name'] for row in report['classes']]
-        return [
-            *overall,
-            *((f'{IOU.title} {one}', IOU.digits, [row['iou'][one] for row in images]) for one in every),
-            pixels,
-        ]
-    own = [(f'{one.title} {name}', one.digits, [row[one.key][name] for row in images]) for one in IOU_FIRST]
-    return [*own, *overall, pixels]

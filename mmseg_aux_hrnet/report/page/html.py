@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.report.folder import report_folder, without_nan, write_figu
 from mmseg_aux_hrnet.report.metrics_file import Report, Sweep
 from mmseg_aux_hrnet.report.page import charts, gallery, tables
 from mmseg_aux_hrnet.report.page.tables import UNDEFINED
-from mmseg_aux_hrnet.report.page.tiles import PageTile
+from mmseg_aux_hrnet.report.page.tiles import PageTile, data_address
 from mmseg_aux_hrnet.report.page.training_log import TrainingLog
 
 PAGE_FILE = 'report.html'
@@ -93,7 +93,7 @@ def _content(report: Report, tiles: Mapping[int, PageTile], log: TrainingLog) ->
         "base-uri 'none'; form-action 'none'"
     )
     rows, table_note = gallery.table(report, tiles)
-    sweep = report['threshold_sweep']
+    sweep, drawn = report['threshold_sweep'], log.loss is not None or bool(log.figures)
     return {
         'policy': policy,
         'style': Markup((TEMPLATE / 'report.css').read_text(encoding='utf-8')),
@@ -111,7 +111,7 @@ def _content(report: Report, tiles: Mapping[int, PageTile], log: TrainingLog) ->
         'boundary_note': tables.boundary_note(report),
         'provenance': tables.provenance(report),
         'log': log,
-        'training': _picture(charts.training_chart(log)) if log.loss is not None or log.figures else None,
+        'training': data_address('image/svg+xml', charts.training_chart(log)) if drawn else None,
         'threshold': _threshold(sweep) if sweep else None,
         'groups': gallery.groups(report, tiles),
         'views': gallery.VIEWS,
@@ -143,11 +143,7 @@ def _threshold(sweep: Sweep) -> dict[str, Any]:
         'average_precision': AP.text(sweep['average_precision'], undefined=UNDEFINED),
         'calibration_error': ECE.text(sweep['ece'], undefined=UNDEFINED),
         'charts': [
-            {'src': _picture(svg), 'alt': alt, 'caption': text}
+            {'src': data_address('image/svg+xml', svg), 'alt': alt, 'caption': text}
             for svg, (alt, text) in zip(charts.sweep_charts(sweep), texts, strict=True)
         ],
     }
-
-
-def _picture(svg: bytes) -> str:
-    return f'data:image/svg+xml;base64,{base64.b64encode(svg).decode("ascii")}'

@@ -74,7 +74,7 @@ def encode_tile(
         if image is not None:
             data = io.BytesIO()
             Image.fromarray(shrink_image(image, side)).save(data, 'WEBP', quality=QUALITY, method=2)
-            picture = _address('image/webp', data.getvalue())
+            picture = data_address('image/webp', data.getvalue())
         layers = [_png(shrink_map(part, side), colour) for part, colour in zip(maps, colours, strict=True)]
         height, width = shrunk_size(maps[0].shape if image is None else image.shape, side)
         size = sum(map(len, (picture or '', *layers)))
@@ -97,10 +97,11 @@ def _png(classes: ClassMap, colours: Mapping[int, Colour]) -> str:
     bits = next(bits for bits in (1, 2, 4, 8) if values.size <= 1 << bits)  # PNG has no other depths of a palette
     data = io.BytesIO()
     picture.save(data, 'PNG', bits=bits, compress_level=6, transparency=opacities)
-    return _address('image/png', data.getvalue())
+    return data_address('image/png', data.getvalue())
 
 
-def _address(kind: str, data: bytes) -> str:
+def data_address(kind: str, data: bytes) -> str:
+    """Return content of a kind, such as ``image/png``, as the address that a page without other files shows it by."""
     return f'data:{kind};base64,{base64.b64encode(data).decode("ascii")}'
 
 

@@ -100,7 +100,7 @@ def test_a_map_that_reads_otherwise_than_it_was_written_gets_no_name(tmp_path, m
     sums = iter(range(100))
     monkeypatch.setattr(geotiff, '_checksum', lambda rows: next(sums))
     values, rows = drawn((1, 30, 20))
-    with pytest.raises(ResourceError, match=r'a.tif.part does not hold what was written'):
+    with pytest.raises(ResourceError, match=r'a.tif does not hold what was written'):
         write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}))
     assert list(tmp_path.iterdir()) == []
 

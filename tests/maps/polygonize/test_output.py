@@ -9,7 +9,7 @@ from pyproj import CRS
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, StackError
 from mmseg_aux_hrnet.maps.polygonize import request
-from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, Features, open_output
+from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, open_output
 from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest, check_output
 
 UTM = CRS.from_epsg(32633)
@@ -17,14 +17,14 @@ UTM = CRS.from_epsg(32633)
 
 def features(count):
     boxes = np.array([shapely.box(500_000 + i, 0, 500_001 + i, 1) for i in range(count)], object)
-    return Features(boxes, {'class_id': np.arange(count), 'class_name': np.array(['a b'] * count, object)})
+    return boxes, {'class_id': np.arange(count), 'class_name': np.array(['a b'] * count, object)}
 
 
 @pytest.mark.parametrize('suffix', FORMATS)
 def test_batches_make_one_file_and_nothing_else(tmp_path, suffix):
     with open_output(tmp_path / 'new' / f'out{suffix}', UTM) as write:
         for count in (0, 2, 0, 1):
-            write(features(count))
+            write(*features(count))
         assert not (tmp_path / 'new' / f'out{suffix}').exists()  # until it is whole
     names = {path.name for path in (tmp_path / 'new').iterdir()}
     assert names == ({'out.shp', 'out.shx', 'out.dbf', 'out.prj', 'out.cpg'} if suffix == '.shp' else {f'out{suffix}'})
@@ -35,7 +35,7 @@ def test_batches_make_one_file_and_nothing_else(tmp_path, suffix):
 @pytest.mark.parametrize('suffix', FORMATS)
 def test_no_features_make_an_empty_file(tmp_path, suffix):
     with open_output(tmp_path / f'out{suffix}', UTM) as write:
-        write(features(0))
+        write(*features(0))
     if suffix != '.parquet':
         assert pyogrio.read_info(tmp_path / f'out{suffix}')['features'] == 0
 
@@ -43,8 +43,8 @@ def test_no_features_make_an_empty_file(tmp_path, suffix):
 def test_geoparquet_says_its_version_and_system(tmp_path):
     parquet = pytest.importorskip('pyarrow.parquet')
     with open_output(tmp_path / 'out.parquet', UTM) as write:
-        write(features(2))
-        write(features(3))
+        write(*features(2))
+        write(*features(3))
     table = parquet.read_table(tmp_path / 'out.parquet')
     geo = json.loads(table.schema.metadata[b'geo'])
     column = geo['columns'][geo['primary_column']]
@@ -58,7 +58,7 @@ def test_what_fails_leaves_the_old_file(tmp_path, suffix):
     out = tmp_path / f'out{suffix}'
     out.write_text('old')
     with pytest.raises(ZeroDivisionError), open_output(out, UTM) as write:
-        write(features(2))
+        write(*features(2))
         raise ZeroDivisionError
     assert out.read_text() == 'old'
     assert list(tmp_path.iterdir()) == [out]
@@ -68,7 +68,7 @@ def test_a_shapefile_is_replaced_as_a_set(tmp_path):
     for suffix in ('.shp', '.dbf', '.qix', '.sbn', '.cpg'):
         (tmp_path / f'out{suffix}').write_text('old')
     with open_output(tmp_path / 'out.shp', UTM) as write:
-        write(features(2))
+        write(*features(2))
     assert pyogrio.read_info(tmp_path / 'out.shp')['features'] == 2
     assert {path.suffix for path in tmp_path.iterdir()} == {'.shp', '.shx', '.dbf', '.prj', '.cpg'}
 
@@ -77,16 +77,16 @@ def test_a_shapefile_is_replaced_as_a_set(tmp_path):
 @pytest.mark.parametrize('suffix', ['.gpkg', '.shp'])
 def test_no_reference_system_is_no_warning_of_a_library(tmp_path, suffix):
     with open_output(tmp_path / f'out{suffix}', None) as write:
-        write(features(1))
+        write(*features(1))
     assert pyogrio.read_info(tmp_path / f'out{suffix}')['crs'] is None
 
 
 def test_a_file_that_is_damaged_while_it_is_written_is_one_plain_line(tmp_path):
     with pytest.raises(DataError) as caught, open_output(tmp_path / 'out.gpkg', UTM) as write:
-        write(features(1))
+        write(*features(1))
         (part,) = tmp_path.rglob('out.gpkg')
         part.write_bytes(b'cut')
-        write(features(1))
+        write(*features(1))
     assert str(caught.value) == (
         f'{tmp_path / "out.gpkg"} cannot be written (what was written of it so far is damaged): '
         'choose a folder that is writable and has room'

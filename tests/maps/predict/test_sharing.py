@@ -5,20 +5,20 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmseg_aux_hrnet.maps.predict.many import Pending, Share, share_of
+from mmseg_aux_hrnet.maps.predict.many import Share, share_of
 
 TODO = st.lists(st.tuples(st.sets(st.integers(0, 30)), st.integers(1, 20)), max_size=6).map(
-    lambda rasters: [Pending(number, tuple(sorted(blocks)), cost) for number, (blocks, cost) in enumerate(rasters)]
+    lambda rasters: [(number, tuple(sorted(blocks)), cost) for number, (blocks, cost) in enumerate(rasters)]
 )
 
 
 def test_one_process_does_everything():
-    todo = [Pending(0, (0, 1), 3), Pending(4, (), 2)]
+    todo = [(0, (0, 1), 3), (4, (), 2)]
     assert share_of(todo, process=0, processes=1) == [Share(0, (0, 1), True, True), Share(4, (), True, True)]
 
 
 def test_a_large_raster_is_cut_into_stretches_of_equal_cost():
-    todo = [Pending(0, (0, 1), 1), Pending(1, tuple(range(10)), 1)]
+    todo = [(0, (0, 1), 1), (1, tuple(range(10)), 1)]
     shares = [share_of(todo, process=process, processes=3) for process in range(3)]
     assert shares == [
         [Share(0, (0, 1), True, True), Share(1, (0, 1), False, True)],
@@ -30,9 +30,9 @@ def test_a_large_raster_is_cut_into_stretches_of_equal_cost():
 @given(TODO, st.integers(1, 8))
 def test_every_block_has_one_process_and_every_file_one_writer(todo, processes):
     shares = [share for process in range(processes) for share in share_of(todo, process=process, processes=processes)]
-    blocks = Counter((share.raster, block) for share in shares for block in share.blocks)
-    assert blocks == Counter((each.raster, block) for each in todo for block in each.blocks)
-    assert sorted(share.raster for share in shares if share.writes) == [each.raster for each in todo]
+    predicted = Counter((share.raster, block) for share in shares for block in share.blocks)
+    assert predicted == Counter((raster, block) for raster, blocks, _ in todo for block in blocks)
+    assert sorted(share.raster for share in shares if share.writes) == [raster for raster, _, _ in todo]
     for share in shares:
         assert not share.alone or share.writes
-        assert share.alone == (share.blocks == todo[share.raster].blocks)
+        assert share.alone == (share.blocks == todo[share.raster][1])

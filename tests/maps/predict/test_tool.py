@@ -11,7 +11,7 @@ import rasterio
 from raster_support import noise, write_raster
 from rio_cogeo import cog_validate
 from tiny_export import written
-from tool_support import run_here
+from tool_support import configs_laid_out, run_here
 
 from mmseg_aux_hrnet.maps import MapSettings, predict_raster
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
@@ -173,7 +173,8 @@ def test_processes_share_rasters_and_rows_and_give_the_same_bytes(files, raster,
     second = write_raster(tmp_path / 'second.tif', noise(3, (40, 50), seed=3))
     (tmp_path / 'bad.tif').write_bytes(b'nothing')
     options = ('--prob', 'uint8', *SMALL)
-    assert run_here('predict_raster', *files, raster, second, '--out', tmp_path / 'one', *options) == 0
+    with configs_laid_out():
+        assert run_here('predict_raster', *files, raster, second, '--out', tmp_path / 'one', *options) == 0
     ran = start(2, *files, raster, second, tmp_path / 'bad.tif', '--out', tmp_path / 'two', *options)
     made = sorted(path.name for path in (tmp_path / 'two').iterdir())
     assert made == ['ortho_classes.tif', 'ortho_prob.tif', 'second_classes.tif', 'second_prob.tif'], ran.stderr

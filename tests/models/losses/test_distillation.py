@@ -5,13 +5,7 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
-from mmseg_aux_hrnet.models.losses.distillation_loss import (
-    HeadOutputs,
-    channelwise_divergence,
-    cosine_similarities,
-    pairwise_difference,
-    pixelwise_divergence,
-)
+from mmseg_aux_hrnet.models.losses.distillation_loss import HeadOutputs
 
 TERMS = (
     dict(type='PixelwiseDistillationLoss'),
@@ -34,19 +28,32 @@ def outputs(seed, *, channels=5, dtype=torch.float32):
     return HeadOutputs(randn(2, channels, 4, 6, seed=seed).to(dtype), randn(2, 3, 16, 24, seed=seed + 1).to(dtype))
 
 
+def distance(student, teacher, labels=None, **settings):
+    """Return what a term makes of maps that are both features and logits."""
+    both = [HeadOutputs(each, each) for each in (student, teacher)]
+    return MODELS.build(settings)(*both, labels, ignore_index=255)
+
+
+def pixelwise(student, teacher, labels):
+    return distance(student, teacher, labels, type='PixelwiseDistillationLoss')
+
+
+def pairwise(student, teacher, grid):
+    labels = torch.zeros(len(student), *grid, dtype=torch.long)
+    return distance(student, teacher, labels, type='PairwiseDistillationLoss', node_size=1)
+
+
 def test_pixelwise_divergence_by_hand():
-    got = pixelwise_divergence(
-        logits_of(0.5, 0.2), logits_of(0.8, 0.2), torch.tensor([[[0, 1]]]), ignore_index=255
-    )  # the second pixel agrees
+    got = pixelwise(logits_of(0.5, 0.2), logits_of(0.8, 0.2), torch.tensor([[[0, 1]]]))  # the second pixel agrees
     assert got.item() == pytest.approx((0.8 * log(0.8 / 0.5) + 0.2 * log(0.2 / 0.5)) / 2, abs=1e-6)
 
 
 def test_pixelwise_divergence_leaves_ignored_pixels_out():
     labels = torch.tensor([[[0, 255, 1]]])
     student = logits_of(0.5, 0.9, 0.2).requires_grad_()
-    loss = pixelwise_divergence(student, logits_of(0.8, 0.1, 0.3), labels, ignore_index=255)
+    loss = pixelwise(student, logits_of(0.8, 0.1, 0.3), labels)
     loss.backward()
-    kept = pixelwise_divergence(logits_of(0.5, 0.2), logits_of(0.8, 0.3), torch.tensor([[[0, 1]]]), ignore_index=255)
+    kept = pixelwise(logits_of(0.5, 0.2), logits_of(0.8, 0.3), torch.tensor([[[0, 1]]]))
     assert loss.item() == pytest.approx(kept.item(), abs=1e-7)
     # the gradient of a divergence is (student - teacher) / pixels
     expected = torch.tensor([[0.5 - 0.8, 0, 0.2 - 0.3], [0.8 - 0.5, 0, 0.3 - 0.2]]) / 2
@@ -55,7 +62,7 @@ def test_pixelwise_divergence_leaves_ignored_pixels_out():
 
 def test_pixelwise_divergence_is_zero_where_every_pixel_is_ignored():
     student = randn(1, 2, 3, 4).requires_grad_()
-    loss = pixelwise_divergence(student, randn(1, 2, 3, 4, seed=1), torch.full((1, 3, 4), 255), ignore_index=255)
+    loss = pixelwise(student, randn(1, 2, 3, 4, seed=1), torch.full((1, 3, 4), 255))
     loss.backward()
     assert (loss.item(), student.grad.abs().max().item()) == (0, 0)
 
@@ -63,8 +70,8 @@ def test_pixelwise_divergence_is_zero_where_every_pixel_is_ignored():
 def test_pairwise_difference_by_hand():
     student = torch.tensor([[1.0, 0.0], [0.0, 2.0]]).T.reshape(1, 2, 1, 2)  # nodes (1, 0) and (0, 2): cosine 0
     teacher = torch.tensor([[3.0, 0.0, 0.0], [1.0, 1.0, 0.0]]).T.reshape(1, 3, 1, 2)  # cosine 1 / sqrt 2
-    assert cosine_similarities(teacher, grid=(1, 2))[0, 0, 1].item() == pytest.approx(1 / sqrt(2))
-    got = pairwise_difference(student, teacher, grid=(1, 2))
+    assert torch.cosine_similarity(*teacher.flatten(2)[0].T, dim=0).item() == pytest.approx(1 / sqrt(2))
+    got = pairwise(student, teacher, grid=(1, 2))
     assert got.item() == pytest.approx(2 * 0.5 / 4, abs=1e-6)  # two of four pairs, each 1/2
 
 
@@ -77,12 +84,12 @@ def test_pairwise_difference_equals_a_plain_loop_over_pooled_nodes():
             s, t = ((n[image, :, i], n[image, :, j]) for n in nodes)
             cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in (s, t)]
             errors.append((cosines[0] - cosines[1]) ** 2)
-    assert pairwise_difference(student, teacher, grid=(2, 3)).item() == pytest.approx(np.mean(errors), rel=1e-5)
+    assert pairwise(student, teacher, grid=(2, 3)).item() == pytest.approx(np.mean(errors), rel=1e-5)
 
 
 def test_channelwise_divergence_by_hand():
     student, teacher = torch.zeros(1, 1, 1, 2), 3 * torch.tensor([0.8, 0.2]).log().view(1, 1, 1, 2)
-    got = channelwise_divergence(student, teacher, temperature=3.0)
+    got = distance(student, teacher, torch.zeros(1, 1, 2), type='ChannelwiseDistillationLoss', temperature=3.0)
     assert got.item() == pytest.approx(9 * (0.8 * log(0.8 / 0.5) + 0.2 * log(0.2 / 0.5)), abs=1e-5)
 
 
@@ -126,4 +133,4 @@ def test_terms_are_in_full_precision_under_autocast(settings):
 def test_nodes_of_the_pairwise_term_have_their_size_in_image_pixels(labels, grid):
     term = MODELS.build(dict(type='PairwiseDistillationLoss', node_size=32))
     got = term(outputs(0), outputs(7), torch.zeros(2, *labels, dtype=torch.long), ignore_index=255)
-    assert got.item() == pairwise_difference(outputs(0).features, outputs(7).features, grid=grid).item()
+    assert got.item() == pairwise(outputs(0).features, outputs(7).features, grid=grid).item()

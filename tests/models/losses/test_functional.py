@@ -5,11 +5,11 @@ import torch.nn.functional as F
 
 from mmseg_aux_hrnet.errors import LabelError
 from mmseg_aux_hrnet.models.losses.functional import (
-    check_labels,
     masked_cross_entropy,
     masked_dice,
     ohem_keep,
     two_class_logits,
+    wrong_labels,
 )
 
 
@@ -144,16 +144,18 @@ def test_ohem_keeps_nothing_of_an_ignored_batch():
 
 
 @pytest.mark.parametrize(('value', 'position'), [(128, (1, 2, 3)), (3, (0, 0, 0)), (-1, (1, 8, 10))])
-def test_check_labels_names_value_and_position(value, position):
+def test_wrong_labels_names_value_and_position(value, position):
     _, labels = batch()
     labels[position] = value
     with pytest.raises(LabelError, match=rf'label {value} at .* \({", ".join(map(str, position))}\).*0\.\.2 and 255'):
-        check_labels(labels, num_classes=3, ignore_index=255)
+        wrong_labels(labels, num_classes=3, ignore_index=255, strict=True)
+    wrong = wrong_labels(labels, num_classes=3, ignore_index=255, strict=False)
+    assert wrong.nonzero().tolist() == [list(position)]
 
 
-def test_check_labels_takes_classes_and_ignored():
+def test_wrong_labels_takes_classes_and_ignored():
     _, labels = batch()
     labels[0, 0] = 255
-    check_labels(labels, num_classes=3, ignore_index=255)  # raises nothing
+    assert not wrong_labels(labels, num_classes=3, ignore_index=255, strict=True).any()
     with pytest.raises(LabelError):
-        check_labels(labels, num_classes=3, ignore_index=254)
+        wrong_labels(labels, num_classes=3, ignore_index=254, strict=True)

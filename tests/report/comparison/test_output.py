@@ -10,12 +10,11 @@ import pytest
 from PIL import Image
 from report_support import image_counts, metrics_of, write_report
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.bootstrap import Difference
 from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison, GroupRate, Row
 from mmseg_aux_hrnet.report.comparison.output import (
     Cells,
-    check_out,
     figure_tables,
     latex,
     latex_text,
@@ -139,12 +138,13 @@ def test_out_is_whole_or_not_there(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('kind', ['file', 'full'])
-def test_out_that_exists_is_kept(tmp_path, kind):
+def test_out_that_exists_is_kept(tmp_path, kind, capsys):
     out = tmp_path / 'out'
     (out if kind == 'file' else out / 'mine.txt').parent.mkdir(exist_ok=True)
     (out if kind == 'file' else out / 'mine.txt').write_text('mine', encoding='utf-8')
-    with pytest.raises(ConfigError, match='out is a file' if kind == 'file' else 'out exists and is not empty'):
-        check_out(out)
+    assert run('first', 'second', '--out', out) == 2  # before it looks for the reports
+    message = capsys.readouterr().err
+    assert ('out is a file' if kind == 'file' else 'out exists and is not empty') in message
 
 
 def run(*argv):
