@@ -104,7 +104,7 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
                     window = Window(0, index * TILE, written.width, min(TILE, written.height - index * TILE))
                     if _checksum(written.read(window=window)) != expected:
                         raise ResourceError(
-                            f'{part} does not hold what was written to it: make room, and check the disk'
+                            f'{path} does not hold what was written to it: make room, and check the disk'
                         )
     except GDAL_ERRORS as error:
         raise ResourceError(
