@@ -133,11 +133,10 @@ def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptio
     dataset, out = _edit(config, options, distance, name=name)
     work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)
-    if not is_main_process():
-        # Every process would write the same file of figures at the same moment, which left broken JSON.
-        for hook in runner.hooks:
-            if isinstance(hook, LoggerHook):
-                hook.after_test_epoch = lambda *_, **__: None
+    # Every process would write the same file of figures at the same moment, which left broken JSON.
+    for hook in runner.hooks:
+        if isinstance(hook, LoggerHook) and not is_main_process():
+            hook.after_test_epoch = lambda *_, **__: None
     weights = best_checkpoint(Path(checkpoint))
     meta = load_model_weights(runner.model, Checkpoint(weights))
     threshold = _use_threshold(runner, options.threshold, meta=meta, dataset=dataset, source=checkpoint)
