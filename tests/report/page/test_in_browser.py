@@ -58,7 +58,7 @@ def report(tmp_path_factory):
     for index in (3, 4):
         metrics['images'][index]['iou']['green'] = None
     path = tmp_path_factory.mktemp('report') / 'a report é.html'
-    write_html(path, metrics=metrics, tiles=tiles, log=NO_LOG)
+    write_html(path, report=metrics, tiles=tiles, log=NO_LOG)
     return path, metrics
 
 
