@@ -70,7 +70,9 @@ def class_set(meta: Mapping[str, Any], *, of_interest: str | None = None) -> Cla
         raise ConfigError(f'data set with classes {names}: its metainfo must name each class once')
     chosen = of_interest or meta.get('class_of_interest')
     if chosen is not None and chosen not in names:
-        raise ConfigError(f'class_of_interest {chosen!r} is no class of the data set: choose from {", ".join(names)}')
+        raise ConfigError(
+            f'class_of_interest {chosen!r} is not a class of the data set: choose from {", ".join(names)}'
+        )
     given = meta.get('palette') or None
     if given is not None and (len(given) != len(names) or any(len(colour) != 3 for colour in given)):
         raise ConfigError(
@@ -84,7 +86,7 @@ def classes_in(described: Any) -> Classes | None:
     """Return the classes of ``dataset_meta``, or of ``meta`` of 0.x, which writes CLASSES and PALETTE; else None.
 
     Nothing is refused: colours that are none, or of another number than the names, are left out, and so is a class of
-    interest that is no class. The last of two classes is of interest where none is said to be.
+    interest that is not a class. The last of two classes is of interest where none is said to be.
     """
     if not isinstance(described, Mapping):
         return None

@@ -100,7 +100,7 @@ def parse_value(given: Any) -> float:
     Raises:
         ConfigError: it is not a number within 0 < value < 1.
     """
-    # Values come from command lines, JSON and checkpoints, so of any type; 0 stands for all that is no number.
+    # Values come from command lines, JSON and checkpoints, so of any type; 0 stands for all that is not a number.
     try:
         value = float(given)
     except (TypeError, ValueError):

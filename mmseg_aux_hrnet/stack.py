@@ -142,7 +142,7 @@ def config(name: str) -> str:
     if not path.is_file():
         names = [found.relative_to(folder).as_posix() for found in sorted(folder.glob('*/*.py'))]
         near = get_close_matches(name, names, n=1, cutoff=0) or ['none: install the package again']
-        raise ConfigError(f'{name} is no config of mmseg_aux_hrnet: the nearest is {near[0]}')
+        raise ConfigError(f'{name} is not a config of mmseg_aux_hrnet: the nearest is {near[0]}')
     return str(path)
 
 

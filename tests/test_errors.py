@@ -10,8 +10,8 @@ from mmseg_aux_hrnet import errors
         ('two\nlines', 'two lines'),
         (
             'Caught LabelError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n'
-            '  File "x.py"\nmmseg_aux_hrnet.errors.LabelError: a.png: value 7 is no class\n',
-            'a.png: value 7 is no class',
+            '  File "x.py"\nmmseg_aux_hrnet.errors.LabelError: a.png: value 7 is not a class\n',
+            'a.png: value 7 is not a class',
         ),
     ],
 )

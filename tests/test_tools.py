@@ -237,7 +237,7 @@ def test_an_image_only_list_gives_predictions_and_no_figures(trained, tmp_path):
 @pytest.mark.parametrize(
     ('args', 'message'),
     [
-        (['--data-root', 'nowhere'], 'data root nowhere is no folder'),
+        (['--data-root', 'nowhere'], 'data root nowhere is not a folder'),
         (['--work-dir', str(Path(__file__) / 'x')], 'cannot be written'),
         (['--pretrained', 'nowhere.pth'], 'nowhere.pth is not a file'),
         (['--resume', 'nowhere.pth'], 'nowhere.pth is not a file'),
@@ -300,7 +300,7 @@ def test_a_fault_in_a_worker_process_is_one_line(tmp_path):
     [
         (['--eval', 'mIuO'], '--eval mIuO is unknown: use mIoU'),
         (['--scales', '0'], '--scales 0: give numbers from 0.05'),
-        (['--data-root', 'nowhere'], 'data root nowhere is no folder'),
+        (['--data-root', 'nowhere'], 'data root nowhere is not a folder'),
         (['--report', str(REPO / 'tools')], 'exists and is not empty: choose another --report'),
         (['--report', str(REPO / 'tools'), '--overwrite'], 'holds no report, so --overwrite leaves it'),
         (['--tolerance', '1m'], '--tolerance 1m is in metres: say with --gsd'),

@@ -194,7 +194,7 @@ def test_config_is_an_absolute_path():
 
 
 def test_unknown_config_is_refused_with_the_nearest():
-    with pytest.raises(ConfigError, match=f'is no config of mmseg_aux_hrnet: the nearest is {LEAF}'):
+    with pytest.raises(ConfigError, match=f'is not a config of mmseg_aux_hrnet: the nearest is {LEAF}'):
         mmseg_aux_hrnet.config(LEAF.replace('hr18s', 'hrs18'))
 
 

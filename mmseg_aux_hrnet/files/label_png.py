@@ -11,7 +11,7 @@ from PIL import Image
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
 from mmseg_aux_hrnet.files.whole import whole_file
 
-# Colour of indices that are no class, such as 255 (ignored).
+# Colour of indices that are not classes, such as 255 (ignored).
 NO_CLASS_COLOUR = (127, 127, 127)
 
 
@@ -26,7 +26,7 @@ def write_label_png(path: str | Path, label: npt.NDArray[np.integer[Any]], palet
         palette: RGB colour of every class, 1 to 256 times three values 0..255.
 
     Raises:
-        ConfigError: the palette is no list of RGB colours.
+        ConfigError: the palette is not a list of RGB colours.
         LabelError: the map is not two-dimensional, or a value does not fit one byte.
         DataError: the file cannot be written.
     """

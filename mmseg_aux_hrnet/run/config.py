@@ -156,7 +156,7 @@ def check_data_root(config: Config, loaders: Sequence[str] = DATALOADERS) -> Non
     for dataset in (part for whole in used for part in datasets_of(whole)):
         root = Path(dataset.get('data_root') or '')
         if not root.is_dir():
-            raise DataError(f'data root {root} is no folder: set it with --data-root DIR, see data/README.md')
+            raise DataError(f'data root {root} is not a folder: set it with --data-root DIR, see data/README.md')
         for prefix in filter(None, dataset.get('data_prefix', {}).values()):
             # A folder that is there but empty is what an archive unpacked one level too deep leaves.
             if not any(path.is_file() for path in (root / prefix).rglob('*')):

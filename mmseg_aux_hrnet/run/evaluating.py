@@ -77,7 +77,7 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
 
     Raises:
         DataError: two maps differ in size; names them.
-        LabelError: a file cannot be read by its rule, or a value is no class; names the file.
+        LabelError: a file cannot be read by its rule, or a value is not a class; names the file.
     """
     rule, images = comparison.label_rule, []
     for prediction, label in pairs:

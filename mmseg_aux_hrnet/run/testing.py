@@ -129,7 +129,7 @@ def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptio
         check_report_folder(options.report, overwrite=options.overwrite)  # before hours of inference, not after
     name, given = config_name(config), config.filename if isinstance(config, Config) else str(config)
     config = load_config(config, options.cfg_options)
-    text = config.pretty_text  # before the edits, which are no part of what was asked to be tested
+    text = config.pretty_text  # before the edits, which are not part of what was asked to be tested
     dataset, out = _edit(config, options, distance, name=name)
     work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)

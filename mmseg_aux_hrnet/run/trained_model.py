@@ -105,7 +105,7 @@ def _build(config: Config) -> Any:
         raise ConfigError(f'the model of this config cannot be built: {one_line(error)}') from error
     if not hasattr(model, 'encode_decode') or not hasattr(model, 'decode_head'):
         raise ConfigError(
-            f'{type(model).__name__} of this config is no EncoderDecoder: only those can be exported or make maps'
+            f'{type(model).__name__} of this config is not an EncoderDecoder: only those can be exported or make maps'
         )
     preprocessor = model.data_preprocessor
     if not isinstance(preprocessor, SegDataPreProcessor):

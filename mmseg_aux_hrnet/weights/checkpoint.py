@@ -215,7 +215,7 @@ def _read_safetensors(file: BinaryIO, *, path: Path, trust: bool) -> dict[str, A
 def _reason(error: Exception) -> str:
     """Return the sentence of a message that names the cause, without torch's advice to trust the file."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    # The first two say nothing but a number, or nothing, about bytes that are no pickle.
+    # The first two say nothing but a number, or nothing, about bytes that are not a pickle.
     if isinstance(error, (KeyError, EOFError)) or any(line.startswith('Unsupported operand') for line in lines):
         return NO_FORM
     named = next((line for line in lines if any(word in line for word in CAUSES)), lines[0])

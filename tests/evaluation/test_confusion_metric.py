@@ -171,7 +171,7 @@ def test_construction_logs_nothing(log):
 
 
 def test_unknown_class_of_interest():
-    with pytest.raises(ConfigError, match=r"'gren' is no class.*background, green"):
+    with pytest.raises(ConfigError, match=r"'gren' is not a class.*background, green"):
         metric(class_of_interest='gren').process({}, [])
 
 

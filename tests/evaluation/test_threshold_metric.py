@@ -142,7 +142,7 @@ def test_memory_does_not_grow_with_the_images():
     ('meta', 'kwargs', 'message'),
     [
         ({'classes': ('a', 'b', 'c')}, {}, r'needs two classes, but the data set has 3 \(a, b, c\)'),
-        (META, {'class_of_interest': 'gren'}, "'gren' is no class"),
+        (META, {'class_of_interest': 'gren'}, "'gren' is not a class"),
         (None, {}, 'must name each class once'),
     ],
 )

@@ -111,7 +111,7 @@ def test_data_root_reaches_every_loader_and_nested_data_sets():
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(data_root='nowhere'), 'data root nowhere is no folder: set it with --data-root'),
+        (dict(data_root='nowhere'), 'data root nowhere is not a folder: set it with --data-root'),
         (dict(data_prefix=dict(img_path='leftImg8bit')), 'leftImg8bit holds no files'),
         (dict(data_prefix=dict(img_path='gtFine')), 'gtFine holds no files'),
         (dict(ann_file='val.txt'), 'list .*val.txt is not there'),

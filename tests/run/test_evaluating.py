@@ -100,7 +100,7 @@ def test_without_report_nothing_is_written(folders, tmp_path, capsys):
         ((*TWO, '--palette', 'red,green'), '--palette red,green: give one colour per class'),
         ((*TWO, '--palette', '00,80'), 'palette of 2 colours for 2 classes'),
         ((*TWO, '--label-format', 'colour'), "files of the form 'colour' need the colours"),
-        ((*TWO, '--class-of-interest', 'gren'), "'gren' is no class"),
+        ((*TWO, '--class-of-interest', 'gren'), "'gren' is not a class"),
         ((*TWO, '--ignore-index', '1'), 'ignored index must lie above'),
         ((*TWO, '--tolerance', '0'), '--tolerance 0 is 0 pixels'),
         (('--classes', 'a,a'), 'must name each class once'),

@@ -75,7 +75,7 @@ def test_a_sweep_without_a_report_is_drawn(trained, tmp_path):
 
 
 def test_options_that_make_no_sense_are_errors_and_no_exits(tmp_path):
-    with pytest.raises(DataError, match='data root .* is no folder'):
+    with pytest.raises(DataError, match='data root .* is not a folder'):
         run.train(CONFIG, run.TrainOptions(data_root=tmp_path / 'gone', work_dir=tmp_path / 'w'))
     with pytest.raises(ConfigError, match='threshold 2: give a number'):
         run.test(CONFIG, tmp_path, run.TestOptions(threshold=2))

@@ -113,5 +113,5 @@ def test_a_model_that_cannot_be_built_is_refused(load):
 def test_a_model_that_is_no_segmentor_is_refused(load):
     config = tiny_config()
     config.model = dict(type='StemBackbone')
-    with pytest.raises(ConfigError, match='StemBackbone of this config is no EncoderDecoder'):
+    with pytest.raises(ConfigError, match='StemBackbone of this config is not an EncoderDecoder'):
         load(into=config)

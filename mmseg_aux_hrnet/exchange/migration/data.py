@@ -144,7 +144,7 @@ class DataPart:
         shared = section.rest()
         parts = []
         for index in range(count):
-            # What is no list is shared, as one list of names is by several folders.
+            # What is not a list is shared, as one list of names is by several folders.
             own = {key: value[index] if isinstance(value, (list, tuple)) else value for key, value in folders.items()}
             dataset, pipeline = migrate_data_set(
                 {**shared, **own}, place=section.place, training=self.training, report=self.report

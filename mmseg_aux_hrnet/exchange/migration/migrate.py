@@ -112,7 +112,7 @@ def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
         **hooks,
         'log_processor': {'by_epoch': length.by_epoch},
     }
-    # Variables of the config that are no settings of 0.x are left as they are.
+    # Variables of the config that are not settings of 0.x are left as they are.
     top.take_given(*HELPERS)
     kept = {}
     for key, value in top.rest().items():

@@ -52,8 +52,8 @@ class ClassMap:
     def __init__(self, path: Path, dataset: Any, *, classes: Sequence[str] | None) -> None:
         if dataset.count != 1 or dataset.dtypes[0] != 'uint8':
             raise DataError(
-                f'{path} is no class map: it has {dataset.count} band(s) of {dataset.dtypes[0]}, and a class map has '
-                'one of uint8, with a class index in each pixel'
+                f'{path} is not a class map: it has {dataset.count} band(s) of {dataset.dtypes[0]}, and a class map '
+                'has one of uint8, with a class index in each pixel'
             )
         self.path = path
         self.height: int = dataset.height

@@ -106,7 +106,7 @@ class RasterMap:
         with ExitStack() as lock:
             with self._disk_errors():
                 lock.enter_context(self.journal.locked())
-            yield  # what is raised from here on is no error of this folder
+            yield  # what is raised from here on is not an error of this folder
 
     def begin(self) -> bool:
         """Get ready to predict, and return whether there is anything to do: a finished map is kept on ``resume``.

@@ -54,7 +54,7 @@ class MapSettings:
             raise ConfigError(
                 f'overlap of {self.overlap:g}: give a share of the window from 0 to below 1, such as 0.33'
             )
-        if self.gsd is not None and not 0 < self.gsd < math.inf:  # so written, it refuses what is no number too
+        if self.gsd is not None and not 0 < self.gsd < math.inf:  # so written, it refuses what is not a number too
             raise ConfigError(f'gsd of {self.gsd:g}: give metres per pixel, such as 0.6')
         if self.probabilities not in (None, *STEPS):
             raise ConfigError(f'probabilities as {self.probabilities}: give one of {", ".join(STEPS)}')

@@ -69,8 +69,8 @@ def plan_axis(size: int, *, window: int, overlap: float, grid: float = GRID) -> 
     if window >= size:  # no window is larger than the raster: its border would be filled for nothing
         return Axis(size, size, (0,))
     grid = grid if 1 <= grid <= window * (1 - overlap) else 1
-    # Starts are counted in whole cells of the grid and become pixels last. A grid of ``--gsd`` is no whole number, and
-    # of products of it one could not tell whether two starts are the same, or whether the raster's end is reached.
+    # Starts are counted in whole cells of the grid and become pixels last. A grid of ``--gsd`` is not a whole number,
+    # and of products of it one could not tell whether two starts are the same, or whether the raster's end is reached.
     step = max(1, int(window * (1 - overlap) // grid))
     last = math.ceil((size - window) / grid - ROUNDING)
     return Axis(size, window, tuple(round(cell * grid) for cell in (*range(0, last, step), last)))

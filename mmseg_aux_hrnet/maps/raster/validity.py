@@ -21,7 +21,7 @@ def valid_reader(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) ->
     """Return what tells which pixels of a window are valid; partly transparent ones are.
 
     A nodata value of 8 bits is also a colour, such as the black of shadows, so only a pixel that has it in all bands is
-    nodata (as in rasterio's ``dataset_mask``). In other types it is no measurement in any band.
+    nodata (as in rasterio's ``dataset_mask``). In other types it is not a measurement in any band.
 
     Args:
         dataset: the raster, open in rasterio.

@@ -120,7 +120,7 @@ def use_threshold(
 
     Raises:
         ConfigError: the option says none of these; see :func:`decide_by_threshold`.
-        CheckpointError: what the checkpoint holds is no threshold.
+        CheckpointError: what the checkpoint holds is not a threshold.
     """
     asked = parse_option(option)
     if isinstance(asked, float):
