@@ -95,7 +95,7 @@ def _read(config: Config, path: Path, settings: ExportSettings) -> tuple[Source,
 
     A function of its own so that what else the file holds, such as an optimizer, leaves memory before the tracing.
     """
-    checkpoint = Checkpoint(path)
+    checkpoint = Checkpoint(path, hashed=True)
     source = load_source(config, checkpoint, threshold=settings.threshold)
     source = with_tiling(source, size=settings.tile_size, overlap=settings.tile_overlap, gsd=settings.gsd)
     if settings.metrics is None:

@@ -19,7 +19,9 @@ IMAGES = comparison_images((2, 45, 70), seed=3)
 def source(tmp_path):
     def load(request=None, **settings):
         config = tiny_config(**settings)
-        return load_source(config, Checkpoint(tiny_checkpoint(config, tmp_path / 'a.pth')), threshold=request)
+        return load_source(
+            config, Checkpoint(tiny_checkpoint(config, tmp_path / 'a.pth'), hashed=True), threshold=request
+        )
 
     return load
 
