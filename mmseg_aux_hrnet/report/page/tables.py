@@ -84,7 +84,7 @@ def class_rows(report: Report) -> list[dict[str, Any]]:
             'colour': css_colour(colour),
             'of_interest': row['name'] == report['class_of_interest'],
             'rates': [
-                (one.text(row[one.key], undefined=UNDEFINED), span(ends.get(f'{one.title}.{row["name"]}'), one.digits))
+                (one.text(row[one.key], undefined=UNDEFINED), span(ends[f'{one.title}.{row["name"]}'], one.digits))
                 for one in IOU_FIRST
             ],
             'boundary': [one.text(row[one.key], undefined=UNDEFINED) for one in metrics.BOUNDARY_METRICS],
@@ -100,7 +100,7 @@ def overall_rows(report: Report) -> list[dict[str, str]]:
         {
             'name': one.title,
             'value': one.text(report['overall'][one.key], undefined=UNDEFINED),
-            'interval': span(report['intervals']['values'].get(one.title), one.digits),
+            'interval': span(report['intervals']['values'][one.title], one.digits),
             'meaning': one.meaning,
         }
         for one in OVERALL
@@ -139,7 +139,7 @@ def headings(report: Report) -> dict[str, Any]:
     facts = {
         'Config': run['config'],
         'Data': run['data_list'],
-        'Images': f'{count(run["images"])}, with {count(report["overall"]["pixels"])} counted pixels',
+        'Images': f'{count(run["images"])}, with {number(report["overall"]["pixels"], 0)} counted pixels',
         'Threshold': None if run['threshold'] is None else '{class} from {value:g}'.format(**run['threshold']),
         'Date': run['date'].replace('T', ' '),  # ISO 8601 joins date and time by a T, which nobody reads easily
     }
