@@ -117,9 +117,8 @@ def _decay(policy: Any, section: Section, span: dict[str, Any]) -> list[dict[str
         case 'CosineAnnealing':
             low, ratio = section.take('min_lr'), section.take('min_lr_ratio')
             floor = {'eta_min_ratio': ratio} if low is None else {'eta_min': low}
-            return [
-                {'type': 'CosineAnnealingLR', 'T_max': span['end'] if converted else span['end'] - 1, **floor, **span}
-            ]
+            last = span['end'] if converted else span['end'] - 1
+            return [{'type': 'CosineAnnealingLR', 'T_max': last, **floor, **span}]
         case 'step':
             steps, gamma = section.take('step'), section.take('gamma', 0.1)
             section.drop('min_lr', why='steps of 1.x have no floor')

@@ -12,6 +12,10 @@ from mmseg_aux_hrnet.report.metrics_file import Report
 from mmseg_aux_hrnet.report.page.overlays import class_colours
 
 UNDEFINED = '–'  # noqa: RUF001  # an en dash, as in printed tables
+# The coefficients last, with more decimals than the percentages above them.
+OVERALL = sorted(metrics.OVERALL_METRICS, key=lambda metric: not metric.percent)
+CARDS = (metrics.MIOU, metrics.OA, metrics.KAPPA, metrics.MCC)
+STRONG = 55  # percent of shade from which text on it is white
 
 Interval = Sequence[float | None] | None
 
@@ -39,12 +43,6 @@ def css_colour(parts: Sequence[int]) -> str:
     """Return a colour, red, green and blue 0..255, as CSS."""
     red, green, blue = (int(part) for part in parts)
     return f'rgb({red},{green},{blue})'
-
-
-# The coefficients last, with more decimals than the percentages above them.
-OVERALL = sorted(metrics.OVERALL_METRICS, key=lambda metric: not metric.percent)
-CARDS = (metrics.MIOU, metrics.OA, metrics.KAPPA, metrics.MCC)
-STRONG = 55  # percent of shade from which text on it is white
 
 
 def cards(report: Report) -> list[dict[str, Any]]:
