@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.classes import Colour
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 
 LabelFormat = Literal['index', 'palette', 'colour', 'binary']
 LABEL_FORMATS: tuple[str, ...] = get_args(LabelFormat)
+
+Colour = tuple[int, int, int]
 
 
 class LabelRule(NamedTuple):
