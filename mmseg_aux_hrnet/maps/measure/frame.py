@@ -54,10 +54,9 @@ def map_values(path: Path, frame: PixelGrid, *, classes: tuple[str, ...]) -> NDA
         coarse = tuple(max(1, round(side / factor)) for side in size)
         values = class_map.read(Window(0, 0, size[1], size[0]), out_shape=(coarse[0], coarse[1]))
         to_map = ~class_map.transform @ frame.transform
-    column, row = np.meshgrid(np.arange(frame.shape[1]) + 0.5, np.arange(frame.shape[0]) + 0.5)
-    a, b, c, d, e, f = tuple(to_map)[:6]
-    rows = np.floor((d * column + e * row + f) * coarse[0] / size[0]).astype(np.int64)
-    columns = np.floor((a * column + b * row + c) * coarse[1] / size[1]).astype(np.int64)
+    column, row = to_map @ np.meshgrid(np.arange(frame.shape[1]) + 0.5, np.arange(frame.shape[0]) + 0.5)
+    rows = np.floor(row * coarse[0] / size[0]).astype(np.int64)
+    columns = np.floor(column * coarse[1] / size[1]).astype(np.int64)
     inside = (rows >= 0) & (rows < coarse[0]) & (columns >= 0) & (columns < coarse[1])
     out = np.full(frame.shape, NODATA, np.uint8)
     out[inside] = values[rows[inside], columns[inside]]
