@@ -18,6 +18,8 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.files.names import portable
 from mmseg_aux_hrnet.stack import config as shipped_config
 
+OWN_SCOPE = 'mmseg_aux_hrnet::'
+DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 PLACES = ('data_root', 'ann_file')  # of a data set
 PREFIX = 'data_prefix'  # its folders
 
@@ -43,10 +45,6 @@ def _adapt_part(part: Any, *, of: Any = None) -> None:
             part[key] = portable(value)
         elif isinstance(value, (dict, list)):
             _adapt_part(value, of=key)
-
-
-OWN_SCOPE = 'mmseg_aux_hrnet::'
-DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def load_config(source: str | Path | Config, options: Mapping[str, Any] | None = None) -> Config:

@@ -22,7 +22,7 @@ from mmseg_aux_hrnet.maps.predict.journal import Journal
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.planning import plan_map
 from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
-from mmseg_aux_hrnet.maps.raster.source import GDAL_CACHE
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE
 
 OnBlock = Callable[[int, int], None]
 
@@ -48,9 +48,11 @@ def predict_raster(
         The class map.
 
     Raises:
-        ConfigError: a setting is wrong or does not fit the raster, or something is at ``out`` already.
-        DataError: the raster cannot be read.
-        ResourceError: the disk is full; ``resume`` goes on.
+        ConfigError: a setting is wrong or does not fit the raster, something is at ``out`` already, or another process
+            makes this map.
+        DataError: the raster cannot be read or lacks what a setting needs, or what an unfinished run left is damaged.
+        OutsideAreaError: no pixel of the raster lies in the area of interest.
+        ResourceError: memory or disk space ran out; ``resume`` goes on.
     """
     raster_map = RasterMap(model, Path(path), Path(out), settings or MapSettings())
     with raster_map.locked():
@@ -163,6 +165,7 @@ class RasterMap:
         The class map comes last, so that its name means that all is there.
 
         Raises:
+            DataError: a block of the journal is damaged, or of a version whose windows lay elsewhere.
             ResourceError: the disk is full, or cannot be written for another reason.
         """
         legend, tags, depth = self.plan.model.facts.legend, self.plan.tags, self._settings.probabilities
@@ -255,7 +258,7 @@ def class_values(
             classes[plane > highest] = index
             highest = np.maximum(highest, plane)
     else:
-        classes = decision.decide(probabilities[decision.class_index]).astype(np.uint8)
+        classes = decision.decide(probabilities[decision.place]).astype(np.uint8)
     classes[~valid] = NODATA
     return classes
 
