@@ -1,4 +1,4 @@
-"""What all of maps have in common: extras that must be installed; of command lines, names and files to write."""
+"""What the commands on maps share: the check that an extra is installed, names of classes, and files to write."""
 
 from collections.abc import Iterable
 from importlib.util import find_spec

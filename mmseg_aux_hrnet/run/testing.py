@@ -142,7 +142,7 @@ def test(
     dataset, out = _edit(config, options, distance, name=name)
     work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)
-    # All would write one file of figures at the same moment, which left broken JSON.
+    # All processes would write one file of figures at the same moment, which left broken JSON.
     for hook in runner.hooks:
         if isinstance(hook, LoggerHook) and not is_main_process():
             hook.after_test_epoch = lambda *_, **__: None

@@ -1,1 +1,1 @@
-"""Class maps as polygons: traced, merged, simplified, written; no code of the room asks for a network."""
+"""Class maps as polygons: traced, merged, simplified, written; nothing here asks for a network."""

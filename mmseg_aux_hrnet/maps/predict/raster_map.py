@@ -94,7 +94,7 @@ class RasterMap:
             self.probabilities = out.with_name(f'{out.stem.removesuffix("_classes")}_prob{out.suffix}')
         self._settings = settings
         self.plan = plan_map(model, path, settings)
-        self.blocks = len(self.plan.work.plan.rows.starts)
+        self.blocks = len(self.plan.work.windows.rows.starts)
         self.journal = Journal(out.with_name(f'.{out.name}.work'))
 
     @contextmanager
@@ -183,7 +183,7 @@ class RasterMap:
     def _rows(self, name: str) -> Iterator[Rows]:
         """Yield the values of each block, (bands, rows, width)."""
         for index, values in enumerate(self.journal.blocks(self.blocks)):
-            top, end = self.plan.work.plan.rows.block(index)
+            top, end = self.plan.work.windows.rows.block(index)
             if values[name].shape[1] != end - top:  # a version whose windows lay elsewhere began with this map
                 raise DataError(f'{self.journal.folder} holds other rows than these: start anew with --overwrite')
             yield values[name]

@@ -46,7 +46,7 @@ class Axis(NamedTuple):
         return bisect_right(self.starts, self.starts[index] - self.window)
 
 
-class Plan(NamedTuple):
+class Windows(NamedTuple):
     """Windows of a raster: every row of windows with every column.
 
     Attributes:
