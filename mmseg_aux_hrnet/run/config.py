@@ -180,18 +180,18 @@ def describe_test_dataset(config: Config) -> dict[str, Any]:
     return {**dataset.metainfo, 'label_format': getattr(dataset, 'label_format', 'index')}
 
 
-def dataset_meta(config: Config) -> dict[str, Any]:
-    """Return what the training data set says of its classes, ``classes`` and ``palette`` among it; may be empty.
+def dataset_meta(config: Config, loader: str = 'train_dataloader') -> dict[str, Any]:
+    """Return what the data set of a loader says of its classes, ``classes`` and ``palette`` among it; may be empty.
+
+    Of several data sets the first says it, as mmengine's ``ConcatDataset`` has it.
 
     Raises:
-        ConfigError: there is no such type of data set.
+        ConfigError: there is no such type of data set, and the config does not name the classes itself.
     """
-    init_default_scope(config.get('default_scope') or 'mmseg')
-    settings = (config.train_dataloader or {}).get('dataset')
+    settings = (config.get(loader) or {}).get('dataset')
     settings = next(datasets_of(settings)) if settings else {}
-    if 'type' not in settings:
-        return {}
-    kind = DATASETS.get(settings['type'])
-    if kind is None:
-        raise ConfigError(f'data set type {settings["type"]} is not registered: add its module to custom_imports')
-    return {**getattr(kind, 'METAINFO', {}), **(settings.get('metainfo') or {})}
+    kind, own = settings.get('type'), settings.get('metainfo') or {}
+    found = DATASETS.get(kind) if isinstance(kind, str) else kind
+    if kind is not None and found is None and 'classes' not in own:
+        raise ConfigError(f'data set type {kind} is not registered: add its module to custom_imports')
+    return {**getattr(found, 'METAINFO', {}), **own}

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
-from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
@@ -26,7 +25,6 @@ def set_cache(config: Config, folder: str | Path | None) -> None:
     """
     if folder is None:
         return
-    init_default_scope(config.get('default_scope') or 'mmseg')
     loaders = [config[loader] for loader in LOADERS if config.get(loader) is not None]
     datasets = [dataset for loader in loaders for dataset in datasets_of(loader.dataset)]
     types = [DATASETS.get(dataset.type) if isinstance(dataset.type, str) else dataset.type for dataset in datasets]

@@ -20,7 +20,12 @@ def trained(tmp_path_factory):
     write_green_root(folder / 'data')
     small = {**parse_options(SMALL), 'train_cfg.max_iters': 4, 'train_cfg.val_interval': 2}
     options = run.TrainOptions(
-        data_root=folder / 'data', work_dir=folder / 'work', pretrained='none', seed=0, cfg_options=small
+        data_root=folder / 'data',
+        work_dir=folder / 'work',
+        pretrained='none',
+        resume='auto',
+        seed=0,
+        cfg_options=small,
     )
     earlier = folder / 'work' / 'best_IoU.green_iter_999.pth'  # of another run, which the clock says is the newest
     earlier.parent.mkdir()
@@ -39,6 +44,12 @@ def test_training_returns_the_best_checkpoint_and_figures(trained):
     assert not {'time', 'data_time'} & result.figures.keys()
     assert 0 <= result.figures['OA'] <= 100
     assert [path.name for path in result.pictures] == ['training_curve.png', 'validation_samples.png']
+
+
+def test_the_log_says_that_there_was_nothing_to_resume(trained):
+    result, _, _ = trained
+    [log] = result.work_dir.glob('*/*.log')
+    assert f'nothing to resume in {result.work_dir}: starting afresh' in log.read_text(encoding='utf-8')
 
 
 def test_a_training_that_saves_nothing_has_no_checkpoint(trained, tmp_path):
