@@ -29,13 +29,7 @@ from mmseg_aux_hrnet.report.page import kept_tiles, read_training_log, write_rep
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run import launch, testing_config
-from mmseg_aux_hrnet.run.config import (
-    check_data_root,
-    config_name,
-    load_config,
-    set_data_root,
-    set_work_dir,
-)
+from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
 from mmseg_aux_hrnet.visualization import draw_sweep
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, load_model_weights
 
@@ -213,12 +207,7 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
 
 
 def _report(
-    runner: Runner,
-    options: TestOptions,
-    distance: Tolerance,
-    *,
-    sources: Sources,
-    on_table: Callable[[Table], None],
+    runner: Runner, options: TestOptions, distance: Tolerance, *, sources: Sources, on_table: Callable[[Table], None]
 ) -> Table:
     """Write the report and return its intervals and boundary figures; in the first process only."""
     assert options.report is not None  # asked for only then
@@ -247,12 +236,7 @@ def _use_threshold(
     # Of the table, not of the data set: a metric of the config may mark another class, and both must mean the same.
     classes = marked_classes(runner.test_evaluator, dataset.metainfo)
     threshold = use_threshold(
-        runner.model,
-        option,
-        classes=classes.names,
-        of_interest=classes.name_of_interest,
-        meta=meta,
-        source=source,
+        runner.model, option, classes=classes.names, of_interest=classes.name_of_interest, meta=meta, source=source
     )
     return threshold or head_threshold(runner.model, classes=classes.names)
 
