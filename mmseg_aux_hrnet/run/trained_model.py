@@ -1,4 +1,4 @@
-"""What exports and maps start from: a segmentor with its weights, and all that is known about it."""
+"""What exports and maps start from: a segmentor with its weights, and what is known about it."""
 
 import hashlib
 import math
