@@ -70,11 +70,7 @@ class Threshold(NamedTuple):
 
     @property
     def place(self) -> int:
-        """The index of the class, 0 or 1.
-
-        Raises:
-            ValueError: it is not known yet; without this, class 0 would pass for it.
-        """
+        """The index of the class, 0 or 1; a ``ValueError`` before :meth:`among`, else class 0 would pass for it."""
         if self.class_index is None:
             raise ValueError(f'threshold of class {self.class_name!r} without its index: call among() first')
         return self.class_index

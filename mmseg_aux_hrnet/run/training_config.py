@@ -66,14 +66,12 @@ def set_pretrained(config: Config, source: str | None) -> None:
     Raises:
         ConfigError: the file does not exist.
     """
-    if source is None:
-        return
     if source == 'none':
         _start_backbone(config, None)
-        return
-    if '://' not in source and not Path(source).is_file():
-        raise ConfigError(f'--pretrained {source} is not a file: give a path, an address, or none')
-    _start_backbone(config, ConfigDict(type='Pretrained', checkpoint=source))
+    elif source is not None:
+        if '://' not in source and not Path(source).is_file():
+            raise ConfigError(f'--pretrained {source} is not a file: give a path, an address, or none')
+        _start_backbone(config, ConfigDict(type='Pretrained', checkpoint=source))
 
 
 def set_teacher(config: Config, source: str | None) -> None:

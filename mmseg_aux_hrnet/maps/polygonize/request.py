@@ -3,12 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mmseg_aux_hrnet.classes import BACKGROUND
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps.options import BUILDINGS, PARQUET, check_available, check_output
-from mmseg_aux_hrnet.maps.polygonize.output import FORMATS
+from mmseg_aux_hrnet.maps.options import BUILDINGS, check_available
 
 
 @dataclass(frozen=True)
@@ -63,15 +61,3 @@ class PolygonRequest:
                 'name the one that is buildings with --of'
             )
         return tuple(chosen)
-
-
-def check_target(out: Path, *, source: Path, overwrite: bool) -> None:
-    """Raise unless the polygons can be written to ``out``.
-
-    Raises:
-        ConfigError: its suffix names no format, it is the map itself, a folder, or exists and must not be replaced.
-        StackError: the extra for its format is missing.
-    """
-    check_output(out, suffixes=FORMATS, inputs=[source], overwrite=overwrite)
-    if out.suffix.lower() == '.parquet':
-        check_available(PARQUET, extra='parquet')

@@ -77,6 +77,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
     Raises:
         ConfigError: a setting is wrong, or does not fit the raster.
         DataError: the raster cannot be read, or lacks what a setting needs.
+        OutsideAreaError: no pixel of it lies in the area of interest.
     """
     reading = Reading.parse(bands=settings.bands, scale=settings.scale)
     with open_source(path, reading) as source:

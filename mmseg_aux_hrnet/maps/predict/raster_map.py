@@ -48,8 +48,8 @@ def predict_raster(
         The class map.
 
     Raises:
-        ConfigError: a setting is wrong or does not fit the raster, something is at ``out`` already, or another process
-            makes this map.
+        ConfigError: a setting is wrong or does not fit raster or model, something is at ``out`` already, or another
+            process makes this map.
         DataError: the raster cannot be read or lacks what a setting needs, or what an unfinished run left is damaged.
         OutsideAreaError: no pixel of the raster lies in the area of interest.
         ResourceError: memory or disk space ran out; ``resume`` goes on.
@@ -85,6 +85,7 @@ class RasterMap:
     Raises:
         ConfigError: a setting is wrong, or does not fit the raster.
         DataError: the raster cannot be read, or lacks what a setting needs.
+        OutsideAreaError: no pixel of it lies in the area of interest.
     """
 
     def __init__(self, model: MapModel, path: Path, out: Path, settings: MapSettings) -> None:
@@ -145,8 +146,9 @@ class RasterMap:
             on_block: is told how many blocks are done, and of how many, whenever one is.
 
         Raises:
+            ConfigError: the model cannot take windows of this size.
             DataError: the raster cannot be read.
-            ResourceError: the disk is full.
+            ResourceError: memory or disk space ran out.
         """
         done = self.blocks - len(indices)
         for stretch in _stretches(indices):
