@@ -41,6 +41,9 @@ def test_a_checkpoint_says_what_its_classes_are(load):
 def test_without_that_the_data_set_of_the_config_does(load):
     source = load(edit=with_meta())
     assert source.classes == Classes(('background', 'green'), ((0, 0, 0), (128, 0, 0)), 1)
+    config = tiny_config()
+    config.test_dataloader = dict(dataset=dict(type='ConcatDataset', datasets=[config.test_dataloader.dataset]))
+    assert load(edit=with_meta(), into=config).classes == source.classes
 
 
 def test_classes_that_do_not_fit_are_refused(load):
