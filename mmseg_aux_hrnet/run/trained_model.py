@@ -24,7 +24,7 @@ DEFAULT_OVERLAP = 25  # percent
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainedModel:
     """A segmentor in evaluation mode on the CPU, without auxiliary decoders, and what is known about it.
 
     Attributes:
@@ -54,7 +54,7 @@ class Source:
     checkpoint_sha256: str
 
 
-def load_source(config: Config, checkpoint: Checkpoint, *, threshold: str | None) -> Source:
+def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str | None) -> TrainedModel:
     """Build the config's segmentor and fill it from ``checkpoint``, exactly.
 
     Args:
@@ -84,7 +84,7 @@ def load_source(config: Config, checkpoint: Checkpoint, *, threshold: str | None
         if getattr(model, part, None) is not None:
             setattr(model, part, None)
     model.test_cfg = ConfigDict({**(model.test_cfg or {}), 'mode': 'whole'})
-    return Source(
+    return TrainedModel(
         model=model,
         classes=classes,
         decision=decision,

@@ -6,7 +6,7 @@ from tiny_export import tiny_checkpoint, tiny_config, tiny_model
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
-from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.run.trained_model import load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint
 
 
@@ -21,7 +21,7 @@ def load(tmp_path):
         if edit is not None:
             edit(content)
             torch.save(content, path)
-        return load_source(into or config, Checkpoint(path, hashed=True), threshold=request)
+        return load_trained_model(into or config, Checkpoint(path, hashed=True), threshold=request)
 
     return loaded
 
