@@ -1,11 +1,13 @@
 """Writes maps as cloud-optimised GeoTIFF, from rows that come one block after the other."""
 
 import logging
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
@@ -15,10 +17,10 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
-from mmseg_aux_hrnet.errors import ResourceError, one_line
+from mmseg_aux_hrnet.errors import RasterError, ResourceError, one_line
 from mmseg_aux_hrnet.files.whole import whole_file
 from mmseg_aux_hrnet.maps.legend import NODATA, legend_tags
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS, gdal, open_dataset, remove_side_files
 
 logging.getLogger('rasterio').addHandler(logging.NullHandler())  # what GDAL logs comes as an error too
 TILE = 512  # pixels, side of the tiles of the file
@@ -72,7 +74,9 @@ def class_layer(legend: Classes, tags: dict[str, str]) -> Layer:
 def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scratch: Path) -> None:
     """Write a cloud-optimised GeoTIFF, tiled, compressed and with overviews.
 
-    It is read again and compared before it gets its name, because GDAL does not report every failed write.
+    It is read again and compared before it gets its name, because GDAL does not report every failed write, and not all
+    that a format cannot hold. What the keys of GeoTIFF cannot say of a reference system lies in ``NAME.tif.aux.xml``,
+    where GDAL finds it. Files of that kind that belonged to an earlier map are removed.
 
     Args:
         path: the file.
@@ -83,35 +87,60 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
 
     Raises:
         ResourceError: it cannot be written whole, mostly on a full disk; what was at ``path`` before is there still.
+        RasterError: GDAL cannot write what the grid or the layer says.
         OSError: the same.
     """
     plain = scratch / 'map.tif'
+    resampling, predictor = ('MODE', 'NO') if layer.step is None else ('AVERAGE', 'STANDARD')
+    options = {
+        'BLOCKSIZE': str(TILE),
+        'COMPRESS': 'DEFLATE',
+        'LEVEL': LEVEL,
+        'NUM_THREADS': 'ALL_CPUS',  # the bytes are the same for any count
+        'OVERVIEW_RESAMPLING': resampling,
+        'PREDICTOR': predictor,
+    }
     try:
-        sums = _write_plain(plain, rows, grid=grid, layer=layer)
-        resampling = 'MODE' if layer.step is None else 'AVERAGE'
-        options = {
-            'BLOCKSIZE': str(TILE),
-            'COMPRESS': 'DEFLATE',
-            'LEVEL': LEVEL,
-            'NUM_THREADS': 'ALL_CPUS',  # the bytes are the same for any count
-            'OVERVIEW_RESAMPLING': resampling,
-        }
-        predictor = {'PREDICTOR': 'NO' if layer.step is None else 'STANDARD'}
-        with whole_file(path) as part:
-            rasterio.shutil.copy(plain, part, driver='COG', BIGTIFF='IF_SAFER', **options, **predictor)
-            with rasterio.open(part) as written:
-                for index, expected in enumerate(sums):
-                    window = Window(0, index * TILE, written.width, min(TILE, written.height - index * TILE))
-                    if _checksum(written.read(window=window)) != expected:
-                        raise ResourceError(
-                            f'{path} does not hold what was written to it: make room, and check the disk'
-                        )
+        # CPL_LOG: GDAL prints to the screen what it also raises, in the middle of the progress bars.
+        with gdal(CPL_LOG=os.devnull), whole_file(path) as part:
+            sums = _write_plain(plain, rows, grid=grid, layer=layer)
+            rasterio.shutil.copy(plain, part, driver='COG', BIGTIFF='IF_SAFER', **options)
+            said = Path(f'{part}.aux.xml')  # by GDAL, where the keys of GeoTIFF do not suffice
+            try:
+                _compare(path, part, said, grid=grid, layer=layer, sums=sums)
+                remove_side_files(path)
+                if said.exists():
+                    os.replace(said, f'{path}.aux.xml')
+            finally:
+                said.unlink(missing_ok=True)
     except GDAL_ERRORS as error:
         raise ResourceError(
             f'{path} cannot be written ({one_line(error)}): make room on its disk, then go on with --resume'
         ) from error
     finally:
         plain.unlink(missing_ok=True)
+        Path(f'{plain}.aux.xml').unlink(missing_ok=True)
+
+
+def _compare(path: Path, part: Path, said: Path, *, grid: Grid, layer: Layer, sums: list[int]) -> None:
+    """Raise unless a map reads as it was meant; a reference system that it lost is written beside it, into ``said``."""
+    with open_dataset(part) as written:
+        lost = written.crs != grid.crs
+    if lost and grid.crs is not None:
+        said.write_text(f'<PAMDataset><SRS>{escape(grid.crs.to_wkt())}</SRS></PAMDataset>', encoding='utf-8')
+    with open_dataset(part) as written:
+        found = written.crs, written.transform, {*written.nodatavals}, written.count, written.shape
+        meant = grid.crs, grid.transform, {layer.nodata}, len(layer.bands), (grid.height, grid.width)
+        names = ('reference system', 'place', 'nodata value', 'number of bands', 'size')
+        for name, one, other in zip(names, found, meant, strict=True):
+            if one != other:
+                raise RasterError(
+                    f'{path}: GDAL cannot write the {name} {other} of the raster, but {one}: reproject it'
+                )
+        for index, expected in enumerate(sums):
+            window = Window(0, index * TILE, written.width, min(TILE, written.height - index * TILE))
+            if _checksum(written.read(window=window)) != expected:
+                raise ResourceError(f'{path} does not hold what was written to it: make room, and check the disk')
 
 
 def _write_plain(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer) -> list[int]:

@@ -127,10 +127,11 @@ def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Generator[B
                 image[: start - top] = kept[top - before : start - before]
                 valid[: start - top] = kept_valid[top - before : start - before]
                 before, end = top, top + window.height
-                patch = source.read(Window(0, start, columns.size, end - start))
-                new = slice(start - top, end - top), slice(0, columns.size)
-                cv2.copyTo(patch.image, patch.valid.view(np.uint8), image[new])
-                valid[new] = patch.valid
+                if end > start:
+                    patch = source.read(Window(0, start, columns.size, end - start))
+                    new = slice(start - top, end - top), slice(0, columns.size)
+                    cv2.copyTo(patch.image, patch.valid.view(np.uint8), image[new])
+                    valid[new] = patch.valid
                 inside = slice(0, window.height), slice(0, window.width)
                 wanted[inside] = valid[inside] if area is None else valid[inside] & area
             yield index, image, wanted

@@ -1,19 +1,17 @@
 """Makes the map of one raster: predicts what is missing of it, and writes it when all is there."""
 
 import errno
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.decision import Threshold
-from mmseg_aux_hrnet.errors import DataError, ResourceError
+from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
 from mmseg_aux_hrnet.maps.legend import NODATA, RUN_TAG
@@ -22,7 +20,7 @@ from mmseg_aux_hrnet.maps.predict.journal import Journal
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.planning import plan_map
 from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE
+from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
 
 OnBlock = Callable[[int, int], None]
 
@@ -176,8 +174,7 @@ class RasterMap:
             names = tuple(f'probability of {legend.names[index]}' for index in kept_classes(legend))
             layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth])
             layers = {'probabilities': (self.probabilities, layer), **layers}
-        # CPL_LOG: GDAL prints to the screen what it also raises, in the middle of the progress bars.
-        with self._disk_errors(), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, CPL_LOG=os.devnull):
+        with self._disk_errors():
             for name, (path, layer) in layers.items():
                 write_map(path, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
         self.journal.remove()
@@ -212,10 +209,10 @@ class RasterMap:
             if not path.is_file() or path.stat().st_mtime_ns < self.plan.conditions['modified']:
                 return False
             try:
-                with rasterio.open(path) as written:
+                with open_dataset(path) as written:
                     if written.tags().get(RUN_TAG) != self.plan.fingerprint:
                         return False
-            except rasterio.errors.RasterioError:
+            except RasterError:
                 return False
         return True
 

@@ -1,17 +1,24 @@
-"""Opens rasters with GDAL and says in one line of what file and rows something cannot be read."""
+"""The door through which every raster is opened: GDAL as we set it, and one line of what file and rows are wrong."""
 
+import logging
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import rasterio
 import rasterio._err
+from rasterio.crs import CRS
+from rasterio.env import PROJDataFinder, set_proj_data_search_path
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.errors import RasterError
+from mmseg_aux_hrnet.errors import RasterError, StackError
+
+logger = logging.getLogger(__name__)
 
 # A raster without coordinates is an image like any other: who needs metres asks for them and hears of it.
 warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
@@ -19,18 +26,85 @@ warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
 # without the second a full disk would end in a traceback.
 GDAL_ERRORS = (RasterioError, rasterio._err.CPLE_BaseError)
 GDAL_CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice is a share of the machine's memory
-STRICT = {
+SETTINGS: dict[str, Any] = {
+    'GDAL_CACHEMAX': GDAL_CACHE,
     'GDAL_ERROR_ON_LIBJPEG_WARNING': 'YES',  # else the rest of a truncated JPEG is grey, and nobody hears of it
     'GDAL_PNG_WHOLE_IMAGE_OPTIM': 'NO',  # the quick way gives garbage for a truncated PNG, without an error
+    # GDAL's own defaults: people set such variables for other programs, and then masks, places or colours are others.
+    'GDAL_DISABLE_READDIR_ON_OPEN': 'FALSE',
+    'GDAL_PAM_ENABLED': 'YES',
+    'GDAL_GEOREF_SOURCES': 'PAM,INTERNAL,TABFILE,WORLDFILE',
+    'GTIFF_POINT_GEO_IGNORE': 'FALSE',
+    'GTIFF_HONOUR_NEGATIVE_SCALEY': 'NO',
+    'GTIFF_IGNORE_READ_ERRORS': 'NO',
+    'GTIFF_FORCE_RGBA': 'NO',
+    'CONVERT_YCBCR_TO_RGB': 'YES',
+    'GDAL_JPEG_TO_RGB': 'YES',
+    'GDAL_TIFF_ENDIANNESS': 'NATIVE',
+    'OSR_WKT_FORMAT': 'DEFAULT',
 }
+# What GDAL reads beside a GeoTIFF: suffixes after its own, and those in its place.
+SIDE_FILES = ('.aux.xml', '.msk', '.msk.aux.xml', '.ovr', '.ovr.aux.xml')
+SIDE_FILES_INSTEAD = ('.tfw', '.tifw', '.wld')
+
+
+@contextmanager
+def gdal(**more: Any) -> Iterator[None]:
+    """Let GDAL work as we set it, whatever variables of the environment say, and with a PROJ that knows its systems.
+
+    Args:
+        **more: other settings of GDAL.
+
+    Raises:
+        StackError: no database of reference systems is there.
+    """
+    _check_proj()
+    with rasterio.Env(**SETTINGS, **more):
+        yield
+
+
+@cache
+def _check_proj() -> None:
+    """See to it that PROJ finds its database: PostGIS, QGIS and conda point all programs to that of their version."""
+    if _knows_systems():
+        return
+    named = ', '.join(f'{name}={os.environ[name]}' for name in ('PROJ_DATA', 'PROJ_LIB') if os.environ.get(name))
+    own = PROJDataFinder().search_wheel()
+    if own is not None:
+        set_proj_data_search_path(own)
+        if _knows_systems():
+            logger.warning('%s is no database of this PROJ: the one of rasterio is taken', named or 'what PROJ found')
+            return
+    raise StackError(
+        f'PROJ does not know EPSG:25832, for its database is missing or of another version ({named or "none is named"}): '
+        'unset PROJ_DATA and PROJ_LIB, or install rasterio anew'
+    )
+
+
+def _knows_systems() -> bool:
+    with suppress(CRSError):
+        return bool(CRS.from_epsg(25832).is_projected)
+    return False
+
+
+def remove_side_files(path: Path) -> None:
+    """Remove what GDAL would read together with a GeoTIFF of this name.
+
+    Raises:
+        OSError: one cannot be removed.
+    """
+    beside = [path.with_name(path.name + suffix) for suffix in SIDE_FILES]
+    for side_file in (*beside, *map(path.with_suffix, SIDE_FILES_INSTEAD)):
+        side_file.unlink(missing_ok=True)
 
 
 @contextmanager
 def open_dataset(path: Path) -> Iterator[Any]:
-    """Open a raster for reading, for use in one thread.
+    """Open a raster for reading, for use in one thread; GDAL works as we set it until the end of the block.
 
     Raises:
         RasterError: it is missing, no raster, has no pixels of real numbers, or lies on no regular grid.
+        StackError: no database of reference systems is there.
     """
     # First without GDAL, which says of a missing, a forbidden and an empty file only that it knows no such format.
     try:
@@ -39,23 +113,22 @@ def open_dataset(path: Path) -> Iterator[Any]:
                 raise RasterError(f'{path} is empty')
     except OSError as error:
         raise RasterError(f'{path} cannot be read ({error.strerror})') from error
-    try:
-        with rasterio.Env(**STRICT):
+    with gdal():  # as long as it is open, for a mask is looked for when it is asked for
+        try:
             # Not shared: GDAL would give one handle to two threads that open the same file.
             dataset = rasterio.open(path, sharing=False)
-    except (RasterioError, CRSError) as error:
-        raise RasterError(f'{path} cannot be opened as a raster ({reason(error)})') from error
-    with dataset:
-        _refuse_odd(path, dataset)
-        yield dataset
+        except (RasterioError, CRSError) as error:
+            raise RasterError(f'{path} cannot be opened as a raster ({reason(error)})') from error
+        with dataset:
+            _refuse_odd(path, dataset)
+            yield dataset
 
 
 @contextmanager
 def reading_rows(path: Path, window: Window) -> Iterator[None]:
     """Turn what GDAL raises while a window is read into one line with the file and the rows."""
     try:
-        with rasterio.Env(**STRICT):
-            yield
+        yield
     except (RasterioError, CRSError) as error:
         first, last = window.row_off, window.row_off + window.height - 1
         rows = f'row {first}' if first == last else f'rows {first} to {last}'

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
@@ -17,7 +16,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.maps.legend import is_map
 from mmseg_aux_hrnet.maps.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE, open_dataset, reading_rows
+from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows
 from mmseg_aux_hrnet.maps.raster.validity import find_transparency, valid_reader
 from mmseg_aux_hrnet.maps.raster.values import Scale, palette_colours, parse_scale, sample_values, to_8bit
 
@@ -67,7 +66,7 @@ def open_source(path: str | Path, reading: Reading = AS_IT_SAYS) -> Iterator['Ra
         RasterError: the file cannot be read as a raster of colours.
         ConfigError: the reading does not fit it, or the raster needs one that says more.
     """
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_dataset(Path(path)) as dataset:
+    with open_dataset(Path(path)) as dataset:
         yield RasterSource(Path(path), dataset, reading)
 
 

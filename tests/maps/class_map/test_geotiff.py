@@ -1,6 +1,7 @@
 """Maps as cloud-optimised GeoTIFF."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from rasterio.crs import CRS
 from rio_cogeo import cog_validate
 
 from mmseg_aux_hrnet.classes import Classes
-from mmseg_aux_hrnet.errors import ResourceError
+from mmseg_aux_hrnet.errors import RasterError, ResourceError
 from mmseg_aux_hrnet.maps.class_map import geotiff
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid, Layer, class_layer, write_map
 from mmseg_aux_hrnet.maps.legend import read_legend
@@ -107,6 +108,41 @@ def test_a_map_that_reads_otherwise_than_it_was_written_gets_no_name(tmp_path, m
     values, rows = drawn((1, 30, 20))
     with pytest.raises(ResourceError, match=r'a.tif does not hold what was written'):
         write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}))
+    assert list(tmp_path.iterdir()) == []
+
+
+ROTATED_POLE = '+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 +ellps=GRS80'
+
+
+@pytest.mark.parametrize('crs', [ROTATED_POLE, '+proj=eqearth +lon_0=10 +datum=WGS84', '+proj=longlat +R=3396190'])
+def test_a_reference_system_that_geotiff_cannot_hold_lies_beside_the_map(tmp_path, crs):
+    values, rows = drawn((1, 30, 20))
+    path = write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}), crs=crs)
+    assert {path.name for path in tmp_path.iterdir()} == {'a.tif', 'a.tif.aux.xml'}
+    with rasterio.open(path) as made:
+        assert (made.crs, made.transform, made.nodata) == (CRS.from_string(crs), METRE, 255)
+
+
+def test_what_lay_beside_an_earlier_map_says_nothing_of_the_new_one(tmp_path):
+    said = '<SRS>EPSG:32601</SRS><PAMRasterBand band="1"><NoDataValue>0</NoDataValue></PAMRasterBand>'
+    (tmp_path / 'a.tif.aux.xml').write_text(f'<PAMDataset>{said}</PAMDataset>')
+    values, rows = drawn((1, 30, 20))
+    path = write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}))
+    assert list(tmp_path.iterdir()) == [path]
+    with rasterio.open(path) as made:
+        assert (made.crs, made.nodata) == (CRS.from_string(UTM), 255)
+
+
+def test_a_map_that_lies_elsewhere_than_it_was_meant_to_gets_no_name(tmp_path, monkeypatch):
+    values, rows = drawn((1, 30, 20))
+    plain = geotiff._write_plain
+
+    def moved(path, rows, *, grid, layer):
+        return plain(path, rows, grid=replace(grid, transform=Affine.scale(2)), layer=layer)
+
+    monkeypatch.setattr(geotiff, '_write_plain', moved)
+    with pytest.raises(RasterError, match=r'a\.tif: GDAL cannot write the place'):
+        write(tmp_path / 'a.tif', rows, values.shape, class_layer(GREEN, {}), crs=ROTATED_POLE)
     assert list(tmp_path.iterdir()) == []
 
 
