@@ -1,7 +1,7 @@
 """Plans the map of one raster before anything is predicted: its windows, and what its bytes depend on."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -21,7 +21,7 @@ from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts, ResampledMo
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.windows import GRID, Windows, plan_axis
 from mmseg_aux_hrnet.maps.raster.source import Reading, open_source
-from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest
+from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest, area_digest
 from mmseg_aux_hrnet.version import __version__
 
 SAME_GSD = 0.01  # relative difference
@@ -39,7 +39,8 @@ class MapPlan:
         work: the windows.
         grid: where raster and map lie.
         conditions: everything that the map's bytes depend on, by name. A run that goes on compares them with those
-            that its folder holds, so that neither names nor values may change from version to version.
+            that its folder holds, so that neither names nor values may change from version to version; new names may
+            come.
         notes: lines that a user should see.
     """
 
@@ -51,9 +52,8 @@ class MapPlan:
 
     @property
     def fingerprint(self) -> str:
-        """The same for maps of equal bytes: of everything but when the raster was written."""
-        lasting = {name: value for name, value in self.conditions.items() if name != 'modified'}
-        return sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
+        """The same for maps of equal bytes."""
+        return fingerprint(self.conditions)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -69,6 +69,12 @@ class MapPlan:
             'SCALE': self.conditions['scale'],
             RUN_TAG: self.fingerprint,
         }
+
+
+def fingerprint(conditions: Mapping[str, Any]) -> str:
+    """Return the same for maps of equal bytes: of all but when the raster was written and what older versions asked."""
+    lasting = {name: value for name, value in conditions.items() if name not in ('modified', 'content', 'area')}
+    return sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
 
 def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
@@ -186,5 +192,6 @@ def _conditions(
         'overlap': settings.overlap,
         'gsd': settings.gsd,
         'aoi': None if settings.aoi is None else sha256(settings.aoi.read_bytes()).hexdigest(),
+        'area': None if settings.aoi is None else area_digest(settings.aoi),
         'probabilities': settings.probabilities,
     }

@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
 from mmseg_aux_hrnet.maps.legend import NODATA, RUN_TAG
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
-from mmseg_aux_hrnet.maps.predict.journal import Journal
+from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
 from mmseg_aux_hrnet.maps.predict.model import MapModel
-from mmseg_aux_hrnet.maps.predict.planning import plan_map
+from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
 from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
+from mmseg_aux_hrnet.maps.raster.content import raster_files, read_content, unlike_files
 from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
 
 OnBlock = Callable[[int, int], None]
@@ -55,6 +56,7 @@ def predict_raster(
     raster_map = RasterMap(model, Path(path), Path(out), settings or MapSettings())
     with raster_map.locked():
         if raster_map.begin():
+            raster_map.note_content()
             raster_map.predict(raster_map.missing(), on_block=on_block)
             raster_map.complete()
     return raster_map.out
@@ -128,8 +130,19 @@ class RasterMap:
                 other = f'{path}, which was made otherwise,' if settings.resume else None
                 check_file(path, what=other, advice='replace it with --overwrite')
         with self._disk_errors():
-            self.journal.begin(self.plan.conditions, resume=settings.resume)
+            self.journal.begin(self.plan.conditions, resume=settings.resume, compare=self._differing)
         return True
+
+    def note_content(self) -> None:
+        """Note what the files of the raster hold, before it is predicted: who goes on later compares that, not times.
+
+        Raises:
+            RasterError: one cannot be read.
+            ResourceError: the disk is full.
+        """
+        content = read_content(self.path, earlier=self.journal.conditions().get('content', ()))
+        with self._disk_errors():
+            self.journal.add('content', content)
 
     def missing(self) -> list[int]:
         """Return the blocks that are not yet predicted."""
@@ -165,7 +178,8 @@ class RasterMap:
         The class map comes last, so that its name means that all is there.
 
         Raises:
-            DataError: a block of the journal is damaged, or of a version whose windows lay elsewhere.
+            DataError: a block of the journal is damaged, or of a version whose windows lay elsewhere, or the raster was
+                changed while it was predicted.
             ResourceError: the disk is full, or cannot be written for another reason.
         """
         legend, tags, depth = self.plan.model.facts.legend, self.plan.tags, self._settings.probabilities
@@ -174,10 +188,13 @@ class RasterMap:
             names = tuple(f'probability of {legend.names[index]}' for index in kept_classes(legend))
             layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth])
             layers = {'probabilities': (self.probabilities, layer), **layers}
+        changed = self._differing(self.journal.conditions(), self.plan.conditions)
+        if changed:
+            raise DataError(f'{self.path} was changed while it was predicted ({"; ".join(changed)}): give --overwrite')
         with self._disk_errors():
             for name, (path, layer) in layers.items():
                 write_map(path, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
-        self.journal.remove()
+            self.journal.finish()
 
     def _rows(self, name: str) -> Iterator[Rows]:
         """Yield the values of each block, (bands, rows, width)."""
@@ -202,19 +219,25 @@ class RasterMap:
             values['probabilities'] = whole
         return values
 
+    def _differing(self, old: Conditions, new: Conditions) -> list[str]:
+        """Return in words what is otherwise than in an earlier run; files are read where all else is the same."""
+        unlike = differing(old, new)
+        if unlike or 'content' not in old:
+            return unlike
+        files = unlike_files(old['content'], read_content(self.path, earlier=old['content']))
+        return [f'{name} was of other content, or not there' for name in files]
+
     def _is_finished(self) -> bool:
-        """Return whether the map is there, made by an equal run, and not older than its raster."""
-        for path in filter(None, (self.out, self.probabilities)):
-            # A raster that was written again has the same name and often the same size: its time tells.
-            if not path.is_file() or path.stat().st_mtime_ns < self.plan.conditions['modified']:
-                return False
-            try:
-                with open_dataset(path) as written:
-                    if written.tags().get(RUN_TAG) != self.plan.fingerprint:
-                        return False
-            except RasterError:
-                return False
-        return True
+        """Return whether the map is there, made by an equal run of the raster as it is now."""
+        outputs = [path for path in (self.out, self.probabilities) if path is not None]
+        runs = {_run_of(path) for path in outputs}
+        old = self.journal.of_finished()
+        if old and runs == {fingerprint(old)}:
+            return not self._differing(old, self.plan.conditions)
+        # A map of an older version, or one that was moved: no file of the raster may have been touched since.
+        return runs == {self.plan.fingerprint} and max(map(_touched, raster_files(self.path))) <= min(
+            map(_touched, outputs)
+        )
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:
@@ -228,6 +251,19 @@ class RasterMap:
             raise ResourceError(
                 f'{self.out} cannot be written ({error.strerror}): {advice}, then go on with --resume'
             ) from error
+
+
+def _run_of(path: Path) -> str | None:
+    """Return the fingerprint of the run that a map is of; None where there is no map."""
+    if path.is_file():
+        with suppress(RasterError), open_dataset(path) as written:
+            return str(written.tags().get(RUN_TAG))
+    return None
+
+
+def _touched(path: Path) -> int:
+    """Return when a file was last written, copied or renamed, in ns since the epoch."""
+    return max(path.stat().st_mtime_ns, path.stat().st_ctime_ns)
 
 
 def _stretches(indices: Sequence[int]) -> Iterator[range]:

@@ -76,8 +76,8 @@ def _check_proj() -> None:
             logger.warning('%s is no database of this PROJ: the one of rasterio is taken', named or 'what PROJ found')
             return
     raise StackError(
-        f'PROJ does not know EPSG:25832, for its database is missing or of another version ({named or "none is named"}): '
-        'unset PROJ_DATA and PROJ_LIB, or install rasterio anew'
+        f'PROJ does not know EPSG:25832: its database is missing or of another version ({named or "none is named"}). '
+        'Unset PROJ_DATA and PROJ_LIB, or install rasterio anew'
     )
 
 

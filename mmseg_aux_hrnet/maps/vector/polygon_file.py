@@ -112,12 +112,13 @@ def read_polygons(path: Path) -> tuple[Geometries, CRS]:
     Raises:
         DataError: it cannot be read, has no CRS, several layers, or geometries other than polygons.
     """
-    state = path.stat() if path.exists() else None
-    return _polygons_of(path, None if state is None else (state.st_mtime_ns, state.st_size))
+    # With what lies beside it: the reference system of a Shapefile, and what was last written to a GeoPackage.
+    beside = sorted(file for file in path.parent.glob('*') if file.stem == path.stem)
+    return _polygons_of(path, tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in beside))
 
 
 @lru_cache(maxsize=1)
-def _polygons_of(path: Path, state: tuple[int, int] | None) -> tuple[Geometries, CRS]:
+def _polygons_of(path: Path, state: tuple[tuple[str, int, int], ...]) -> tuple[Geometries, CRS]:
     """Read a file in one of its states."""
     layers = list_layers(path)
     if len(layers) != 1:

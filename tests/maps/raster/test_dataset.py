@@ -152,7 +152,7 @@ def test_without_a_database_of_proj_nothing_is_opened(monkeypatch):
     monkeypatch.setattr(dataset, 'PROJDataFinder', lambda: Mock(search_wheel=lambda: None))
     monkeypatch.setattr(dataset, '_knows_systems', lambda: False)
     dataset._check_proj.cache_clear()
-    with pytest.raises(StackError, match='unset PROJ_DATA and PROJ_LIB'), open_dataset(PLACED):
+    with pytest.raises(StackError, match='Unset PROJ_DATA and PROJ_LIB'), open_dataset(PLACED):
         pass
 
 
