@@ -41,7 +41,7 @@ TABLE = {
         'classes decision errors files maps maps/class_map maps/raster maps/vector models run version weights',
         'cv2 filelock mmengine numpy rasterio rich torch',
     ),
-    'maps/raster': ('errors files maps', 'affine cv2 numpy rasterio'),
+    'maps/raster': ('datasets errors files maps', 'affine cv2 numpy rasterio'),
     'maps/vector': ('errors maps', 'affine numpy pyogrio pyproj rasterio shapely'),
     'models': ('decision errors weights', 'mmcv mmengine mmseg torch'),
     'registry': ('', 'mmengine mmseg'),
