@@ -127,9 +127,11 @@ def write_by_gdal(path: Path, crs: CRS | None, *, driver: str, options: dict[str
         options: of the layer, which the first batch makes.
     """
     batches = count = 0
+    place = np.zeros((0, 2))
 
     def write(polygons: Polygons, columns: Columns) -> None:
-        nonlocal batches, count
+        nonlocal batches, count, place
+        place = place if len(place) else shapely.get_coordinates(polygons)[:1]
         with warnings.catch_warnings(), _reopening(batches > 0):
             warnings.filterwarnings('ignore', "'crs' was not provided")  # the summary says so
             pyogrio.raw.write(
@@ -148,9 +150,21 @@ def write_by_gdal(path: Path, crs: CRS | None, *, driver: str, options: dict[str
 
     yield write
     with _reopening(True):
-        written = pyogrio.read_info(path, force_feature_count=True)['features']
-    if written != count:  # GDAL does not raise for what it writes as it closes a file
-        raise OSError(f'it holds {written} of {count} polygons')
+        written = pyogrio.read_info(path, force_feature_count=True)
+    if written['features'] != count:  # GDAL does not raise for what it writes as it closes a file
+        raise OSError(f'it holds {written["features"]} of {count} polygons')
+    _check_place(written['crs'], crs, path, at=place)
+
+
+def _check_place(found: str | None, meant: CRS | None, path: Path, *, at: NDArray[np.float64]) -> None:
+    """Raise unless a file says the reference system that it was given, as far as a point of it (n, 2) tells."""
+    if meant is None or (found is not None and CRS.from_user_input(found) == meant):
+        return
+    if found is not None:  # a format may name it otherwise, so where it lies is compared
+        moved = Transformer.from_crs(meant, found, always_xy=True).transform(*at.T)
+        if np.allclose(moved, at.T, rtol=1e-9, atol=1e-9):
+            return
+    raise DataError(f'{path.name} cannot hold the reference system {meant.name!r} of the map: write .gpkg')
 
 
 @contextmanager

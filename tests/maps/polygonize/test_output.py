@@ -74,6 +74,30 @@ def test_a_shapefile_is_replaced_as_a_set(tmp_path):
     assert {path.suffix for path in tmp_path.iterdir()} == {'.shp', '.shx', '.dbf', '.prj', '.cpg'}
 
 
+ROTATED_POLE = '+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 +ellps=GRS80'
+BESSEL = '+proj=tmerc +lon_0=9 +x_0=3500000 +ellps=bessel +towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7'
+
+
+@pytest.mark.parametrize(('suffix', 'crs'), [('.gpkg', ROTATED_POLE), ('.gpkg', BESSEL), ('.shp', BESSEL)])
+def test_the_reference_system_that_is_read_is_the_one_that_was_meant(tmp_path, suffix, crs):
+    with open_output(tmp_path / f'out{suffix}', CRS(crs)) as write:
+        write(*features(2))
+    read = CRS(pyogrio.read_info(tmp_path / f'out{suffix}')['crs'])
+    assert (read.ellipsoid, read.to_cf()['grid_mapping_name']) == (
+        CRS(crs).ellipsoid,
+        CRS(crs).to_cf()['grid_mapping_name'],
+    )
+
+
+def test_a_reference_system_that_a_format_cannot_hold_is_refused(tmp_path):
+    with (
+        pytest.raises(DataError, match=r'out\.shp cannot hold the reference system .* write \.gpkg'),
+        open_output(tmp_path / 'out.shp', CRS(ROTATED_POLE)) as write,
+    ):
+        write(*features(2))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.filterwarnings('error')
 @pytest.mark.parametrize('suffix', ['.gpkg', '.shp'])
 def test_no_reference_system_is_no_warning_of_a_library(tmp_path, suffix):
