@@ -268,7 +268,7 @@ def test_a_raster_that_changes_while_it_is_predicted_makes_no_map(raster):
 def test_a_source_of_a_virtual_raster_counts_through_others(raster):
     inner, outer = raster.with_name('inner.vrt'), raster.with_name('outer.vrt')
     rasterio.shutil.copy(raster, inner, driver='VRT')
-    rasterio.shutil.copy(inner, outer, driver='VRT')
+    outer.write_text(inner.read_text().replace('>ortho.tif<', '>inner.vrt<'))
     with pytest.raises(Ended):
         run(outer, EndingModel(9))
     run(inner, name='whole_classes.tif')
