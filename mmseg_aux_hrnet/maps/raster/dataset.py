@@ -58,8 +58,8 @@ def gdal(**more: Any) -> Iterator[None]:
     Raises:
         StackError: no database of reference systems is there.
     """
-    _check_proj()
     with rasterio.Env(**SETTINGS, **more):
+        _check_proj()  # in here, where GDAL does not print what it does not find
         yield
 
 
