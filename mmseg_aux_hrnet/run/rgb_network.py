@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
@@ -37,7 +36,7 @@ class ExportGraph(nn.Module):
     """Normalises, predicts and decides; everything that a file needs and nothing that it does not.
 
     Args:
-        model: an ``EncoderDecoder`` without auxiliary decoders, which is copied.
+        model: an ``EncoderDecoder`` without auxiliary decoders, which is copied; it fills up sizes itself.
         decision: how the class map follows; None for the most probable class.
         form: what goes in and out.
         fuse: fold batch norms into the convolutions before them.
@@ -50,8 +49,6 @@ class ExportGraph(nn.Module):
         self.form = form
         # Images are loaded as BGR, so a preprocessor that does not swap leaves the network to see BGR.
         self.swap = not swaps_channels(preprocessor)
-        self.divisor = int((preprocessor.test_cfg or {}).get('size_divisor') or 1)
-        self.pad_value = float(preprocessor.pad_val)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer('mean', preprocessor.mean.clone()[None])
@@ -93,14 +90,10 @@ class ExportGraph(nn.Module):
         if self.swap:
             values = values.flip(1)
         image = (values - self.mean) / self.std
-        height, width = image.shape[2:]
-        if self.divisor > 1:
-            margins = (0, -width % self.divisor, 0, -height % self.divisor)
-            image = functional.pad(image, margins, value=self.pad_value)
         if self.form.half:
             image = image.half()
         logits: Tensor = self.segmentor.encode_decode(image, [{'img_shape': image.shape[2:]}])
-        return logits[..., :height, :width] if self.divisor > 1 else logits
+        return logits
 
 
 def _probabilities(logits: Tensor) -> Tensor:

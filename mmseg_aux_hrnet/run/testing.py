@@ -21,7 +21,7 @@ from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric, marked_
 from mmseg_aux_hrnet.evaluation.threshold_metric import ThresholdMetric
 from mmseg_aux_hrnet.evaluation.thresholds import as_json
 from mmseg_aux_hrnet.evaluation.tile_keeper import TileKeeper
-from mmseg_aux_hrnet.models import head_threshold, speed, use_threshold
+from mmseg_aux_hrnet.models import fill_sizes, head_threshold, speed, use_threshold
 from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.report.figures import Measured
 from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics
@@ -133,6 +133,7 @@ def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptio
     dataset, out = _edit(config, options, distance, name=name)
     work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)
+    fill_sizes(runner.model)
     # Every process would write the same file of figures at the same moment, which left broken JSON.
     for hook in runner.hooks:
         if isinstance(hook, LoggerHook) and not is_main_process():

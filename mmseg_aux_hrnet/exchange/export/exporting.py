@@ -178,7 +178,7 @@ def write_verified(
         if advice and any(isinstance(module, Upsample) for module in source.model.modules()):
             advice = (
                 '; parts of this network enlarge by a fixed factor, as the HRNet of mmseg does: use HRNetV2 with '
-                "fuse_upsampling='official', or --fixed-size with a --tile-size that is a multiple of 32"
+                "fuse_upsampling='official', or --fixed-size"
             )
         raise ExportError(f'{out} was not written: {error}{advice}') from error
 
