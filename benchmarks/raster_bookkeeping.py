@@ -64,7 +64,7 @@ def check(folder: Path, *, height: int = 700, width: int = 900, window: int = 25
     image = torch.from_numpy(red)[None, None] / 255
     theirs = slide_inference(lambda crop: torch.cat([1 - crop, crop], 1), image, classes=2, window=window)[0]
     planned = plan_map(RedModel(), path, MapSettings(window=window, overlap=OVERLAP))
-    blocks = predict_blocks(planned.work, planned.model, range(len(planned.work.plan.rows.starts)))
+    blocks = predict_blocks(planned.work, planned.model, range(len(planned.work.windows.rows.starts)))
     ours = np.concatenate([block.probabilities for block in blocks], axis=1)
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-6)
 
@@ -72,7 +72,7 @@ def check(folder: Path, *, height: int = 700, width: int = 900, window: int = 25
 def blended(path: Path, model: FreeModel, settings: MapSettings) -> None:
     """Read, predict and blend, and drop what comes out."""
     planned = plan_map(model, path, settings)
-    for _ in predict_blocks(planned.work, planned.model, range(len(planned.work.plan.rows.starts))):
+    for _ in predict_blocks(planned.work, planned.model, range(len(planned.work.windows.rows.starts))):
         pass
 
 

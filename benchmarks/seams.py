@@ -26,7 +26,7 @@ from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.raster_map import class_values
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.predict.windows import Axis, Plan, plan_axis
+from mmseg_aux_hrnet.maps.predict.windows import Axis, Windows, plan_axis
 from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
 from mmseg_aux_hrnet.maps.raster.source import Patch, open_source
 from mmseg_aux_hrnet.run.command import run_tool
@@ -79,11 +79,11 @@ class Image:
         """Return classes, uint8 (H, W)."""
         return class_values(probabilities, self.patch.valid, decision=self.facts.decision)
 
-    def stitched(self, plan: Plan, *, power: float) -> NDArray[np.uint8]:
+    def stitched(self, windows: Windows, *, power: float) -> NDArray[np.uint8]:
         """Return classes, uint8 (H, W), predicted window by window."""
-        work = blocks.Work(lambda: nullcontext(self), plan, 1)
+        work = blocks.Work(lambda: nullcontext(self), windows, 1)
         with mock.patch.object(blocks, 'axis_weights', partial(axis_weights, power=power)):
-            rows = [block.probabilities for block in blocks.predict_blocks(work, self, range(len(plan.rows.starts)))]
+            rows = [block.probabilities for block in blocks.predict_blocks(work, self, range(len(windows.rows.starts)))]
         return self.decide(np.concatenate(rows, axis=1))
 
     def _ask(self, image: NDArray[np.uint8]) -> Floats:
@@ -102,10 +102,10 @@ def axis_weights(axis: Axis, *, power: float) -> Floats:
     return np.stack([profile / total[start : start + axis.window] for start in axis.starts]).astype(np.float32)
 
 
-def near_borders(plan: Plan) -> NDArray[np.bool_]:
+def near_borders(windows: Windows) -> NDArray[np.bool_]:
     """Return which pixels lie near a border of a window inside the image, bool (H, W)."""
     lines = []
-    for axis in plan:
+    for axis in windows:
         near = np.zeros(axis.size, bool)
         for edge in {edge for start in axis.starts for edge in (start, start + axis.window) if 0 < edge < axis.size}:
             near[max(0, edge - NEAR) : edge + NEAR] = True
@@ -117,14 +117,14 @@ def counts_of(image: Image, way: Way) -> NDArray[np.int64]:
     """Return differing and all pixels near borders, differing and all pixels elsewhere, and windows; 0 for no seam."""
     sizes = image.whole.shape
     rows, columns = (plan_axis(size, window=way.window, overlap=way.overlap, grid=way.grid) for size in sizes)
-    windows = len(rows.starts) * len(columns.starts)
-    if windows == 1:
+    count = len(rows.starts) * len(columns.starts)
+    if count == 1:
         return np.zeros(5, np.int64)
-    plan, valid = Plan(rows, columns), image.patch.valid
-    differs = image.stitched(plan, power=way.power) != image.whole
-    near = near_borders(plan)
+    windows, valid = Windows(rows, columns), image.patch.valid
+    differs = image.stitched(windows, power=way.power) != image.whole
+    near = near_borders(windows)
     return np.array(
-        [(differs & near).sum(), (valid & near).sum(), (differs & ~near).sum(), (valid & ~near).sum(), windows]
+        [(differs & near).sum(), (valid & near).sum(), (differs & ~near).sum(), (valid & ~near).sum(), count]
     )
 
 

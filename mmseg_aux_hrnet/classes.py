@@ -25,12 +25,14 @@ class Classes:
         palette: RGB colour of each class, 0..255; None where nobody says.
         of_interest: index of the class that tables mark and pictures show errors of; None where no class stands out.
         extras: what else a data set says of its classes, such as ``gsd``; goes on into checkpoints made of its own.
+        wrong_palette: what a file says as palette, but is not one colour per class; None where it says none, or right.
     """
 
     names: tuple[str, ...]
     palette: tuple[Colour, ...] | None = None
     of_interest: int | None = None
     extras: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    wrong_palette: Any = field(default=None, compare=False)
 
     @property
     def name_of_interest(self) -> str | None:
@@ -85,8 +87,8 @@ def class_set(meta: Mapping[str, Any], *, of_interest: str | None = None) -> Cla
 def classes_in(described: Any) -> Classes | None:
     """Return the classes of ``dataset_meta``, or of ``meta`` of 0.x, which writes CLASSES and PALETTE; else None.
 
-    Nothing is refused: colours that are none, or of another number than the names, are left out, and so is a class of
-    interest that is not a class. The last of two classes is of interest where none is said to be.
+    Nothing is refused: colours that are none, or of another number than the names, are only ``wrong_palette``, and a
+    class of interest that is not a class is left out. The last of two classes is of interest where none is said to be.
     """
     if not isinstance(described, Mapping):
         return None
@@ -98,7 +100,8 @@ def classes_in(described: Any) -> Classes | None:
     names = tuple(map(str, found))
     # Meta of 0.x holds the training state beside the classes, which does not belong to them.
     extras = {} if 'CLASSES' in content else content
-    return Classes(names, _colours(palette, len(names)), _interest(names, extras.get('class_of_interest')), extras)
+    colours, interest = _colours(palette, len(names)), _interest(names, extras.get('class_of_interest'))
+    return Classes(names, colours, interest, extras, None if colours is not None else palette or None)
 
 
 def _interest(names: tuple[str, ...], chosen: Any) -> int | None:
@@ -147,8 +150,10 @@ def settle(file: Classes | None, config: Classes | None, *, choice: Side | None)
     Raises:
         CheckpointError: nobody names the classes or their colours, or the two differ and there is no choice.
     """
-    if file is not None and file.palette is None and config is not None and config.names == file.names:
-        file = replace(file, palette=config.palette)
+    if file is not None and config is not None and config.names == file.names:
+        # A file that says nothing of colours agrees with any; one that says wrong ones may mean other classes.
+        if file.palette is None and file.wrong_palette is None:
+            file = replace(file, palette=config.palette)
     said = {side: classes for side, classes in (('file', file), ('config', config)) if classes is not None}
     # Not the class of interest: it says how figures are shown, not what the channels of the weights mean.
     same = len({(classes.names, classes.palette) for classes in said.values()}) == 1
@@ -169,5 +174,5 @@ def settle(file: Classes | None, config: Classes | None, *, choice: Side | None)
 
 
 def _words(classes: Classes) -> str:
-    palette = None if classes.palette is None else [list(colour) for colour in classes.palette]
+    palette = classes.wrong_palette if classes.palette is None else [list(colour) for colour in classes.palette]
     return f'{", ".join(classes.names)} (palette {palette})'

@@ -63,12 +63,19 @@ class Threshold(NamedTuple):
             probability: of the class with the threshold, float32 of any shape, an array or a tensor.
         """
         reached = reaches(probability, self.value)
-        return reached if self.class_index == 1 else ~reached
+        return reached if self.place == 1 else ~reached
 
     @property
     def of_foreground(self) -> float:
         """The least probability of class 1 that makes a pixel class 1."""
-        return self.value if self.class_index == 1 else 1 - self.value
+        return self.value if self.place == 1 else 1 - self.value
+
+    @property
+    def place(self) -> int:
+        """The index of the class, 0 or 1; a ``ValueError`` before :meth:`among`, else class 0 would pass for it."""
+        if self.class_index is None:
+            raise ValueError(f'threshold of class {self.class_name!r} without its index: call among() first')
+        return self.class_index
 
 
 def reaches(probability: Values, threshold: float) -> Values:

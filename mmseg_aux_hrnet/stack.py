@@ -1,4 +1,4 @@
-"""Look at the installed OpenMMLab stack before it is imported, and say in one line what to type if it cannot work."""
+"""Finds the OpenMMLab stack and the shipped configs, and says in one line what to type where they cannot work."""
 
 import importlib.util
 import io
@@ -25,9 +25,10 @@ LOWEST: dict[str, tuple[Release, str]] = {
     'onedl-mmsegmentation': ((1, 4), 'fails with numpy 2 and current torch'),
     'mmsegmentation': ((1, 0), 'has the 0.x interface'),
 }
-# What mmsegmentation 1.x itself asserts of mmcv; the fork has lifted the upper bound.
 TORCH: Release = (2, 6)  # an allow-list for checkpoints that takes stand-ins
+# What mmsegmentation 1.x itself asserts of mmcv; the fork has lifted the upper bound.
 MMCV_OF_ORIGINAL: tuple[Release, Release] = ((2, 0), (2, 2))
+PACKAGE = Path(__file__).resolve().parent
 INSTALL = 'pip install "onedl-mmengine>=0.10.12" "onedl-mmcv>=2.3.6" "onedl-mmsegmentation>=1.4.2"'
 
 
@@ -122,9 +123,6 @@ def _folder(module: str) -> Path | None:
     spec = importlib.util.find_spec(module)
     # A folder left behind by an uninstall imports as an empty namespace package, which has no origin.
     return Path(spec.origin).resolve().parent.parent if spec is not None and spec.origin is not None else None
-
-
-PACKAGE = Path(__file__).resolve().parent
 
 
 def config(name: str) -> str:

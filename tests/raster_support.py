@@ -1,6 +1,5 @@
 """Writes small GeoTIFFs for tests."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,22 +13,6 @@ from rasterio.transform import from_origin
 UTM = 'EPSG:32633'
 METRE = from_origin(500_000, 5_800_000, 1, 1)  # pixels of 1 m, north up
 RGB = ('red', 'green', 'blue')
-
-
-def turned(degrees: float, *, x: float, y: float, pixel: tuple[float, float], at: tuple[int, int] = (0, 0)) -> Affine:
-    """Return a transform whose axes are turned anticlockwise, in numbers: affine 3 warns of `*`, and 2 knows no `@`.
-
-    Args:
-        degrees: between the map's x axis and a row.
-        x: of the map, where the corner ``at`` lies.
-        y: likewise.
-        pixel: width and height of a pixel; a negative height is north up.
-        at: column and row of the corner about which the grid is turned.
-    """
-    (width, height), (column, row) = pixel, at
-    a, b = width * math.cos(math.radians(degrees)), -height * math.sin(math.radians(degrees))
-    d, e = width * math.sin(math.radians(degrees)), height * math.cos(math.radians(degrees))
-    return Affine(a, b, x - a * column - b * row, d, e, y - d * column - e * row)
 
 
 def write_raster(

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -68,6 +69,20 @@ def test_whose_word_counts(file, config, choice, names, whose):
 def test_nothing_is_guessed(file, config, message):
     with pytest.raises(CheckpointError, match=message):
         settle(file, config, choice=None)
+
+
+@pytest.mark.parametrize('palette', [[[0, 0, 0]], [[0, 0, 0], [0, 0, 256]], [[0, 0], [1, 1]], 'red'])
+def test_wrong_colours_of_a_file_are_not_replaced_in_silence(palette):
+    file = classes_in({'classes': GREEN.names, 'palette': palette})
+    with pytest.raises(
+        CheckpointError, match=rf'green \(palette {re.escape(str(palette))}\), the config .*--classes file'
+    ):
+        settle(file, GREEN, choice=None)
+    with pytest.raises(CheckpointError, match='each class needs a colour'):
+        settle(file, GREEN, choice='file')
+    assert settle(file, GREEN, choice='config') == (GREEN, 'of the config')
+    unsaid = classes_in({'classes': GREEN.names, 'palette': []})
+    assert settle(unsaid, GREEN, choice=None) == (GREEN, 'of file and config')
 
 
 def test_values_that_hold_themselves_come_to_an_end():

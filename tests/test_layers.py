@@ -34,7 +34,7 @@ TABLE = {
         'affine exactextract matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
     ),
     'maps/polygonize': (
-        'errors maps maps/class_map maps/vector',
+        'classes errors maps maps/class_map maps/raster maps/vector',
         'affine buildingregulariser cv2 geopandas numpy pyarrow pyogrio pyproj rasterio shapely',
     ),
     'maps/predict': (
@@ -42,7 +42,7 @@ TABLE = {
         'cv2 filelock mmengine numpy rasterio rich torch',
     ),
     'maps/raster': ('errors maps', 'affine cv2 numpy rasterio'),
-    'maps/vector': ('errors', 'affine numpy pyogrio pyproj rasterio shapely'),
+    'maps/vector': ('errors maps', 'affine numpy pyogrio pyproj rasterio shapely'),
     'models': ('decision errors weights', 'mmcv mmengine mmseg torch'),
     'registry': ('', 'mmengine mmseg'),
     'report': (

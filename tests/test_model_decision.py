@@ -15,3 +15,10 @@ def test_a_head_wants_its_threshold_exceeded():
     value = np.float32(head_decision(0.3, 'green').value)
     assert value > np.float32(0.3)
     assert np.nextafter(value, np.float32(0)) == np.float32(0.3)
+
+
+def test_a_threshold_whose_class_has_no_index_decides_nothing():
+    stored = Threshold('green', 0.4)  # as checkpoints hold it
+    for use in (lambda: stored.decide(np.float32([0.5])), lambda: stored.of_foreground, lambda: stored.place):
+        with pytest.raises(ValueError, match="'green' without its index"):
+            use()

@@ -32,9 +32,6 @@ def parser() -> argparse.ArgumentParser:
 
 def measure(args: argparse.Namespace) -> str:
     """Measure as the command line says, print the table and return the closing line."""
-    from mmseg_aux_hrnet.maps.options import check_available
-
-    check_available()
     from rich.console import Console
 
     from mmseg_aux_hrnet.maps.measure.quicklook import draw_quicklook

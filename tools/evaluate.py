@@ -47,8 +47,8 @@ def work(args: argparse.Namespace) -> str:
         given['classes'] = [name.strip() for name in args.classes.split(',')]
     if args.palette is not None:
         given['palette'] = parse_palette(args.palette)
-    result = evaluate(given.pop('predictions'), given.pop('labels'), EvaluateOptions(**given))
-    Console().print(*result.tables, sep='\n')
+    folders = given.pop('predictions'), given.pop('labels')
+    result = evaluate(*folders, EvaluateOptions(**given), on_table=Console().print)
     written = '' if result.report is None else f'  report: {result.report}'
     return f'{len(result.metrics["images"]):,} image(s) compared{written}'
 

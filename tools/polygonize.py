@@ -37,9 +37,6 @@ def parser() -> argparse.ArgumentParser:
 
 def work(args: argparse.Namespace) -> str:
     """Polygonize as the command line says and return the closing line."""
-    from mmseg_aux_hrnet.maps.options import check_available
-
-    check_available()
     from mmseg_aux_hrnet.maps.options import parse_names
     from mmseg_aux_hrnet.maps.polygonize.polygonizing import polygonize
     from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest

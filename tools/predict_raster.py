@@ -42,9 +42,6 @@ def parser() -> argparse.ArgumentParser:
 
 def predict(args: argparse.Namespace) -> str:
     """Predict as the command line says and return the closing line."""
-    from mmseg_aux_hrnet.maps.options import check_available
-
-    check_available()
     from mmseg_aux_hrnet.maps.predict.command import run_prediction
 
     return run_prediction(args)

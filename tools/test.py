@@ -43,11 +43,10 @@ def work(args: argparse.Namespace) -> str:
     given = vars(args)
     check_headlines(args.eval)
     names, options = given.pop('eval'), parse_options(given.pop('cfg_options'))
-    result = test(given.pop('config'), given.pop('checkpoint'), TestOptions(**given, cfg_options=options))
-    if not result.figures:
+    config, checkpoint = given.pop('config'), given.pop('checkpoint')
+    result = test(config, checkpoint, TestOptions(**given, cfg_options=options), on_table=Console().print)
+    if not result.has_labels:
         return f'no labels, so no figures; predictions: {result.predictions}'
-    if result.summary is not None:
-        Console().print(result.summary)
     written = f'  report: {result.report}' if result.report else ''
     curves = f'  thresholds: {result.threshold_curves}' if result.threshold_curves else ''
     return f'{headline(result.figures, names)}{written}{curves}'

@@ -110,5 +110,5 @@ def headline(figures: Mapping[str, float], names: Sequence[str]) -> str:
     """
     for name in names:
         if HEADLINES[name].title not in figures:
-            raise ConfigError(f'--eval {name}: the metric of this config only gives {", ".join(figures)}')
+            raise ConfigError(f'--eval {name}: the metric of this config only gives {", ".join(figures) or "nothing"}')
     return '  '.join(f'{name} {figures[HEADLINES[name].title]:.4f}' for name in names)

@@ -1,4 +1,4 @@
-"""Gives each image of a run a file of its own in an output folder."""
+"""Names of files: one of its own for each image of a run, and paths that every system reads."""
 
 import os
 from pathlib import Path

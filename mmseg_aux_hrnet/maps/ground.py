@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import ProjError
 from rasterio.crs import CRS as RasterCRS
-from rasterio.transform import xy
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import DataError
@@ -47,16 +46,20 @@ def ground_sampling(crs: RasterCRS | None, transform: Affine, *, height: int, wi
     system = CRS.from_wkt(crs.to_wkt()).to_2d()
     if system.is_geocentric or not (system.is_projected or system.is_geographic):
         raise DataError(f'the coordinate reference system {system.name} is not one of maps: no metres in it')
+    ellipsoid = Ellipsoid(system)
     row, column = height / 2, width / 2
-    ends = (row - 0.5, row + 0.5, row, row), (column, column, column - 0.5, column + 0.5)
-    x, y = xy(transform, *ends, offset='ul')
+    x, y = transform @ (column, row)
+    starts = [transform @ (column, row - 0.5), transform @ (column - 0.5, row)]
+    ends = [transform @ (column, row + 0.5), transform @ (column + 0.5, row)]
     try:
-        rows, columns = Ellipsoid(system).distances(x[::2], y[::2], x[1::2], y[1::2])
+        down, right = ellipsoid.distances(*np.transpose(starts), *np.transpose(ends))
     except (DataError, ProjError):
-        rows = columns = np.nan
-    if not (np.isfinite([rows, columns]).all() and rows > 0 and columns > 0):
-        raise DataError(f'the centre of the raster, {x[0]:g}, {y[0]:g}, lies outside of {system.name}')
-    return float(rows), float(columns)
+        down = right = np.nan
+    # Beyond a pole an ellipsoid goes on with its other side, for areas; the centre of a raster lies on the earth.
+    beyond = ellipsoid.is_geographic and abs(y) * ellipsoid.unit > np.pi / 2 * (1 + 1e-9)
+    if beyond or not (np.isfinite([down, right]).all() and down > 0 and right > 0):
+        raise DataError(f'the centre of the raster, {x:g}, {y:g}, lies outside of {system.name}')
+    return float(down), float(right)
 
 
 class Ellipsoid:

@@ -1,4 +1,4 @@
-"""What the commands on class maps have in common on their command lines: names of classes, and files to write."""
+"""What the commands on maps share: the check that an extra is installed, names of classes, and files to write."""
 
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -6,6 +6,10 @@ from pathlib import Path
 
 from mmseg_aux_hrnet.errors import ConfigError, StackError
 from mmseg_aux_hrnet.files.outputs import check_file
+
+GEO = ('rasterio', 'pyproj', 'shapely', 'pyogrio', 'exactextract', 'filelock')
+BUILDINGS = ('buildingregulariser',)
+PARQUET = ('pyarrow',)
 
 
 def parse_names(text: str | None, *, option: str) -> tuple[str, ...] | None:
@@ -37,11 +41,6 @@ def check_output(out: Path, *, suffixes: Iterable[str], inputs: Iterable[Path], 
     if out.suffix.lower() not in suffixes:
         raise ConfigError(f'{out} ends in {out.suffix or "nothing"}: it can end in {", ".join(suffixes)}')
     check_file(out, inputs=inputs, overwrite=overwrite)
-
-
-GEO = ('rasterio', 'pyproj', 'shapely', 'pyogrio', 'exactextract', 'filelock')
-BUILDINGS = ('buildingregulariser',)
-PARQUET = ('pyarrow',)
 
 
 def check_available(modules: tuple[str, ...] = GEO, *, extra: str = 'geo') -> None:

@@ -18,6 +18,8 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.files.names import portable
 from mmseg_aux_hrnet.stack import config as shipped_config
 
+OWN_SCOPE = 'mmseg_aux_hrnet::'
+DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 PLACES = ('data_root', 'ann_file')  # of a data set
 PREFIX = 'data_prefix'  # its folders
 
@@ -43,10 +45,6 @@ def _adapt_part(part: Any, *, of: Any = None) -> None:
             part[key] = portable(value)
         elif isinstance(value, (dict, list)):
             _adapt_part(value, of=key)
-
-
-OWN_SCOPE = 'mmseg_aux_hrnet::'
-DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def load_config(source: str | Path | Config, options: Mapping[str, Any] | None = None) -> Config:
@@ -182,18 +180,18 @@ def describe_test_dataset(config: Config) -> dict[str, Any]:
     return {**dataset.metainfo, 'label_format': getattr(dataset, 'label_format', 'index')}
 
 
-def dataset_meta(config: Config) -> dict[str, Any]:
-    """Return what the training data set says of its classes, ``classes`` and ``palette`` among it; may be empty.
+def dataset_meta(config: Config, loader: str = 'train_dataloader') -> dict[str, Any]:
+    """Return what the data set of a loader says of its classes, ``classes`` and ``palette`` among it; may be empty.
+
+    Of several data sets the first says it, as mmengine's ``ConcatDataset`` has it.
 
     Raises:
-        ConfigError: there is no such type of data set.
+        ConfigError: there is no such type of data set, and the config does not name the classes itself.
     """
-    init_default_scope(config.get('default_scope') or 'mmseg')
-    settings = (config.train_dataloader or {}).get('dataset')
+    settings = (config.get(loader) or {}).get('dataset')
     settings = next(datasets_of(settings)) if settings else {}
-    if 'type' not in settings:
-        return {}
-    kind = DATASETS.get(settings['type'])
-    if kind is None:
-        raise ConfigError(f'data set type {settings["type"]} is not registered: add its module to custom_imports')
-    return {**getattr(kind, 'METAINFO', {}), **(settings.get('metainfo') or {})}
+    kind, own = settings.get('type'), settings.get('metainfo') or {}
+    found = DATASETS.get(kind) if isinstance(kind, str) else kind
+    if kind is not None and found is None and 'classes' not in own:
+        raise ConfigError(f'data set type {kind} is not registered: add its module to custom_imports')
+    return {**getattr(found, 'METAINFO', {}), **own}

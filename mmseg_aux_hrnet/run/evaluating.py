@@ -1,6 +1,6 @@
 """Evaluates written predictions: two folders in, figures and a report out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run.config import describe_test_dataset, load_config
 
 LISTED_FAULTS = 3
+GREYS = tuple((value, value, value) for value in range(256))  # colours of classes that were given none
 Pair = tuple[Path, Path]
 
 
@@ -140,9 +141,6 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     return {stem: folder / names[0] for stem, names in found.items()}
 
 
-GREYS = tuple((value, value, value) for value in range(256))  # colours of classes that were given none
-
-
 @dataclass(frozen=True)
 class EvaluateOptions:
     """How written maps are read and compared; either ``config`` or ``classes`` says what their values stand for.
@@ -192,13 +190,20 @@ class EvaluateResult:
     report: Path | None
 
 
-def evaluate(predictions: str | Path, labels: str | Path, options: EvaluateOptions) -> EvaluateResult:
+def evaluate(
+    predictions: str | Path,
+    labels: str | Path,
+    options: EvaluateOptions,
+    *,
+    on_table: Callable[[Table], None] = lambda table: None,
+) -> EvaluateResult:
     """Compare a folder of predicted maps with a folder of labels, whoever made the predictions.
 
     Args:
         predictions: folder of predicted maps.
         labels: folder of labels of the same names and sizes.
         options: how they are read and compared.
+        on_table: is given each table of figures before a report is written, which can fail on a full disk.
 
     Raises:
         AuxHRNetError: in one line, what is wrong with an option or a file.
@@ -228,6 +233,8 @@ def evaluate(predictions: str | Path, labels: str | Path, options: EvaluateOptio
         rich_table(rates, overall_rates(counts), class_of_interest=classes.name_of_interest),
         summary_table(metrics),
     )
+    for table in tables:
+        on_table(table)
     if options.report is not None:
         tiles = {
             index: small_tile(metrics['images'][index]['name'], None, **read_pair(pairs[index], comparison))

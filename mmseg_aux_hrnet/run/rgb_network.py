@@ -1,4 +1,4 @@
-"""A trained network with everything around it: from an RGB image to probabilities and classes."""
+"""The network inside exported files and maps: from an RGB image to probabilities and classes, as one module."""
 
 import copy
 from typing import Any, NamedTuple
@@ -75,7 +75,7 @@ class ExportGraph(nn.Module):
         if self.decision is None:
             classes = logits.argmax(dim=1)
         else:
-            classes = self.decision.decide(probabilities[:, self.decision.class_index])
+            classes = self.decision.decide(probabilities[:, self.decision.place])
         outputs = {
             PROBABILITIES: probabilities[:, 1:] if self.form.foreground_only else probabilities,
             CLASSES: classes.to(torch.uint8),

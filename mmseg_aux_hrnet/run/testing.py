@@ -1,6 +1,6 @@
 """Tests a checkpoint: config and checkpoint in, figures, maps, pictures and a report out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,7 @@ from mmseg_aux_hrnet.report.page import kept_tiles, read_training_log, write_rep
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run import launch, testing_config
-from mmseg_aux_hrnet.run.config import (
-    check_data_root,
-    config_name,
-    load_config,
-    set_data_root,
-    set_work_dir,
-)
+from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
 from mmseg_aux_hrnet.visualization import draw_sweep
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, load_model_weights
 
@@ -92,7 +86,8 @@ class TestResult:
 
     Attributes:
         work_dir: folder of the logs.
-        figures: by key, such as ``mIoU`` and ``IoU.green``, percent; empty where the images have no labels.
+        has_labels: whether the images have labels, without which there are no figures.
+        figures: by key, such as ``mIoU`` and ``IoU.green``, percent; empty without labels.
         predictions: folder of the label maps; None where none were written.
         report: folder of the report; None where none was asked for.
         threshold_curves: picture of a sweep without a report; None where there is none.
@@ -103,6 +98,7 @@ class TestResult:
     __test__ = False
 
     work_dir: Path
+    has_labels: bool
     figures: dict[str, float]
     predictions: Path | None
     report: Path | None
@@ -110,7 +106,13 @@ class TestResult:
     summary: Table | None
 
 
-def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptions | None = None) -> TestResult:
+def test(
+    config: str | Path | Config,
+    checkpoint: str | Path,
+    options: TestOptions | None = None,
+    *,
+    on_table: Callable[[Table], None] = lambda table: None,
+) -> TestResult:
     """Measure a checkpoint on the test data of a config; where these have no labels, predict only.
 
     Args:
@@ -118,6 +120,7 @@ def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptio
             this package, or a config that was loaded, which stays as it is.
         checkpoint: a file, or a work dir: its best checkpoint, else its last.
         options: what is measured and written; None for figures on the test images.
+        on_table: is given the summary of a report before the report is written, which can fail on a full disk.
 
     Raises:
         AuxHRNetError: in one line, what is wrong with an option, the config, the data or the checkpoint.
@@ -127,14 +130,14 @@ def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptio
     distance = tolerance(options.tolerance, gsd=options.gsd)
     if options.report is not None:
         check_report_folder(options.report, overwrite=options.overwrite)  # before hours of inference, not after
-    name, given = config_name(config), config.filename if isinstance(config, Config) else str(config)
+    name, source = config_name(config), config.filename if isinstance(config, Config) else str(config)
     config = load_config(config, options.cfg_options)
     text = config.pretty_text  # before the edits, which are not part of what was asked to be tested
     dataset, out = _edit(config, options, distance, name=name)
     work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)
     fill_sizes(runner.model)
-    # Every process would write the same file of figures at the same moment, which left broken JSON.
+    # All processes would write one file of figures at the same moment, which left broken JSON.
     for hook in runner.hooks:
         if isinstance(hook, LoggerHook) and not is_main_process():
             hook.after_test_epoch = lambda *_, **__: None
@@ -152,7 +155,7 @@ def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptio
             curves = work_dir / 'threshold_curves.png'
     elif is_main_process():
         sources = Sources(
-            config=given,
+            config=source,
             config_text=text,
             checkpoint=weights,
             lists=list_files(dataset),
@@ -160,9 +163,9 @@ def test(config: str | Path | Config, checkpoint: str | Path, options: TestOptio
             device=str(next(runner.model.parameters()).device),
             threshold=threshold,
         )
-        summary = _report(runner, options, distance, sources=sources)
-    predictions, report = (None if given is None else Path(given) for given in (out, options.report))
-    return TestResult(work_dir, figures, predictions, report, curves, summary)
+        summary = _report(runner, options, distance, sources=sources, on_table=on_table)
+    predictions, report = (None if path is None else Path(path) for path in (out, options.report))
+    return TestResult(work_dir, has_labels(dataset), figures, predictions, report, curves, summary)
 
 
 def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: str) -> tuple[Any, str | None]:
@@ -204,7 +207,9 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
     return dataset, out
 
 
-def _report(runner: Runner, options: TestOptions, distance: Tolerance, *, sources: Sources) -> Table:
+def _report(
+    runner: Runner, options: TestOptions, distance: Tolerance, *, sources: Sources, on_table: Callable[[Table], None]
+) -> Table:
     """Write the report and return its intervals and boundary figures; in the first process only."""
     assert options.report is not None  # asked for only then
     metrics = runner.test_evaluator.metrics
@@ -213,12 +218,14 @@ def _report(runner: Runner, options: TestOptions, distance: Tolerance, *, source
     sweep = next((metric.sweep for metric in metrics if isinstance(metric, ThresholdMetric)), None)
     kept = next((metric.kept for metric in metrics if isinstance(metric, TileKeeper)), {})
     content = report_metrics(Measured(counted.images, counted.classes, distance, counted.ignore_index, sweep), sources)
+    summary = summary_table(content)
+    on_table(summary)
     with Console(stderr=True).status(f'writing {options.report}'):  # encoding hundreds of tiles takes seconds
         tiles = kept_tiles(kept, content)
         folder = Path() if sources.checkpoint is None else sources.checkpoint.parent
         log = read_training_log(folder, class_of_interest=content['class_of_interest'])
         write_report(options.report, content, overwrite=options.overwrite, tiles=tiles, log=log)
-    return summary_table(content)
+    return summary
 
 
 def _use_threshold(
@@ -230,12 +237,7 @@ def _use_threshold(
     # Of the table, not of the data set: a metric of the config may mark another class, and both must mean the same.
     classes = marked_classes(runner.test_evaluator, dataset.metainfo)
     threshold = use_threshold(
-        runner.model,
-        option,
-        classes=classes.names,
-        of_interest=classes.name_of_interest,
-        meta=meta,
-        source=source,
+        runner.model, option, classes=classes.names, of_interest=classes.name_of_interest, meta=meta, source=source
     )
     return threshold or head_threshold(runner.model, classes=classes.names)
 

@@ -10,12 +10,13 @@ from mmengine.config import Config, ConfigDict
 from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmseg.models import SegDataPreProcessor
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import MODELS
 
 from mmseg_aux_hrnet.classes import Classes, classes_in
 from mmseg_aux_hrnet.decision import Threshold, head_decision
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
 from mmseg_aux_hrnet.models import fill_sizes, use_threshold
+from mmseg_aux_hrnet.run.config import dataset_meta
 from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights
 
 DEFAULT_TILE = 512  # pixels
@@ -23,7 +24,7 @@ DEFAULT_OVERLAP = 25  # percent
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainedModel:
     """A segmentor in evaluation mode on the CPU, without auxiliary decoders, and what is known about it.
 
     Attributes:
@@ -53,7 +54,7 @@ class Source:
     checkpoint_sha256: str
 
 
-def load_source(config: Config, checkpoint: Checkpoint, *, threshold: str | None) -> Source:
+def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str | None) -> TrainedModel:
     """Build the config's segmentor and fill it from ``checkpoint``, exactly.
 
     Args:
@@ -83,7 +84,7 @@ def load_source(config: Config, checkpoint: Checkpoint, *, threshold: str | None
         if getattr(model, part, None) is not None:
             setattr(model, part, None)
     model.test_cfg = ConfigDict({**(model.test_cfg or {}), 'mode': 'whole'})
-    return Source(
+    return TrainedModel(
         model=model,
         classes=classes,
         decision=decision,
@@ -132,11 +133,10 @@ def _build(config: Config) -> Any:
 
 def _classes(config: Config, meta: dict[str, Any], *, count: int) -> Classes:
     """Return what the checkpoint says about its classes, else what the data set of the config does."""
-    dataset = (config.get('test_dataloader') or config.train_dataloader).dataset
-    kind = dataset.get('type')
-    own = getattr(DATASETS.get(kind) if isinstance(kind, str) else kind, 'METAINFO', {})
-    described = {**own, **(dataset.get('metainfo') or {})}
-    classes = classes_in(meta.get('dataset_meta') or {}) or classes_in(meta) or classes_in(described)
+    classes = classes_in(meta.get('dataset_meta') or {}) or classes_in(meta)
+    if classes is None:
+        loader = 'test_dataloader' if config.get('test_dataloader') else 'train_dataloader'
+        classes = classes_in(dataset_meta(config, loader))
     names = () if classes is None else classes.names
     if classes is None or len(names) != count:
         raise ConfigError(

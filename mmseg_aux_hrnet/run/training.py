@@ -21,7 +21,6 @@ from mmseg_aux_hrnet.run import launch, training_config
 from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
 from mmseg_aux_hrnet.weights import (
     Checkpoint,
-    best_checkpoint,
     check_fits,
     check_mmengine_reads,
     checkpoint_to_resume,
@@ -76,13 +75,14 @@ class TrainResult:
 
     Attributes:
         work_dir: folder of logs and checkpoints.
-        checkpoint: the best one, or the last where the config keeps no best one.
+        checkpoint: the best one of this run, or its last where the config keeps no best one; None where it saves none.
+            The same in every process, though of several machines the first may be the only one that has the file.
         figures: of the last validation, such as ``mIoU``, percent; empty without one.
         pictures: curves and sample predictions.
     """
 
     work_dir: Path
-    checkpoint: Path
+    checkpoint: Path | None
     figures: dict[str, float]
     pictures: tuple[Path, ...]
 
@@ -253,7 +253,7 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
     else:
         prepare_pretrained(runner.model)
     if options.resume is not None and checkpoint is None:
-        print(f'nothing to resume in {work_dir}: starting afresh')
+        runner.logger.info(f'nothing to resume in {work_dir}: starting afresh')
     train_runner(runner)
     scalars = runner.message_hub.log_scalars
     figures = {
@@ -262,4 +262,20 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
         if key.startswith('val/') and key not in ('val/time', 'val/data_time')  # seconds that mmengine took
     }
     pictures = tuple(work_dir / name for name in PICTURES if (work_dir / name).is_file())
-    return TrainResult(work_dir, best_checkpoint(work_dir), figures, pictures)
+    return TrainResult(work_dir, _kept_checkpoint(runner, work_dir), figures, pictures)
+
+
+def _kept_checkpoint(runner: Runner, work_dir: Path) -> Path | None:
+    """Return the best checkpoint of a training that has ended, else its last; None where none was saved.
+
+    The run's own notes say it. The folder may hold a best one of an earlier run, and the first process may write still.
+    """
+    if not any(isinstance(hook, CheckpointHook) for hook in runner.hooks):
+        return None  # the notes can be those of the run that was resumed
+    notes = runner.message_hub.runtime_info
+    best = (path for key, path in notes.items() if key.startswith('best_ckpt'))  # of several figures, one for each
+    path = next(best, notes.get('last_ckpt'))
+    if path is None:
+        return None
+    moved = work_dir / Path(path).name  # the work dir was renamed or copied before it was resumed
+    return moved if moved.is_file() else Path(path)

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
-from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
@@ -26,7 +25,6 @@ def set_cache(config: Config, folder: str | Path | None) -> None:
     """
     if folder is None:
         return
-    init_default_scope(config.get('default_scope') or 'mmseg')
     loaders = [config[loader] for loader in LOADERS if config.get(loader) is not None]
     datasets = [dataset for loader in loaders for dataset in datasets_of(loader.dataset)]
     types = [DATASETS.get(dataset.type) if isinstance(dataset.type, str) else dataset.type for dataset in datasets]
@@ -68,14 +66,12 @@ def set_pretrained(config: Config, source: str | None) -> None:
     Raises:
         ConfigError: the file does not exist.
     """
-    if source is None:
-        return
     if source == 'none':
         _start_backbone(config, None)
-        return
-    if '://' not in source and not Path(source).is_file():
-        raise ConfigError(f'--pretrained {source} is not a file: give a path, an address, or none')
-    _start_backbone(config, ConfigDict(type='Pretrained', checkpoint=source))
+    elif source is not None:
+        if '://' not in source and not Path(source).is_file():
+            raise ConfigError(f'--pretrained {source} is not a file: give a path, an address, or none')
+        _start_backbone(config, ConfigDict(type='Pretrained', checkpoint=source))
 
 
 def set_teacher(config: Config, source: str | None) -> None:

@@ -97,7 +97,9 @@ def load_model_weights(model: nn.Module, checkpoint: Checkpoint) -> dict[str, An
     now = getattr(model, 'size_divisor', None)
     stored = checkpoint.meta.get('size_divisor', now)
     if now is not None and stored != now:
-        text = f'{checkpoint.path} says size_divisor={stored}, this config {now}: predictions of other sizes will differ'
+        text = (
+            f'{checkpoint.path} says size_divisor={stored}, this config {now}: predictions of other sizes will differ'
+        )
         print_log(text, logger='current', level=logging.WARNING)
     return checkpoint.meta
 

@@ -4,7 +4,6 @@ import pytest
 import rasterio
 from affine import Affine
 from pyproj import Geod
-from raster_support import turned
 from rasterio.crs import CRS
 
 from mmseg_aux_hrnet.errors import DataError
@@ -57,8 +56,9 @@ def test_degrees_are_metres_on_the_ellipsoid():
 @pytest.mark.parametrize('angle', [0, 30, 90, 217])
 @pytest.mark.parametrize('south_up', [False, True])
 def test_direction_of_the_grid_does_not_matter(angle, south_up):
-    pixel = (0.5, 0.25 if south_up else -0.25)
-    transform = turned(angle, x=500_000, y=5_800_000, pixel=pixel, at=(100, 50))
+    pixel = Affine.scale(0.5, 0.25 if south_up else -0.25)
+    # About the corner of a pixel inside.
+    transform = Affine.translation(500_000, 5_800_000) @ Affine.rotation(angle) @ pixel @ Affine.translation(-100, -50)
     assert sampling('EPSG:32633', transform) == pytest.approx((0.25 / 0.9996, 0.5 / 0.9996), rel=1e-6)
 
 
@@ -70,6 +70,7 @@ def test_direction_of_the_grid_does_not_matter(angle, south_up):
         ('LOCAL_CS["site",UNIT["metre",1]]', 0, 0, 'not one of maps'),
         ('EPSG:32633', 1e12, 1e12, 'outside of WGS 84 / UTM zone 33N'),
         ('EPSG:4326', 500_000, 5_800_000, 'outside of WGS 84'),
+        ('EPSG:4326', 10, 200, 'lies outside of WGS 84'),  # its latitudes are from 100 to 200
         ('EPSG:3035', float('nan'), 0, 'outside of'),
     ],
 )

@@ -1,6 +1,7 @@
 import pytest
 from mmengine.config import Config
 
+from mmseg_aux_hrnet.datasets import SingleGreenDataset
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run import training_config
@@ -165,6 +166,19 @@ def test_a_data_set_is_described_without_its_files():
         assert described['classes'] == ('background', 'green')
         assert (described['label_format'], described['class_of_interest']) == ('palette', 'green')
     assert run_config.describe_test_dataset(dataset_config(type='CityscapesDataset'))['label_format'] == 'index'
+
+
+def test_what_a_data_set_says_of_its_classes():
+    named = dict(type='NoSuchDataset', metainfo=dict(classes=('a', 'b')))
+    for dataset, classes in (
+        (dict(type=SingleGreenDataset), ('background', 'green')),
+        (dict(type='ConcatDataset', datasets=[dict(type='UrbanisationDataset'), named]), ('background', 'building')),
+        (named, ('a', 'b')),
+    ):
+        assert run_config.dataset_meta(dataset_config(**dataset), 'test_dataloader')['classes'] == classes
+    assert run_config.dataset_meta(dataset_config(**named)) == {}  # there is no training data set
+    with pytest.raises(ConfigError, match='data set type NoSuchDataset is not registered: add its module to custom_im'):
+        run_config.dataset_meta(dataset_config(type='NoSuchDataset'), 'test_dataloader')
 
 
 @pytest.mark.parametrize(

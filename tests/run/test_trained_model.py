@@ -6,7 +6,7 @@ from tiny_export import tiny_checkpoint, tiny_config, tiny_model
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
-from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.run.trained_model import load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint
 
 
@@ -21,7 +21,7 @@ def load(tmp_path):
         if edit is not None:
             edit(content)
             torch.save(content, path)
-        return load_source(into or config, Checkpoint(path, hashed=True), threshold=request)
+        return load_trained_model(into or config, Checkpoint(path, hashed=True), threshold=request)
 
     return loaded
 
@@ -41,6 +41,9 @@ def test_a_checkpoint_says_what_its_classes_are(load):
 def test_without_that_the_data_set_of_the_config_does(load):
     source = load(edit=with_meta())
     assert source.classes == Classes(('background', 'green'), ((0, 0, 0), (128, 0, 0)), 1)
+    config = tiny_config()
+    config.test_dataloader = dict(dataset=dict(type='ConcatDataset', datasets=[config.test_dataloader.dataset]))
+    assert load(edit=with_meta(), into=config).classes == source.classes
 
 
 def test_classes_that_do_not_fit_are_refused(load):

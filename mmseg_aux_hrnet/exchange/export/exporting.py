@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.exchange.figures import Figures, logged, reported
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import whole_file
 from mmseg_aux_hrnet.run.rgb_network import CLASSES, PROBABILITIES, ExportGraph, Form
-from mmseg_aux_hrnet.run.trained_model import Source, load_source
+from mmseg_aux_hrnet.run.trained_model import TrainedModel, load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint
 
 
@@ -90,13 +90,13 @@ def export_model(
     return summary(out, source=source, form=form, agreement=agreement)
 
 
-def _read(config: Config, path: Path, settings: ExportSettings) -> tuple[Source, Figures | None]:
+def _read(config: Config, path: Path, settings: ExportSettings) -> tuple[TrainedModel, Figures | None]:
     """Return the model and its figures.
 
     A function of its own so that what else the file holds, such as an optimizer, leaves memory before the tracing.
     """
     checkpoint = Checkpoint(path, hashed=True)
-    source = load_source(config, checkpoint, threshold=settings.threshold)
+    source = load_trained_model(config, checkpoint, threshold=settings.threshold)
     source = with_tiling(source, size=settings.tile_size, overlap=settings.tile_overlap, gsd=settings.gsd)
     if settings.metrics is None:
         return source, logged(checkpoint.content)
@@ -135,7 +135,7 @@ class _Rehearsed(Exception):
     """Ends a trial write, so that it leaves nothing."""
 
 
-def form_of(settings: ExportSettings, *, source: Source) -> Form:
+def form_of(settings: ExportSettings, *, source: TrainedModel) -> Form:
     """Return what goes into the file and comes out."""
     if settings.for_deepness:
         outputs: tuple[str, ...] = (PROBABILITIES,)
@@ -151,7 +151,7 @@ def form_of(settings: ExportSettings, *, source: Source) -> Form:
 
 
 def write_verified(
-    out: Path, content: bytes, *, source: Source, form: Form, on_step: Callable[[str], None]
+    out: Path, content: bytes, *, source: TrainedModel, form: Form, on_step: Callable[[str], None]
 ) -> Agreement:
     """Write a file beside ``out``, compare what it gives with PyTorch, and name it ``out`` where that agrees.
 
@@ -183,7 +183,7 @@ def write_verified(
         raise ExportError(f'{out} was not written: {error}{advice}') from error
 
 
-def summary(path: Path, *, source: Source, form: Form, agreement: Agreement) -> str:
+def summary(path: Path, *, source: TrainedModel, form: Form, agreement: Agreement) -> str:
     """Return what a user has to know about a file that was written."""
     size = 'H, W' if form.fixed_size is None else f'{form.fixed_size[0]}, {form.fixed_size[1]}'
     kind = 'float32 0..1' if form.unit_range else 'uint8'

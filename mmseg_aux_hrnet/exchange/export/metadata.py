@@ -10,7 +10,7 @@ import torch
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.exchange.figures import Figures
 from mmseg_aux_hrnet.run.rgb_network import CLASSES, INPUT, PROBABILITIES, Form
-from mmseg_aux_hrnet.run.trained_model import Source
+from mmseg_aux_hrnet.run.trained_model import TrainedModel
 from mmseg_aux_hrnet.version import __version__
 
 FORMAT = 'mmseg_aux_hrnet export 1'
@@ -21,7 +21,7 @@ TILE_RANGE = (32, 16384)  # pixels
 LARGEST_DEFAULT = 1024  # pixels; a desktop has memory for it
 
 
-def with_tiling(source: Source, *, size: int | None, overlap: int | None, gsd: float | None) -> Source:
+def with_tiling(source: TrainedModel, *, size: int | None, overlap: int | None, gsd: float | None) -> TrainedModel:
     """Return the model with the tiling that the command line gives, and for what it does not give that of the config.
 
     Args:
@@ -50,7 +50,7 @@ def with_tiling(source: Source, *, size: int | None, overlap: int | None, gsd: f
     )
 
 
-def metadata(source: Source, *, form: Form, fused: bool, figures: Figures | None) -> dict[str, Any]:
+def metadata(source: TrainedModel, *, form: Form, fused: bool, figures: Figures | None) -> dict[str, Any]:
     """Return everything that a file says of itself; values are such as JSON holds.
 
     Args:
@@ -89,7 +89,7 @@ def metadata(source: Source, *, form: Form, fused: bool, figures: Figures | None
     }
 
 
-def deepness_keys(source: Source) -> dict[str, Any]:
+def deepness_keys(source: TrainedModel) -> dict[str, Any]:
     """Return the keys that Deepness reads (qgis-plugin-deepness, ``processing/models/model_base.py``).
 
     Its documentation has ``tiles_size`` where its code reads ``tile_size``. ``resolution`` is in centimetres per pixel.

@@ -148,7 +148,7 @@ def compare(
                 ordered = np.sort(probabilities, axis=1)
                 margin = ordered[:, -1] - ordered[:, -2]
             else:
-                margin = np.abs(probabilities[:, decision.class_index] - np.float32(decision.value))
+                margin = np.abs(probabilities[:, decision.place] - np.float32(decision.value))
             differing += _count_differing(outputs[CLASSES], classes, undecided=margin < allowed, where=where)
     return Agreement(
         largest=largest if PROBABILITIES in form.outputs else None,

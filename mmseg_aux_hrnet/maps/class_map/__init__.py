@@ -1,1 +1,1 @@
-"""The class map as a file: the GeoTIFF that is written, and the map that is read."""
+"""Maps as GeoTIFF: those of classes and of probabilities are written, those of classes read again."""

@@ -15,11 +15,9 @@ from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
-from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE, open_dataset, reading_rows
 from mmseg_aux_hrnet.maps.raster.source import RasterSource, Reading
 from mmseg_aux_hrnet.maps.vector.zones import PixelGrid
-
-CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine
 
 
 def fit_frame(grid: PixelGrid, ground: Ground, *, longest_side: int) -> tuple[PixelGrid, float]:
@@ -47,17 +45,16 @@ def map_values(path: Path, frame: PixelGrid, *, classes: tuple[str, ...]) -> NDA
 
     A coarse copy is read, from overviews where the map has them.
     """
-    with rasterio.Env(GDAL_CACHEMAX=CACHE), open_class_map(path, classes=classes) as class_map:
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_class_map(path, classes=classes) as class_map:
         size = class_map.height, class_map.width
         # Twice as fine as the picture, whose pixels take the nearest: so nothing is off by more than a quarter pixel.
         factor = max(1.0, max(size) / (2 * max(frame.shape)))
         coarse = tuple(max(1, round(side / factor)) for side in size)
         values = class_map.read(Window(0, 0, size[1], size[0]), out_shape=(coarse[0], coarse[1]))
         to_map = ~class_map.transform @ frame.transform
-    column, row = np.meshgrid(np.arange(frame.shape[1]) + 0.5, np.arange(frame.shape[0]) + 0.5)
-    a, b, c, d, e, f = tuple(to_map)[:6]
-    rows = np.floor((d * column + e * row + f) * coarse[0] / size[0]).astype(np.int64)
-    columns = np.floor((a * column + b * row + c) * coarse[1] / size[1]).astype(np.int64)
+    column, row = to_map @ np.meshgrid(np.arange(frame.shape[1]) + 0.5, np.arange(frame.shape[0]) + 0.5)
+    rows = np.floor(row * coarse[0] / size[0]).astype(np.int64)
+    columns = np.floor(column * coarse[1] / size[1]).astype(np.int64)
     inside = (rows >= 0) & (rows < coarse[0]) & (columns >= 0) & (columns < coarse[1])
     out = np.full(frame.shape, NODATA, np.uint8)
     out[inside] = values[rows[inside], columns[inside]]
@@ -87,7 +84,7 @@ def image_pixels(path: Path, frame: PixelGrid, *, reading: Reading) -> NDArray[n
     check_image(path, reading=reading)  # a warped image would say less plainly what is wrong with it
     height, width = frame.shape
     window = Window(0, 0, width, height)
-    with rasterio.Env(GDAL_CACHEMAX=CACHE), open_dataset(path) as dataset:
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_dataset(path) as dataset:
         palette = dataset.colorinterp[0] == ColorInterp.palette  # its values are numbers of colours: no mean has sense
         try:
             with WarpedVRT(

@@ -113,12 +113,9 @@ def round_length(limit: float) -> float:
 
 
 def _draw_zones(axes: Axes, areas: ZonalAreas, frame: PixelGrid) -> None:
-    a, b, c, d, e, f = tuple(~frame.transform @ areas.grid.transform @ Affine.scale(1, -1))[:6]
+    to_frame = ~frame.transform @ areas.grid.transform @ Affine.scale(1, -1)
     rings = shapely.get_rings(shapely.get_parts(areas.outlines))
-    lines = [
-        np.column_stack([a * x + b * y + c - 0.5, d * x + e * y + f - 0.5])
-        for x, y in (shapely.get_coordinates(ring).T for ring in rings)
-    ]
+    lines = [np.column_stack(to_frame @ shapely.get_coordinates(ring).T) - 0.5 for ring in rings]
     # White beside black: one of them shows on any colour.
     axes.add_collection(LineCollection(lines, colors='white', linewidths=2.4))
     axes.add_collection(LineCollection(lines, colors='black', linewidths=1.0))

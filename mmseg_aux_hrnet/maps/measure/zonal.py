@@ -16,12 +16,12 @@ from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
 from mmseg_aux_hrnet.maps.vector.zones import PixelGrid, Zones, first_names, place_zones, read_zones
 
 Floats = NDArray[np.float64]
 OnBlock = Callable[[int, int], None]
-CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def zonal_area(
         ConfigError: the classes are not known, or a field or layer is not there.
         DataError: the map or the zones cannot be read or lack what areas need, or no zone overlaps the map.
     """
-    with rasterio.Env(GDAL_CACHEMAX=CACHE), open_class_map(path, classes=classes) as class_map:
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_class_map(path, classes=classes) as class_map:
         grid = PixelGrid(class_map.crs(), class_map.transform, (class_map.height, class_map.width))
         ground = class_map.ground(grid.crs)
         read = None if zones is None else read_zones(zones, id_field=id_field, layer=layer)

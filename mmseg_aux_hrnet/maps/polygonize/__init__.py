@@ -1,5 +1,1 @@
-"""Class maps as polygons: traced, merged, simplified, written. Needs the extra ``geo``; knows no networks."""
-
-from mmseg_aux_hrnet.maps.options import check_available
-
-check_available()
+"""Class maps as polygons: traced, merged, simplified, written; nothing here asks for a network."""

@@ -25,7 +25,6 @@ DIGITS = 9  # a tenth of a millimetre: fewer could move a vertex over the outlin
 WGS84 = 'OGC:CRS84'
 GEOMETRY = 'geometry'
 
-
 Polygons = NDArray[np.object_]
 Columns = dict[str, NDArray[np.generic]]
 # Polygons in the reference system of the map, outlines anticlockwise and holes clockwise (n,); and their attributes by
@@ -82,7 +81,10 @@ def write_geojson(path: Path, crs: CRS | None) -> Iterator[Write]:
 
 @contextmanager
 def write_parquet(path: Path, crs: CRS | None) -> Iterator[Write]:
-    """Give a function that writes each batch of features as a row group of a GeoParquet file."""
+    """Give a function that writes each batch of features as a row group of a GeoParquet file.
+
+    Source: https://geoparquet.org/releases/v1.1.0
+    """
     from pyarrow import Table, array, binary, string
     from pyarrow.parquet import ParquetWriter
 

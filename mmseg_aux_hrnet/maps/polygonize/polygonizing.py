@@ -13,16 +13,17 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.legend import NODATA
+from mmseg_aux_hrnet.maps.options import PARQUET, check_available, check_output
 from mmseg_aux_hrnet.maps.polygonize.features import AREA, CLASS_NAME, make_features, square_corners
 from mmseg_aux_hrnet.maps.polygonize.holes import HoleFilling
-from mmseg_aux_hrnet.maps.polygonize.output import Write, open_output
-from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest, check_output
+from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, Write, open_output
+from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest
 from mmseg_aux_hrnet.maps.polygonize.scale import MapScale, map_scale
 from mmseg_aux_hrnet.maps.polygonize.strips import REST, Values, strip_rows, strips
 from mmseg_aux_hrnet.maps.polygonize.tracing import NO_POLYGONS, PixelArea, PixelPolygons, trace
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE
 
 OnRows = Callable[[int, int], None]
-CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice grows with the machine
 BATCH = 10_000  # polygons that are written at once
 MOST_CLASSES = 8  # in the closing line
 HOLED = 7  # pixels of the smallest region with a hole: a ring around one pixel may lack a corner
@@ -76,12 +77,15 @@ def polygonize(
         on_rows: is told how many rows of how many are done.
 
     Raises:
-        ConfigError: the request does not fit the map, or ``out`` cannot be named so.
+        ConfigError: the request does not fit the map, ``out`` cannot be named so, or exists and must not be replaced.
         DataError: the map cannot be read or lacks what the request needs, or ``out`` cannot be written.
+        StackError: the extra for the format is missing.
     """
     request, out = request or PolygonRequest(), Path(out)
-    check_output(out, source=Path(class_map), overwrite=overwrite)
-    with rasterio.Env(GDAL_CACHEMAX=CACHE), open_class_map(class_map, classes=classes) as opened:
+    check_output(out, suffixes=FORMATS, inputs=[Path(class_map)], overwrite=overwrite)
+    if out.suffix.lower() == '.parquet':
+        check_available(PARQUET, extra='parquet')
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_class_map(class_map, classes=classes) as opened:
         run = _Run(opened, request, map_scale(opened, request), on_rows)
         summary = PolygonSummary(out, note=run.scale.note)
         with open_output(out, run.scale.crs) as write, closing(HoleFilling(run.rows)) as holes:

@@ -3,14 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from mmseg_aux_hrnet.classes import BACKGROUND
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps import options
-from mmseg_aux_hrnet.maps.options import BUILDINGS, PARQUET, check_available
-from mmseg_aux_hrnet.maps.polygonize.output import FORMATS
-
-BACKGROUND = 'background'  # the class that nobody wants polygons of, unless they name it
+from mmseg_aux_hrnet.maps.options import BUILDINGS, check_available
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,8 @@ class PolygonRequest:
         unknown = [name for name in self.of or () if name not in names]
         if unknown:
             raise ConfigError(f'--of names {", ".join(unknown)}: the classes of the map are {", ".join(names)}')
-        chosen = [i for i, name in enumerate(names) if (name in self.of if self.of else name.lower() != BACKGROUND)]
+        # Nobody wants polygons of the background, unless they name it.
+        chosen = [i for i, name in enumerate(names) if (name in self.of if self.of else name.casefold() != BACKGROUND)]
         if not chosen:
             raise ConfigError(f'the only class of the map is {", ".join(names)}: name it with --of to get its polygons')
         if self.square and len(chosen) > 1:
@@ -64,15 +61,3 @@ class PolygonRequest:
                 'name the one that is buildings with --of'
             )
         return tuple(chosen)
-
-
-def check_output(out: Path, *, source: Path, overwrite: bool) -> None:
-    """Raise unless the polygons can be written to ``out``.
-
-    Raises:
-        ConfigError: its suffix names no format, it is the map itself, a folder, or exists and must not be replaced.
-        StackError: the extra for its format is missing.
-    """
-    options.check_output(out, suffixes=FORMATS, inputs=[source], overwrite=overwrite)
-    if out.suffix.lower() == '.parquet':
-        check_available(PARQUET, extra='parquet')

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.maps.predict.model import MapModel
-from mmseg_aux_hrnet.maps.predict.windows import Plan, axis_weights
+from mmseg_aux_hrnet.maps.predict.windows import Windows, axis_weights
 
 Item = TypeVar('Item')
 Floats = NDArray[np.float32]
@@ -29,14 +29,14 @@ class Work(NamedTuple):
 
     Attributes:
         open: opens it, once for each thread; the source has ``read(window)``, which returns image and valid pixels.
-        plan: its windows.
+        windows: which parts of it are predicted together.
         batch_size: most windows that are predicted together; they always lie in one row of windows.
         area: which pixels of a window are asked for, bool (H, W); None for all. The model sees the others too, because
             what lies around a pixel helps to tell what it is.
     """
 
     open: Callable[[], AbstractContextManager[Any]]
-    plan: Plan
+    windows: Windows
     batch_size: int
     area: Callable[[Window], NDArray[np.bool_]] | None = None
 
@@ -72,7 +72,7 @@ def predict_blocks(
             block are predicted again.
         in_threads: read and predict in threads of their own, ahead of whoever uses the blocks.
     """
-    first = indices.start if carry is not None else work.plan.rows.first_over(indices.start)
+    first = indices.start if carry is not None else work.windows.rows.first_over(indices.start)
     bands = _read(work, range(first, indices.stop), fill=model.facts.fill)
     with ExitStack() as threads:  # they end the last one first: it may wait for what the other makes
         if in_threads:
@@ -80,7 +80,7 @@ def predict_blocks(
         batches = _predict(bands, model, work)
         if in_threads:
             batches = threads.enter_context(closing(ahead(batches, depth=BATCHES_AHEAD)))
-        for block in _add_up(batches, work.plan, classes=len(model.facts.legend.names), carry=carry):
+        for block in _add_up(batches, work.windows, classes=len(model.facts.legend.names), carry=carry):
             if block.index >= indices.start:
                 yield block
 
@@ -108,7 +108,7 @@ def ahead(items: Iterator[Item], *, depth: int) -> Generator[Item, None, None]:
 
 
 def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Generator[Band, None, None]:
-    axis, columns = work.plan.rows, work.plan.columns
+    axis, columns = work.windows.rows, work.windows.columns
     with work.open() as source:
         for index in rows:
             top = axis.starts[index]
@@ -125,7 +125,7 @@ def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Generator[B
 
 
 def _predict(bands: Iterator[Band], model: MapModel, work: Work) -> Generator[Batch, None, None]:
-    columns = work.plan.columns
+    columns = work.windows.columns
     for index, image, wanted in bands:
         spans = [(j, slice(start, start + columns.window)) for j, start in enumerate(columns.starts)]
         # Of an orthophoto's empty corners and of all around an area of interest, nothing is predicted.
@@ -137,27 +137,27 @@ def _predict(bands: Iterator[Band], model: MapModel, work: Work) -> Generator[Ba
         yield index, wanted, (), None
 
 
-def _add_up(batches: Iterator[Batch], plan: Plan, *, classes: int, carry: Floats | None) -> Iterator[Block]:
+def _add_up(batches: Iterator[Batch], windows: Windows, *, classes: int, carry: Floats | None) -> Iterator[Block]:
     """Yield blocks; a pixel's windows are added in their order, whichever block is the first, to equal bytes."""
-    down, across = axis_weights(plan.rows), axis_weights(plan.columns)
+    down, across = axis_weights(windows.rows), axis_weights(windows.columns)
     total: Floats | None = None
     for index, wanted, columns, probabilities in batches:
         if total is None:
-            total = np.zeros((classes, plan.rows.window, plan.columns.extent), np.float32)
+            total = np.zeros((classes, windows.rows.window, windows.columns.extent), np.float32)
             if carry is not None:
                 total[:, : carry.shape[1]] = carry
         if probabilities is None:
-            top, end = plan.rows.block(index)
-            height, width = end - top, plan.columns.size
+            top, end = windows.rows.block(index)
+            height, width = end - top, windows.columns.size
             # What windows that begin here add to the rows below: the next block, or a later run, goes on from it.
-            carry = total[:, height:] if index + 1 < len(plan.rows.starts) else None
+            carry = total[:, height:] if index + 1 < len(windows.rows.starts) else None
             yield Block(index, total[:, :height, :width], wanted[:height, :width], carry)
             total = None
             continue
         for column, window in zip(columns, probabilities, strict=True):
-            start, weights = plan.columns.starts[column], np.outer(down[index], across[column])
+            start, weights = windows.columns.starts[column], np.outer(down[index], across[column])
             product = np.empty_like(weights)
             # Class by class, so that the product of one class is still in the processor's cache when it is added.
-            for sums, values in zip(total[:, :, start : start + plan.columns.window], window, strict=True):
+            for sums, values in zip(total[:, :, start : start + windows.columns.window], window, strict=True):
                 np.multiply(values, weights, out=product)
                 sums += product

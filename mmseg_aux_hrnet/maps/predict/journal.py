@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.files.whole import write_whole
 
 Arrays = dict[str, NDArray[Any]]
-PLAN = 'plan.json'  # this name and those of blocks and carries stay: runs go on from version to version
+CONDITIONS = 'plan.json'  # this name and those of blocks and carries stay: runs go on from version to version
 
 
 class Journal:
@@ -63,24 +63,24 @@ class Journal:
 
     def exists(self) -> bool:
         """Return whether there is an unfinished run of which anything is finished."""
-        return (self.folder / PLAN).is_file() and bool(self.finished())
+        return (self.folder / CONDITIONS).is_file() and bool(self.finished())
 
-    def begin(self, plan: Mapping[str, Any], *, resume: bool) -> None:
+    def begin(self, conditions: Mapping[str, Any], *, resume: bool) -> None:
         """Take up the blocks of an earlier run, or start with none.
 
         Args:
-            plan: everything that the blocks' bytes depend on, as JSON knows it.
+            conditions: everything that the blocks' bytes depend on, as JSON knows it.
             resume: go on with what is there; else whatever is there is refused.
 
         Raises:
-            ConfigError: there are blocks and no ``resume``, or they were made by another plan.
+            ConfigError: there are blocks and no ``resume``, or they were made under other conditions.
             OSError: the folder cannot be written.
         """
-        path = self.folder / PLAN
+        path = self.folder / CONDITIONS
         if not self.exists():
-            # A plan without blocks is nothing to lose, whatever it says; parts of files may lie there too.
+            # Conditions without blocks are nothing to lose, whatever they say; parts of files may lie there too.
             shutil.rmtree(self.folder, ignore_errors=True)
-            write_whole(path, json.dumps(plan, indent=2, sort_keys=True).encode())
+            write_whole(path, json.dumps(conditions, indent=2, sort_keys=True).encode())
             return
         if not resume:
             raise ConfigError(
@@ -92,8 +92,8 @@ class Journal:
             old = None
         if not isinstance(old, dict):
             raise ConfigError(f'{path} is damaged: start anew with --overwrite')
-        # Through JSON, in which tuples are lists: else a plan would differ from itself.
-        new = json.loads(json.dumps(plan))
+        # Through JSON, in which tuples are lists: else conditions would differ from themselves.
+        new = json.loads(json.dumps(conditions))
         names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
         differing = [f'{name} was {old.get(name)}, now {new.get(name)}' for name in names]
         if differing:

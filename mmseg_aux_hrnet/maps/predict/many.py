@@ -34,13 +34,13 @@ def map_paths(rasters: Sequence[Path], folder: Path) -> list[Path]:
         ConfigError: two rasters would have the same map, or a raster would be overwritten.
     """
     outs = [folder / f'{raster.stem}_classes.tif' for raster in rasters]
-    given = {raster.resolve() for raster in rasters}
+    inputs = {raster.resolve() for raster in rasters}
     for number, out in enumerate(outs):
         raster, first = rasters[number], outs.index(out)
         if first < number:
             raise ConfigError(f'{rasters[first]} and {raster} would both become {out}: give each its own --out')
         for path in (out, folder / f'{raster.stem}_prob.tif'):
-            if path.resolve() in given:
+            if path.resolve() in inputs:
                 raise ConfigError(f'the map of {raster} would overwrite the raster {path}: give another --out')
     return outs
 
@@ -70,6 +70,8 @@ def predict_rasters(
     todo = [job.begin() if process == 0 else []]
     broadcast_object_list(todo)  # nobody predicts before it is clear what is there already
     shares = share_of(todo[0], process=process, processes=processes)
+    # Of the maps that the first process has planned, each with its area of interest, only its own are kept.
+    job.maps = {share.raster: job.maps[share.raster] for share in shares if share.raster in job.maps}
     listener.begins(sum(len(share.blocks) for share in shares))
     with ExitStack() as locks:  # of maps in which others have a part, until those have gathered too
         for share in shares:
@@ -77,7 +79,7 @@ def predict_rasters(
         job.gather()
         for share in shares:
             if share.writes and not share.alone and share.raster not in job.failed:
-                job.attempt(share.raster, job.maps[share.raster].complete)
+                job.attempt(share.raster, job.maps.pop(share.raster).complete)
     job.gather()
     return job.failed, job.outside
 
@@ -132,7 +134,7 @@ class _Job:
     """The maps that this process has to do with, each planned once, and what has become of the rasters.
 
     Attributes:
-        maps: by number of the raster.
+        maps: those that are planned and have work to do yet, by number of the raster.
         failed: what is wrong, by number of the raster.
         outside: numbers of rasters without a pixel in the area of interest.
     """
@@ -162,6 +164,7 @@ class _Job:
             self._listener.note(f'left out: {one_line(error)}')
             self.outside.append(number)
         except AuxHRNetError as error:
+            self.maps.pop(number, None)
             if len(self._rasters) > 1:  # of the only one, the end tells
                 self._listener.note(f'failed: {one_line(error)}')
             self.failed[number] = one_line(error)
@@ -182,7 +185,7 @@ class _Job:
             with raster_map.locked():  # what is in the way of one map ends everything, before hours of work
                 ready = raster_map.begin()
             if ready:
-                columns = len(raster_map.plan.work.plan.columns.starts)
+                columns = len(raster_map.plan.work.windows.columns.starts)
                 todo.append((number, tuple(raster_map.missing()), columns))
             else:
                 self._listener.note(f'{raster_map.out} is finished')
@@ -207,6 +210,8 @@ class _Job:
                     raster_map.complete()
                 else:
                     locks.push(lock.pop_all())
+            if share.alone or not share.writes:
+                del self.maps[share.raster]
 
         self.attempt(share.raster, work)
 

@@ -19,7 +19,7 @@ from mmseg_aux_hrnet.maps.legend import RUN_TAG
 from mmseg_aux_hrnet.maps.predict.blocks import Work
 from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts, ResampledModel
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.predict.windows import GRID, Plan, plan_axis
+from mmseg_aux_hrnet.maps.predict.windows import GRID, Windows, plan_axis
 from mmseg_aux_hrnet.maps.raster.source import Reading, open_source
 from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest
 from mmseg_aux_hrnet.version import __version__
@@ -58,7 +58,7 @@ class MapPlan:
     @property
     def tags(self) -> dict[str, str]:
         """The tags by which a map tells how it was made; no date, so that equal runs give equal bytes."""
-        axes, gsd = self.work.plan, self.conditions['gsd']
+        axes, gsd = self.work.windows, self.conditions['gsd']
         return {
             'TIFFTAG_SOFTWARE': f'mmseg-aux-hrnet {__version__}',
             **self.model.facts.record,
@@ -77,6 +77,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
     Raises:
         ConfigError: a setting is wrong, or does not fit the raster.
         DataError: the raster cannot be read, or lacks what a setting needs.
+        OutsideAreaError: no pixel of it lies in the area of interest.
     """
     reading = Reading.parse(bands=settings.bands, scale=settings.scale)
     with open_source(path, reading) as source:
@@ -90,13 +91,13 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         plan_axis(size, window=max(1, round(window / factor)), overlap=settings.overlap, grid=GRID / factor)
         for size, window, factor in zip((grid.height, grid.width), seen, factors, strict=True)
     )
-    plan = Plan(rows, columns)
+    windows = Windows(rows, columns)
     read = {'bands': ','.join(map(str, bands)), 'scale': 'none' if reading.scale is None else str(reading.scale)}
     return MapPlan(
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
-        work=Work(partial(open_source, path, reading), plan, settings.batch_size, _area(path, grid, settings)),
+        work=Work(partial(open_source, path, reading), windows, settings.batch_size, _area(path, grid, settings)),
         grid=grid,
-        conditions={**_conditions(path, grid, plan=plan, settings=settings, facts=model.facts), **read},
+        conditions={**_conditions(path, grid, windows=windows, settings=settings, facts=model.facts), **read},
         notes=(*notes, *_unlike(path, sampling, settings=settings, facts=model.facts)),
     )
 
@@ -167,7 +168,9 @@ def _unlike(
     return (f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: {advice}',)
 
 
-def _conditions(path: Path, grid: Grid, *, plan: Plan, settings: MapSettings, facts: ModelFacts) -> dict[str, Any]:
+def _conditions(
+    path: Path, grid: Grid, *, windows: Windows, settings: MapSettings, facts: ModelFacts
+) -> dict[str, Any]:
     file = path.stat()
     return {
         'software': __version__,  # another one may compute other bits: half of a map would be of each
@@ -179,7 +182,7 @@ def _conditions(path: Path, grid: Grid, *, plan: Plan, settings: MapSettings, fa
         'transform': list(grid.transform)[:6],
         'classes': list(facts.legend.names),
         'model': facts.record,
-        'window': [plan.rows.window, plan.columns.window],
+        'window': [windows.rows.window, windows.columns.window],
         'overlap': settings.overlap,
         'gsd': settings.gsd,
         'aoi': None if settings.aoi is None else sha256(settings.aoi.read_bytes()).hexdigest(),

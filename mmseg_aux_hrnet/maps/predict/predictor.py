@@ -17,7 +17,7 @@ from mmseg_aux_hrnet.models import speed
 from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run.rgb_network import PROBABILITIES, ExportGraph, Form
-from mmseg_aux_hrnet.run.trained_model import Source, load_source
+from mmseg_aux_hrnet.run.trained_model import TrainedModel, load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
 
 
@@ -98,7 +98,7 @@ class Predictor:
 
     def __init__(
         self,
-        source: Source,
+        source: TrainedModel,
         *,
         device: str | None = None,
         tta: str = 'none',
@@ -143,7 +143,9 @@ class Predictor:
         """
         merged = run_config.load_config(config, run_config.parse_options(cfg_options))
         option = None if threshold is None else str(threshold)
-        source = load_source(merged, Checkpoint(best_checkpoint(Path(checkpoint)), hashed=True), threshold=option)
+        source = load_trained_model(
+            merged, Checkpoint(best_checkpoint(Path(checkpoint)), hashed=True), threshold=option
+        )
         return cls(source, **settings)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -185,7 +187,7 @@ class Predictor:
         return float32
 
 
-def _facts(source: Source, settings: dict[str, str]) -> ModelFacts:
+def _facts(source: TrainedModel, settings: dict[str, str]) -> ModelFacts:
     preprocessor = source.model.data_preprocessor
     mean = [round(value) for value in preprocessor.mean.flatten().tolist()]
     red, green, blue = mean if swaps_channels(preprocessor) else mean[::-1]

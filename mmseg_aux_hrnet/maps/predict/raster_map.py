@@ -22,7 +22,7 @@ from mmseg_aux_hrnet.maps.predict.journal import Journal
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.planning import plan_map
 from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
-from mmseg_aux_hrnet.maps.raster.source import GDAL_CACHE
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE
 
 OnBlock = Callable[[int, int], None]
 
@@ -48,9 +48,11 @@ def predict_raster(
         The class map.
 
     Raises:
-        ConfigError: a setting is wrong or does not fit the raster, or something is at ``out`` already.
-        DataError: the raster cannot be read.
-        ResourceError: the disk is full; ``resume`` goes on.
+        ConfigError: a setting is wrong or does not fit raster or model, something is at ``out`` already, or another
+            process makes this map.
+        DataError: the raster cannot be read or lacks what a setting needs, or what an unfinished run left is damaged.
+        OutsideAreaError: no pixel of the raster lies in the area of interest.
+        ResourceError: memory or disk space ran out; ``resume`` goes on.
     """
     raster_map = RasterMap(model, Path(path), Path(out), settings or MapSettings())
     with raster_map.locked():
@@ -83,6 +85,7 @@ class RasterMap:
     Raises:
         ConfigError: a setting is wrong, or does not fit the raster.
         DataError: the raster cannot be read, or lacks what a setting needs.
+        OutsideAreaError: no pixel of it lies in the area of interest.
     """
 
     def __init__(self, model: MapModel, path: Path, out: Path, settings: MapSettings) -> None:
@@ -92,7 +95,7 @@ class RasterMap:
             self.probabilities = out.with_name(f'{out.stem.removesuffix("_classes")}_prob{out.suffix}')
         self._settings = settings
         self.plan = plan_map(model, path, settings)
-        self.blocks = len(self.plan.work.plan.rows.starts)
+        self.blocks = len(self.plan.work.windows.rows.starts)
         self.journal = Journal(out.with_name(f'.{out.name}.work'))
 
     @contextmanager
@@ -143,8 +146,9 @@ class RasterMap:
             on_block: is told how many blocks are done, and of how many, whenever one is.
 
         Raises:
+            ConfigError: the model cannot take windows of this size.
             DataError: the raster cannot be read.
-            ResourceError: the disk is full.
+            ResourceError: memory or disk space ran out.
         """
         done = self.blocks - len(indices)
         for stretch in _stretches(indices):
@@ -163,6 +167,7 @@ class RasterMap:
         The class map comes last, so that its name means that all is there.
 
         Raises:
+            DataError: a block of the journal is damaged, or of a version whose windows lay elsewhere.
             ResourceError: the disk is full, or cannot be written for another reason.
         """
         legend, tags, depth = self.plan.model.facts.legend, self.plan.tags, self._settings.probabilities
@@ -180,7 +185,7 @@ class RasterMap:
     def _rows(self, name: str) -> Iterator[Rows]:
         """Yield the values of each block, (bands, rows, width)."""
         for index, values in enumerate(self.journal.blocks(self.blocks)):
-            top, end = self.plan.work.plan.rows.block(index)
+            top, end = self.plan.work.windows.rows.block(index)
             if values[name].shape[1] != end - top:  # a version whose windows lay elsewhere began with this map
                 raise DataError(f'{self.journal.folder} holds other rows than these: start anew with --overwrite')
             yield values[name]
@@ -255,7 +260,7 @@ def class_values(
             classes[plane > highest] = index
             highest = np.maximum(highest, plane)
     else:
-        classes = decision.decide(probabilities[decision.class_index]).astype(np.uint8)
+        classes = decision.decide(probabilities[decision.place]).astype(np.uint8)
     classes[~valid] = NODATA
     return classes
 

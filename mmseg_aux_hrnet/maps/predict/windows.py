@@ -1,4 +1,4 @@
-"""Plans windows: which parts of a raster are predicted together, and which rows are finished together."""
+"""The windows of a raster: where they lie, which rows are finished together, and how much a pixel counts in each."""
 
 import math
 from bisect import bisect_right
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 # The steps of convolutional networks down to their coarsest map are 2 x 2 x 2 x 2 x 2. Windows that start at multiples
 # of it lay the network's own grid over the raster as one great image would; others shift it, and disagree more.
 GRID = 32
+STEEPNESS = 4  # power of the sine: of 0, 1, 2, 4 and 8 the one whose maps agreed best with undivided images
 ROUNDING = 1e-9  # cells of the grid: far above the rounding of a division, far below a pixel
 
 
@@ -45,7 +46,7 @@ class Axis(NamedTuple):
         return bisect_right(self.starts, self.starts[index] - self.window)
 
 
-class Plan(NamedTuple):
+class Windows(NamedTuple):
     """Windows of a raster: every row of windows with every column.
 
     Attributes:
@@ -74,9 +75,6 @@ def plan_axis(size: int, *, window: int, overlap: float, grid: float = GRID) -> 
     step = max(1, int(window * (1 - overlap) // grid))
     last = math.ceil((size - window) / grid - ROUNDING)
     return Axis(size, window, tuple(round(cell * grid) for cell in (*range(0, last, step), last)))
-
-
-STEEPNESS = 4  # power of the sine: of 0, 1, 2, 4 and 8 the one whose maps agreed best with undivided images
 
 
 def axis_weights(axis: Axis) -> NDArray[np.float32]:

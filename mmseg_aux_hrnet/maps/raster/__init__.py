@@ -1,1 +1,1 @@
-"""Georeferenced rasters: read in windows, described, and written whole. Needs the extra ``geo``; knows no networks."""
+"""Georeferenced rasters: found, opened, and read in windows of 8-bit RGB with the pixels that are valid."""

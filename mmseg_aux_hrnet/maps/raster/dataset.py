@@ -18,6 +18,7 @@ warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
 # What rasterio raises when GDAL cannot write. Copying a file raises GDAL's own errors, which have no public name:
 # without the second a full disk would end in a traceback.
 GDAL_ERRORS = (RasterioError, rasterio._err.CPLE_BaseError)
+GDAL_CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice is a share of the machine's memory
 STRICT = {
     'GDAL_ERROR_ON_LIBJPEG_WARNING': 'YES',  # else the rest of a truncated JPEG is grey, and nobody hears of it
     'GDAL_PNG_WHOLE_IMAGE_OPTIM': 'NO',  # the quick way gives garbage for a truncated PNG, without an error

@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.maps.legend import is_map
 from mmseg_aux_hrnet.maps.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
-from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE, open_dataset, reading_rows
 from mmseg_aux_hrnet.maps.raster.validity import find_transparency, valid_reader
 from mmseg_aux_hrnet.maps.raster.values import Scale, palette_colours, parse_scale, sample_values, to_8bit
 
@@ -45,7 +45,6 @@ class Reading(NamedTuple):
 
 Palette = tuple[NDArray[np.uint8], NDArray[np.bool_]]  # of every value its colour, and whether it is seen
 AS_IT_SAYS = Reading()
-GDAL_CACHE = 64  # MB; GDAL's own default is a share of the machine's memory
 
 
 class Patch(NamedTuple):

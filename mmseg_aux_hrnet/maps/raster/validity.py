@@ -13,6 +13,8 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.maps.raster.bands import ALPHA, Band
 from mmseg_aux_hrnet.maps.raster.values import sample_values
 
+NAMES = ('', 'alpha', 'mask', 'transparency', 'opacity')
+FEW = 16  # different values: an edge may be smooth, but most of a mask is 0 or 255
 # Window, and the values of the bands that are read, (bands, H, W) -> which pixels are valid, bool (H, W).
 ReadValid = Callable[[Window, NDArray[np.generic]], NDArray[np.bool_]]
 
@@ -80,10 +82,6 @@ def _read_valid(
     for band in alpha:
         valid &= dataset.read(band, window=window) != 0
     return valid
-
-
-NAMES = ('', 'alpha', 'mask', 'transparency', 'opacity')
-FEW = 16  # different values: an edge may be smooth, but most of a mask is 0 or 255
 
 
 def find_transparency(dataset: Any, bands: Sequence[Band]) -> tuple[tuple[int, ...], tuple[str, ...]]:

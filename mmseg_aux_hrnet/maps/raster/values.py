@@ -15,6 +15,8 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import ConfigError
 
 SIDE = 256  # pixels of a block
+LEVELS = 255  # the highest of 8 bits
+TABLE_BITS = 16  # up to this many, a table of all values is quicker than arithmetic
 PER_AXIS = 3  # corners, borders and middle: nodata around an orthophoto leaves some of them
 
 
@@ -34,10 +36,6 @@ def sample_values(dataset: Any, bands: Sequence[int]) -> NDArray[np.generic]:
             values = dataset.read(list(bands), window=window, masked=True).compressed()
             found.append(values[np.isfinite(values)])
     return np.concatenate(found)
-
-
-LEVELS = 255  # the highest of 8 bits
-TABLE_BITS = 16  # up to this many, a table of all values is quicker than arithmetic
 
 
 class Scale(NamedTuple):

@@ -88,10 +88,9 @@ class AreaOfInterest:
 
 def _windows_of(polygons: Geometries, transform: Affine, height: int, width: int) -> Iterator[Window]:
     """Yield windows of bounded size that together cover all polygons as far as the raster reaches."""
-    a, b, c, d, e, f = tuple(~transform)[:6]  # affine 3 warns of `*`, and affine 2 knows no `@`
+    to_pixels = ~transform
     for left, bottom, right, top in shapely.bounds(polygons):
-        x, y = np.array([left, left, right, right]), np.array([bottom, top, bottom, top])
-        cols, rows = a * x + b * y + c, d * x + e * y + f
+        cols, rows = to_pixels @ (np.array([left, left, right, right]), np.array([bottom, top, bottom, top]))
         first_row, last_row = np.clip((math.floor(rows.min()), math.ceil(rows.max())), 0, height)
         first_col, last_col = np.clip((math.floor(cols.min()), math.ceil(cols.max())), 0, width)
         for row in range(first_row, last_row, SIDE):

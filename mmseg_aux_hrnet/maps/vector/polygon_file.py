@@ -1,4 +1,4 @@
-"""Reads the polygons of a vector file, valid and with the reference system of their coordinates."""
+"""The polygons of a vector file: read, repaired, reprojected; and the files that belong to one of its name."""
 
 import logging
 import warnings
@@ -13,12 +13,12 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.maps.ground import EARTH_RADIUS
 
 logger = logging.getLogger(__name__)
 
 Geometries = NDArray[np.object_]  # shapely objects
 EDGE = 500.0  # metres: the chord of so long an arc on the earth leaves it by 5 mm
-RADIUS = 6_371_000.0  # metres, of the earth
 MARGIN = 0.1  # of a place's size, kept around it
 ALLOWED = {  # missing: a row of a table without a geometry
     shapely.GeometryType.MISSING,
@@ -77,7 +77,7 @@ def reproject_near(polygons: Geometries, source: CRS, target: CRS, *, near: shap
     try:
         place = _around(near, Transformer.from_crs(target, source, always_xy=True))
         factor = source.axis_info[0].unit_conversion_factor  # to metres or radians
-        metres = factor * RADIUS if source.is_geographic else factor
+        metres = factor * EARTH_RADIUS if source.is_geographic else factor
         cut = shapely.segmentize(polygonal(shapely.intersection(polygons, place)), EDGE / metres)
         transformer = Transformer.from_crs(source, target, always_xy=True)
         # errcheck, because else points that have no coordinates there become infinite, and nobody hears of it

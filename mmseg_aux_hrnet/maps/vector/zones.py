@@ -174,5 +174,4 @@ def _outline_in(crs: CRS, outline: shapely.Polygon, *, source: CRS) -> shapely.P
 
 
 def _affine(geometries: Any, transform: Affine) -> Any:
-    a, b, c, d, e, f = tuple(transform)[:6]
-    return shapely.transform(geometries, lambda x, y: (a * x + b * y + c, d * x + e * y + f), interleaved=False)
+    return shapely.transform(geometries, lambda x, y: transform @ (x, y), interleaved=False)

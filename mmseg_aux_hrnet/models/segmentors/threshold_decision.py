@@ -41,8 +41,7 @@ class ThresholdDecision:
         Args:
             seg_logits: as in :func:`~mmseg_aux_hrnet.decision.two_class_probability`.
         """
-        assert self.threshold.class_index is not None  # set where the hook is made
-        probability = two_class_probability(seg_logits, class_index=self.threshold.class_index)
+        probability = two_class_probability(seg_logits, class_index=self.threshold.place)
         return self.threshold.decide(probability).long().unsqueeze(0)
 
 

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from tiny_export import run_tool, written
 
 from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
-from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.run.trained_model import load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint
 
 ort = pytest.importorskip('onnxruntime', reason='needs the extra export')
@@ -47,7 +47,7 @@ def exported(tmp_path_factory):
         size = ('--tile-size', SIZE, '--gsd', 0.25)
         code, _, complaint = run_tool(config, checkpoint, folder / 'a.onnx', '--for', 'deepness', *size, *options)
         assert code == 0, complaint
-        source = load_source(Config.fromfile(config), Checkpoint(checkpoint, hashed=True), threshold=None)
+        source = load_trained_model(Config.fromfile(config), Checkpoint(checkpoint, hashed=True), threshold=None)
         return Plugin(folder / 'a.onnx'), *reference(source.model, TILES)
 
     return export

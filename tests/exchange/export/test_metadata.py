@@ -9,7 +9,7 @@ from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.exchange.export.metadata import deepness_keys, metadata, with_tiling
 from mmseg_aux_hrnet.exchange.figures import Figures
-from mmseg_aux_hrnet.run.trained_model import Source
+from mmseg_aux_hrnet.run.trained_model import TrainedModel
 
 TILES = dict(tile=(512, 512), overlap=25, gsd=0.125)
 
@@ -22,7 +22,7 @@ def source(**known):
         decision=None, gsd=0.5, tile=(256, 512), overlap=25,
         config_name='a.py', config_sha256='1', checkpoint_name='a.pth', checkpoint_sha256='2',
     )  # fmt: skip
-    return Source(**{**facts, **known})
+    return TrainedModel(**{**facts, **known})
 
 
 def tiling(found):

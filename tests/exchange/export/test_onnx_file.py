@@ -6,7 +6,7 @@ from mmengine.config import Config
 from tiny_export import run_tool, written
 
 from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
-from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.run.trained_model import load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint
 
 onnx = pytest.importorskip('onnx', reason='needs the extra export')
@@ -27,7 +27,7 @@ def predicted(args, images=IMAGES):
     """Return probabilities and class maps of mmseg's own prediction."""
     config, checkpoint = args
     return reference(
-        load_source(Config.fromfile(config), Checkpoint(checkpoint, hashed=True), threshold=None).model, images
+        load_trained_model(Config.fromfile(config), Checkpoint(checkpoint, hashed=True), threshold=None).model, images
     )
 
 

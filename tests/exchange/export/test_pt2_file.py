@@ -9,7 +9,7 @@ from mmengine.config import Config
 from tiny_export import run_tool, written
 
 from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
-from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.run.trained_model import load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint
 
 pytestmark = pytest.mark.stack
@@ -32,7 +32,7 @@ def exported(request, tmp_path_factory):
 def test_a_file_gives_what_mmseg_predicts(exported):
     (config, checkpoint), path, options, _ = exported
     wanted, wanted_classes = reference(
-        load_source(Config.fromfile(config), Checkpoint(checkpoint, hashed=True), threshold=None).model, IMAGES
+        load_trained_model(Config.fromfile(config), Checkpoint(checkpoint, hashed=True), threshold=None).model, IMAGES
     )
     with torch.no_grad():
         probabilities, classes = torch.export.load(path).module()(torch.from_numpy(IMAGES))

@@ -8,7 +8,7 @@ from mmseg_aux_hrnet.errors import ExportError
 from mmseg_aux_hrnet.exchange.export.tracing import trace
 from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
 from mmseg_aux_hrnet.run.rgb_network import ExportGraph
-from mmseg_aux_hrnet.run.trained_model import load_source
+from mmseg_aux_hrnet.run.trained_model import load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint
 
 pytestmark = pytest.mark.stack
@@ -19,7 +19,7 @@ IMAGES = comparison_images((2, 45, 70), seed=3)
 def source(tmp_path):
     def load(request=None, **settings):
         config = tiny_config(**settings)
-        return load_source(
+        return load_trained_model(
             config, Checkpoint(tiny_checkpoint(config, tmp_path / 'a.pth'), hashed=True), threshold=request
         )
 

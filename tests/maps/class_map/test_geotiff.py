@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from raster_support import METRE, UTM, turned
+from raster_support import METRE, UTM
 from rasterio.crs import CRS
 from rio_cogeo import cog_validate
 
@@ -62,7 +62,12 @@ def test_a_class_map_says_what_it_holds_and_where(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'transform', [turned(-30, x=5e5, y=58e5, pixel=(1, -1)), Affine(2, 0, 5, 0, 2, 7), Affine.identity()]
+    'transform',
+    [
+        Affine.translation(5e5, 58e5) @ Affine.rotation(-30) @ Affine.scale(1, -1),
+        Affine(2, 0, 5, 0, 2, 7),
+        Affine.identity(),
+    ],
 )
 def test_any_transform_is_kept(tmp_path, transform):
     values, rows = drawn((1, 30, 20))

@@ -115,8 +115,7 @@ def test_rotated_and_south_up_maps(tmp_path, turn):
     values = draw_classes((32, 32), nodata=0.2)
     transform = Affine.translation(LEFT, TOP) @ turn
     polygon = shapely.Point(14.2, 17.9).buffer(8.3)
-    a, b, c, d, e, f = tuple(transform)[:6]
-    placed = shapely.transform(polygon, lambda x, y: (a * x + b * y + c, d * x + e * y + f), interleaved=False)
+    placed = shapely.transform(polygon, lambda x, y: transform @ (x, y), interleaved=False)
     path = write_map(tmp_path / 'map.tif', values, transform=transform)
     areas = zonal_area(path, zones=write_zones(tmp_path / 'z.gpkg', [placed]))
     pixel = abs(transform.determinant)

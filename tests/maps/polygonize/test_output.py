@@ -8,9 +8,10 @@ import shapely
 from pyproj import CRS
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, StackError
-from mmseg_aux_hrnet.maps.polygonize import request
+from mmseg_aux_hrnet.maps.polygonize import polygonizing, request
 from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, open_output
-from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest, check_output
+from mmseg_aux_hrnet.maps.polygonize.polygonizing import polygonize
+from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest
 
 UTM = CRS.from_epsg(32633)
 
@@ -124,13 +125,13 @@ def test_outputs_that_cannot_be_are_refused(tmp_path, name, said):
     (tmp_path / 'folder.gpkg').mkdir()
     source = tmp_path / ('map.GPKG' if 'GPKG' in name else 'map.tif')
     with pytest.raises(ConfigError, match=said):
-        check_output(tmp_path / name, source=source, overwrite=False)
+        polygonize(source, tmp_path / name)
 
 
 @pytest.mark.parametrize(('options', 'extra'), [({'square': True}, 'buildings'), ({}, 'parquet')])
 def test_a_missing_extra_is_named(tmp_path, monkeypatch, options, extra):
     monkeypatch.setattr(request, 'BUILDINGS', ('no_such_module',))
-    monkeypatch.setattr(request, 'PARQUET', ('no_such_module',))
+    monkeypatch.setattr(polygonizing, 'PARQUET', ('no_such_module',))
     with pytest.raises(StackError, match=rf'pip install "mmseg-aux-hrnet\[{extra}\]"'):
         PolygonRequest(**options)
-        check_output(tmp_path / 'out.parquet', source=tmp_path / 'map.tif', overwrite=False)
+        polygonize(tmp_path / 'map.tif', tmp_path / 'out.parquet')

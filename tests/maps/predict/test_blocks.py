@@ -8,7 +8,7 @@ import pytest
 from map_support import FILL, StubModel, place
 
 from mmseg_aux_hrnet.maps.predict.blocks import Work, predict_blocks
-from mmseg_aux_hrnet.maps.predict.windows import Plan, plan_axis
+from mmseg_aux_hrnet.maps.predict.windows import Windows, plan_axis
 
 SIZES = [(1, 1), (1, 50), (50, 1), (7, 9), (16, 16), (33, 47), (64, 64), (61, 40)]
 
@@ -36,7 +36,7 @@ def work_on(image, valid=None, *, window=16, overlap=1 / 3, batch_size=4, grid=4
         yield source
 
     axes = (plan_axis(size, window=window, overlap=overlap, grid=grid) for size in image.shape[:2])
-    return Work(opened, Plan(*axes), batch_size)
+    return Work(opened, Windows(*axes), batch_size)
 
 
 def noise(size, *, seed=0):
@@ -45,21 +45,21 @@ def noise(size, *, seed=0):
 
 def everything(work, model, **settings):
     """Return probabilities and valid pixels of all blocks, below one another."""
-    blocks = list(predict_blocks(work, model, range(len(work.plan.rows.starts)), **settings))
+    blocks = list(predict_blocks(work, model, range(len(work.windows.rows.starts)), **settings))
     assert [block.index for block in blocks] == list(range(len(blocks)))
     return np.concatenate([b.probabilities for b in blocks], axis=1), np.concatenate([b.valid for b in blocks])
 
 
-def by_definition(image, plan):
+def by_definition(image, windows):
     """Return what a shifted stub gives, by sums of weights over the whole raster."""
-    height, width = plan.rows.extent, plan.columns.extent
+    height, width = windows.rows.extent, windows.columns.extent
     padded = np.zeros((height, width))
     padded[: image.shape[0], : image.shape[1]] = image[..., 0] / 256
     total, weights = np.zeros((height, width)), np.zeros((height, width))
-    rows, columns = plan.rows.window, plan.columns.window
+    rows, columns = windows.rows.window, windows.columns.window
     profile = np.outer(*(np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 4 for n in (rows, columns)))
-    for top in plan.rows.starts:
-        for left in plan.columns.starts:
+    for top in windows.rows.starts:
+        for left in windows.columns.starts:
             part = slice(top, top + rows), slice(left, left + columns)
             total[part] += profile * (padded[part] + place(rows, columns)) / 2
             weights[part] += profile
@@ -73,7 +73,7 @@ def test_blended_windows_agree_with_the_definition_of_a_weighted_mean(size, over
     probabilities, valid = everything(work, StubModel(shifted=True))
     assert probabilities.shape == (2, *size)
     assert valid.all()
-    np.testing.assert_allclose(probabilities[1], by_definition(noise(size), work.plan), atol=1e-6)
+    np.testing.assert_allclose(probabilities[1], by_definition(noise(size), work.windows), atol=1e-6)
 
 
 @pytest.mark.parametrize('size', SIZES)
@@ -105,7 +105,7 @@ def test_threads_change_no_bit():
 @pytest.mark.parametrize('overlap', [0, 1 / 3, 0.8])
 def test_a_block_alone_equals_the_same_block_of_a_run(overlap):
     work = work_on(noise((61, 70)), overlap=overlap)
-    for block in predict_blocks(work, StubModel(shifted=True), range(len(work.plan.rows.starts))):
+    for block in predict_blocks(work, StubModel(shifted=True), range(len(work.windows.rows.starts))):
         [alone] = predict_blocks(work, StubModel(shifted=True), range(block.index, block.index + 1), in_threads=False)
         np.testing.assert_array_equal(alone.probabilities, block.probabilities)
         np.testing.assert_array_equal(alone.valid, block.valid)
@@ -114,7 +114,7 @@ def test_a_block_alone_equals_the_same_block_of_a_run(overlap):
 @pytest.mark.parametrize('overlap', [1 / 3, 0.8])
 def test_a_run_goes_on_from_what_was_carried_without_predicting_anything_twice(overlap):
     work, model = work_on(noise((61, 70)), overlap=overlap), StubModel(shifted=True)
-    count = len(work.plan.rows.starts)
+    count = len(work.windows.rows.starts)
     expected = list(predict_blocks(work, model, range(count)))
     windows = model.count
     model = StubModel(shifted=True)
@@ -122,7 +122,7 @@ def test_a_run_goes_on_from_what_was_carried_without_predicting_anything_twice(o
     rest = list(predict_blocks(work, model, range(2, count), carry=first[-1].carry))
     for block, reference in zip([*first, *rest], expected, strict=True):
         np.testing.assert_array_equal(block.probabilities, reference.probabilities)
-    assert model.count == windows == count * len(work.plan.columns.starts)
+    assert model.count == windows == count * len(work.windows.columns.starts)
 
 
 def test_batches_stay_within_a_row_of_windows():
@@ -179,7 +179,7 @@ def test_windows_without_a_valid_pixel_are_not_predicted():
     probabilities, found = everything(work, model)
     assert model.count == 4  # rows and columns 32 to 63
     np.testing.assert_array_equal(found, valid)
-    np.testing.assert_allclose(probabilities[1][valid], by_definition(noise((64, 64)), work.plan)[valid], atol=1e-6)
+    np.testing.assert_allclose(probabilities[1][valid], by_definition(noise((64, 64)), work.windows)[valid], atol=1e-6)
 
 
 def test_a_raster_without_a_valid_pixel_needs_no_model():

@@ -1,4 +1,4 @@
-"""What is finished of a map is kept whole, with what its plan was."""
+"""What is finished of a map is kept whole, with the conditions under which it was made."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.maps.predict.journal import Journal
 
-PLAN = {'window': [16, 16], 'model': 'a.pth'}
+CONDITIONS = {'window': [16, 16], 'model': 'a.pth'}
 
 
 def block(value):
@@ -16,7 +16,7 @@ def block(value):
 @pytest.fixture
 def journal(tmp_path):
     journal = Journal(tmp_path / '.map.work')
-    journal.begin(PLAN, resume=False)
+    journal.begin(CONDITIONS, resume=False)
     return journal
 
 
@@ -40,27 +40,27 @@ def test_a_damaged_carry_is_none(journal):
     assert journal.carry(1) is None
 
 
-def test_the_same_plan_goes_on(journal):
+def test_the_same_conditions_go_on(journal):
     journal.store(3, block(3), carry=None)
     again = Journal(journal.folder)
-    again.begin({**PLAN, 'window': (16, 16)}, resume=True)
+    again.begin({**CONDITIONS, 'window': (16, 16)}, resume=True)
     assert again.finished() == {3}
 
 
-def test_another_plan_is_refused_with_what_differs(journal):
+def test_other_conditions_are_refused_with_what_differs(journal):
     journal.store(0, block(0), carry=None)
     with pytest.raises(ConfigError, match=r'model was a\.pth, now b\.pth\): .* --overwrite'):
-        journal.begin({**PLAN, 'model': 'b.pth'}, resume=True)
+        journal.begin({**CONDITIONS, 'model': 'b.pth'}, resume=True)
 
 
 def test_finished_blocks_are_not_thrown_away_unasked(journal):
     journal.store(0, block(0), carry=None)
     with pytest.raises(ConfigError, match='go on with --resume, or start anew with --overwrite'):
-        journal.begin(PLAN, resume=False)
+        journal.begin(CONDITIONS, resume=False)
 
 
-def test_a_plan_without_blocks_is_nothing_to_lose(journal):
-    journal.begin({**PLAN, 'model': 'b.pth'}, resume=False)
+def test_conditions_without_blocks_are_nothing_to_lose(journal):
+    journal.begin({**CONDITIONS, 'model': 'b.pth'}, resume=False)
     assert not journal.exists()
 
 
@@ -76,8 +76,8 @@ def test_a_damaged_block_is_one_line(journal):
         list(journal.blocks(1))
 
 
-def test_a_damaged_plan_is_one_line(journal):
+def test_damaged_conditions_are_one_line(journal):
     journal.store(0, block(0), carry=None)
     (journal.folder / 'plan.json').write_text('{', encoding='utf-8')
     with pytest.raises(ConfigError, match=r'plan\.json is damaged'):
-        journal.begin(PLAN, resume=True)
+        journal.begin(CONDITIONS, resume=True)

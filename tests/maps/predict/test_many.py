@@ -1,5 +1,6 @@
 """Many rasters: each its map, and one that is bad does not stop the others."""
 
+import gc
 import json
 
 import numpy as np
@@ -8,7 +9,7 @@ import rasterio
 from map_support import StubModel
 from raster_support import noise, write_raster
 
-from mmseg_aux_hrnet.errors import ConfigError, ResourceError
+from mmseg_aux_hrnet.errors import ConfigError, RasterError, ResourceError
 from mmseg_aux_hrnet.maps.predict import raster_map
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
@@ -55,6 +56,25 @@ def test_each_raster_gets_its_map(rasters, tmp_path):
     assert names(tmp_path / 'out') == ['a_classes.tif', 'b_classes.tif', 'c_classes.tif']
     [(_, count)] = [said for said in heard if said[0] == 'begins']
     assert count == sum(kind == 'block' for kind, _ in heard) > 3
+
+
+@pytest.mark.parametrize('broken', [False, True])
+def test_a_map_is_forgotten_when_its_work_is_over(rasters, tmp_path, monkeypatch, broken):
+    kept = []
+
+    class Watching(Heard):
+        def on_block(self, path):
+            maps = [thing for thing in gc.get_objects() if isinstance(thing, RasterMap) and thing.path in rasters]
+            kept.append((path.stem, len(maps)))
+
+    def failing(raster_map):
+        raise RasterError(f'{raster_map.path} is damaged')
+
+    if broken:
+        monkeypatch.setattr(RasterMap, 'complete', failing)
+    failed, _ = run(rasters, tmp_path / 'out', Watching())
+    assert len(failed) == (3 if broken else 0)
+    assert sorted(set(kept)) == [('a', 3), ('b', 2), ('c', 1)]
 
 
 @pytest.mark.parametrize('settings', [{}, {'resume': True}, {'overwrite': True}])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from property_support import examples
-from raster_support import METRE, noise, turned, write_raster
+from raster_support import METRE, noise, write_raster
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
@@ -39,7 +39,7 @@ def test_colours_of_8_bits_are_passed_through(tmp_path):
     [
         METRE,
         Affine(0.5, 0, 100, 0, 0.5, 200),  # south up
-        turned(30, x=9, y=8, pixel=(2, -2)),
+        Affine.translation(9, 8) @ Affine.rotation(30) @ Affine.scale(2, -2),
         None,
     ],
 )

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_support import examples
 from pyproj import Transformer
-from raster_support import turned
 from rasterio.crs import CRS
 from rasterio.transform import xy
 from rasterio.windows import Window
@@ -19,7 +18,7 @@ UTM = CRS.from_epsg(32633)
 HEIGHT, WIDTH = 60, 80
 NORTH_UP = Affine(2, 0, 400_000, 0, -2, 5_800_000)
 SOUTH_UP = Affine(2, 0, 400_000, 0, 2, 5_800_000)
-TURNED = turned(30, x=400_000, y=5_800_000, pixel=(2, -2))
+TURNED = Affine.translation(400_000, 5_800_000) @ Affine.rotation(30) @ Affine.scale(2, -2)
 
 
 def centres(transform, rows, cols):
