@@ -129,7 +129,5 @@ def differences_to_official(model: Any) -> list[str]:
     if any(norm.eps != NORM_EPS for norm in norms):
         found.append(f'batch norm: eps other than {NORM_EPS}')
     if model.size_divisor > 1:
-        found.append(
-            f'sizes: filled up to multiples of {model.size_divisor}, the official code stretches; {WHERE}=1 does too'
-        )
+        found.append(f'sizes: filled up to multiples of {model.size_divisor}, unless {WHERE}=1')
     return found

@@ -70,7 +70,16 @@ class ExportGraph(nn.Module):
             ``probabilities``, float32 (N, classes, H, W), or (N, 1, H, W) for the foreground only, and ``classes``,
             uint8 (N, H, W).
         """
-        logits = two_class_logits(self._logits(image).float())
+        values = image.float()
+        if self.form.unit_range:
+            values = values * 255
+        if self.swap:
+            values = values.flip(1)
+        values = (values - self.mean) / self.std
+        if self.form.half:
+            values = values.half()
+        logits = self.segmentor.encode_decode(values, [{'img_shape': values.shape[2:]}])
+        logits = two_class_logits(logits.float())
         probabilities = _probabilities(logits)
         if self.decision is None:
             classes = logits.argmax(dim=1)
@@ -81,19 +90,6 @@ class ExportGraph(nn.Module):
             CLASSES: classes.to(torch.uint8),
         }
         return tuple(outputs[name] for name in self.form.outputs)
-
-    def _logits(self, image: Tensor) -> Tensor:
-        """Return the logits, (N, classes, H, W), of an image as :meth:`forward` takes it."""
-        values = image.float()
-        if self.form.unit_range:
-            values = values * 255
-        if self.swap:
-            values = values.flip(1)
-        image = (values - self.mean) / self.std
-        if self.form.half:
-            image = image.half()
-        logits: Tensor = self.segmentor.encode_decode(image, [{'img_shape': image.shape[2:]}])
-        return logits
 
 
 def _probabilities(logits: Tensor) -> Tensor:

@@ -15,7 +15,6 @@ from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ResourceError
 from mmseg_aux_hrnet.models import HRNetV2, fill_sizes, speed
-from mmseg_aux_hrnet.models.segmentors.preprocessing import WHERE
 from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.run import launch, training_config
 from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
@@ -238,13 +237,7 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
     checkpoint = _edit(config, options, name=name)
     work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)
-    divisor = fill_sizes(runner.model)
-    crop = getattr(unwrapped(runner.model).data_preprocessor, 'size', None) or ()
-    if any(side % divisor for side in crop):
-        runner.logger.warning(
-            f'training crops of {crop[0]} x {crop[1]} pixels are not multiples of {divisor}: the network learns from '
-            f'stretched maps, but predicts images filled up to such multiples; choose one as crop_size, or set {WHERE}=1'
-        )
+    fill_sizes(runner.model)  # for validation
     speed.apply(runner.model, options.speed, training=True, compiled=options.compile)
     if checkpoint is not None:
         check_fits(runner.model, checkpoint, resume=True)

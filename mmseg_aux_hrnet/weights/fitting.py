@@ -98,7 +98,7 @@ def load_model_weights(model: nn.Module, checkpoint: Checkpoint) -> dict[str, An
     stored = checkpoint.meta.get('size_divisor', now)
     if now is not None and stored != now:
         text = (
-            f'{checkpoint.path} says size_divisor={stored}, this config {now}: predictions of other sizes will differ'
+            f'{checkpoint.path} says size_divisor={stored}, this config {now}: other sizes will be predicted otherwise'
         )
         print_log(text, logger='current', level=logging.WARNING)
     return checkpoint.meta

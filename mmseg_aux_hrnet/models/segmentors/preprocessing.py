@@ -1,9 +1,11 @@
 """What a network is shown: the order of colours, and images that are filled up to sizes that it divides."""
 
+import logging
 from types import MethodType
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -22,37 +24,39 @@ def swaps_channels(preprocessor: Any) -> bool:
     return any(getattr(preprocessor, name, False) for name in names)
 
 
-def fill_sizes(model: nn.Module) -> int:
-    """Make a built segmentor fill up what it predicts to multiples of its size divisor, and cut the logits back.
+def fill_sizes(model: nn.Module) -> None:
+    """Make a built segmentor fill up what it predicts to multiples of its ``size_divisor``, and cut the logits back.
 
     At other sizes coarse maps are rounded up and stretched over the image, at 32 n + 1 the most, as in no training
     crop. The divisor is ``test_cfg.size_divisor`` of the data preprocessor, else ``SIZE_DIVISOR``; 1 leaves sizes as
     they are. Images, or the windows of a sliding inference, are filled on the right and below, after normalisation, by
-    ``pad_val`` of the preprocessor: 0 is the mean colour. All predictions come through here; training does not.
+    ``pad_val`` of the preprocessor: 0 is the mean colour. Training does not come through here: the log names crops of
+    other sizes.
 
     Args:
         model: a segmentor, or what wraps it; one that fills up already stays as it is.
-
-    Returns:
-        The divisor, from now on ``size_divisor`` of the segmentor.
 
     Raises:
         ConfigError: the divisor is not a whole number from 1 up.
     """
     segmentor: Any = unwrapped(model)
-    if not hasattr(segmentor, 'size_divisor'):
-        preprocessor = segmentor.data_preprocessor
-        test_cfg = dict(getattr(preprocessor, 'test_cfg', None) or {})
-        divisor = test_cfg.pop('size_divisor', None)
-        divisor = SIZE_DIVISOR if divisor is None else divisor
-        if not isinstance(divisor, int) or isinstance(divisor, bool) or divisor < 1:
-            raise ConfigError(f'{WHERE}={divisor!r}: give a whole number of pixels from 1 up, such as {SIZE_DIVISOR}')
-        # Without the divisor: mmseg would fill too, before windows are laid, and fails at images without samples.
-        preprocessor.test_cfg = test_cfg
-        segmentor.size_divisor, segmentor.fill_value = divisor, float(getattr(preprocessor, 'pad_val', 0))
-        if divisor > 1:
-            segmentor.encode_decode = MethodType(_encode_decode_filled, segmentor)
-    return int(segmentor.size_divisor)
+    if hasattr(segmentor, 'size_divisor'):
+        return
+    preprocessor = segmentor.data_preprocessor
+    test_cfg = dict(getattr(preprocessor, 'test_cfg', None) or {})
+    divisor = test_cfg.pop('size_divisor', SIZE_DIVISOR)
+    if type(divisor) is not int or divisor < 1:  # True is an int too
+        raise ConfigError(f'{WHERE}={divisor!r}: give a whole number of pixels from 1 up, such as {SIZE_DIVISOR}')
+    # Without the divisor: mmseg would fill too, before windows are laid, and fails at images without samples.
+    preprocessor.test_cfg = test_cfg
+    segmentor.size_divisor, segmentor.fill_value = divisor, float(getattr(preprocessor, 'pad_val', 0))
+    if divisor > 1:
+        segmentor.encode_decode = MethodType(_encode_decode_filled, segmentor)
+    if any(side % divisor for side in getattr(preprocessor, 'size', None) or ()):
+        note = (
+            f'training crops, {preprocessor.size}, are not multiples of {divisor}, to which predictions are filled up'
+        )
+        print_log(f'{note}: choose a crop_size that is, or {WHERE}=1', logger='current', level=logging.WARNING)
 
 
 def _encode_decode_filled(segmentor: Any, inputs: Tensor, batch_img_metas: list[dict[str, Any]]) -> Tensor:
@@ -66,9 +70,8 @@ def _encode_decode_filled(segmentor: Any, inputs: Tensor, batch_img_metas: list[
     if not torch.compiler.is_compiling():
         return logits[..., :height, :width]
     # A slice would make torch.export note whether anything was cut off, and refuse sizes where that is otherwise.
-    for axis, side in ((2, height), (3, width)):
-        logits = logits.index_select(axis, torch.arange(side, device=logits.device))
-    return logits
+    rows, columns = (torch.arange(side, device=logits.device) for side in (height, width))
+    return logits.index_select(2, rows).index_select(3, columns)
 
 
 @MODELS.register_module()
