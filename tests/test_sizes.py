@@ -1,6 +1,8 @@
 """Images of any size are predicted alike, whichever way they come: filled up to multiples of 32, and cut back."""
 
 import copy
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,19 +12,24 @@ from mmseg.apis import MMSegInferencer, inference_model, init_model
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from official_network import OfficialNetwork
+from PIL import Image
 from tiny_export import FREE, tiny_checkpoint, tiny_config, tiny_model, written
 from torch.nn import functional
 
 from mmseg_aux_hrnet import stack
+from mmseg_aux_hrnet.demo.dataset import write_demo_data
+from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import WholeCheckpointHook
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.exchange.official import from_official
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.models import fill_sizes
 from mmseg_aux_hrnet.run.rgb_network import ExportGraph
 from mmseg_aux_hrnet.run.trained_model import load_trained_model
+from mmseg_aux_hrnet.run.training import TrainOptions, train
 from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights
 
 pytestmark = pytest.mark.stack
+REPO = Path(__file__).resolve().parents[1]
 RNG = np.random.default_rng(7)
 SIZES = [(33, 65), (177, 233), *(tuple(map(int, RNG.integers(17, 130, 2))) for _ in range(28))]
 NAME = 'model.data_preprocessor.test_cfg.size_divisor'
@@ -158,6 +165,7 @@ def test_python_interfaces_of_mmseg_agree_with_predictor(tmp_path, kind):
         config.model.data_preprocessor.test_cfg = {'size_divisor': 32}
     config.test_pipeline = [ConfigDict(type='LoadImageFromFile'), ConfigDict(type='PackSegInputs')]
     config.test_dataloader.dataset.pipeline = config.test_pipeline
+    config.visualizer = dict(type='SegLocalVisualizer', name='visualizer', vis_backends=[])
     config.dump(tmp_path / 'a.py')
     files = str(tmp_path / 'a.py'), str(tiny_checkpoint(config, tmp_path / 'a.pth'))
     image = noise((45, 70))[0].permute(1, 2, 0).numpy()
@@ -237,6 +245,42 @@ def test_crops_that_are_not_multiples_are_named():
         built(preprocessor={'size': (480, 512)})
     assert len(said) == 1
     assert 'training crops, (473, 473), are not multiples of 32' in said[0]
+
+
+def test_checkpoints_note_the_divisor():
+    content = {'meta': {}}
+    runner = SimpleNamespace(model=built())
+    WholeCheckpointHook(interval=1).before_save_checkpoint(runner, content)
+    assert content['meta']['size_divisor'] == 32
+    del runner.model.size_divisor  # as a segmentor of mmseg in a tool of mmseg
+    content = {'meta': {}}
+    WholeCheckpointHook(interval=1).before_save_checkpoint(runner, content)
+    assert 'size_divisor' not in content['meta']
+
+
+@pytest.mark.slow  # trains the demo, for minutes
+def test_the_demo_is_as_good_at_odd_sizes(tmp_path):
+    data = write_demo_data(tmp_path / 'data', lists_dir=REPO / 'splits/demo', seed=0).root
+    leaf = 'mmseg_aux_hrnet::hrnet/fcn_aux-hr18s-v1_128x128_demo.py'
+    short = {'train_cfg.max_iters': 200, 'param_scheduler.0.end': 200, 'train_cfg.val_interval': 200}
+    options = TrainOptions(data_root=data, work_dir=tmp_path / 'work', cfg_options=short)
+    assert_alike(data, leaf, train(leaf, options).checkpoint)
+
+
+def assert_alike(data, leaf, checkpoint):
+    """Compare the IoU of cut scenes with that of whole scenes, cut then: only what is at the new border is lost."""
+    predictor = Predictor.from_files(leaf, checkpoint, device='cpu')
+    counts = np.zeros((4, 2, 2), int)  # crop, cut before or after, intersection and union
+    for path in sorted((data / 'rawdata/test').iterdir()):
+        image = np.asarray(Image.open(path).convert('RGB'))
+        label = np.asarray(Image.open(data / 'labeldata/test' / path.name)) > 0
+        whole = predictor(image)[1] > 0.5
+        for crop, (height, width) in enumerate([(177, 233), (191, 255), (190, 250), (161, 225)]):
+            known = label[:height, :width]
+            for way, found in enumerate((predictor(image[:height, :width])[1] > 0.5, whole[:height, :width])):
+                counts[crop, way] += (found & known).sum(), (found | known).sum()
+    iou = 100 * counts[..., 0] / counts[..., 1]
+    assert np.abs(iou[:, 0] - iou[:, 1]).max() < 0.5, iou
 
 
 @pytest.mark.parametrize('size', [(45, 70), (64, 96), (33, 97)], ids=str)
