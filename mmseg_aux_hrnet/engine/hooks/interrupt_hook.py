@@ -56,9 +56,13 @@ class InterruptHook(Hook):
             # A scheduler may signal some processes only; one that stops alone would leave the others waiting for it.
             number = torch.tensor(int(self.received or 0))
             all_reduce(number, op='max')
-            self.received = signal.Signals(int(number)) if number else None
+            agreed = signal.Signals(int(number)) if number else None
+            if agreed is not None:  # else a signal that came meanwhile would be forgotten: it counts next time
+                self.received = agreed
+        else:
+            agreed = self.received
         done = int(runner.iter) + 1
-        if self.received is not None and done % accumulated_iterations(runner) == 0:
+        if agreed is not None and done % accumulated_iterations(runner) == 0:
             self.stop(runner, done=done)
 
     def before_val_epoch(self, runner: Any) -> None:

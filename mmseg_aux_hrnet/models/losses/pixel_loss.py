@@ -27,7 +27,7 @@ class PixelLoss(nn.Module, ABC):
         ConfigError: a weight is negative or all are zero, or the name would be logged but not trained.
     """
 
-    loss_name: str  # mmseg's heads look for this attribute
+    loss_name: str = 'loss'  # mmseg's heads look for this attribute
 
     def __init__(
         self,
