@@ -74,6 +74,25 @@ def test_a_signal_while_processes_agree_counts_after_the_next_iteration(monkeypa
     assert stopped == [6]
 
 
+def test_signals_while_the_hook_stops_change_nothing(monkeypatch):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)}
+    hook = InterruptHook()
+    hook.before_train(SimpleNamespace())
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert hook.received is signal.SIGTERM
+    hook.received, put_back = None, signal.signal
+
+    def interrupted(number, handler):
+        if number == signal.SIGINT:
+            hook._receive(signal.SIGTERM, None)
+        return put_back(number, handler)
+
+    monkeypatch.setattr(signal, 'signal', interrupted)
+    hook.release()
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
 @pytest.mark.parametrize('epochs', [False, True], ids=['iterations', 'epochs'])
 def test_workers_do_not_matter(whole, tmp_path, epochs):
     with pytest.raises(TrainingInterrupted):
