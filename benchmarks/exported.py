@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mmseg_aux_hrnet.exchange.export import formats
-from mmseg_aux_hrnet.exchange.export.graph import trace
+from mmseg_aux_hrnet.exchange.export.tracing import trace
 from mmseg_aux_hrnet.run.rgb_network import CLASSES, INPUT, PROBABILITIES, ExportGraph, Form
 
 OUTPUTS = (PROBABILITIES, CLASSES)

@@ -1,7 +1,7 @@
 """A threshold on the probability of one of two classes: what it is, who says it, and which pixels reach it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 
 # The word on a command line that puts a stored threshold out of force: leaving the option out would take it.
 ARGMAX = 'argmax'
+# The form in which checkpoints and reports hold it; a call, because ``class`` cannot be the name of an attribute.
+ThresholdRecord = TypedDict('ThresholdRecord', {'class': str, 'value': float})
 Values = TypeVar('Values', Tensor, NDArray[Any])
 
 
@@ -32,7 +34,7 @@ class Threshold(NamedTuple):
     def __str__(self) -> str:
         return f'{self.class_name} from {self.value:g}'
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> ThresholdRecord:
         """Return the form in which checkpoints and reports hold it."""
         return {'class': self.class_name, 'value': self.value}
 

@@ -44,7 +44,7 @@ def convert(args: argparse.Namespace) -> str:
     source = best_checkpoint(args.source)
     check_target(args.target, source=source, overwrite=args.overwrite)
     config = None if args.config is None else load_config(args.config)
-    file = recognise(Checkpoint(source, trust=args.trust))
+    file = recognise(Checkpoint(source, trust=args.trust, hashed=True))
     allowed = Allowed(args.reset_classifier, args.reset_auxiliary, args.drop_auxiliary, args.classes)
     result = converted(file, config=config, target=args.to, allowed=allowed)
     print(f'{source}: {report(result)}')

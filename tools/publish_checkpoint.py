@@ -35,7 +35,7 @@ def publish(args: argparse.Namespace) -> str:
 
     source = best_checkpoint(args.source)
     file, card = published(
-        Checkpoint(source),
+        Checkpoint(source, hashed=True),
         args.folder,
         name=args.name,
         suffix='.safetensors' if args.safetensors else '.pth',

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Literal
 
 sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
 
@@ -39,11 +40,11 @@ def store(args: argparse.Namespace) -> str:
         raise ConfigError('--threshold and --class go together; --from REPORT says both itself')
     if args.report is None and args.best is not None:
         raise ConfigError('--best goes with --from REPORT, which says what is best')
-    checkpoint = Checkpoint(best_checkpoint(args.checkpoint))
+    checkpoint = Checkpoint(best_checkpoint(args.checkpoint), hashed=True)
     if args.report is None:
         threshold, origin = Threshold(args.class_name, parse_value(args.threshold)), ''
     else:
-        figure = args.best or 'iou'
+        figure: Literal['iou', 'f1', 'kappa'] = args.best or 'iou'
         threshold, value, data_list = best_of_report(args.report, figure=figure, checkpoint=checkpoint)
         origin = f' (best {figure}, {value:.4f}, on {data_list})'
     store_threshold(checkpoint, args.out, threshold, overwrite=args.overwrite)

@@ -27,6 +27,7 @@ Mask = npt.NDArray[np.uint8]
 LARGEST_TOLERANCE = 1000  # pixels: the float32 distances tell neighbouring ones apart
 LARGEST_DISC = 20  # pixels: beyond, distances of all pixels take less time than a dilation by a disc
 CROSS: Mask = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+LENGTH = re.compile(r'(?P<length>\d+(\.\d*)?|\.\d+)\s*(?P<unit>px|m|)')
 
 
 def boundary_counts(
@@ -35,7 +36,7 @@ def boundary_counts(
     """Count the contour pixels of every class that are near enough, and the pixels of the boundary regions.
 
     "Near" is a Euclidean distance of at most the tolerance. A boundary region is as in Cheng et al.'s code: the class
-    pixels that vanish when the class is eroded by a square of one pixel as often as the tolerance has whole pixels.
+    pixels that vanish when the class is eroded by a square of 3 x 3 pixels as often as the tolerance has whole pixels.
 
     Args:
         prediction: class of every pixel, integer (H, W); what it says of ignored pixels is not looked at.
@@ -57,7 +58,7 @@ def boundary_counts(
     prediction, label = (values if few is None else few for values, few in zip((prediction, label), small, strict=True))
     valid = label != ignore_index
     counts = np.zeros((num_classes, COLUMNS), np.int64)
-    # One dilation by the large square is the same as eroding by three pixels as often as the tolerance has pixels.
+    # Dilating the others once by the large square takes the same pixels as all those erosions.
     square = np.ones((2 * int(tolerance) + 1,) * 2, np.uint8)
     for index in range(num_classes):
         own = [valid & (values == index) for values in (prediction, label)]
@@ -114,9 +115,6 @@ def _around(contour: Mask, radius: float) -> Mask:
 def _dilated(mask: Mask, shape: Mask) -> Mask:
     # By default OpenCV takes what lies outside the image for empty, so that its edge is not a contour.
     return np.asarray(cv2.dilate(mask, shape), np.uint8)
-
-
-LENGTH = re.compile(r'(?P<length>\d+(\.\d*)?|\.\d+)\s*(?P<unit>px|m|)')
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from mmseg_aux_hrnet.evaluation.image_result import (
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates, rates_by_key
 from mmseg_aux_hrnet.evaluation.table import render
 
+HOST = 'cpu'  # the kind of device whose maps numpy counts at once; maps elsewhere are counted where they are
+
 
 @METRICS.register_module()
 class ConfusionMetric(BaseMetric):
@@ -54,7 +56,6 @@ class ConfusionMetric(BaseMetric):
     """
 
     default_prefix = ''  # None would log a warning that means nothing to a user
-    host = 'cpu'  # the kind of device whose maps numpy counts at once; maps elsewhere are counted where they are
 
     def __init__(
         self,
@@ -157,7 +158,7 @@ class ConfusionMetric(BaseMetric):
         rule: dict[str, Any] = {'num_classes': num_classes, 'ignore_index': self.ignore_index}
         # Contours need OpenCV, which works on the host. Anything else stays on the device: to copy a map would make the
         # next batch wait for it.
-        if self.boundary_tolerance is None and prediction.device.type != self.host:
+        if self.boundary_tolerance is None and prediction.device.type != HOST:
             maps = (plane(prediction, name='prediction'), plane(label, name='label').to(prediction.device))
             return image, label_path, tally(*maps, **rule)
         return count_image(

@@ -1,6 +1,8 @@
-"""Every figure that tables, reports and model cards show: its key, title, decimals and meaning, declared here only.
+"""Every figure that tables, reports and model cards show: its key, title, decimals and meaning.
 
-What shows figures picks from this list and orders it; it never spells a title of its own.
+What shows figures picks from this list and orders it. Titles and decimals come from here, but where another form was
+first: comparisons have the columns of a paper, and the line of ``--eval`` has mmseg's names. A sentence may write a
+figure out in full.
 """
 
 import math

@@ -12,6 +12,9 @@ from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation.metrics import CLASS_METRICS, FWIOU, KAPPA, MACC, MCC, MDICE, MIOU, OA
 from mmseg_aux_hrnet.evaluation.rates import ClassRates, OverallRates
 
+# Name on the command line: the figure. With beta = 1, mmseg's default, the mean F-score is the mean Dice coefficient.
+HEADLINES = {'mIoU': MIOU, 'mDice': MDICE, 'mFscore': MDICE, 'mAcc': MACC, 'OA': OA, 'kappa': KAPPA}
+
 
 def rich_table(
     classes: Mapping[str, ClassRates],
@@ -86,10 +89,6 @@ def markdown_table(table: Table, *, width: int) -> str:
     sides = [column.justify == 'right' for column in table.columns]
     lines[1] = f'|{"|".join(f"{rule[:-1]}:" if side else rule for rule, side in zip(rules, sides, strict=True))}|'
     return '\n'.join(lines)
-
-
-# Name on the command line: the figure. With beta = 1, mmseg's default, the mean F-score is the mean Dice coefficient.
-HEADLINES = {'mIoU': MIOU, 'mDice': MDICE, 'mFscore': MDICE, 'mAcc': MACC, 'OA': OA, 'kappa': KAPPA}
 
 
 def check_headlines(names: Sequence[str]) -> None:

@@ -23,13 +23,12 @@ UNIT = 2.0**-24  # of the summed probabilities: integers, so that their sum does
 
 CURVE: tuple[Metric[Any], ...] = (*CLASS_METRICS, KAPPA)  # the figures at each threshold
 CRITERIA: tuple[Metric[Any], ...] = (IOU, F1, KAPPA)  # those by which a threshold can be the best
-
 # With one more that nothing reaches, so that each level has a next one.
 _LEVELS32 = np.append(LEVELS, 2.0).astype(np.float32)
 
-
 # What is known of the pixels at each level, int64 (3, 10001), to be added up over images: how many are of the other
-# class, how many of the class, and the sum of the probabilities of both in units of 2^-24.
+# class, how many of the class, and the sum of the probabilities of both in units of 2^-24. A pixel is at the highest
+# level that its probability p reaches in float32, so those at a level and above are exactly those with p >= level.
 ThresholdCounts = npt.NDArray[np.int64]
 NO_COUNTS: ThresholdCounts = np.zeros((3, LEVELS.size), np.int64)
 

@@ -13,7 +13,7 @@ from mmseg_aux_hrnet.exchange.figures import Figures
 from mmseg_aux_hrnet.exchange.forms import arch_of, auxiliary_heads
 from mmseg_aux_hrnet.version import __version__
 
-COEFFICIENTS = {metric.title: metric for metric in metrics.COEFFICIENTS}
+COEFFICIENT_OF_TITLE = {metric.title: metric for metric in metrics.COEFFICIENTS}
 NOT_STATED = 'not stated'
 CONVERTED_FOR = 'The weights were converted for the following config, not trained with it:'
 SPLITS = ('train', 'val', 'test')
@@ -77,7 +77,7 @@ def model_card(
     config = literals(meta['cfg'])
     classes, threshold = meta['dataset_meta'], meta.get('threshold')
     colours = [', '.join(map(str, colour)) for colour in classes['palette']]
-    named = [(index, *pair) for index, pair in enumerate(zip(classes['classes'], colours, strict=True))]
+    rows = [(index, *pair) for index, pair in enumerate(zip(classes['classes'], colours, strict=True))]
     decision = 'A pixel is {class} where its probability is at least {value:g}.'
     weights = content['state_dict']
     count = sum(value.numel() for key, value in weights.items() if not key.endswith(BUFFERS))
@@ -89,7 +89,7 @@ def model_card(
         f'{network}, {heads} auxiliary decoders for training, {count:,} parameters with them.',
         f'- SHA-256 `{sha256}`\n- Licence of the weights: {licence or NOT_STATED}',
         '## Classes',
-        _table(('index', 'class', 'R, G, B'), named),
+        _table(('index', 'class', 'R, G, B'), rows),
         '' if threshold is None else decision.format(**threshold),
         '## Data',
         data or f'Origin and licence of the data: {NOT_STATED}.',
@@ -122,9 +122,10 @@ def _figures(figures: Figures | None) -> str:
         return 'None are known of this file. Measure them: `tools/test.py CONFIG FILE --report DIR`.'
     # Of a class, the name is behind a dot; whatever else a training logged is taken for a percentage.
     rows = [
-        (name, COEFFICIENTS.get(name.split('.')[0], metrics.OA).text(value)) for name, value in figures.values.items()
+        (name, COEFFICIENT_OF_TITLE.get(name.split('.')[0], metrics.OA).text(value))
+        for name, value in figures.values.items()
     ]
-    units = f'Percent; {", ".join(COEFFICIENTS)} are coefficients.'
+    units = f'Percent; {", ".join(COEFFICIENT_OF_TITLE)} are coefficients.'
     return f'Measured on {figures.measured}. {units}\n\n{_table(("figure", "value"), rows)}'
 
 

@@ -26,9 +26,8 @@ from mmseg_aux_hrnet.exchange.official import (
 from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS
 from mmseg_aux_hrnet.run.config import dataset_meta
 from mmseg_aux_hrnet.version import __version__
-from mmseg_aux_hrnet.weights.fitting import faults_of, matched, widened, with_counters, without
+from mmseg_aux_hrnet.weights.fitting import AUXILIARY, faults_of, matched, widened, with_counters, without
 
-AUXILIARY = 'auxiliary_head.'
 # Decoders in a list, such as the auxiliary ones, are numbered.
 CLASSIFIER = re.compile(r'(decode_head|auxiliary_head)(\.\d+)?\.conv_seg\.')
 ROWS = 'decode_head.conv_seg.weight'  # one row for each output of the network

@@ -13,7 +13,7 @@ from mmseg_aux_hrnet.errors import CheckpointError
 from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS, Arch
 from mmseg_aux_hrnet.weights import Checkpoint
 from mmseg_aux_hrnet.weights.checkpoint import LISTED_KEYS, without_prefix
-from mmseg_aux_hrnet.weights.fitting import HEAD_PREFIXES, without
+from mmseg_aux_hrnet.weights.fitting import AUXILIARY, HEAD_PREFIXES, without
 
 Kind = Literal['official', 'mmseg', 'imagenet']
 FULL_MODEL = ('model.', 'loss.')  # the official training code saves the network beside its loss
@@ -122,4 +122,4 @@ def auxiliary_heads(weights: Mapping[str, Tensor]) -> int:
     """Return how many auxiliary heads of mmseg the weights are of."""
     numbered = {key.split('.')[1] for key in weights if re.match(r'auxiliary_head\.\d+\.', key)}
     # mmseg writes a single head without a number.
-    return len(numbered) or int(any(key.startswith('auxiliary_head.') for key in weights))
+    return len(numbered) or int(any(key.startswith(AUXILIARY) for key in weights))

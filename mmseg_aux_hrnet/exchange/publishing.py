@@ -62,6 +62,7 @@ def publish(
 
     Raises:
         CheckpointError: the checkpoint says too little of itself, or files cannot be written.
+        ConfigError: a file of one of the names exists and may not be replaced.
         DataError: see :func:`~mmseg_aux_hrnet.exchange.figures.reported`.
     """
     small = _stripped(checkpoint)

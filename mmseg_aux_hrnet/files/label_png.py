@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
-from mmseg_aux_hrnet.files.whole import whole_file
+from mmseg_aux_hrnet.files.whole import own_part, whole_file
 
 # Colour of indices that are not classes, such as 255 (ignored).
 NO_CLASS_COLOUR = (127, 127, 127)
@@ -39,7 +39,8 @@ def write_label_png(path: str | Path, label: npt.NDArray[np.integer[Any]], palet
     image.putpalette(_palette_bytes(palette))
     target = Path(path)
     try:
-        with whole_file(target, durable=False) as part:
+        # Samplers give the last images of a data set to several processes, which then write the same file at a time.
+        with whole_file(target, part=own_part(target), durable=False) as part:
             image.save(part, format='PNG')
     except OSError as error:
         raise DataError(

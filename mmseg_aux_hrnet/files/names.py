@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.files.outputs import same_file
 
 
 class OutputFiles:
@@ -34,7 +35,7 @@ class OutputFiles:
         """
         target = self.folder / claim_name(self._images, image_path)
         for source in (image_path, label_path):
-            if source and Path(source).resolve() == target.resolve():
+            if source and same_file(Path(source), target):
                 raise DataError(f'{target} is an input and would be overwritten: choose another output folder')
         return target
 

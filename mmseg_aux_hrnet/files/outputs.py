@@ -26,12 +26,19 @@ def check_file(
     """
     what = what or str(path)
     # Even with overwrite, and behind links: an input that is replaced while it is read is lost.
-    if any(path.resolve() == source.resolve() for source in inputs):
+    if any(same_file(path, source) for source in inputs):
         raise ConfigError(f'{what} is the file to read and cannot be written: name another file')
     if path.is_dir():
         raise ConfigError(f'{what} is a folder: name a file')
     if path.exists() and not overwrite:
         raise OutputExistsError(f'{what} exists: {advice}')
+
+
+def same_file(first: Path, second: Path) -> bool:
+    """Tell whether two names are of one file, through links of both kinds and letters of either case."""
+    if first.exists() and second.exists():
+        return first.samefile(second)
+    return first.resolve() == second.resolve()
 
 
 def check_folder(path: Path, *, overwrite: bool = False, what: str | None = None, advice: str) -> None:

@@ -27,8 +27,8 @@ def whole_file(path: str | Path, *, part: Path | None = None, durable: bool = Tr
 
     Args:
         path: an existing file is replaced; the folder is made where missing.
-        part: the name that is given, in the same folder; ``path`` with ``PART`` where None. Several processes that may
-            write one file at a time need one each.
+        part: the name that is given, in the same folder; ``path`` with ``PART`` where None, which a later write takes
+            up again after a killed one. Several processes that may write one file at a time need :func:`own_part`.
         durable: wait until the content is on the disk, so that a power cut cannot leave an empty file under the final
             name. That takes milliseconds a file: False for thousands of small ones that can be made again.
 
@@ -48,6 +48,11 @@ def whole_file(path: str | Path, *, part: Path | None = None, durable: bool = Tr
         raise
 
 
+def own_part(path: Path, suffix: str = PART) -> Path:
+    """Return a hidden name beside ``path`` that no other process of this machine uses."""
+    return path.with_name(f'.{path.name}.{os.getpid()}{suffix}')
+
+
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
     """Give a folder to fill, which becomes ``path`` when the block ends, and vanishes when it raises.
@@ -58,7 +63,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         OSError: it cannot be made or renamed; ``path`` is as before.
     """
     target = Path(path).resolve()  # behind a link, so that the link stays one
-    part, old = (target.with_name(f'.{target.name}.{os.getpid()}{suffix}') for suffix in (PART, '.old'))
+    part, old = own_part(target), own_part(target, '.old')
     # What a killed run of the same process number left would else be among the new files.
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

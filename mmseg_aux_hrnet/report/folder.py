@@ -44,7 +44,8 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
         read_report(path)  # whatever its parts hold: a damaged report may be replaced, other people's files may not
     except DataError as error:
         raise DataError(
-            f'report folder {path} holds no report, so --overwrite leaves it: choose another --report'
+            f'--overwrite leaves the folder {path}, because no report can be read there ({error}): choose another '
+            '--report'
         ) from error
 
 
@@ -57,7 +58,8 @@ def report_folder(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
     """Give a folder to write the report's files to; it is at ``path`` when the block ends, and gone where it raises.
 
     Raises:
-        DataError: there is something else, see :func:`check_report_folder`, or it cannot be written.
+        ConfigError, DataError: see :func:`check_report_folder`.
+        DataError: the folder cannot be written.
     """
     # Once more, because hours of inference lie between the look before the work and this one.
     check_report_folder(path, overwrite=overwrite)

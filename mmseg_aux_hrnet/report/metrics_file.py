@@ -7,6 +7,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
+from mmseg_aux_hrnet.decision import ThresholdRecord
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.metrics import OverallKey
 
@@ -22,8 +23,7 @@ CountRows = list[list[int]]  # pixels; rows are the reference, columns the predi
 # one by one.
 PLAIN: dict[Any, set[type]] = {int: {int}, Value: {float, int, NoneType}}
 
-# Written as calls, because ``class`` cannot be the name of an attribute.
-ThresholdRecord = TypedDict('ThresholdRecord', {'class': str, 'value': float})
+# Written as a call, because ``class`` cannot be the name of an attribute.
 Sweep = TypedDict(
     'Sweep',
     {
@@ -37,7 +37,7 @@ Sweep = TypedDict(
         'average_precision': Value,
         'ece': Value,
         'reliability': list[dict[str, Value]],
-        'best': dict[str, dict[str, float] | None],
+        'best': dict[Literal['iou', 'f1', 'kappa'], dict[Literal['threshold', 'value'], float] | None],
     },
 )
 
@@ -109,7 +109,7 @@ class Report(TypedDict, total=False):
     run: RunRecord
     classes: list[ClassRow]
     class_of_interest: str | None
-    overall: dict[Literal[OverallKey, 'pixels'], Any]
+    overall: dict[Literal[OverallKey, 'pixels'], Value]
     intervals: Intervals
     boundary: dict[Literal['tolerance_pixels', 'tolerance_metres', 'gsd'], Value]
     rules: list[str]

@@ -4,6 +4,7 @@ import hashlib
 import platform
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -11,11 +12,11 @@ from pathlib import Path
 
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.files.hashing import sha256_of
 from mmseg_aux_hrnet.report.metrics_file import RunRecord
 from mmseg_aux_hrnet.version import __version__
 
 MODULES = {'torch': 'torch', 'mmengine': 'mmengine', 'mmsegmentation': 'mmseg', 'mmcv': 'mmcv', 'numpy': 'numpy'}
-CHUNK = 1 << 20  # bytes: a checkpoint may be larger than the memory that is left beside the network
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def run_record(sources: Sources, *, images: int) -> RunRecord:
         'data_list': ' + '.join(map(str, lists)) or None,
         'data_list_sha256': file_digest(lists) if lists else None,
         'images': images,
-        'threshold': None if threshold is None else {'class': threshold.class_name, 'value': threshold.value},
+        'threshold': None if threshold is None else threshold.record(),
         'work_dir': None if sources.work_dir is None else str(sources.work_dir),
         'versions': {
             'mmseg_aux_hrnet': __version__,
@@ -75,12 +76,10 @@ def file_digest(paths: Sequence[Path]) -> str:
     Raises:
         DataError: one cannot be read.
     """
-    digest = hashlib.sha256()
-    for path in paths:
-        try:
-            with path.open('rb') as file:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
-        except OSError as error:
-            raise DataError(f'{path} cannot be read ({error.strerror}): its hash belongs in the report') from error
-    return digest.hexdigest()
+    try:
+        with ExitStack() as stack:
+            return sha256_of(*(stack.enter_context(path.open('rb')) for path in paths))
+    except OSError as error:
+        # A disk that fails while it is read names no file.
+        named = error.filename or ' + '.join(map(str, paths))
+        raise DataError(f'{named} cannot be read ({error.strerror}): its hash belongs in the report') from error

@@ -1,4 +1,4 @@
-"""What an export starts from: a segmentor with its weights, and what is known about it."""
+"""What exports and maps start from: a segmentor with its weights, and what is known about it."""
 
 import hashlib
 import math
@@ -30,9 +30,11 @@ class Source:
         model: predicts whole images, whatever the config's ``test_cfg`` says.
         classes: of the checkpoint, else of the data set of the config; a threshold is on the one of interest.
         decision: how the class map follows from the probabilities; None for the most probable class.
-        gsd: metres per pixel of the training images; None where unknown.
-        tile: (height, width) in pixels that the model was trained or is tested on.
-        overlap: of the tiles of the config's sliding window, percent of the tile; a default where it has none.
+        gsd: metres per pixel of the training images; None where unknown. Of an export, that of its users' images.
+        tile: (height, width) in pixels that the model was trained or is tested on. Of an export, what its users are to
+            cut images into, see :func:`~mmseg_aux_hrnet.exchange.export.metadata.with_tiling`.
+        overlap: of the tiles of the config's sliding window, percent of the tile; a default where it has none. Of an
+            export, that of its users' tiles.
         config_name: file name of the config.
         config_sha256: of the text of the merged config, as in evaluation reports.
         checkpoint_name: file name of the checkpoint.
@@ -56,7 +58,7 @@ def load_source(config: Config, checkpoint: Checkpoint, *, threshold: str | None
 
     Args:
         config: a merged config.
-        checkpoint: of this config.
+        checkpoint: of this config; ``hashed``.
         threshold: a number for the class of interest, ``argmax``, or None for what the checkpoint or the head says.
 
     Raises:

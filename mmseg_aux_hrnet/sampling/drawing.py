@@ -67,8 +67,7 @@ def draw_points(
 
     Raises:
         ConfigError: the seed is negative; and see :func:`allocate`.
-        DataError: see :func:`allocate`.
-        LabelError: a map has changed since it was counted.
+        DataError: see :func:`allocate`; or a map has changed since it was counted, or cannot be read any more.
     """
     if seed < 0:
         raise ConfigError(f'--seed {seed}: seeds are whole numbers from 0 on')

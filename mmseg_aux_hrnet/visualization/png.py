@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmseg_aux_hrnet.files.whole import whole_file
+from mmseg_aux_hrnet.files.whole import own_part, whole_file
 
 if TYPE_CHECKING:  # see confusion_matrix
     from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ def save_figure(path: str | Path, figure: 'Figure') -> None:
     Raises:
         OSError: it cannot be written; what was at ``path`` stays.
     """
-    with whole_file(path) as part:
+    with whole_file(path, part=own_part(Path(path))) as part:
         figure.savefig(part, dpi=DOTS, format='png')
 
 
@@ -36,5 +36,5 @@ def save_picture(path: str | Path, pixels: NDArray[np.uint8], *, durable: bool =
     Raises:
         OSError: it cannot be written; what was at ``path`` stays.
     """
-    with whole_file(path, durable=durable) as part:
+    with whole_file(path, part=own_part(Path(path)), durable=durable) as part:
         Image.fromarray(pixels).save(part, format='PNG')

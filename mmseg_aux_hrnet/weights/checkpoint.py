@@ -1,12 +1,10 @@
 """Checkpoints, read once and without running code from them: the one place where a weight file is loaded."""
 
-import hashlib
 import json
 import pickle
 import re
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +19,7 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from mmseg_aux_hrnet.errors import CheckpointError
+from mmseg_aux_hrnet.files.hashing import sha256_of
 
 NUMPY_CORES = ('numpy._core', 'numpy.core')  # numpy 2 and 1: a file names that of the numpy which wrote it
 HISTORY_METHODS = ('min', 'max', 'mean', 'current')
@@ -29,7 +28,6 @@ SAFETENSORS_META = 'mmseg_aux_hrnet.meta'  # key of the file's own metadata that
 CAUSES = ('Unsupported', 'GLOBAL', 'but got')  # words of the line that names what torch does not take
 NO_FORM = 'it is not in the form that torch.save writes'
 LISTED_KEYS = 4
-BLOCK = 2**20  # bytes
 
 
 class Checkpoint:
@@ -40,33 +38,26 @@ class Checkpoint:
     Args:
         path: the file.
         trust: run the code of a file that cannot be read without. It can do anything that its reader can do.
+        hashed: hash the file while it is open, for whoever asks for ``sha256``; that reads all of it once more.
     """
 
-    def __init__(self, path: str | Path, *, trust: bool = False) -> None:
+    def __init__(self, path: str | Path, *, trust: bool = False, hashed: bool = False) -> None:
         self.path = Path(path)
         self._trust = trust
+        self._hashed = hashed
+        self._sha256: str | None = None
 
-    @contextmanager
-    def _open(self) -> Iterator[BinaryIO]:
-        if not self.path.is_file():
-            raise CheckpointError(f'{self.path} is not a file: give the path of a .pth or {SAFETENSORS} checkpoint')
-        try:
-            with self.path.open('rb') as file:
-                yield file
-        except OSError as error:
-            raise CheckpointError(
-                f'{self.path} cannot be read ({error.strerror}): give a checkpoint that you may read'
-            ) from error
-
-    @cached_property
+    @property
     def sha256(self) -> str:
-        """SHA-256 of the file, in hexadecimal digits.
+        """SHA-256 of the file that ``content`` was read from, 64 hexadecimal digits; only with ``hashed``.
 
         Raises:
-            CheckpointError: the file is missing or cannot be read.
+            CheckpointError: see :attr:`content`.
         """
-        with self._open() as file:
-            return _digest(file)
+        # Never of a second reading, which could meet another file under this name.
+        _ = self.content
+        assert self._sha256 is not None, 'Checkpoint(path, hashed=True) gives it'
+        return self._sha256
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -77,11 +68,22 @@ class Checkpoint:
         Raises:
             CheckpointError: the file is missing, is not a checkpoint, is damaged, or needs code to be run.
         """
-        with self._open() as file:
-            # While the file is open anyway: a second reading could meet another file under this name.
-            self.sha256 = _digest(file)
-            read = _read_safetensors if self.path.suffix == SAFETENSORS else _read_pth
-            content = read(file, path=self.path, trust=self._trust)
+        if not self.path.is_file():
+            raise CheckpointError(f'{self.path} is not a file: give the path of a .pth or {SAFETENSORS} checkpoint')
+        try:
+            with self.path.open('rb') as file:
+                if self._hashed:
+                    self._sha256 = sha256_of(file)
+                    file.seek(0)
+                content: Any
+                if self.path.suffix == SAFETENSORS:
+                    content = _read_safetensors(file, path=self.path)
+                else:
+                    content = _read_pth(file, path=self.path, trust=self._trust)
+        except OSError as error:
+            raise CheckpointError(
+                f'{self.path} cannot be read ({error.strerror}): give a checkpoint that you may read'
+            ) from error
         if not isinstance(content, dict):
             raise CheckpointError(f'{self.path} holds a {type(content).__name__}, not a dictionary of weights')
         return content
@@ -135,13 +137,6 @@ def without_prefix(weights: Mapping[str, Tensor], prefix: str, *, source: str | 
     return bare
 
 
-def _digest(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(BLOCK):  # in blocks, so that a large file is in memory once, as the tensors read from it
-        digest.update(block)
-    return digest.hexdigest()
-
-
 def allow_own_checkpoints() -> None:
     """Let ``torch.load`` read mmengine's checkpoints in its safe mode, in this process.
 
@@ -168,7 +163,6 @@ def _history_method(owner: Any, name: str) -> Any:
 
 def _read_pth(file: BinaryIO, *, path: Path, trust: bool) -> Any:
     allow_own_checkpoints()  # again: mmengine's fork takes off the list what it had put on it too
-    file.seek(0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of forms that torch would not write itself: they are read, or refused
@@ -193,9 +187,9 @@ def _read_pth(file: BinaryIO, *, path: Path, trust: bool) -> Any:
         ) from error
 
 
-def _read_safetensors(file: BinaryIO, *, path: Path, trust: bool) -> dict[str, Any]:
-    file.seek(0)
+def _read_safetensors(file: BinaryIO, *, path: Path) -> dict[str, Any]:
     try:
+        # In memory twice until the end, because the loader copies: one that maps the file would open it by its name.
         data = file.read()
         weights = load_safetensors(data)
         # The loader of bytes hands out no metadata: they are in the header, JSON behind its length in 8 bytes.

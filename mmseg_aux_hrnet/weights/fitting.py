@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from mmseg_aux_hrnet.errors import CheckpointError
 from mmseg_aux_hrnet.weights.checkpoint import LISTED_KEYS, SAFETENSORS, Checkpoint
 
+# Auxiliary decoders take no part in prediction, so a checkpoint may have or lack them.
+AUXILIARY = 'auxiliary_head.'
 # Parts of classification and segmentation networks that a backbone has no use for.
 HEAD_PREFIXES = (
     'incre_modules.',
@@ -19,13 +21,11 @@ HEAD_PREFIXES = (
     'classifier.',
     'last_layer.',
     'decode_head.',
-    'auxiliary_head.',
+    AUXILIARY,
     'loss.',
     'neck.',
     'head.',
 )
-# Auxiliary decoders take no part in prediction, so a checkpoint may have or lack them.
-TRAINING_ONLY = 'auxiliary_head.'
 RUN_STATE = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
 CONVERT = 'tools/convert_checkpoint.py'
 COUNTER = 'num_batches_tracked'  # of batch norm; files of torch before 0.4.1 lack it, and prediction does not use it
@@ -78,7 +78,7 @@ def load_model_weights(model: nn.Module, checkpoint: Checkpoint) -> dict[str, An
     found = checkpoint.weights
     model = _unwrapped(model)
     expected = model.state_dict()
-    faults = mismatches(without(expected, TRAINING_ONLY), without(found, TRAINING_ONLY))
+    faults = mismatches(without(expected, AUXILIARY), without(found, AUXILIARY))
     if any(faults.values()):
         official = any(key.removeprefix('model.').startswith('last_layer.') for key in found)
         hint = f'; this one is of the official HRNet code: convert it with {CONVERT}' if official else ''
@@ -90,7 +90,7 @@ def load_model_weights(model: nn.Module, checkpoint: Checkpoint) -> dict[str, An
         print_log(
             f'{checkpoint.path}: auxiliary heads differ from the config; they take no part in testing', logger='current'
         )
-        found = without(found, TRAINING_ONLY)
+        found = without(found, AUXILIARY)
     # Not strict: counters of batch norm and auxiliary heads may be missing, and everything else was compared above.
     model.load_state_dict(found, strict=False)
     return checkpoint.meta

@@ -32,7 +32,7 @@ def samples(count, num_classes=2):
 
 
 def metric(monkeypatch, *, on_device=True, **settings):
-    monkeypatch.setattr(ConfusionMetric, 'host', 'none' if on_device else 'cpu')
+    monkeypatch.setattr('mmseg_aux_hrnet.evaluation.confusion_metric.HOST', 'none' if on_device else 'cpu')
     built = ConfusionMetric(**settings)
     built.dataset_meta = {'classes': ('background', 'green')}
     return built

@@ -41,14 +41,14 @@ def test_an_export(tiny, tmp_path, times_opened):
 
 
 def test_hash_meta_and_weights(tiny, times_opened):
-    checkpoint = Checkpoint(tiny[1])
+    checkpoint = Checkpoint(tiny[1], hashed=True)
     assert checkpoint.meta['dataset_meta']['classes'] == ('background', 'green')
     assert checkpoint.weights.keys() == checkpoint.content['state_dict'].keys()
     assert (len(checkpoint.sha256), times_opened(tiny[1])) == (64, 1)
 
 
 def test_what_was_read_is_kept(tiny):
-    checkpoint = Checkpoint(tiny[1])
+    checkpoint = Checkpoint(tiny[1], hashed=True)
     digest = hashlib.sha256(Path(tiny[1]).read_bytes()).hexdigest()
     assert checkpoint.content is checkpoint.content
     Path(tiny[1]).unlink()

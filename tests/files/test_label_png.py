@@ -1,5 +1,7 @@
 """Palette PNG files hold exactly the indices that went in, and are never half-written."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,6 +52,22 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r'a\.png cannot be written \(No space left on device\)'):
         write_label_png(tmp_path / 'a.png', np.ones((2, 2), np.uint8), PALETTE)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [('a.png', before)]
+
+
+def test_two_processes_that_write_one_file_do_not_meet(tmp_path, monkeypatch):
+    save = Image.Image.save
+
+    def save_between(self, path, format):
+        save(self, path, format=format)
+        monkeypatch.setattr(Image.Image, 'save', save)
+        monkeypatch.setattr(os, 'getpid', lambda: -1)  # the other process, which begins and ends meanwhile
+        write_label_png(tmp_path / 'a.png', np.zeros((2, 2), np.uint8), PALETTE)
+        assert np.asarray(Image.open(tmp_path / 'a.png')).tolist() == [[0, 0], [0, 0]]
+
+    monkeypatch.setattr(Image.Image, 'save', save_between)
+    write_label_png(tmp_path / 'a.png', np.ones((2, 2), np.uint8), PALETTE)
+    assert np.asarray(Image.open(tmp_path / 'a.png')).tolist() == [[1, 1], [1, 1]]
+    assert [path.name for path in tmp_path.iterdir()] == ['a.png']
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

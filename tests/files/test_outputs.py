@@ -1,8 +1,11 @@
 """Whether an output may be written where it is to go."""
 
+import os
+
 import pytest
 
-from mmseg_aux_hrnet.errors import ConfigError, OutputExistsError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, OutputExistsError
+from mmseg_aux_hrnet.files.names import OutputFiles
 from mmseg_aux_hrnet.files.outputs import check_file, check_folder
 
 
@@ -35,6 +38,16 @@ def test_neither_inputs_nor_folders_nor_files_in_place_of_folders(tmp_path, over
         check_file(tmp_path, overwrite=overwrite)
     with pytest.raises(ConfigError, match=r'a\.txt is a file: name another'):
         check_folder(tmp_path / 'a.txt', overwrite=overwrite, advice='name another')
+
+
+def test_an_input_under_a_second_name(tmp_path):
+    (tmp_path / 'a.txt').touch()
+    os.link(tmp_path / 'a.txt', tmp_path / 'b.txt')
+    with pytest.raises(ConfigError, match=r'b\.txt is the file to read'):
+        check_file(tmp_path / 'b.txt', inputs=[tmp_path / 'a.txt'], overwrite=True)
+    with pytest.raises(DataError, match=r'b\.png is an input'):
+        os.link(tmp_path / 'a.txt', tmp_path / 'b.png')
+        OutputFiles(tmp_path).target('images/b.jpg', label_path=str(tmp_path / 'a.txt'))
 
 
 def test_the_error_is_one_of_files_that_exist():

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mmseg_aux_hrnet.files.whole import whole_file, whole_folder, write_whole
+from mmseg_aux_hrnet.files.whole import own_part, whole_file, whole_folder, write_whole
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -36,6 +36,13 @@ def test_a_file_that_fails_leaves_what_was_there(tmp_path, error):
         part.write_text('new')
         raise error
     assert [found.read_text() for found in tmp_path.iterdir()] == ['old']
+
+
+def test_each_process_has_a_part_of_its_own(tmp_path, monkeypatch):
+    mine = own_part(tmp_path / 'a.png')
+    monkeypatch.setattr(os, 'getpid', lambda: -1)
+    assert own_part(tmp_path / 'a.png') != mine
+    assert mine.parent == tmp_path
 
 
 def test_a_folder_appears_when_it_is_full(tmp_path):

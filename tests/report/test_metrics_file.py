@@ -48,6 +48,8 @@ def test_parts_that_nobody_asks_for_may_be_anything(tmp_path, whole):
         (('run', 'images'), True, 'run.images is True, not a whole number'),
         (('run', 'versions'), {'torch': 2}, 'run.versions.torch is 2, not a text'),
         (('overall',), {'oa': 1.0}, 'overall.miou is missing'),
+        (('overall', 'oa'), 'abc', "overall.oa is 'abc', not a number"),
+        (('threshold_sweep', 'best', 'f1'), {'threshold': 0.5}, 'threshold_sweep.best.f1.value is missing'),
         (('images', 1, 'iou', 'green'), 'good', "images[1].iou.green is 'good', not a number"),
         (('images', 0, 'counts'), 7, 'images[0].counts is 7, not a list'),
         (('classes', 0), {'name': 'a'}, 'classes[0].color is missing'),

@@ -21,7 +21,7 @@ def load(tmp_path):
         if edit is not None:
             edit(content)
             torch.save(content, path)
-        return load_source(into or config, Checkpoint(path), threshold=request)
+        return load_source(into or config, Checkpoint(path, hashed=True), threshold=request)
 
     return loaded
 

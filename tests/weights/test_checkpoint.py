@@ -1,3 +1,4 @@
+import hashlib
 import importlib
 import os
 import pickle
@@ -110,7 +111,22 @@ def test_a_file_that_cannot_be_opened_is_one_line(tmp_path, monkeypatch):
     (tmp_path / 'a.pth').touch()
     monkeypatch.setattr(Path, 'open', denied)
     with pytest.raises(CheckpointError, match=r'a\.pth cannot be read \(Permission denied\): give a checkpoint'):
-        _ = weights.Checkpoint(tmp_path / 'a.pth').sha256
+        _ = weights.Checkpoint(tmp_path / 'a.pth', hashed=True).sha256
+
+
+def test_only_who_asks_for_the_hash_pays_for_it(tmp_path, monkeypatch):
+    path = written(tmp_path / 'a.safetensors', {'w': torch.ones(2)})
+    monkeypatch.setattr('mmseg_aux_hrnet.weights.checkpoint.sha256_of', lambda file: pytest.fail('hashed'))
+    assert weights.Checkpoint(path).weights['w'].tolist() == [1, 1]
+
+
+def test_the_hash_is_that_of_what_was_read(tmp_path):
+    path = written(tmp_path / 'a.safetensors', {'w': torch.ones(2)})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    checkpoint = weights.Checkpoint(path, hashed=True)
+    assert checkpoint.sha256 == digest
+    written(path, {'w': torch.zeros(2)})
+    assert (checkpoint.weights['w'].tolist(), checkpoint.sha256) == ([1, 1], digest)
 
 
 def test_truncated_checkpoint_is_refused(tmp_path):

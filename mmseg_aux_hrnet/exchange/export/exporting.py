@@ -11,9 +11,9 @@ from mmseg_aux_hrnet.decision import parse_option
 from mmseg_aux_hrnet.errors import ConfigError, ExportError, ResourceError
 from mmseg_aux_hrnet.exchange.export import formats
 from mmseg_aux_hrnet.exchange.export.formats import ONNX, PT2
-from mmseg_aux_hrnet.exchange.export.graph import trace
 from mmseg_aux_hrnet.exchange.export.metadata import metadata, with_tiling
-from mmseg_aux_hrnet.exchange.export.verify import Agreement, named, verify
+from mmseg_aux_hrnet.exchange.export.tracing import ONE_SIZE, trace
+from mmseg_aux_hrnet.exchange.export.verify import Agreement, shape_text, verify
 from mmseg_aux_hrnet.exchange.figures import Figures, logged, reported
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import whole_file
@@ -95,7 +95,7 @@ def _read(config: Config, path: Path, settings: ExportSettings) -> tuple[Source,
 
     A function of its own so that what else the file holds, such as an optimizer, leaves memory before the tracing.
     """
-    checkpoint = Checkpoint(path)
+    checkpoint = Checkpoint(path, hashed=True)
     source = load_source(config, checkpoint, threshold=settings.threshold)
     source = with_tiling(source, size=settings.tile_size, overlap=settings.tile_overlap, gsd=settings.gsd)
     if settings.metrics is None:
@@ -174,7 +174,7 @@ def write_verified(
             f'{out} could not be written ({error.strerror}); nothing is left of it: make room there'
         ) from error
     except ExportError as error:
-        advice = '' if form.fixed_size else '; --fixed-size with --tile-size PIXELS exports it for one size'
+        advice = '' if form.fixed_size else ONE_SIZE
         if advice and any(isinstance(module, Upsample) for module in source.model.modules()):
             advice = (
                 '; parts of this network enlarge by a fixed factor, as the HRNet of mmseg does: use HRNetV2 with '
@@ -190,7 +190,7 @@ def summary(path: Path, *, source: Source, form: Form, agreement: Agreement) -> 
     channels = 1 if form.foreground_only else len(source.classes.names)
     shapes = {PROBABILITIES: f'probabilities float32 (N, {channels}, {size})', CLASSES: f'classes uint8 (N, {size})'}
     lines = [f'input: image {kind} RGB (N, 3, {size}); output: {", ".join(shapes[name] for name in form.outputs)}']
-    compared = ', '.join(map(named, agreement.shapes))
+    compared = ', '.join(map(shape_text, agreement.shapes))
     if agreement.largest is not None:
         lines.append(
             f'largest difference to PyTorch {agreement.largest:.1e}, allowed {agreement.allowed:.1e}, where '

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from mmseg_aux_hrnet.errors import ExportError, StackError
-from mmseg_aux_hrnet.exchange.export.graph import brief, quiet_tracing
+from mmseg_aux_hrnet.exchange.export.tracing import brief, quiet_tracing
 from mmseg_aux_hrnet.run.rgb_network import INPUT, Form
 
 OPSET = 18  # the lowest that torch's exporter writes; onnxruntime knows it since 1.14
@@ -124,16 +124,22 @@ def load(path: Path, *, suffix: str, form: Form) -> Run:
             options.log_severity_level = 4  # what is wrong comes as an exception
             session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=['CPUExecutionProvider'])
             names = [output.name for output in session.get_outputs()]
+
+            def compute(image: NDArray[Any]) -> Any:
+                return session.run(names, {INPUT: image})
         else:
             with quiet_tracing():
                 module = torch.export.load(io.BytesIO(path.read_bytes())).module()
             names = list(form.outputs)
+
+            def compute(image: NDArray[Any]) -> Any:
+                return module(torch.from_numpy(image))
     except Exception as error:  # whatever a runtime raises
         raise ExportError(f'the file cannot be loaded: {brief(error)}') from error
 
     def run(image: NDArray[Any]) -> dict[str, NDArray[Any]]:
         with torch.no_grad():
-            values = session.run(names, {INPUT: image}) if suffix == ONNX else module(torch.from_numpy(image))
+            values = compute(image)
         return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
 
     return run

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmseg_aux_hrnet.decision import Threshold, class_probabilities
 from mmseg_aux_hrnet.errors import CheckpointError, ExportError
 from mmseg_aux_hrnet.exchange.export.formats import Run
-from mmseg_aux_hrnet.exchange.export.graph import brief
+from mmseg_aux_hrnet.exchange.export.tracing import brief
 from mmseg_aux_hrnet.run.rgb_network import CLASSES, PROBABILITIES, Form
 
 TOLERANCE, HALF_TOLERANCE = 1e-4, 2e-2
@@ -45,7 +45,7 @@ class Agreement(NamedTuple):
     shapes: tuple[Shape, ...]
 
 
-def named(shape: Shape) -> str:
+def shape_text(shape: Shape) -> str:
     """Return a batch in words, such as 2x97x131."""
     return 'x'.join(map(str, shape))
 
@@ -105,7 +105,7 @@ def verify(
     shapes = FREE_SHAPES if form.fixed_size is None else tuple((count, *form.fixed_size) for count in (1, 2, 3))
     expected, got = [], []
     for seed, shape in enumerate(shapes):
-        on_batch(named(shape))
+        on_batch(shape_text(shape))
         image = comparison_images(shape, seed=seed)
         expected.append(reference(model, image))
         if not np.isfinite(expected[-1][0]).all():
@@ -115,7 +115,7 @@ def verify(
         try:
             got.append(run(image.astype(np.float32) / 255 if form.unit_range else image))
         except Exception as error:  # whatever a runtime raises
-            raise ExportError(f'the file does not run on {named(shape)} pixels: {brief(error)}') from error
+            raise ExportError(f'the file does not run on {shape_text(shape)} pixels: {brief(error)}') from error
     return compare(got, expected, shapes=shapes, form=form, decision=decision)
 
 
@@ -139,7 +139,7 @@ def compare(
     allowed = (HALF_TOLERANCE if form.half else TOLERANCE) * max(float(span), LEAST_SPAN)
     largest, differing = 0.0, 0
     for outputs, (probabilities, classes), shape in zip(got, expected, shapes, strict=True):
-        where = named(shape)
+        where = shape_text(shape)
         if PROBABILITIES in outputs:
             wanted = probabilities[:, 1:] if form.foreground_only else probabilities
             largest = max(largest, _largest_difference(outputs[PROBABILITIES], wanted, where=where, allowed=allowed))

@@ -54,7 +54,7 @@ def read_old_config(path: Path, *, report: Report) -> dict[str, Any]:
         if isinstance(value, type):
             continue  # what an import of the config left, such as ConfigDict
         try:
-            variables[key] = plain(value)
+            variables[key] = config_values(value)
         except TypeError as error:
             if key in PIECES:
                 raise ConfigError(f'{path} cannot be migrated: in {key}, {error}') from error
@@ -78,22 +78,22 @@ def _names_of_mmcv_1() -> Iterator[None]:
             delattr(module, name)
 
 
-def plain(value: Any) -> Any:
+def config_values(value: Any) -> Any:
     """Return ``value`` made of dicts, lists, tuples and scalars only.
 
     Raises:
         TypeError: something else is in it.
     """
     if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
+        return {str(key): config_values(part) for key, part in value.items()}
     if isinstance(value, tuple):
-        return tuple(plain(part) for part in value)
+        return tuple(config_values(part) for part in value)
     if isinstance(value, (list, range, set)):
-        return [plain(part) for part in value]
+        return [config_values(part) for part in value]
     if isinstance(value, PurePath):
         return value.as_posix()
     if hasattr(value, 'tolist'):
-        return plain(value.tolist())  # an array or a number of numpy
+        return config_values(value.tolist())  # an array or a number of numpy
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     raise TypeError(f'{type(value).__name__} is not a plain value that a config file can hold')
@@ -138,12 +138,11 @@ def _text(value: Any, names: Mapping[int, str], *, column: int, indent: int) -> 
     if not isinstance(value, (dict, list, tuple)) or not value:
         return repr(value)
     if isinstance(value, dict):
-        opening = 'dict(' if all(key.isidentifier() and not keyword.iskeyword(key) for key in value) else '{'
+        words = all(key.isidentifier() and not keyword.iskeyword(key) for key in value)
+        opening = 'dict(' if words else '{'
+        parts = [(f'{key}=' if words else f'{key!r}: ', part) for key, part in value.items()]
     else:
         opening = '[' if isinstance(value, list) else '('
-    if isinstance(value, dict):
-        parts = [(f'{key}=' if opening == 'dict(' else f'{key!r}: ', part) for key, part in value.items()]
-    else:
         parts = [('', part) for part in value]
     # From far left, so that no part breaks: what comes out shows whether all of it fits.
     flat = ', '.join(start + _text(part, names, column=-WIDTH * WIDTH, indent=0) for start, part in parts)

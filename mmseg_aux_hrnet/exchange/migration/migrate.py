@@ -18,7 +18,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import HOOKS, METRICS, MODELS, PARAM_SCHEDULERS, VISBACKENDS
 
 from mmseg_aux_hrnet.errors import ConfigError, one_line
-from mmseg_aux_hrnet.exchange.migration.config_files import config_text, plain, read_old_config
+from mmseg_aux_hrnet.exchange.migration.config_files import config_text, config_values, read_old_config
 from mmseg_aux_hrnet.exchange.migration.data import Data
 from mmseg_aux_hrnet.exchange.migration.model import migrate_model
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section, shown
@@ -75,7 +75,7 @@ def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report
         trial = Path(folder) / 'trial.py'
         trial.write_text(text, encoding='utf-8', newline='\n')
         read = Config.fromfile(trial)
-    assert plain(read.to_dict()) == plain(config)  # what was written is what was meant
+    assert config_values(read.to_dict()) == config_values(config)  # what was written is what was meant
     check_builds(read)
     try:
         write_whole(new, text.encode('utf-8'))
@@ -113,7 +113,7 @@ def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
         'log_processor': {'by_epoch': length.by_epoch},
     }
     # Variables of the config that are not settings of 0.x are left as they are.
-    top.take_given(*HELPERS)
+    top.drop(*HELPERS, why=None)
     kept = {}
     for key, value in top.rest().items():
         if key in new or key in RUNNER_SETTINGS:

@@ -27,15 +27,15 @@ def migrate_model(
     new |= section.take_given('neck', 'num_stages')
     for name in ('decode_head', 'auxiliary_head'):
         given = section.take(name)
+        if given is None:
+            continue
         several, heads = isinstance(given, (list, tuple)), []
         for index, head in enumerate(given if several else [given]):
             place = f'model.{name}[{index}]' if several else f'model.{name}'
-            if head is not None:
-                heads.append(migrate_losses(head, place=place, batch_size=batch_size, report=report))
-                if heads[-1].get('num_classes') == 2:
-                    heads[-1].setdefault('out_channels', 2)  # as in 0.x; 1.x would advise against it on every start
-        if heads:
-            new[name] = heads if several else heads[0]
+            heads.append(migrate_losses(head, place=place, batch_size=batch_size, report=report))
+            if heads[-1].get('num_classes') == 2:
+                heads[-1].setdefault('out_channels', 2)  # as in 0.x; 1.x would advise against it on every start
+        new[name] = heads if several else heads[0]
     new['train_cfg'] = section.take('train_cfg') or {}
     new['test_cfg'] = section.take('test_cfg') or {'mode': 'whole'}
     return {**new, **section.rest()}

@@ -102,11 +102,13 @@ class Section:
         taken = {key: self.take(key) for key in keys}
         return {key: value for key, value in taken.items() if value is not None}
 
-    def drop(self, *keys: str, why: str) -> None:
-        """Leave settings out, with a note where they are set."""
+    def drop(self, *keys: str, why: str | None) -> None:
+        """Leave settings out, with a note where they are set; without one where ``why`` is None: nothing is lost."""
         for key in keys:
             if key in self._left:
-                self.report.dropped(self.where(key), f'{shown(self._left.pop(key))}: {why}')
+                value = self._left.pop(key)
+                if why is not None:
+                    self.report.dropped(self.where(key), f'{shown(value)}: {why}')
 
     def part(self, key: str, default: Any = None) -> 'Section':
         """Take a setting that is a dict of settings itself; nothing counts as an empty one.

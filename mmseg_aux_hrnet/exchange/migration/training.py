@@ -16,8 +16,8 @@ CONSTRUCTORS = {'DefaultOptimizerConstructor': 'DefaultOptimWrapperConstructor'}
 OVERALL = {'auto': 'OA', 'aAcc': 'OA', 'mIoU': 'mIoU', 'mAcc': 'mAcc', 'mRecall': 'mAcc', 'mDice': 'mDice'}
 OVERALL |= {'mFscore': 'mDice'}  # with beta 1 the same
 OF_CLASS = {'IoU': 'IoU', 'Acc': 'Recall', 'Recall': 'Recall', 'Precision': 'Precision', 'Dice': 'F1', 'Fscore': 'F1'}
-METRICS = ('mIoU', 'mDice', 'mFscore')
-CURVES = ('mIoU', 'OA')
+MEASURED = ('mIoU', 'mDice', 'mFscore')  # of ``evaluation.metric``
+DRAWN = ('mIoU', 'OA')  # by CurveHook
 WRITERS = {'TensorboardLoggerHook': 'TensorboardVisBackend', 'WandbLoggerHook': 'WandbVisBackend'}
 WRITERS |= {'MlflowLoggerHook': 'MLflowVisBackend', 'NeptuneLoggerHook': 'NeptuneVisBackend'}
 
@@ -60,7 +60,7 @@ def migrate_optimizer(top: Section) -> dict[str, Any]:
     Raises:
         ConfigError: there are several optimizers.
     """
-    optimizer, hook, half = top.part('optimizer'), top.part('optimizer_config'), top.take('fp16')
+    optimizer = top.part('optimizer')
     if 'type' not in optimizer:
         raise ConfigError('optimizer has no type: give one optimizer, such as dict(type="SGD", lr=0.01)')
     around = optimizer.take_given('paramwise_cfg')
@@ -68,6 +68,8 @@ def migrate_optimizer(top: Section) -> dict[str, Any]:
     if constructor is not None:
         around['constructor'] = CONSTRUCTORS.get(constructor, constructor)
     wrapper: dict[str, Any] = {'type': 'OptimWrapper', 'optimizer': optimizer.rest(), **around}
+    # Only now, because errors are said to be near the part that was taken up last.
+    hook, half = top.part('optimizer_config'), top.take('fp16')
     for key, value in hook.take_given('grad_clip', 'cumulative_iters').items():
         wrapper[NEW_NAMES[key]] = value
     if hook.take('type') in HALF_PRECISION_HOOKS or half is not None:
@@ -89,16 +91,16 @@ def migrate_schedule(top: Section, length: Length) -> list[dict[str, Any]]:
     policy = section.take('policy')
     by_epoch = bool(section.take('by_epoch', length.by_epoch))  # the default of either runner of 0.x
     warmup = _warmup(section, length)
-    if by_epoch and not length.by_epoch and policy in ('poly', 'CosineAnnealing', 'step', 'exp'):
-        text = f'{policy!r} by epochs in a training of iterations: constant; write param_scheduler yourself'
-        top.report.dropped('lr_config', text)
-        return warmup
     span = {'begin': 0, 'end': length.number + 1, 'by_epoch': by_epoch}
     if by_epoch != length.by_epoch:
         span = {**span, 'end': length.number, 'by_epoch': True, 'convert_to_iter_based': True}  # no + 1: it is an epoch
     decay = _decay(policy, section, span)
     if decay is None:
         top.report.dropped('lr_config', f'policy {policy!r}: constant after warm-up; write param_scheduler yourself')
+        return warmup
+    if decay and by_epoch and not length.by_epoch:
+        text = f'{policy!r} by epochs in a training of iterations: constant; write param_scheduler yourself'
+        top.report.dropped('lr_config', text)
         return warmup
     section.close()
     return [*warmup, *decay]
@@ -115,7 +117,8 @@ def _decay(policy: Any, section: Section, span: dict[str, Any]) -> list[dict[str
         case 'CosineAnnealing':
             low, ratio = section.take('min_lr'), section.take('min_lr_ratio')
             floor = {'eta_min_ratio': ratio} if low is None else {'eta_min': low}
-            return [{'type': 'CosineAnnealingLR', 'T_max': span['end'] - (not converted), **floor, **span}]
+            last = span['end'] if converted else span['end'] - 1
+            return [{'type': 'CosineAnnealingLR', 'T_max': last, **floor, **span}]
         case 'step':
             steps, gamma = section.take('step'), section.take('gamma', 0.1)
             section.drop('min_lr', why='steps of 1.x have no floor')
@@ -167,8 +170,8 @@ class Validation:
         self.save_best = _figure(section.take('save_best'), report=report)
         metrics = section.take('metric', 'mIoU')
         for name in [metrics] if isinstance(metrics, str) else metrics:
-            if name not in METRICS:
-                report.dropped('evaluation.metric', f'{name!r}: ConfusionMetric gives {", ".join(METRICS)} and more')
+            if name not in MEASURED:
+                report.dropped('evaluation.metric', f'{name!r}: ConfusionMetric gives {", ".join(MEASURED)} and more')
         if section.take('rule', 'greater') != 'greater':
             report.chose('evaluation.rule', "'greater': figures of ConfusionMetric are better when they are greater")
         section.take('by_epoch')  # 0.x's tool set it by the runner
@@ -219,7 +222,7 @@ def migrate_hooks(top: Section, length: Length, validation: Validation) -> dict[
         'progress': {'type': 'ProgressHook'},
         'contact_sheet': {'type': 'ContactSheetHook'},
     }
-    figures = tuple(dict.fromkeys([*([validation.save_best] if validation.save_best else []), *CURVES]))
+    figures = tuple(dict.fromkeys([*([validation.save_best] if validation.save_best else []), *DRAWN]))
     custom_hooks = [{'type': 'ClassCountHook'}, {'type': 'DataFilesHook'}, {'type': 'CurveHook', 'figures': figures}]
     for hook in top.take('custom_hooks') or []:
         known = known_part(HOOKS, hook, place='custom_hooks', report=top.report)
@@ -238,7 +241,7 @@ def _writers(log: Section) -> list[dict[str, Any]]:
     for hook in log.take('hooks') or []:
         section = Section(hook, place=f'log_config.{hook["type"]}', report=log.report)
         name = section.take('type')
-        section.take_given('by_epoch', 'interval')  # one LoggerHook of 1.x feeds all backends
+        section.drop('by_epoch', 'interval', why=None)  # one LoggerHook of 1.x feeds all backends
         if name in WRITERS:
             backends.append({'type': WRITERS[name], **section.take_given('init_kwargs', 'exp_name')})
         elif name != 'TextLoggerHook':
@@ -294,7 +297,7 @@ def migrate_environment(top: Section) -> dict[str, Any]:
     workflow = top.take('workflow')
     if workflow and [list(part) for part in workflow] != [['train', 1]]:
         top.report.dropped('workflow', f'{shown(workflow)}: the loops of 1.x train, and validate by val_interval')
-    top.take_given('gpu_ids', 'gpus')  # written by 0.x's tools
+    top.drop('gpu_ids', 'gpus', why=None)  # written by 0.x's tools
     top.drop('device', why='1.x takes the GPU that is there')
     top.drop('momentum_config', why='write it as param_scheduler with the momentum schedulers of 1.x')
     return new

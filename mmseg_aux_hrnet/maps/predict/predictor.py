@@ -147,7 +147,7 @@ class Predictor:
         """
         merged = run_config.load_config(config, run_config.parse_options(cfg_options))
         option = None if threshold is None else str(threshold)
-        source = load_source(merged, Checkpoint(best_checkpoint(Path(checkpoint))), threshold=option)
+        source = load_source(merged, Checkpoint(best_checkpoint(Path(checkpoint)), hashed=True), threshold=option)
         return cls(source, **settings)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

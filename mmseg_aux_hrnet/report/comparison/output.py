@@ -19,6 +19,19 @@ from mmseg_aux_hrnet.report.comparison.picture import draw
 from mmseg_aux_hrnet.report.comparison.report_folder import Run
 
 UNDEFINED = '-'  # ASCII, because LaTeX and the screen show it too
+LATEX = {
+    '\\': r'\textbackslash{}',
+    '~': r'\textasciitilde{}',
+    '^': r'\textasciicircum{}',
+    '±': r'$\pm$',
+    '<': r'$<$',
+    '>': r'$>$',
+    '|': r'\textbar{}',
+    '"': r'\char34{}',
+    '[': '{[}',  # at the start of a row it would begin an option, and a star would be one
+    '*': '{*}',
+    **{sign: f'\\{sign}' for sign in '&%$#_{}'},
+}
 
 
 class Cells(NamedTuple):
@@ -114,23 +127,8 @@ def show(comparison: Comparison, *, console: Console) -> None:
         console.print(Text(note))
 
 
-LATEX = {
-    '\\': r'\textbackslash{}',
-    '~': r'\textasciitilde{}',
-    '^': r'\textasciicircum{}',
-    '±': r'$\pm$',
-    '<': r'$<$',
-    '>': r'$>$',
-    '|': r'\textbar{}',
-    '"': r'\char34{}',
-    '[': '{[}',  # at the start of a row it would begin an option, and a star would be one
-    '*': '{*}',
-    **{sign: f'\\{sign}' for sign in '&%$#_{}'},
-}
-
-
-def markdown(tables: Sequence[Cells], notes: Sequence[str]) -> str:
-    """Return the tables below their titles and the notes as a list, as a Markdown page."""
+def markdown(tables: Sequence[Cells], remarks: Sequence[str]) -> str:
+    """Return the tables below their titles and the remarks as a list, as a Markdown page."""
     parts = ['# Comparison']
     for cells in tables:
         table = Table(box=box.MARKDOWN)
@@ -141,15 +139,15 @@ def markdown(tables: Sequence[Cells], notes: Sequence[str]) -> str:
         # Wider than all text together: rich would shorten a cell that does not fit. A Chinese sign is two columns wide.
         width = 4 * sum(len(cell) + 4 for row in (cells.headings, *cells.rows) for cell in row)
         parts.append(f'## {_escaped(cells.title)}\n\n{markdown_table(table, width=width)}')
-    parts.append('\n'.join(f'- {_escaped(note)}' for note in notes))
+    parts.append('\n'.join(f'- {_escaped(remark)}' for remark in remarks))
     return '\n\n'.join(parts) + '\n'
 
 
-def latex(tables: Sequence[Cells], notes: Sequence[str]) -> str:
+def latex(tables: Sequence[Cells], remarks: Sequence[str]) -> str:
     r"""Return the tables as ``table`` environments for ``\input``, in the style of the package booktabs."""
     parts = [
         '% \\usepackage{booktabs} goes into the preamble. Long names make wide tables: NAME=DIR shortens them.',
-        *(f'% {" ".join(note.split())}' for note in notes),
+        *(f'% {" ".join(remark.split())}' for remark in remarks),
     ]
     for table in tables:
         columns = 'l' * table.words + 'r' * (len(table.headings) - table.words)

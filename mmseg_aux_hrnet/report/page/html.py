@@ -47,7 +47,7 @@ def write_report(
         log: curves of the training.
 
     Raises:
-        DataError: there is something else at ``path``, or it cannot be written.
+        ConfigError, DataError: see :func:`~mmseg_aux_hrnet.report.folder.report_folder`.
     """
     with report_folder(path, overwrite=overwrite) as folder:
         write_figures(folder, report)

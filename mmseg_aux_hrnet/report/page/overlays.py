@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmseg_aux_hrnet.classes import Colour
 from mmseg_aux_hrnet.evaluation.tile_keeper import ClassMap
 from mmseg_aux_hrnet.report.metrics_file import Report
 from mmseg_aux_hrnet.visualization import overlay
-
-Colour = tuple[int, int, int]
 
 GOLDEN_RATIO = 0.618034  # steps of this round the colour wheel never come back near where they were
 

@@ -12,6 +12,10 @@ from mmseg_aux_hrnet.report.metrics_file import Report
 from mmseg_aux_hrnet.report.page.overlays import class_colours
 
 UNDEFINED = '–'  # noqa: RUF001  # an en dash, as in printed tables
+# The coefficients last, with more decimals than the percentages above them.
+OVERALL = sorted(metrics.OVERALL_METRICS, key=lambda metric: not metric.percent)
+CARDS = (metrics.MIOU, metrics.OA, metrics.KAPPA, metrics.MCC)
+STRONG = 55  # percent of shade from which text on it is white
 
 Interval = Sequence[float | None] | None
 
@@ -39,12 +43,6 @@ def css_colour(parts: Sequence[int]) -> str:
     """Return a colour, red, green and blue 0..255, as CSS."""
     red, green, blue = (int(part) for part in parts)
     return f'rgb({red},{green},{blue})'
-
-
-# The coefficients last, with more decimals than the percentages above them.
-OVERALL = sorted(metrics.OVERALL_METRICS, key=lambda metric: not metric.percent)
-CARDS = (metrics.MIOU, metrics.OA, metrics.KAPPA, metrics.MCC)
-STRONG = 55  # percent of shade from which text on it is white
 
 
 def cards(report: Report) -> list[dict[str, Any]]:
@@ -84,7 +82,7 @@ def class_rows(report: Report) -> list[dict[str, Any]]:
             'colour': css_colour(colour),
             'of_interest': row['name'] == report['class_of_interest'],
             'rates': [
-                (one.text(row[one.key], undefined=UNDEFINED), span(ends.get(f'{one.title}.{row["name"]}'), one.digits))
+                (one.text(row[one.key], undefined=UNDEFINED), span(ends[f'{one.title}.{row["name"]}'], one.digits))
                 for one in IOU_FIRST
             ],
             'boundary': [one.text(row[one.key], undefined=UNDEFINED) for one in metrics.BOUNDARY_METRICS],
@@ -100,7 +98,7 @@ def overall_rows(report: Report) -> list[dict[str, str]]:
         {
             'name': one.title,
             'value': one.text(report['overall'][one.key], undefined=UNDEFINED),
-            'interval': span(report['intervals']['values'].get(one.title), one.digits),
+            'interval': span(report['intervals']['values'][one.title], one.digits),
             'meaning': one.meaning,
         }
         for one in OVERALL
@@ -139,7 +137,7 @@ def headings(report: Report) -> dict[str, Any]:
     facts = {
         'Config': run['config'],
         'Data': run['data_list'],
-        'Images': f'{count(run["images"])}, with {count(report["overall"]["pixels"])} counted pixels',
+        'Images': f'{count(run["images"])}, with {number(report["overall"]["pixels"], 0)} counted pixels',
         'Threshold': None if run['threshold'] is None else '{class} from {value:g}'.format(**run['threshold']),
         'Date': run['date'].replace('T', ' '),  # ISO 8601 joins date and time by a T, which nobody reads easily
     }

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmseg_aux_hrnet.classes import Colour
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.errors import ImageError
 from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE, ClassMap, shrink_map, shrunk_size, unpack_map
 from mmseg_aux_hrnet.report.metrics_file import Report
 from mmseg_aux_hrnet.report.page.choice import shown_images
-from mmseg_aux_hrnet.report.page.overlays import Colour
 
 RGB = NDArray[np.uint8]
 

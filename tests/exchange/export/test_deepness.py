@@ -47,7 +47,7 @@ def exported(tmp_path_factory):
         size = ('--tile-size', SIZE, '--gsd', 0.25)
         code, _, complaint = run_tool(config, checkpoint, folder / 'a.onnx', '--for', 'deepness', *size, *options)
         assert code == 0, complaint
-        source = load_source(Config.fromfile(config), Checkpoint(checkpoint), threshold=None)
+        source = load_source(Config.fromfile(config), Checkpoint(checkpoint, hashed=True), threshold=None)
         return Plugin(folder / 'a.onnx'), *reference(source.model, TILES)
 
     return export

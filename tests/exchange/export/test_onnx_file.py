@@ -26,7 +26,9 @@ def notes(path):
 def predicted(args, images=IMAGES):
     """Return probabilities and class maps of mmseg's own prediction."""
     config, checkpoint = args
-    return reference(load_source(Config.fromfile(config), Checkpoint(checkpoint), threshold=None).model, images)
+    return reference(
+        load_source(Config.fromfile(config), Checkpoint(checkpoint, hashed=True), threshold=None).model, images
+    )
 
 
 def export(args, out, *options):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.exchange.migration.config_files import plain, read_old_config
+from mmseg_aux_hrnet.exchange.migration.config_files import config_values, read_old_config
 from mmseg_aux_hrnet.exchange.migration.report import Report
 
 WHOLE = 'model = dict(type="M")\ndata = dict(train=dict())\noptimizer = dict(type="SGD")\n'
@@ -79,7 +79,9 @@ def test_yaml_of_the_same_content(tmp_path):
 
 
 def test_plain():
-    assert repr(plain([np.float64(0.5), np.array([[1, 2]]), np.int64(3), np.True_])) == '[0.5, [[1, 2]], 3, True]'
-    assert plain({'a': (1, [None, Path('x')]), 2: {3}}) == {'a': (1, [None, 'x']), '2': [3]}
+    assert (
+        repr(config_values([np.float64(0.5), np.array([[1, 2]]), np.int64(3), np.True_])) == '[0.5, [[1, 2]], 3, True]'
+    )
+    assert config_values({'a': (1, [None, Path('x')]), 2: {3}}) == {'a': (1, [None, 'x']), '2': [3]}
     with pytest.raises(TypeError, match='complex'):
-        plain([1j])
+        config_values([1j])

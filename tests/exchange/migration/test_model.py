@@ -1,3 +1,5 @@
+import pytest
+
 from mmseg_aux_hrnet.exchange.migration.model import migrate_model
 from mmseg_aux_hrnet.exchange.migration.report import Report
 
@@ -31,6 +33,13 @@ def test_heads_of_two_classes_keep_two_channels_and_lists_stay_lists():
     assert [head.get('out_channels') for head in new['decode_head']] == [2, None]
     assert new['auxiliary_head']['out_channels'] == 2
     assert new['num_stages'] == 2
+
+
+def test_no_head_of_a_list_is_lost_in_silence():
+    assert migrated(auxiliary_head=[])[0]['auxiliary_head'] == []
+    assert 'auxiliary_head' not in migrated(auxiliary_head=None)[0]
+    with pytest.raises(TypeError):  # which migrate_file says the place of
+        migrated(auxiliary_head=[dict(type='FCNHead'), None])
 
 
 def test_everything_else_goes_over():

@@ -48,6 +48,17 @@ def test_half_precision(settings, scale):
     assert [note.place for note in report.notes] == ['fp16']
 
 
+def test_errors_are_near_the_part_that_they_are_in():
+    for settings, place in ((dict(constructor=[1]), 'optimizer'), (dict(), 'optimizer_config')):
+        report = Report()
+        top = Section(
+            {'optimizer': {**SGD, **settings}, 'optimizer_config': dict(type=[1]), 'fp16': 3}, place='', report=report
+        )
+        with pytest.raises((TypeError, AttributeError)):
+            migrate_optimizer(top)
+        assert report.reading == place
+
+
 def test_the_rest_is_named():
     _, report = wrapper(optimizer_config=dict(coalesce=True, odd=1))
     assert [note.place for note in report.notes] == ['optimizer_config.coalesce', 'optimizer_config.odd']

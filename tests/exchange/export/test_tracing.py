@@ -5,7 +5,7 @@ from tiny_export import FREE, tiny_checkpoint, tiny_config
 
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import ExportError
-from mmseg_aux_hrnet.exchange.export.graph import trace
+from mmseg_aux_hrnet.exchange.export.tracing import trace
 from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
 from mmseg_aux_hrnet.run.rgb_network import ExportGraph
 from mmseg_aux_hrnet.run.trained_model import load_source
@@ -19,7 +19,9 @@ IMAGES = comparison_images((2, 45, 70), seed=3)
 def source(tmp_path):
     def load(request=None, **settings):
         config = tiny_config(**settings)
-        return load_source(config, Checkpoint(tiny_checkpoint(config, tmp_path / 'a.pth')), threshold=request)
+        return load_source(
+            config, Checkpoint(tiny_checkpoint(config, tmp_path / 'a.pth'), hashed=True), threshold=request
+        )
 
     return load
 

@@ -1,4 +1,4 @@
-"""The network of an exported file: from an RGB image to probabilities and class map of the same size."""
+"""Traces a network into a program that any batch and image size goes through, and keeps torch quiet meanwhile."""
 
 import logging
 import warnings
@@ -13,6 +13,7 @@ from mmseg_aux_hrnet.run.rgb_network import ExportGraph
 
 EXAMPLE = (2, 3, 96, 160)  # a batch of one would be taken for a constant
 LONGEST_REASON = 200  # characters
+ONE_SIZE = '; --fixed-size with --tile-size PIXELS exports it for one size'  # what to do where sizes are in the way
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def trace(graph: ExportGraph) -> ExportedProgram:
         with torch.no_grad(), quiet_tracing():
             program = torch.export.export(graph, (image,), dynamic_shapes={'image': free})
     except Exception as error:  # whatever the network runs into while it is traced
-        hint = '' if form.fixed_size else '; --fixed-size with --tile-size PIXELS exports it for one size'
+        hint = '' if form.fixed_size else ONE_SIZE
         raise ExportError(f'this network cannot be exported: {brief(error)}{hint}') from error
     for node in program.graph.nodes:
         node.meta.pop('stack_trace', None)  # names files of this machine
