@@ -73,8 +73,8 @@ def verdict(checkup: Checkup) -> str:
 
 def rows(checkup: Checkup) -> tuple[list[str], list[list[str]]]:
     """Return head and rows of the table of the splits."""
-    classes = checkup.classes[:MOST_CLASSES]
-    more = ['...'] if len(checkup.classes) > MOST_CLASSES else []
+    classes = checkup.classes.names[:MOST_CLASSES]
+    more = ['...'] if len(checkup.classes.names) > MOST_CLASSES else []
     head = ['split', 'images', 'labels', *(f'{name} %' for name in classes), *more]
     body = []
     for summary in checkup.summaries:
