@@ -36,6 +36,7 @@ class ContactSheetHook(Hook):
     """
 
     priority = 'LOW'
+    _classes: Classes  # of the validation that is under way
 
     def __init__(self, samples: int = 8, ignore_index: int = 255) -> None:
         if samples < 1:
@@ -43,7 +44,6 @@ class ContactSheetHook(Hook):
         self.samples, self.ignore_index = samples, ignore_index
         self._order: dict[str, int] = {}
         self._tiles: dict[int, SheetTile] = {}
-        self._classes: Classes
 
     def before_val_epoch(self, runner: Any) -> None:
         """Choose the images."""
