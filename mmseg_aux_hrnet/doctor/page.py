@@ -19,6 +19,7 @@ from mmseg_aux_hrnet.doctor.findings import Finding, printable
 from mmseg_aux_hrnet.doctor.gather import relative
 from mmseg_aux_hrnet.doctor.labels import read_by_first
 from mmseg_aux_hrnet.doctor.screen import finding_text, form_lines, rows, training_summary, verdict
+from mmseg_aux_hrnet.doctor.sources import UNDIVIDED
 from mmseg_aux_hrnet.doctor.summary import config_snippets
 from mmseg_aux_hrnet.errors import ImageError, LabelError
 from mmseg_aux_hrnet.visualization.overlay import overlay_classes, shown_colours
@@ -32,7 +33,7 @@ LINE_WIDTH = 138  # characters
 MOST_CLASSES = 10  # bars; the JSON file holds all
 LEVEL_COLOURS = {'plain': '#333333', 'fault': '#B2182B', 'doubt': '#A65E00', 'note': '#2166AC'}
 # Okabe and Ito's palette: apart for all common kinds of colour blindness.
-SPLIT_COLOURS = {'train': '#0072B2', 'val': '#E69F00', 'test': '#009E73', 'all': '#0072B2'}
+SPLIT_COLOURS = {'train': '#0072B2', 'val': '#E69F00', 'test': '#009E73', UNDIVIDED: '#0072B2'}
 CHANNEL_COLOURS = ('#D55E00', '#009E73', '#0072B2')
 
 
