@@ -135,15 +135,7 @@ class Rect(NamedTuple):
     angle: float
 
     def part(self, along: float, across: float, *, length: float, width: float, turn: float = 0.0) -> 'Rect':
-        """Return a rectangle of another size, offset in the directions of this one and turned.
-
-        Args:
-            along: way of the centre along the direction of this one, in image pixels.
-            across: way of the centre across it.
-            length: extent of the new one along its own direction.
-            width: extent across.
-            turn: angle between the two directions, in radians.
-        """
+        """Return one of another size, its centre moved in the directions of this one, turned by ``turn`` radians."""
         cos, sin = np.cos(self.angle), np.sin(self.angle)
         x, y = self.x + along * cos - across * sin, self.y + along * sin + across * cos
         return Rect(float(x), float(y), length, width, self.angle + turn)
