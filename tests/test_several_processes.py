@@ -172,6 +172,22 @@ def test_a_killed_process_ends_the_others(tmp_path):
     assert 'Traceback' not in result.stderr
 
 
+@pytest.mark.parametrize('name', ['SIGTERM', 'SIGUSR1'])
+def test_a_signal_to_the_launcher_reaches_all_processes(tmp_path, name):
+    script = tmp_path / 'waits.py'
+    script.write_text(
+        'import os, signal, sys, time\n'
+        f'signal.signal(signal.{name}, lambda *_: sys.exit(os.write(1, b"heard\\n") - 6))\n'
+        'os.write(1, b"up\\n")\ntime.sleep(60)\n'
+    )
+    command = [sys.executable, '-u', REPO / 'tools/dist_run.py', '2', script]
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True) as job:
+        assert [job.stdout.readline() for _ in range(2)] == ['up\n', 'up\n']
+        job.send_signal(getattr(signal, name))
+        assert job.stdout.read().split() == ['heard', 'heard']
+    assert job.returncode == 128 + getattr(signal, name)
+
+
 @pytest.mark.slow
 def test_a_signal_to_the_launcher_saves_once_and_says_how_to_go_on(trained, tmp_path):
     root = trained[0]
