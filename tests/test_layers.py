@@ -27,7 +27,8 @@ TABLE = {
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
-    'maps': ('classes errors files maps/measure maps/polygonize maps/predict', 'affine numpy pyproj rasterio'),
+    'maps': ('classes errors files', 'affine numpy pyproj rasterio'),
+    'maps/__init__': ('maps maps/measure maps/polygonize maps/predict', ''),
     'maps/class_map': ('classes errors files maps maps/raster', 'affine numpy pyproj rasterio'),
     'maps/measure': (
         'classes errors files maps maps/class_map maps/raster maps/vector',
@@ -65,6 +66,9 @@ SCRIPTS = [ROOT / 'split.py', ROOT / 'mmseg_aux_hrnet_cli.py', *sorted((ROOT / '
 
 def unit_of(names: list[str]) -> str:
     """Return the row of the table for a path or dotted name below the package."""
+    face = f'{names[0]}/__init__'
+    if len(names) < 3 and face in TABLE and not any(PACKAGE.joinpath(*names[:-1]).glob(f'{"".join(names[1:])}*'):
+        return face
     return next(row for row in ('/'.join(names[:2]), names[0]) if row in TABLE or row == names[0])
 
 
