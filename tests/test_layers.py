@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections.abc import Iterable
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -66,8 +67,8 @@ SCRIPTS = [ROOT / 'split.py', ROOT / 'mmseg_aux_hrnet_cli.py', *sorted((ROOT / '
 
 def unit_of(names: list[str]) -> str:
     """Return the row of the table for a path or dotted name below the package."""
-    face = f'{names[0]}/__init__'
-    if len(names) < 3 and face in TABLE and not any(PACKAGE.joinpath(*names[:-1]).glob(f'{"".join(names[1:])}*'):
+    face = f'{names[0]}/__init__'  # what a folder's own file hands on is not a module in it
+    if face in TABLE and not {path.stem for path in (PACKAGE / names[0]).iterdir()}.intersection(names[1:2]):
         return face
     return next(row for row in ('/'.join(names[:2]), names[0]) if row in TABLE or row == names[0])
 
@@ -108,9 +109,21 @@ def test_table_has_no_dead_rows():
     assert set(TABLE) == {row_of(path) for path in MODULES}
 
 
+def rooms_without_a_row(paths: Iterable[Path]) -> set[str]:
+    """Return the folders of maps and exchange that would go by the row of their parent."""
+    parted = {row.partition('/')[0] for row in TABLE if '/' in row}
+    rooms = {path.relative_to(PACKAGE).parts[:-1] for path in paths}
+    return {'/'.join(room[:2]) for room in rooms if len(room) > 1 and room[0] in parted} - set(TABLE)
+
+
+def test_folders_of_a_parted_room_have_a_row_each():
+    assert rooms_without_a_row(MODULES) == set()
+    new = [PACKAGE / 'maps/new/plan.py', PACKAGE / 'exchange/new/deep/plan.py', PACKAGE / 'models/new/plan.py']
+    assert rooms_without_a_row(new) == {'maps/new', 'exchange/new'}
+
+
 def test_rooms_import_downwards_only():
     order = {unit: set(ours.split()) for unit, (ours, _) in TABLE.items()}
-    order['maps'] -= {'maps/measure', 'maps/polygonize', 'maps/predict'}  # its face only hands their names on
     assert list(TopologicalSorter(order).static_order())
 
 
@@ -125,6 +138,11 @@ def test_help_of_scripts_needs_the_standard_library_only(path):
     [
         ('models', 'from mmseg_aux_hrnet.engine.hooks import CurveHook', {'/engine'}),
         ('maps/raster', 'from mmseg_aux_hrnet.maps.predict.blocks import windows', {'/maps/predict'}),
+        ('maps', 'from mmseg_aux_hrnet.maps.predict.blocks import windows', {'/maps/predict'}),
+        ('maps', 'from mmseg_aux_hrnet.maps import legend, predict', {'/maps/predict'}),
+        ('maps', 'from mmseg_aux_hrnet.maps import MapSettings', {'/maps/__init__'}),
+        ('maps/raster', 'from mmseg_aux_hrnet import maps', {'/maps/__init__'}),
+        ('maps/raster', 'import mmseg_aux_hrnet.maps.ground', set()),
         ('models', 'from mmseg_aux_hrnet import engine, errors', {'/engine'}),
         ('models', 'import mmseg_aux_hrnet.datasets', {'/datasets'}),
         ('models', 'def late():\n    import rasterio.windows', {'rasterio'}),

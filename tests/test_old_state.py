@@ -40,9 +40,7 @@ def folder(tmp_path, monkeypatch):
 def same_libraries(folder, begun_with):
     """Tell a library that writes other text from a fault of ours: either would begin the map anew."""
     written = Predictor.from_files(CONFIG, THRESHOLDED, device='cpu').facts.record['CONFIG_SHA256']
-    assert written == begun_with['model']['CONFIG_SHA256'], (
-        'mmengine or yapf lays out this config otherwise'
-    )
+    assert written == begun_with['model']['CONFIG_SHA256'], 'mmengine or yapf lays out this config otherwise'
     with rasterio.open(folder / 'ortho.tif') as raster:
         assert raster.crs.to_wkt() == begun_with['crs'], 'GDAL or PROJ words this reference system otherwise'
 

@@ -71,7 +71,7 @@ def test_settings_that_make_no_file_are_refused(args, tmp_path, out, options, me
         (
             'cut.pth',
             lambda path, good: path.write_bytes(good.read_bytes()[:3000]),
-            'is not a readable checkpoint',
+            'cut.pth is not a readable checkpoint',
         ),
         ('empty.pth', lambda path, good: torch.save({'state_dict': {}}, path), 'empty.pth holds no weights'),
         ('folder.pth', lambda path, good: path.mkdir(), 'folder.pth holds no checkpoint'),

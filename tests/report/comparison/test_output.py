@@ -140,11 +140,14 @@ def test_out_is_whole_or_not_there(tmp_path, monkeypatch):
 @pytest.mark.parametrize('kind', ['file', 'full'])
 def test_out_that_exists_is_kept(tmp_path, kind, capsys):
     out = tmp_path / 'out'
-    (out if kind == 'file' else out / 'mine.txt').parent.mkdir(exist_ok=True)
-    (out if kind == 'file' else out / 'mine.txt').write_text('mine', encoding='utf-8')
+    there = out if kind == 'file' else out / 'mine.txt'
+    there.parent.mkdir(exist_ok=True)
+    there.write_text('mine', encoding='utf-8')
     assert run('first', 'second', '--out', out) == 2  # before it looks for the reports
     message = capsys.readouterr().err
     assert ('out is a file' if kind == 'file' else 'out exists and is not empty') in message
+    assert there.read_text(encoding='utf-8') == 'mine'
+    assert sorted(tmp_path.rglob('*')) == sorted({out, there})
 
 
 def run(*argv):
