@@ -5,14 +5,14 @@ import json
 import math
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from tool_support import REPO
 
-FOLDER = Path(__file__).resolve().parents[1] / 'benchmarks'
+FOLDER = REPO / 'benchmarks'
 IN_PROCESS = ('metric', 'threshold')
 IN_OWN_ONES = ('prediction', 'training_step', 'multi_scale')
 IN_FRESH_ONES = ('training_run', 'import_time', 'memory')

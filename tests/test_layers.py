@@ -7,9 +7,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from tool_support import REPO
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / 'mmseg_aux_hrnet'
+PACKAGE = REPO / 'mmseg_aux_hrnet'
 # module, sub-package, or room of maps and exchange: (ours, others) that it may import beside itself and the stdlib
 TABLE = {
     '__init__': ('datasets engine evaluation models stack version weights', ''),
@@ -62,7 +62,7 @@ TABLE = {
     'weights': ('errors files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)
-SCRIPTS = [ROOT / 'split.py', ROOT / 'mmseg_aux_hrnet_cli.py', *sorted((ROOT / 'tools').glob('*.py'))]
+SCRIPTS = [REPO / 'split.py', REPO / 'mmseg_aux_hrnet_cli.py', *sorted((REPO / 'tools').glob('*.py'))]
 
 
 def unit_of(names: list[str]) -> str:

@@ -72,7 +72,7 @@ def graphs(monkeypatch):
     torch._dynamo.reset()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # torch traces a whole network
 def test_a_network_compiles_to_one_graph_each_for_backbone_and_decoder(graphs, trained):
     model = copy.deepcopy(trained)
     speed.apply(model, compiled=True)
@@ -97,7 +97,7 @@ def test_auxiliary_decoders_never_run_in_prediction(monkeypatch, trained):
         model.auxiliary_head[0]([])
 
 
-@pytest.mark.slow  # the compiler takes seconds
+@pytest.mark.slow  # torch traces a whole network
 def test_a_copy_of_a_compiled_network_has_its_own_weights(graphs, trained):
     model = copy.deepcopy(trained)
     speed.apply(model, training=True, compiled=True)
