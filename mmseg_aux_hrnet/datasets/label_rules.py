@@ -73,7 +73,7 @@ def decode_grey(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]
         table[rule.ignore_index] = rule.ignore_index
         allowed = f'0..{rule.num_classes - 1} and {rule.ignore_index}'
         hint = "label_format='binary' reads 0 and 255" if rule.num_classes == 2 else "label_format='colour' reads RGB"
-    return _look_up(values, table, name='value {}'.format, allowed=allowed, hint=hint)
+    return _look_up(values, table, describe='value {}'.format, allowed=allowed, hint=hint)
 
 
 def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
@@ -92,7 +92,7 @@ def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
     return _look_up(
         values,
         table,
-        name=lambda index: f'palette index {index} {names.get(index, "without colour")}',
+        describe=lambda index: f'palette index {index} {names.get(index, "without colour")}',
         allowed=f'{", ".join(map(str, rule.palette))} and index {rule.ignore_index} (ignored)',
         hint="label_format='index' takes indices as they are",
     )
@@ -110,7 +110,7 @@ def decode_colour(pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint
         classes[codes == _code(np.array(colour, np.uint8))] = index
     _check(
         classes < 0,
-        name=lambda at: f'colour {tuple(pixels[at].tolist())}',
+        describe=lambda at: f'colour {tuple(pixels[at].tolist())}',
         allowed=', '.join(map(str, rule.palette)),
         hint="set the data set's palette, or save labels without lossy compression or smoothing",
     )
@@ -124,20 +124,20 @@ def _code(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def _look_up(
-    values: NDArray[np.uint8], table: NDArray[np.int16], *, name: Callable[[int], str], allowed: str, hint: str
+    values: NDArray[np.uint8], table: NDArray[np.int16], *, describe: Callable[[int], str], allowed: str, hint: str
 ) -> NDArray[np.uint8]:
     """Return what ``table`` has for ``values``, after checking that it has something for each; -1 is nothing."""
     # Tables of bytes are looked up several times faster by OpenCV than any table by numpy.
     classes: NDArray[Any] = cv2.LUT(values, table.clip(0).astype(np.uint8))
     wrong: NDArray[Any] = cv2.LUT(values, (table < 0).astype(np.uint8))
-    _check(wrong.view(np.bool_), name=lambda at: name(int(values[at])), allowed=allowed, hint=hint)
+    _check(wrong.view(np.bool_), describe=lambda at: describe(int(values[at])), allowed=allowed, hint=hint)
     return classes
 
 
-def _check(wrong: NDArray[np.bool_], *, name: Callable[[tuple[int, int]], str], allowed: str, hint: str) -> None:
-    """Raise LabelError for the first pixel that is wrong, (H, W); ``name`` says what is at a (row, column)."""
+def _check(wrong: NDArray[np.bool_], *, describe: Callable[[tuple[int, int]], str], allowed: str, hint: str) -> None:
+    """Raise LabelError for the first pixel that is wrong, (H, W); ``describe`` says what is at a (row, column)."""
     if wrong.any():
         row, column = (int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
         raise LabelError(
-            f'{name((row, column))} at (row, column) {(row, column)} is not a class: allowed are {allowed}; {hint}'
+            f'{describe((row, column))} at (row, column) {(row, column)} is not a class: allowed are {allowed}; {hint}'
         )

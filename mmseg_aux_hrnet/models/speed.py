@@ -84,6 +84,7 @@ def check_level(level: str) -> None:
 
 
 def _fit_to_device(segmentor: Any, device: torch.device, *, training: bool) -> None:
+    """Set what does not concern the layout of maps: memory, batch norms, predictions, copies to a GPU."""
     if device.type == 'cpu':
         keep_freed_memory()
     if not training:

@@ -126,7 +126,6 @@ def test(
         AuxHRNetError: in one line, what is wrong with an option, the config, the data or the checkpoint.
     """
     options = options or TestOptions()
-    parse_option(options.threshold)
     distance = tolerance(options.tolerance, gsd=options.gsd)
     if options.report is not None:
         check_report_folder(options.report, overwrite=options.overwrite)  # before hours of inference, not after
@@ -173,6 +172,7 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
 
     These are all edits of a config that is tested, in the order that matters.
     """
+    parse_option(options.threshold)
     # Processes meet first: that chooses the device, and those that cannot meet leave no folder.
     launch.join_processes(config, options.launcher)
     set_work_dir(config, options.work_dir, name=name)

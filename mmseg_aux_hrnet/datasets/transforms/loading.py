@@ -26,20 +26,20 @@ BGR = f'blue, green, red, {DECODER}'
 class LoadTile(LoadImageFromFile):
     """Load an image as three 8-bit channels, or say why not.
 
-    Required keys: ``img_path``. Added keys: ``img``, uint8 (H, W, 3) in the order blue, green, red that mmseg's
-    transforms expect; ``img_shape`` and ``ori_shape``, (H, W) in pixels.
+    Required keys: ``img_path``. Added keys: ``img``, uint8 or with ``to_float32`` float32 (H, W, 3), 0..255, in the
+    order blue, green, red that mmseg's transforms expect; ``img_shape`` and ``ori_shape``, (H, W) in pixels.
 
     Args:
         cache_dir: folder that keeps decoded images, see :class:`~mmseg_aux_hrnet.datasets.cache.TileCache`; None
             decodes each time.
         cache_gb: room for everything in that folder, in GiB.
-        **kwargs: as in mmcv.
+        **kwargs: as in mmcv; those that choose how files are fetched and decoded have no effect.
 
     Raises (on call):
         ImageError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_rgb`.
 
     Raises (when built):
-        ConfigError: another ``color_type`` than ``color`` is asked for, or the cache cannot be.
+        ConfigError: another ``color_type`` than ``color`` is asked for, or the cache cannot be made.
     """
 
     def __init__(self, *, cache_dir: str | None = None, cache_gb: float = CACHE_GB, **kwargs: Any) -> None:
@@ -61,8 +61,9 @@ class LoadTile(LoadImageFromFile):
 class LoadLabel(LoadAnnotations):
     """Load a label by the data set's rule; samples without label pass unchanged.
 
-    Required keys: ``label_rule``, ``seg_map_path`` (absent where there is no label), ``label_map``, ``ori_shape``.
-    Modified keys: ``seg_fields``. Added keys: ``gt_seg_map``, uint8 (H, W).
+    Required keys: ``ori_shape``, and where there is a label ``seg_map_path``, ``label_rule`` and ``seg_fields``.
+    Optional keys: ``label_map``, the new class of each class. Modified keys: ``seg_fields``. Added keys:
+    ``gt_seg_map``, uint8 (H, W).
 
     Args:
         cache_dir: folder that keeps decoded labels, as for :class:`LoadTile`.
@@ -74,7 +75,7 @@ class LoadLabel(LoadAnnotations):
             image.
 
     Raises (when built):
-        ConfigError: ``reduce_zero_label`` is set, or the cache cannot be.
+        ConfigError: ``reduce_zero_label`` is set, or the cache cannot be made.
     """
 
     def __init__(self, *, cache_dir: str | None = None, cache_gb: float = CACHE_GB, **kwargs: Any) -> None:
