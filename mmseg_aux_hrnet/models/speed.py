@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 
 import torch
 from mmcv.cnn.utils import fuse_conv_bn
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmseg.models.segmentors import BaseSegmentor
 from torch import nn
 
@@ -17,6 +16,7 @@ from mmseg_aux_hrnet.errors import ConfigError, StackError
 from mmseg_aux_hrnet.models.backbones import HRNetV2
 from mmseg_aux_hrnet.models.decode_heads import BranchwiseFCNHead
 from mmseg_aux_hrnet.models.segmentors.postprocessing import set_predictions
+from mmseg_aux_hrnet.weights import unwrapped
 
 Level = Literal['off', 'safe', 'max']
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -49,9 +49,7 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
         StackError: there is nothing to compile with.
     """
     check_level(level)
-    segmentor: Any = model
-    while is_model_wrapper(segmentor) or isinstance(segmentor, BaseTTAModel):
-        segmentor = segmentor.module
+    segmentor: Any = unwrapped(model)
     device = next(segmentor.parameters()).device
     backbones = [module for module in segmentor.modules() if isinstance(module, HRNetV2)]
     heads = [module for module in segmentor.modules() if isinstance(module, BranchwiseFCNHead)]
