@@ -3,22 +3,20 @@
 from functools import partial
 from typing import Any
 
-import cv2
 import numpy as np
 import PIL
 from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations, LoadImageFromNDArray
 from mmseg.registry import TRANSFORMS
-from numpy.typing import NDArray
 from PIL import features
 
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB, TileCache
-from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb
+from mmseg_aux_hrnet.datasets.tiles import FAST, read_bgr, read_label
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 from mmseg_aux_hrnet.registry import REGISTRIES
 
 # What decoded pixels depend on beside their file. The number goes up when a reader here changes what it returns.
-DECODER = f'1, Pillow {PIL.__version__}, libjpeg {features.version("libjpeg_turbo") or features.version("jpg")}'
+DECODER = f'1, Pillow {PIL.__version__}, libjpeg {features.version("libjpeg_turbo") or features.version("jpg")} {FAST}'
 BGR = f'blue, green, red, {DECODER}'
 
 
@@ -50,7 +48,7 @@ class LoadTile(LoadImageFromFile):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image."""
-        read = partial(_read_bgr, results['img_path'])  # cached as BGR: turning it costs as much as reading an entry
+        read = partial(read_bgr, results['img_path'])  # cached as BGR: turning it costs as much as reading an entry
         image = read() if self._cache is None else self._cache.load(results['img_path'], recipe=BGR, decode=read)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
@@ -105,10 +103,6 @@ class LoadLabel(LoadAnnotations):
         results['gt_seg_map'] = label
         results['seg_fields'].append('gt_seg_map')
         return results
-
-
-def _read_bgr(path: str, content: bytes | None = None) -> NDArray[Any]:
-    return cv2.cvtColor(read_rgb(path, content), cv2.COLOR_RGB2BGR)
 
 
 @REGISTRIES['TRANSFORMS'].register_module(name='LoadImageFromNDArray')
