@@ -3,7 +3,7 @@
 import logging
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ResourceError, one_line
-from mmseg_aux_hrnet.files.whole import whole_file
+from mmseg_aux_hrnet.files.whole import remove_companions, whole_file, write_whole
 from mmseg_aux_hrnet.maps.legend import NODATA, legend_tags
 from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS
+from mmseg_aux_hrnet.maps.styles import STYLE, category_names, class_style
 
 logging.getLogger('rasterio').addHandler(logging.NullHandler())  # what GDAL logs comes as an error too
 TILE = 512  # pixels, side of the tiles of the file
@@ -35,12 +36,15 @@ class Grid:
         width: in pixels.
         crs: reference system of its coordinates; None where it says none.
         transform: from (column, row) to coordinates.
+        placed: whether the raster says that; where it does not, they are pixels, and a map that said so would lie
+            elsewhere than the raster in programs that draw such rows downwards.
     """
 
     height: int
     width: int
     crs: Any
     transform: Affine
+    placed: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Layer:
         tags: of the file.
         colours: red, green, blue of each value; None for none.
         step: what one step of the values stands for; None where they are not quantities.
+        beside: what the files beside it hold that go with it, by what comes after its name, ``STYLE`` in the place of
+            its suffix.
     """
 
     dtype: str
@@ -62,11 +68,13 @@ class Layer:
     tags: dict[str, str]
     colours: tuple[tuple[int, int, int], ...] | None = None
     step: float | None = None
+    beside: dict[str, bytes] = field(default_factory=dict)
 
 
 def class_layer(legend: Classes, tags: dict[str, str]) -> Layer:
     """Return the layer of a class map."""
-    return Layer('uint8', NODATA, ('class',), {**legend_tags(legend), **tags}, colours=legend.palette)
+    beside = {STYLE: class_style(legend), '.aux.xml': category_names(legend)}
+    return Layer('uint8', NODATA, ('class',), {**legend_tags(legend), **tags}, colours=legend.palette, beside=beside)
 
 
 def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scratch: Path) -> None:
@@ -106,6 +114,9 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
                         raise ResourceError(
                             f'{path} does not hold what was written to it: make room, and check the disk'
                         )
+            remove_companions(path)
+            for suffix, content in layer.beside.items():
+                write_whole(path.with_suffix(suffix) if suffix == STYLE else f'{path}{suffix}', content)
     except GDAL_ERRORS as error:
         raise ResourceError(
             f'{path} cannot be written ({one_line(error)}): make room on its disk, then go on with --resume'
@@ -118,10 +129,13 @@ def _write_plain(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer) 
     """Write a tiled GeoTIFF and return a checksum of each row of tiles."""
     profile = {
         'driver': 'GTiff', 'height': grid.height, 'width': grid.width, 'count': len(layer.bands), 'dtype': layer.dtype,
-        'crs': grid.crs, 'transform': grid.transform, 'nodata': layer.nodata, 'tiled': True, 'blockxsize': TILE,
+        'crs': grid.crs, 'nodata': layer.nodata, 'tiled': True, 'blockxsize': TILE,
         'blockysize': TILE, 'compress': 'deflate', 'zlevel': 1, 'BIGTIFF': 'IF_SAFER',
         'interleave': 'band',  # of 19 bands by pixel, overviews take five times as long
+        'photometric': 'MINISBLACK',  # else three bands of probabilities would pass for red, green and blue
     }  # fmt: skip
+    if grid.placed:
+        profile['transform'] = grid.transform
     sums = []
     with rasterio.open(path, 'w', **profile) as out:
         out.update_tags(**layer.tags)

@@ -81,7 +81,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
     """
     reading = Reading.parse(bands=settings.bands, scale=settings.scale)
     with open_source(path, reading) as source:
-        grid = Grid(source.height, source.width, source.crs, source.transform)
+        grid = Grid(source.height, source.width, source.crs, source.transform, source.placed)
         notes, bands = source.notes, source.bands
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
     factors = _factors(path, sampling, settings.gsd)

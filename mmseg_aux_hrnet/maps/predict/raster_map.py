@@ -16,13 +16,14 @@ from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
-from mmseg_aux_hrnet.maps.legend import NODATA, RUN_TAG
+from mmseg_aux_hrnet.maps.legend import NODATA, RUN_TAG, main_class
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Journal
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.planning import plan_map
 from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
 from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE
+from mmseg_aux_hrnet.maps.styles import STYLE, ramp_style
 
 OnBlock = Callable[[int, int], None]
 
@@ -173,8 +174,10 @@ class RasterMap:
         legend, tags, depth = self.plan.model.facts.legend, self.plan.tags, self._settings.probabilities
         layers = {'classes': (self.out, class_layer(legend, tags))}
         if self.probabilities is not None and depth is not None:
-            names = tuple(f'probability of {legend.names[index]}' for index in kept_classes(legend))
-            layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth])
+            kept = kept_classes(legend)
+            names = tuple(f'probability of {legend.names[index]}' for index in kept)
+            style = ramp_style(1 if len(kept) == 1 else main_class(legend) + 1)
+            layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth], beside={STYLE: style})
             layers = {'probabilities': (self.probabilities, layer), **layers}
         # CPL_LOG: GDAL prints to the screen what it also raises, in the middle of the progress bars.
         with self._disk_errors(), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, CPL_LOG=os.devnull):

@@ -8,7 +8,9 @@ from typing import Any
 
 import rasterio
 import rasterio._err
+import rasterio.shutil
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import RasterError
@@ -63,6 +65,19 @@ def reading_rows(path: Path, window: Window) -> Iterator[None]:
         raise RasterError(
             f'{path}, {rows} (from 0), cannot be read ({reason(error)}): {what} damaged, get it again'
         ) from error
+
+
+def is_placed(dataset: Any) -> bool:
+    """Return whether a raster says where its pixels lie.
+
+    For one that does not, rasterio gives the transform that leaves all as it is, which others say on purpose. QGIS
+    draws the rows of the former downwards from 0 and those of the latter upwards.
+    """
+    if not dataset.transform.is_identity:
+        return True
+    with MemoryFile(ext='vrt') as header:
+        rasterio.shutil.copy(dataset, header.name, driver='VRT')  # where GDAL writes only what it knows
+        return b'<GeoTransform>' in header.read()
 
 
 def reason(error: BaseException) -> str:

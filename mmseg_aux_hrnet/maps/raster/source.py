@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.maps.legend import is_map
 from mmseg_aux_hrnet.maps.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE, open_dataset, reading_rows
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE, is_placed, open_dataset, reading_rows
 from mmseg_aux_hrnet.maps.raster.validity import find_transparency, valid_reader
 from mmseg_aux_hrnet.maps.raster.values import Scale, palette_colours, parse_scale, sample_values, to_8bit
 
@@ -80,6 +80,7 @@ class RasterSource:
         width: in pixels.
         crs: None where it has none.
         transform: pixels to coordinates.
+        placed: whether the file says that.
         bands: those that are red, green and blue, from 1.
         notes: lines that a user should read, about what the raster does not say for certain.
 
@@ -101,6 +102,7 @@ class RasterSource:
         self.width: int = dataset.width
         self.crs: CRS | None = dataset.crs
         self.transform: Affine = dataset.transform
+        self.placed = is_placed(dataset)
         self._dataset = dataset
         told = zip(dataset.indexes, dataset.colorinterp, dataset.descriptions, strict=True)
         described = [Band(index, colour.name, description or None) for index, colour, description in told]

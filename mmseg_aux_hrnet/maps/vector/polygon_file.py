@@ -1,4 +1,4 @@
-"""The polygons of a vector file: read, repaired, reprojected; and the files that belong to one of its name."""
+"""The polygons of a vector file: read, repaired, reprojected."""
 
 import logging
 import warnings
@@ -26,23 +26,6 @@ ALLOWED = {  # missing: a row of a table without a geometry
     shapely.GeometryType.MULTIPOLYGON,
     shapely.GeometryType.GEOMETRYCOLLECTION,
 }
-# The suffix and those that come in its place or, from a hyphen on, after it.
-COMPANIONS = {
-    '.shp': ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx', '.qix'),
-    # Of SQLite, from a program that has the old file open or was killed; beside a new file they bring the old one back.
-    '.gpkg': ('-wal', '-shm', '-journal'),
-}
-
-
-def remove_companions(path: Path) -> None:
-    """Remove what lies beside a vector file of the name and belongs to it; of a Shapefile itself too.
-
-    Raises:
-        OSError: one cannot be removed.
-    """
-    for suffix in COMPANIONS.get(path.suffix.lower(), ()):
-        companion = path.with_suffix(suffix) if suffix.startswith('.') else path.with_name(path.name + suffix)
-        companion.unlink(missing_ok=True)
 
 
 def repair(geometries: Geometries) -> Geometries:
@@ -152,24 +135,23 @@ def list_layers(path: Path) -> list[str]:
 
 
 def read_rows(
-    path: Path, *, layer: str, field: str | None = None
-) -> tuple[Geometries, CRS, NDArray[np.bool_], NDArray[np.generic] | None]:
+    path: Path, *, layer: str, with_fields: bool = False
+) -> tuple[Geometries, CRS, NDArray[np.bool_], dict[str, NDArray[np.generic]]]:
     """Read the polygons of a layer, one for each row; broken ones are repaired.
 
     Args:
         path: file of any format that GDAL reads.
         layer: one of :func:`list_layers`.
-        field: one of the layer, whose values are read too.
+        with_fields: read the values of its fields too.
 
     Returns:
         A valid, two-dimensional multipolygon for each row, empty where it has none with an area; the reference system
-        of their coordinates, east before north; which were broken, bool; and the values of the field, None where none
-        was asked for.
+        of their coordinates, east before north; which were broken, bool; and the values of the fields by name.
 
     Raises:
         DataError: it cannot be read, has no CRS, or geometries other than polygons.
     """
-    columns = [] if field is None else [field]
+    columns: list[str] | None = None if with_fields else []
     try:
         with warnings.catch_warnings():  # of open rings and of coordinates like nan: both are found below
             warnings.simplefilter('ignore', RuntimeWarning)
@@ -192,4 +174,4 @@ def read_rows(
     missing = shapely.is_missing(geometries)
     was_open = shapely.is_missing(closed) & ~missing  # a ring that does not close, which shapely only reads to fix it
     broken = was_open | (~shapely.is_valid(geometries) & ~missing)
-    return repair(geometries), crs, broken, values[0] if columns else None
+    return repair(geometries), crs, broken, dict(zip(meta['fields'].tolist(), values, strict=True))

@@ -29,6 +29,7 @@ class Zones(NamedTuple):
         polygons: valid multipolygons in ``crs``; empty where the file has none for a zone.
         crs: their reference system.
         notes: what a user should know of them.
+        others: the other fields of the file, by name.
     """
 
     field: str
@@ -36,6 +37,7 @@ class Zones(NamedTuple):
     polygons: Geometries
     crs: CRS
     notes: tuple[str, ...]
+    others: dict[str, NDArray[np.generic]]
 
 
 def read_zones(path: str | Path, *, id_field: str | None = None, layer: str | None = None) -> Zones:
@@ -53,14 +55,14 @@ def read_zones(path: str | Path, *, id_field: str | None = None, layer: str | No
     """
     path = Path(path)
     layer = _choose_layer(path, layer, id_field=id_field)
-    polygons, crs, repaired, values = read_rows(path, layer=layer, field=id_field)
+    polygons, crs, repaired, fields = read_rows(path, layer=layer, with_fields=True)
     if not len(polygons):
         raise DataError(f'{path} holds no zones')
     ids: NDArray[np.generic] = np.arange(1, len(polygons) + 1)
-    if id_field is not None and values is not None:
-        ids = _check_ids(path, id_field, values)
+    if id_field is not None:
+        ids = _check_ids(path, id_field, fields.pop(id_field))
     note = f'{repaired.sum()} zone(s) had broken outlines, which were repaired: {first_names(ids[repaired])}'
-    return Zones(id_field or NUMBERS, ids, polygons, crs, (note,) if repaired.any() else ())
+    return Zones(id_field or NUMBERS, ids, polygons, crs, (note,) if repaired.any() else (), fields)
 
 
 def first_names(values: Sequence[object] | NDArray[np.generic]) -> str:

@@ -127,7 +127,8 @@ def test_two_processes_do_not_make_one_map(raster):
         with its_map.locked(), pytest.raises(ConfigError, match='another process is making this map'):
             run(raster, **again)
     assert run(raster, StubModel(shifted=True)).read_bytes() == expected
-    assert {path.name for path in raster.parent.iterdir()} == {'map_classes.tif', 'ortho.tif', 'whole_classes.tif'}
+    maps = {f'{name}_classes{suffix}' for name in ('map', 'whole') for suffix in ('.tif', '.tif.aux.xml', '.qml')}
+    assert {path.name for path in raster.parent.iterdir()} == {'ortho.tif', *maps}
 
 
 def test_no_map_is_taken_for_an_image(raster):
