@@ -17,6 +17,7 @@ TITLES = {'class_id': 'number of the class', 'class_name': 'class', 'pixels': 'p
 # viridis of matplotlib, which the colour-blind read too, from probability 0 to 1
 RAMP = ('#440154', '#3b528b', '#21918c', '#5ec962', '#fde725')
 GEOPACKAGE = {'VERSION': '1.3'}  # GDAL before 3.7 warns of later ones
+STYLES_LAYER = 'layer_styles'  # the table of a GeoPackage in which QGIS looks for them
 STEPS = 5  # of percent, each with a tint of its own
 # Of a table of attributes (GDALRATFieldUsage): a single value, its name, and red, green, blue, opacity.
 USAGES = (('value', 0, 5), ('class', 2, 2), ('red', 0, 6), ('green', 0, 7), ('blue', 0, 8), ('alpha', 0, 9))
@@ -125,7 +126,7 @@ def add_style(path: Path, style: bytes) -> None:
     columns = {name: np.array([text], object) for name, text in texts.items()}
     columns |= {'useAsDefault': np.array([True]), 'update_time': np.array([np.datetime64('now', 'ms')])}
     pyogrio.raw.write(
-        path, None, field_data=list(columns.values()), fields=list(columns), layer='layer_styles', driver='GPKG',
+        path, None, field_data=list(columns.values()), fields=list(columns), layer=STYLES_LAYER, driver='GPKG',
         geometry_type=None, crs=None,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
-"""Says what QGIS sees in files, as JSON: python3 in_qgis.py PICTURE FILE ..., by a Python that has QGIS, from 3.22.
+"""Says as JSON what QGIS sees in files: python3 in_qgis.py '{"PICTURE.png": ["FILE", ...], ...}'.
 
-Each file is opened as by a user who drags it into the window. PICTURE is drawn of all of them, the first one below.
+It needs a Python that has QGIS, from 3.22 on. Each file is opened as by a user who drags it into the window; each
+picture is drawn of its files, the first one below.
 """
 
 import json
@@ -39,9 +40,12 @@ def raster(layer):
 
 def vector(layer):
     """Return how polygons are shown, and their fields."""
-    renderer = layer.renderer()
-    seen = {'renderer': renderer.type(), 'features': layer.featureCount()}
+    seen = {'features': layer.featureCount()}
     seen['fields'] = {field.name(): [field.typeName(), field.alias()] for field in layer.fields()}
+    renderer = layer.renderer()
+    if renderer is None:  # a table
+        return seen
+    seen['renderer'] = renderer.type()
     if renderer.type() in ('categorizedSymbol', 'graduatedSymbol'):
         seen['attribute'] = renderer.classAttribute()
     if renderer.type() == 'categorizedSymbol':
@@ -67,32 +71,30 @@ def draw(layers, picture):
     job.renderedImage().save(picture)
 
 
+def opened(path):
+    """Return a file as a layer, and what is seen of it; None where QGIS cannot open it."""
+    is_raster = Path(path).suffix.lower() in ('.tif', '.png')
+    layer = QgsRasterLayer(path, Path(path).stem) if is_raster else QgsVectorLayer(path, Path(path).stem, 'ogr')
+    if not layer.isValid():
+        return None, None
+    QgsProject.instance().addMapLayer(layer)
+    extent = layer.extent()
+    bounds = [extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()]
+    return layer, {**(raster if is_raster else vector)(layer), 'bounds': bounds, 'crs': layer.crs().authid()}
+
+
 def main():
     """Open the files, print what is seen, and draw them."""
-    picture, *files = sys.argv[1:]
     application = QgsApplication([], False)
     application.initQgis()
-    seen, layers = (
-        {'version': Qgis.QGIS_VERSION, 'gdal': Qgis.gdalVersion() if hasattr(Qgis, 'gdalVersion') else ''},
-        [],
-    )
-    for path in files:
-        is_raster = Path(path).suffix.lower() in ('.tif', '.png', '.jpg')
-        layer = QgsRasterLayer(path, Path(path).stem) if is_raster else QgsVectorLayer(path, Path(path).stem, 'ogr')
-        if not layer.isValid():
-            seen[Path(path).name] = None
-            continue
-        QgsProject.instance().addMapLayer(layer)
-        extent = layer.extent()
-        bounds = [extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()]
-        seen[Path(path).name] = {
-            **(raster if is_raster else vector)(layer),
-            'bounds': bounds,
-            'crs': layer.crs().authid(),
-        }
-        layers.append(layer)
-    if layers and not layers[0].extent().isEmpty():
-        draw(layers, picture)
+    seen = {'version': Qgis.QGIS_VERSION}
+    for picture, files in json.loads(sys.argv[1]).items():
+        layers = []
+        for path in files:
+            layer, seen[Path(path).name] = opened(path)
+            layers += [] if layer is None else [layer]
+        if layers and not layers[0].extent().isEmpty():
+            draw(layers, picture)
     print(json.dumps(seen))
     sys.stdout.flush()
     os._exit(0)  # QGIS crashes now and then as it is taken down after Python

@@ -18,7 +18,7 @@ from pyproj.exceptions import ProjError
 
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.files.whole import whole_set
-from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, STYLE, add_style
+from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, STYLE, STYLES_LAYER, add_style
 
 DIGITS = 9  # a tenth of a millimetre: fewer could move a vertex over the outline of a neighbour
 WGS84 = 'OGC:CRS84'
@@ -144,6 +144,7 @@ def write_by_gdal(
             warnings.filterwarnings('ignore', "'crs' was not provided")  # the summary says so
             pyogrio.raw.write(
                 path,
+                layer=f'map_{path.stem}' if path.stem.casefold() == STYLES_LAYER else None,
                 geometry=shapely.to_wkb(polygons),
                 fields=list(columns),
                 field_data=list(columns.values()),

@@ -135,23 +135,24 @@ def list_layers(path: Path) -> list[str]:
 
 
 def read_rows(
-    path: Path, *, layer: str, with_fields: bool = False
-) -> tuple[Geometries, CRS, NDArray[np.bool_], dict[str, NDArray[np.generic]]]:
+    path: Path, *, layer: str, field: str | None = None
+) -> tuple[Geometries, CRS, NDArray[np.bool_], NDArray[np.generic] | None]:
     """Read the polygons of a layer, one for each row; broken ones are repaired.
 
     Args:
         path: file of any format that GDAL reads.
         layer: one of :func:`list_layers`.
-        with_fields: read the values of its fields too.
+        field: one of the layer, whose values are read too.
 
     Returns:
         A valid, two-dimensional multipolygon for each row, empty where it has none with an area; the reference system
-        of their coordinates, east before north; which were broken, bool; and the values of the fields by name.
+        of their coordinates, east before north; which were broken, bool; and the values of the field, None where none
+        was asked for.
 
     Raises:
         DataError: it cannot be read, has no CRS, or geometries other than polygons.
     """
-    columns: list[str] | None = None if with_fields else []
+    columns = [] if field is None else [field]
     try:
         with warnings.catch_warnings():  # of open rings and of coordinates like nan: both are found below
             warnings.simplefilter('ignore', RuntimeWarning)
@@ -174,4 +175,4 @@ def read_rows(
     missing = shapely.is_missing(geometries)
     was_open = shapely.is_missing(closed) & ~missing  # a ring that does not close, which shapely only reads to fix it
     broken = was_open | (~shapely.is_valid(geometries) & ~missing)
-    return repair(geometries), crs, broken, dict(zip(meta['fields'].tolist(), values, strict=True))
+    return repair(geometries), crs, broken, values[0] if columns else None

@@ -1,6 +1,8 @@
 """Zones of a vector file: polygons, each with the value by which it is known."""
 
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,14 +57,32 @@ def read_zones(path: str | Path, *, id_field: str | None = None, layer: str | No
     """
     path = Path(path)
     layer = _choose_layer(path, layer, id_field=id_field)
-    polygons, crs, repaired, fields = read_rows(path, layer=layer, with_fields=True)
+    polygons, crs, repaired, values = read_rows(path, layer=layer, field=id_field)
     if not len(polygons):
         raise DataError(f'{path} holds no zones')
     ids: NDArray[np.generic] = np.arange(1, len(polygons) + 1)
-    if id_field is not None:
-        ids = _check_ids(path, id_field, fields.pop(id_field))
+    if id_field is not None and values is not None:
+        ids = _check_ids(path, id_field, values)
     note = f'{repaired.sum()} zone(s) had broken outlines, which were repaired: {first_names(ids[repaired])}'
-    return Zones(id_field or NUMBERS, ids, polygons, crs, (note,) if repaired.any() else (), fields)
+    notes = (note,) if repaired.any() else ()
+    return Zones(id_field or NUMBERS, ids, polygons, crs, notes, _other_fields(path, layer=layer, id_field=id_field))
+
+
+def _other_fields(path: Path, *, layer: str, id_field: str | None) -> dict[str, NDArray[np.generic]]:
+    """Return the fields that go along with the zones, by name, but for text that is not what the file says."""
+    names = [str(name) for name in pyogrio.read_info(path, layer=layer)['fields'] if name != id_field]
+    fields: dict[str, NDArray[np.generic]] = {}
+    for columns in (names, *([name] for name in names)):
+        with warnings.catch_warnings(), suppress(UnicodeDecodeError):
+            warnings.simplefilter('ignore', RuntimeWarning)  # of a type that has no place in a table
+            # With the numbers of rows, for it does not read nothing at all.
+            meta, _, _, values = pyogrio.raw.read(
+                path, layer=layer, columns=columns, read_geometry=False, return_fids=True
+            )
+            fields |= dict(zip(map(str, meta['fields']), values, strict=True))
+            if columns is names:
+                break  # else one by one
+    return fields
 
 
 def first_names(values: Sequence[object] | NDArray[np.generic]) -> str:

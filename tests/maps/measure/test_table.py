@@ -103,6 +103,19 @@ def test_a_geopackage_keeps_the_other_fields_of_the_zones(tmp_path):
     assert table['green_ha'][0] == 0.01  # a figure is not hidden by a field of its name
 
 
+def test_a_field_whose_bytes_are_not_what_the_file_says_stops_nothing(tmp_path):
+    fields = {'name': ['a', 'b', 'c', 'd'], 'note': ['?x', 'y', 'z', 'w'], 'people': [1, 2, 3, 4]}
+    zones = write_zones(tmp_path / 'z.shp', ZONES, **fields)
+    table = zones.with_suffix('.dbf')
+    table.write_bytes(table.read_bytes().replace(b'?x', b'\xfcx'))
+    zones.with_suffix('.cpg').write_text('UTF-8')
+    areas = zonal_area(write_map(tmp_path / 'map.tif', VALUES), zones=zones, id_field='name')
+    write_areas(areas, tmp_path / 'out.gpkg')
+    meta, _, _, values = pyogrio.raw.read(tmp_path / 'out.gpkg', layer='areas')
+    table = dict(zip(meta['fields'], values, strict=True))
+    assert table['people'].tolist() == [1, 2, 3, 4] and 'note' not in table
+
+
 def test_a_geopackage_is_shown_by_the_percent_of_the_class_of_interest(areas, tmp_path):
     write_areas(areas, tmp_path / 'out.gpkg')
     with closing(sqlite3.connect(tmp_path / 'out.gpkg')) as database:

@@ -76,12 +76,14 @@ def test_geoparquet_says_where_row_groups_lie(tmp_path):
     assert list(frame.columns) == ['class_id', 'class_name', 'geometry']
 
 
-def test_a_geopackage_holds_its_style_and_no_newer_version(tmp_path):
-    with open_output(tmp_path / 'gr ün.gpkg', UTM, style=STYLE) as write:
+@pytest.mark.parametrize(('name', 'layer'), [('gr ün', 'gr ün'), ('layer_styles', 'map_layer_styles')])
+def test_a_geopackage_holds_its_style_and_no_newer_version(tmp_path, name, layer):
+    with open_output(tmp_path / f'{name}.gpkg', UTM, style=STYLE) as write:
         write(*features(2))
-    with closing(sqlite3.connect(tmp_path / 'gr ün.gpkg')) as database:
+    with closing(sqlite3.connect(tmp_path / f'{name}.gpkg')) as database:
         query = 'SELECT f_table_name, f_geometry_column, useAsDefault, styleQML FROM layer_styles'
-        assert database.execute(query).fetchall() == [('gr ün', 'geom', 1, STYLE.decode())]
+        assert database.execute(query).fetchall() == [(layer, 'geom', 1, STYLE.decode())]
+        assert database.execute(f'SELECT count(*) FROM "{layer}"').fetchone() == (2,)
         assert database.execute('PRAGMA user_version').fetchone() == (10300,)  # GDAL before 3.7 warns of later ones
 
 
