@@ -27,14 +27,14 @@ TABLE = {
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
-    'maps': ('classes errors files maps/measure maps/polygonize maps/predict', 'affine numpy pyproj rasterio'),
+    'maps': ('classes errors files maps/measure maps/polygonize maps/predict', 'affine numpy pyogrio pyproj rasterio'),
     'maps/class_map': ('classes errors files maps maps/raster', 'affine numpy pyproj rasterio'),
     'maps/measure': (
         'classes errors files maps maps/class_map maps/raster maps/vector',
         'affine exactextract matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
     ),
     'maps/polygonize': (
-        'classes errors maps maps/class_map maps/raster maps/vector',
+        'classes errors files maps maps/class_map maps/raster maps/vector',
         'affine buildingregulariser cv2 geopandas numpy pyarrow pyogrio pyproj rasterio shapely',
     ),
     'maps/predict': (

@@ -121,7 +121,7 @@ def test_a_geopackage_is_shown_by_the_percent_of_the_class_of_interest(areas, tm
     with closing(sqlite3.connect(tmp_path / 'out.gpkg')) as database:
         query = 'SELECT f_table_name, f_geometry_column, useAsDefault, styleQML FROM layer_styles'
         ((layer, geometry, default, style),) = database.execute(query)
-        assert database.execute('PRAGMA user_version').fetchone() == (10300,)  # GDAL before 3.7 warns of later ones
+        assert database.execute('PRAGMA user_version').fetchone() == (10300,)  # GDAL 3.6 warns of later ones
     assert (layer, geometry, default) == ('areas', 'geom', 1)
     style = ElementTree.fromstring(style)
     assert style.find('renderer-v2').get('attr') == 'green_percent'

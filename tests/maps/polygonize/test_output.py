@@ -84,7 +84,7 @@ def test_a_geopackage_holds_its_style_and_no_newer_version(tmp_path, name, layer
         query = 'SELECT f_table_name, f_geometry_column, useAsDefault, styleQML FROM layer_styles'
         assert database.execute(query).fetchall() == [(layer, 'geom', 1, STYLE.decode())]
         assert database.execute(f'SELECT count(*) FROM "{layer}"').fetchone() == (2,)
-        assert database.execute('PRAGMA user_version').fetchone() == (10300,)  # GDAL before 3.7 warns of later ones
+        assert database.execute('PRAGMA user_version').fetchone() == (10300,)  # GDAL 3.6 warns of later ones
 
 
 def test_an_empty_geojson_says_its_fields_and_one_with_features_does_not(tmp_path):
