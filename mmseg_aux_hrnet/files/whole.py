@@ -15,7 +15,7 @@ PART = '.part'  # a write that was cut off leaves this suffix, never the final n
 # Those of SQLite are from a program that has the old file open or was killed; they would bring the old one back.
 LOGS = ('-wal', '-shm', '-journal')
 _OF_RASTERS = ('{name}.aux.xml', '{name}.ovr', '{name}.msk', '{name}.vat.dbf', '{stem}.qml')
-_OF_GEOTIFF = (*_OF_RASTERS, '{stem}.tfw', '{stem}.tifw', '{stem}.wld')
+_OF_GEOTIFF = (*_OF_RASTERS, '{stem}.tfw', '{stem}.tifw')
 _OF_SHAPES = ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx', '.qix', '.qml')
 COMPANIONS = {
     '.tif': _OF_GEOTIFF,
@@ -89,6 +89,7 @@ def whole_set(path: Path) -> Iterator[Path]:
         OSError: it cannot be written; what was there is as before, as after any failure of the block.
     """
     folder = path.parent / f'.{path.name}.{os.getpid()}{PART}'
+    shutil.rmtree(folder, ignore_errors=True)  # of a killed run of the same process number
     try:
         folder.mkdir(parents=True)
         yield folder / path.name

@@ -16,7 +16,7 @@ STYLE = '.qml'  # in the place of the suffix of a file: QGIS looks for it when t
 TITLES = {'class_id': 'number of the class', 'class_name': 'class', 'pixels': 'pixels', 'area_m2': 'area (m²)'}
 # viridis of matplotlib, which the colour-blind read too, from probability 0 to 1
 RAMP = ('#440154', '#3b528b', '#21918c', '#5ec962', '#fde725')
-GEOPACKAGE = {'VERSION': '1.3'}  # GDAL before 3.7 warns of later ones
+GEOPACKAGE = {'VERSION': '1.3'}  # GDAL 3.6, that of Debian 12, warns of later ones
 STYLES_LAYER = 'layer_styles'  # the table of a GeoPackage in which QGIS looks for them
 STEPS = 5  # of percent, each with a tint of its own
 # Of a table of attributes (GDALRATFieldUsage): a single value, its name, and red, green, blue, opacity.
