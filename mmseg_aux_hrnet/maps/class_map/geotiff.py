@@ -4,9 +4,10 @@ import logging
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -18,9 +19,10 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import RasterError, ResourceError, one_line
-from mmseg_aux_hrnet.files.whole import whole_file
+from mmseg_aux_hrnet.files.whole import remove_companions, whole_file, write_whole
 from mmseg_aux_hrnet.maps.legend import NODATA, legend_tags
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS, gdal, open_dataset, remove_side_files
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS, gdal, open_dataset
+from mmseg_aux_hrnet.maps.styles import STYLE, category_names, class_style
 
 logging.getLogger('rasterio').addHandler(logging.NullHandler())  # what GDAL logs comes as an error too
 TILE = 512  # pixels, side of the tiles of the file
@@ -37,12 +39,15 @@ class Grid:
         width: in pixels.
         crs: reference system of its coordinates; None where it says none.
         transform: from (column, row) to coordinates.
+        placed: whether the raster says that; where it does not, they are pixels, and a map that said so would lie
+            elsewhere than the raster in programs that draw such rows downwards.
     """
 
     height: int
     width: int
     crs: Any
     transform: Affine
+    placed: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Layer:
         tags: of the file.
         colours: red, green, blue of each value; None for none.
         step: what one step of the values stands for; None where they are not quantities.
+        beside: what the files beside it hold that go with it, by what comes after its name, ``STYLE`` in the place of
+            its suffix.
     """
 
     dtype: str
@@ -64,11 +71,13 @@ class Layer:
     tags: dict[str, str]
     colours: tuple[tuple[int, int, int], ...] | None = None
     step: float | None = None
+    beside: dict[str, bytes] = field(default_factory=dict)
 
 
 def class_layer(legend: Classes, tags: dict[str, str]) -> Layer:
     """Return the layer of a class map."""
-    return Layer('uint8', NODATA, ('class',), {**legend_tags(legend), **tags}, colours=legend.palette)
+    beside = {STYLE: class_style(legend), '.aux.xml': category_names(legend)}
+    return Layer('uint8', NODATA, ('class',), {**legend_tags(legend), **tags}, colours=legend.palette, beside=beside)
 
 
 def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scratch: Path) -> None:
@@ -108,9 +117,9 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
             said = Path(f'{part}.aux.xml')  # by GDAL, where the keys of GeoTIFF do not suffice
             try:
                 _compare(path, part, said, grid=grid, layer=layer, sums=sums)
-                remove_side_files(path)
-                if said.exists():
-                    os.replace(said, f'{path}.aux.xml')
+                remove_companions(path)
+                for suffix, content in _beside(layer, said).items():
+                    write_whole(path.with_suffix(suffix) if suffix == STYLE else f'{path}{suffix}', content)
             finally:
                 said.unlink(missing_ok=True)
     except GDAL_ERRORS as error:
@@ -120,6 +129,15 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
     finally:
         plain.unlink(missing_ok=True)
         Path(f'{plain}.aux.xml').unlink(missing_ok=True)
+
+
+def _beside(layer: Layer, said: Path) -> dict[str, bytes]:
+    """Return what goes beside a map: what belongs to its layer, and what its GeoTIFF could not hold."""
+    if not said.exists():
+        return layer.beside
+    side_file = ElementTree.fromstring(layer.beside.get('.aux.xml', b'<PAMDataset/>'))
+    side_file[:0] = [child for child in ElementTree.parse(said).getroot() if child.tag != 'PAMRasterBand']
+    return {**layer.beside, '.aux.xml': ElementTree.tostring(side_file)}
 
 
 def _compare(path: Path, part: Path, said: Path, *, grid: Grid, layer: Layer, sums: list[int]) -> None:
@@ -147,10 +165,13 @@ def _write_plain(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer) 
     """Write a tiled GeoTIFF and return a checksum of each row of tiles."""
     profile = {
         'driver': 'GTiff', 'height': grid.height, 'width': grid.width, 'count': len(layer.bands), 'dtype': layer.dtype,
-        'crs': grid.crs, 'transform': grid.transform, 'nodata': layer.nodata, 'tiled': True, 'blockxsize': TILE,
+        'crs': grid.crs, 'nodata': layer.nodata, 'tiled': True, 'blockxsize': TILE,
         'blockysize': TILE, 'compress': 'deflate', 'zlevel': 1, 'BIGTIFF': 'IF_SAFER',
         'interleave': 'band',  # of 19 bands by pixel, overviews take five times as long
+        'photometric': 'MINISBLACK',  # else three bands of probabilities would pass for red, green and blue
     }  # fmt: skip
+    if grid.placed:
+        profile['transform'] = grid.transform
     sums = []
     with rasterio.open(path, 'w', **profile) as out:
         out.update_tags(**layer.tags)

@@ -89,7 +89,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
     """
     reading = settings.reading
     with open_source(path, reading) as source:
-        grid = Grid(source.height, source.width, source.crs, source.transform)
+        grid = Grid(source.height, source.width, source.crs, source.transform, source.placed)
         bands, collar_note = source.bands, source.collar_note() if settings.nodata is None else None
         notes = source.notes if collar_note is None else (*source.notes, collar_note)
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)

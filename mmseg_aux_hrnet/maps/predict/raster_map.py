@@ -14,7 +14,7 @@ from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
-from mmseg_aux_hrnet.maps.legend import NODATA, RUN_TAG
+from mmseg_aux_hrnet.maps.legend import NODATA, RUN_TAG, main_class
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
 from mmseg_aux_hrnet.maps.predict.model import MapModel
@@ -22,6 +22,7 @@ from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
 from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
 from mmseg_aux_hrnet.maps.raster.content import raster_files, read_content, unlike_files
 from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
+from mmseg_aux_hrnet.maps.styles import STYLE, ramp_style
 
 OnBlock = Callable[[int, int], None]
 
@@ -185,8 +186,10 @@ class RasterMap:
         legend, tags, depth = self.plan.model.facts.legend, self.plan.tags, self._settings.probabilities
         layers = {'classes': (self.out, class_layer(legend, tags))}
         if self.probabilities is not None and depth is not None:
-            names = tuple(f'probability of {legend.names[index]}' for index in kept_classes(legend))
-            layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth])
+            kept = kept_classes(legend)
+            names = tuple(f'probability of {legend.names[index]}' for index in kept)
+            style = ramp_style(1 if len(kept) == 1 else main_class(legend) + 1)
+            layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth], beside={STYLE: style})
             layers = {'probabilities': (self.probabilities, layer), **layers}
         changed = self._differing(self.journal.conditions(), self.plan.conditions)
         if changed:

@@ -11,9 +11,11 @@ from typing import Any
 
 import rasterio
 import rasterio._err
+import rasterio.shutil
 from rasterio.crs import CRS
 from rasterio.env import PROJDataFinder, set_proj_data_search_path
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import RasterError, StackError
@@ -43,9 +45,6 @@ SETTINGS: dict[str, Any] = {
     'GDAL_TIFF_ENDIANNESS': 'NATIVE',
     'OSR_WKT_FORMAT': 'DEFAULT',
 }
-# What GDAL reads beside a GeoTIFF: suffixes after its own, and those in its place.
-SIDE_FILES = ('.aux.xml', '.msk', '.msk.aux.xml', '.ovr', '.ovr.aux.xml')
-SIDE_FILES_INSTEAD = ('.tfw', '.tifw', '.wld')
 
 
 @contextmanager
@@ -87,17 +86,6 @@ def _knows_systems() -> bool:
     return False
 
 
-def remove_side_files(path: Path) -> None:
-    """Remove what GDAL would read together with a GeoTIFF of this name.
-
-    Raises:
-        OSError: one cannot be removed.
-    """
-    beside = [path.with_name(path.name + suffix) for suffix in SIDE_FILES]
-    for side_file in (*beside, *map(path.with_suffix, SIDE_FILES_INSTEAD)):
-        side_file.unlink(missing_ok=True)
-
-
 @contextmanager
 def open_dataset(path: Path) -> Iterator[Any]:
     """Open a raster for reading, for use in one thread; GDAL works as we set it until the end of the block.
@@ -137,6 +125,19 @@ def reading_rows(path: Path, window: Window) -> Iterator[None]:
         raise RasterError(
             f'{path}, {rows} (from 0), cannot be read ({reason(error)}): {what} damaged, get it again'
         ) from error
+
+
+def is_placed(dataset: Any) -> bool:
+    """Return whether a raster says where its pixels lie.
+
+    For one that does not, rasterio gives the transform that leaves all as it is, which others say on purpose. QGIS
+    draws the rows of the former downwards from 0 and those of the latter upwards.
+    """
+    if not dataset.transform.is_identity:
+        return True
+    with MemoryFile(ext='vrt') as header:
+        rasterio.shutil.copy(dataset, header.name, driver='VRT')  # where GDAL writes only what it knows
+        return b'<GeoTransform>' in header.read()
 
 
 def reason(error: BaseException) -> str:

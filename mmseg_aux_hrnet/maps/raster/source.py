@@ -19,7 +19,7 @@ from mmseg_aux_hrnet.datasets.tiles import collar
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.maps.legend import is_map
 from mmseg_aux_hrnet.maps.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
-from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows
+from mmseg_aux_hrnet.maps.raster.dataset import is_placed, open_dataset, reading_rows
 from mmseg_aux_hrnet.maps.raster.validity import NoData, find_transparency, lossy_note, valid_reader
 from mmseg_aux_hrnet.maps.raster.values import (
     LEVELS,
@@ -97,6 +97,7 @@ class RasterSource:
         width: in pixels.
         crs: None where it has none.
         transform: pixels to coordinates.
+        placed: whether the file says that.
         bands: those that are red, green and blue, from 1.
         notes: lines that a user should read, about what the raster does not say for certain.
 
@@ -118,6 +119,7 @@ class RasterSource:
         self.width: int = dataset.width
         self.crs: CRS | None = dataset.crs
         self.transform: Affine = dataset.transform
+        self.placed = is_placed(dataset)
         self._dataset = dataset
         told = zip(dataset.indexes, dataset.colorinterp, dataset.descriptions, strict=True)
         described = [Band(index, colour.name, description or None) for index, colour, description in told]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from affine import Affine
 from map_support import THREE, THRESHOLD, StubModel
 from raster_support import METRE, noise, write_raster
 from rasterio.crs import CRS
@@ -18,6 +19,7 @@ from mmseg_aux_hrnet.maps.predict import raster_map
 from mmseg_aux_hrnet.maps.predict.journal import Journal
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap, predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.maps.raster.dataset import is_placed
 from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
 
 SIZES = [(1, 1), (1, 50), (50, 1), (7, 9), (16, 16), (61, 70)]
@@ -52,6 +54,17 @@ def test_without_a_threshold_the_most_probable_class_wins(tmp_path, size):
     out = run(write_raster(tmp_path / 'ortho.tif', values), StubModel(legend=THREE))
     unlike = (made(out) != (values[:1] > 128)) & (values[:1] != 128)  # where both are equal, rounding decides
     assert not unlike.any()
+
+
+@pytest.mark.parametrize('place', [None, Affine.identity(), METRE])
+def test_a_map_says_where_it_lies_where_its_raster_does(tmp_path, place):
+    """Of no place and of the transform that leaves all as it is rasterio says the same, and QGIS draws them apart."""
+    path = write_raster(tmp_path / 'ortho.tif', noise(3), crs=None, transform=place)
+    out = run(path, probabilities='uint8')
+    for name in (path, out, tmp_path / 'map_prob.tif'):
+        with rasterio.open(name) as opened:
+            assert is_placed(opened) is (place is not None)
+            assert opened.transform == (place or Affine.identity())
 
 
 def test_a_third_of_nodata_stays_nodata_pixel_by_pixel(tmp_path):
@@ -130,10 +143,9 @@ def test_two_processes_do_not_make_one_map(raster):
         with its_map.locked(), pytest.raises(ConfigError, match='another process is making this map'):
             run(raster, **again)
     assert run(raster, StubModel(shifted=True)).read_bytes() == expected
+    maps = {f'{name}_classes{suffix}' for name in ('map', 'whole') for suffix in ('.tif', '.tif.aux.xml', '.qml')}
     kept = {f'.{name}_classes.tif.json' for name in ('map', 'whole')}  # what they were made of
-    assert {path.name for path in raster.parent.iterdir()} == {
-        'map_classes.tif', 'ortho.tif', 'whole_classes.tif', *kept
-    }  # fmt: skip
+    assert {path.name for path in raster.parent.iterdir()} == {'ortho.tif', *maps, *kept}
 
 
 def test_no_map_is_taken_for_an_image(raster):

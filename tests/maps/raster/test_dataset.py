@@ -17,7 +17,7 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import RasterError, StackError
 from mmseg_aux_hrnet.maps.raster import dataset
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS, open_dataset, remove_side_files
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS, open_dataset
 from mmseg_aux_hrnet.maps.raster.source import open_source
 
 PLACED = Path(__file__).parents[2] / 'data' / 'written_by_486f072' / 'map' / 'ortho.tif'  # WGS 84 / UTM 33N
@@ -179,11 +179,3 @@ def test_variables_of_gdal_take_no_mask_no_nodata_and_no_place_away(tmp_path, va
             assert found.transform == (METRE if path == masked else Affine(2, 0, 100, 0, -2, 200))
             assert found.read_masks(1)[0].tolist() == ([0, 255] * 15 if path == masked else [255] * 30)
             assert found.nodata == (None if path == masked else 7)
-
-
-def test_what_gdal_reads_beside_a_geotiff_goes_and_nothing_else(tmp_path):
-    stay = {'a.tif', 'a.tab', 'a.qml', 'b.tif.aux.xml', 'a.png.aux.xml'}
-    for name in (*stay, 'a.tif.aux.xml', 'a.tif.msk', 'a.tif.ovr', 'a.tfw', 'a.wld'):
-        (tmp_path / name).touch()
-    remove_side_files(tmp_path / 'a.tif')
-    assert {path.name for path in tmp_path.iterdir()} == stay
