@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--id-field', metavar='NAME', help='the field that names the zones (default: numbers from 1)')
     line.add_argument('--layer', metavar='NAME', help='the layer with the zones, of a file with several')
     line.add_argument('--out', type=Path, metavar='FILE', help='write the areas: .csv, .json or .gpkg (with the zones)')
+    line.add_argument('--excel', action='store_true', help='mark the .csv so that Excel reads its letters as UTF-8')
     line.add_argument('--quicklook', type=Path, metavar='PNG', help='draw the map with its legend and a scale bar')
     line.add_argument('--image', type=Path, metavar='RASTER', help='draw the map over this image')
     line.add_argument('--bands', metavar='R,G,B', help='names or numbers of the bands of --image')
@@ -55,7 +56,7 @@ def measure(args: argparse.Namespace) -> str:
     if args.quicklook is not None:
         write_bytes(args.quicklook, draw_quicklook(areas, image=args.image, reading=reading))
     if args.out is not None:
-        write_areas(areas, args.out)
+        write_areas(areas, args.out, excel=args.excel)
     written = ' and '.join(str(path) for path in (args.out, args.quicklook) if path is not None)
     return f'{args.map}: areas {method_line(areas)}' + (f'; written to {written}' if written else '')
 

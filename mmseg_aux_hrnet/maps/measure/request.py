@@ -23,6 +23,7 @@ def check_request(
     image: Path | None,
     bands: str | None,
     scale: str | None,
+    excel: bool,
     overwrite: bool,
 ) -> tuple[tuple[str, ...] | None, Reading]:
     """Check the options of ``tools/area.py`` and read those that are lists; None for those that are not given.
@@ -40,6 +41,8 @@ def check_request(
     for option, needed in NEEDS:
         if given[option] is not None and given[needed] is None:
             raise ConfigError(f'--{option.replace("_", "-")} says something about --{needed}, which is not given')
+    if excel and (out is None or out.suffix.lower() != '.csv'):
+        raise ConfigError('--excel is for a table that Excel opens: give --out with a name that ends in .csv')
     names, reading = parse_names(classes, option='--classes'), Reading.parse(bands=bands, scale=scale)
     inputs = [path for path in (map, zones, image) if path is not None]
     if out is not None:

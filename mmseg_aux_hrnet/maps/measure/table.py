@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.files.whole import whole_file
+from mmseg_aux_hrnet.errors import ConfigError, DataError, one_line
+from mmseg_aux_hrnet.files.whole import remove_companions, whole_file, whole_set
+from mmseg_aux_hrnet.maps.legend import class_colours, main_class
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas
-from mmseg_aux_hrnet.maps.vector.polygon_file import remove_companions
+from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, add_style, percent_style
 
 Floats = NDArray[np.float64]
-FORMAT = 'mmseg_aux_hrnet areas 1'
+FORMAT = 'mmseg_aux_hrnet areas 2'
+FORMATS = ('.csv', '.json', '.gpkg')
 HECTARE = 10_000.0  # square metres
 MOST_ROWS = 40  # on the screen; files hold all
 DECIMALS = 6  # of numbers in files: below a square millimetre
@@ -38,7 +40,7 @@ def columns(areas: ZonalAreas) -> dict[str, Any]:
     named = [
         (field, areas.ids),
         ('covered_percent', 100 * areas.covered),
-        ('mapped_m2', areas.mapped),
+        ('covered_m2', areas.mapped),
         ('nodata_percent', areas.nodata_percent),
     ]
     for index, name in enumerate(areas.legend.names):
@@ -67,13 +69,20 @@ def csv_text(areas: ZonalAreas) -> str:
     return text.getvalue()
 
 
+def csv_types(areas: ZonalAreas) -> str:
+    """Return what the file beside a CSV says of its columns: numbers, but for ids that are text."""
+    first = {int: 'Integer64', float: 'Real', str: 'String'}[type(areas.ids[0])]
+    return ','.join([f'"{first}"', *['"Real"'] * (len(columns(areas)) - 1)]) + '\n'
+
+
 def areas_json(areas: ZonalAreas) -> dict[str, Any]:
     """Return everything, with one entry a zone and in it one a class; undefined numbers are null."""
-    names = areas.legend.names
+    names, code = areas.legend.names, areas.grid.crs.to_authority()
     return {
         'format': FORMAT,
         'map': areas.path.name,
-        'crs': areas.grid.crs.name,
+        'crs': f'{code[0]}:{code[1]}' if code else areas.grid.crs.to_wkt(),
+        'crs_name': areas.grid.crs.name,
         'method': areas.ground.method,
         'largest_planar_deviation': areas.ground.deviation,
         'notes': list(areas.notes),
@@ -90,7 +99,7 @@ def _figures(names: Sequence[str], square_metres: Floats) -> dict[str, Any]:
     classes, mapped = square_metres[:-1].tolist(), float(square_metres.sum())
     valid = sum(classes)
     return {
-        'mapped_m2': mapped,
+        'covered_m2': mapped,
         'nodata_percent': 100 * float(square_metres[-1]) / mapped if mapped > 0 else None,
         'classes': [
             {'name': name, 'm2': m2, 'ha': m2 / HECTARE, 'percent': 100 * m2 / valid if valid > 0 else None}
@@ -138,14 +147,32 @@ def method_line(areas: ZonalAreas) -> str:
     return f'on the ellipsoid, pixel by pixel: those in the plane of {areas.grid.crs.name} are off by up to {percent}'
 
 
-def write_areas(areas: ZonalAreas, path: Path) -> None:
-    """Write the areas in the form that the suffix names.
+def write_areas(areas: ZonalAreas, path: Path, *, excel: bool = False) -> None:
+    """Write the areas in the form that the suffix names, and beside it what programs need to read it as it is meant.
+
+    Args:
+        areas: of a map.
+        path: the file.
+        excel: begin a CSV with the mark by which Excel knows UTF-8.
 
     Raises:
         ConfigError: two columns would have the same name, or a GeoPackage is asked for without zones.
         DataError: the file cannot be written.
     """
-    write_bytes(path, FORMATS[path.suffix.lower()](areas))
+    suffix = path.suffix.lower()
+    try:
+        with whole_set(path) as part:
+            if suffix == '.gpkg':
+                _write_gpkg(areas, part)
+            elif suffix == '.csv':
+                part.write_bytes(csv_text(areas).encode('utf-8-sig' if excel else 'utf-8'))
+                part.with_suffix('.csvt').write_text(csv_types(areas))  # by which GDAL knows numbers from text
+            else:
+                text = json.dumps(areas_json(areas), indent=2, allow_nan=False, ensure_ascii=False)
+                part.write_bytes(f'{text}\n'.encode())
+    except (OSError, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        reason = getattr(error, 'strerror', None) or one_line(error)
+        raise DataError(f'{path} cannot be written ({reason}): choose a folder that is writable') from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -162,29 +189,55 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise DataError(f'{path} cannot be written ({error.strerror}): choose a folder that is writable') from error
 
 
-def _gpkg(areas: ZonalAreas) -> bytes:
+def _write_gpkg(areas: ZonalAreas, path: Path) -> None:
+    """Write the zones with the fields that they have and the figures, shown by percent of one class."""
     if areas.zones is None:
         raise ConfigError('a GeoPackage holds zones, and there are none: give --zones, or write .csv or .json')
-    table = columns(areas)
-    buffer = io.BytesIO()  # not the file itself, which would be there before it is whole
+    figures = columns(areas)
+    table = {areas.zones.field: areas.zones.ids}
+    known = {name.casefold() for name in figures}
+    table |= {name: _storable(values) for name, values in areas.zones.others.items() if name.casefold() not in known}
+    table |= {name: np.asarray(values, np.float64) for name, values in list(figures.items())[1:]}
+    names = {name.casefold() for name in table}
     pyogrio.raw.write(
-        buffer,
+        path,
         geometry=shapely.to_wkb(areas.zones.polygons),
         fields=list(table),
-        field_data=[areas.zones.ids, *(np.asarray(values, np.float64) for values in list(table.values())[1:])],
+        field_data=list(table.values()),
         driver='GPKG',
         layer='areas',
         crs=areas.zones.crs.to_wkt(),
         geometry_type='MultiPolygon',
         promote_to_multi=True,
+        layer_options={'FID': _unused('fid', names), 'GEOMETRY_NAME': _unused('geom', names)},
+        dataset_options=GEOPACKAGE,
     )
-    return buffer.getvalue()
+    shown = main_class(areas.legend)
+    colour = class_colours(areas.legend)[shown]
+    add_style(path, percent_style(f'{areas.legend.names[shown]}_percent', colour, titles=_titles(areas)))
 
 
-FORMATS: dict[str, Callable[[ZonalAreas], bytes]] = {
-    '.csv': lambda areas: csv_text(areas).encode(),
-    '.json': lambda areas: (
-        json.dumps(areas_json(areas), indent=2, allow_nan=False, ensure_ascii=False) + '\n'
-    ).encode(),
-    '.gpkg': _gpkg,
-}
+def _storable(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return the values of a field as GeoPackages hold them: what is neither a number nor a time as text."""
+    if values.dtype != object:
+        return values
+    return np.array([None if value is None else str(value) for value in values], object)
+
+
+def _unused(name: str, names: set[str]) -> str:
+    while name in names:
+        name += '_'
+    return name
+
+
+def _titles(areas: ZonalAreas) -> dict[str, str]:
+    """Return the titles of columns, with their units."""
+    titles = {
+        'covered_percent': 'covered by the map (%)',
+        'covered_m2': 'covered by the map (m²)',
+        'nodata_percent': 'no data, of what is covered (%)',
+    }
+    for name in areas.legend.names:
+        titles |= {f'{name}_m2': f'{name} (m²)', f'{name}_ha': f'{name} (ha)'}
+        titles[f'{name}_percent'] = f'{name}, of what has data (%)'
+    return titles

@@ -22,7 +22,10 @@ def run_prediction(args: Namespace) -> str:
     Raises:
         AuxHRNetError: in one line, what is wrong with an argument or a file.
     """
-    names = ('bands', 'scale', 'window', 'overlap', 'batch_size', 'gsd', 'aoi', 'resume', 'overwrite')
+    names = (
+        'bands', 'scale', 'nodata', 'nodata_tolerance', 'window', 'overlap', 'batch_size', 'gsd', 'aoi', 'resume',
+        'overwrite',
+    )  # fmt: skip
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
     rasters = find_rasters(args.rasters)
     outs = map_paths(rasters, args.out)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,16 @@ class AreaOfInterest:
             return np.zeros(shape, bool)
         inside = rasterize(clipped, out_shape=shape, transform=window_transform(window, transform), dtype=np.uint8)
         return np.asarray(inside, bool)
+
+
+def area_digest(path: Path) -> str:
+    """Return the SHA-256 of the polygons of a vector file and of their reference system, however they are stored.
+
+    Raises:
+        DataError: as :func:`~mmseg_aux_hrnet.maps.vector.polygon_file.read_polygons`.
+    """
+    polygons, crs = read_polygons(path)
+    return sha256(b''.join([crs.to_wkt().encode(), *shapely.to_wkb(polygons)])).hexdigest()
 
 
 def _windows_of(polygons: Geometries, transform: Affine, height: int, width: int) -> Iterator[Window]:

@@ -1,4 +1,4 @@
-"""The polygons of a vector file: read, repaired, reprojected; and the files that belong to one of its name."""
+"""The polygons of a vector file: read, repaired, reprojected."""
 
 import logging
 import warnings
@@ -26,23 +26,6 @@ ALLOWED = {  # missing: a row of a table without a geometry
     shapely.GeometryType.MULTIPOLYGON,
     shapely.GeometryType.GEOMETRYCOLLECTION,
 }
-# The suffix and those that come in its place or, from a hyphen on, after it.
-COMPANIONS = {
-    '.shp': ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx', '.qix'),
-    # Of SQLite, from a program that has the old file open or was killed; beside a new file they bring the old one back.
-    '.gpkg': ('-wal', '-shm', '-journal'),
-}
-
-
-def remove_companions(path: Path) -> None:
-    """Remove what lies beside a vector file of the name and belongs to it; of a Shapefile itself too.
-
-    Raises:
-        OSError: one cannot be removed.
-    """
-    for suffix in COMPANIONS.get(path.suffix.lower(), ()):
-        companion = path.with_suffix(suffix) if suffix.startswith('.') else path.with_name(path.name + suffix)
-        companion.unlink(missing_ok=True)
 
 
 def repair(geometries: Geometries) -> Geometries:
@@ -112,12 +95,13 @@ def read_polygons(path: Path) -> tuple[Geometries, CRS]:
     Raises:
         DataError: it cannot be read, has no CRS, several layers, or geometries other than polygons.
     """
-    state = path.stat() if path.exists() else None
-    return _polygons_of(path, None if state is None else (state.st_mtime_ns, state.st_size))
+    # With what lies beside it: the reference system of a Shapefile, and what was last written to a GeoPackage.
+    beside = sorted(file for file in path.parent.glob('*') if file.stem == path.stem)
+    return _polygons_of(path, tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in beside))
 
 
 @lru_cache(maxsize=1)
-def _polygons_of(path: Path, state: tuple[int, int] | None) -> tuple[Geometries, CRS]:
+def _polygons_of(path: Path, state: tuple[tuple[str, int, int], ...]) -> tuple[Geometries, CRS]:
     """Read a file in one of its states."""
     layers = list_layers(path)
     if len(layers) != 1:

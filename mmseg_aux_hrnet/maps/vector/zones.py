@@ -1,6 +1,8 @@
 """Zones of a vector file: polygons, each with the value by which it is known."""
 
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +31,7 @@ class Zones(NamedTuple):
         polygons: valid multipolygons in ``crs``; empty where the file has none for a zone.
         crs: their reference system.
         notes: what a user should know of them.
+        others: the other fields of the file, by name.
     """
 
     field: str
@@ -36,6 +39,7 @@ class Zones(NamedTuple):
     polygons: Geometries
     crs: CRS
     notes: tuple[str, ...]
+    others: dict[str, NDArray[np.generic]]
 
 
 def read_zones(path: str | Path, *, id_field: str | None = None, layer: str | None = None) -> Zones:
@@ -60,7 +64,25 @@ def read_zones(path: str | Path, *, id_field: str | None = None, layer: str | No
     if id_field is not None and values is not None:
         ids = _check_ids(path, id_field, values)
     note = f'{repaired.sum()} zone(s) had broken outlines, which were repaired: {first_names(ids[repaired])}'
-    return Zones(id_field or NUMBERS, ids, polygons, crs, (note,) if repaired.any() else ())
+    notes = (note,) if repaired.any() else ()
+    return Zones(id_field or NUMBERS, ids, polygons, crs, notes, _other_fields(path, layer=layer, id_field=id_field))
+
+
+def _other_fields(path: Path, *, layer: str, id_field: str | None) -> dict[str, NDArray[np.generic]]:
+    """Return the fields that go along with the zones, by name, but for text that is not what the file says."""
+    names = [str(name) for name in pyogrio.read_info(path, layer=layer)['fields'] if name != id_field]
+    fields: dict[str, NDArray[np.generic]] = {}
+    for columns in (names, *([name] for name in names)):
+        with warnings.catch_warnings(), suppress(UnicodeDecodeError):
+            warnings.simplefilter('ignore', RuntimeWarning)  # of a type that has no place in a table
+            # With the numbers of rows, for it does not read nothing at all.
+            meta, _, _, values = pyogrio.raw.read(
+                path, layer=layer, columns=columns, read_geometry=False, return_fids=True
+            )
+            fields |= dict(zip(map(str, meta['fields']), values, strict=True))
+            if columns is names:
+                break  # else one by one
+    return fields
 
 
 def first_names(values: Sequence[object] | NDArray[np.generic]) -> str:

@@ -55,6 +55,7 @@ def test_output_that_exists_is_replaced_only_where_asked(folder, capsys):
         (('--out', 'areas'), 'ends in nothing'),
         (('--out', 'areas.gpkg'), 'would hold zones, and there are none'),
         (('--quicklook', 'map.jpg'), 'it can end in .png'),
+        (('--excel', '--out', 'a.json'), '--excel is for a table that Excel opens'),
         (
             ('--zones', 'aoi.gpkg', '--out', 'aoi.gpkg', '--overwrite'),
             'aoi.gpkg is the file to read and cannot be written: name another file',

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
-from mmseg_aux_hrnet.maps.predict.journal import Journal
+from mmseg_aux_hrnet.maps.predict.journal import Journal, differing
 
 CONDITIONS = {'window': [16, 16], 'model': 'a.pth'}
 
@@ -81,3 +81,23 @@ def test_damaged_conditions_are_one_line(journal):
     (journal.folder / 'plan.json').write_text('{', encoding='utf-8')
     with pytest.raises(ConfigError, match=r'plan\.json is damaged'):
         journal.begin(CONDITIONS, resume=True)
+
+
+def test_conditions_that_an_older_version_did_not_know_are_not_asked():
+    new = {**CONDITIONS, 'area': '1', 'content': [], 'modified': 1, 'aoi': 'a'}
+    assert differing({**CONDITIONS, 'modified': 1, 'aoi': 'a'}, new) == []
+    assert differing({**CONDITIONS, 'modified': 2, 'aoi': 'b'}, new) == ['aoi was b, now a', 'modified was 2, now 1']
+
+
+def test_content_counts_in_place_of_times_and_polygons_in_place_of_their_file():
+    new = {**CONDITIONS, 'area': '1', 'modified': 1, 'aoi': 'a'}
+    assert differing({**new, 'content': [], 'modified': 2, 'aoi': 'b'}, new) == []
+    assert differing({**new, 'area': '2'}, new) == ['area was 2, now 1']
+    assert differing({**new, 'nodata': '0 to 0'}, new) == ['nodata was 0 to 0, now None']
+
+
+def test_the_conditions_of_a_finished_map_stay(journal):
+    journal.add('content', [1])
+    journal.finish()
+    assert not journal.folder.exists()
+    assert Journal(journal.folder).of_finished() == {**CONDITIONS, 'content': [1]}
