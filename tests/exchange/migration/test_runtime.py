@@ -5,8 +5,8 @@ import pytest
 from mmengine.config import Config
 
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section
+from mmseg_aux_hrnet.exchange.migration.schedule import Length
 from mmseg_aux_hrnet.exchange.migration.training import (
-    Length,
     Validation,
     migrate_environment,
     migrate_hooks,
