@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_colour, decode_grey, decode_palette
+from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_colour, decode_grey, decode_indices, decode_palette
 from mmseg_aux_hrnet.errors import DataError, ImageError, LabelError
 
 RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')
@@ -34,6 +34,8 @@ MASK_SAMPLE = 64  # labels; all of a large data set would take minutes before ea
 def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[np.uint8]:
     """Return an image as RGB, uint8 (H, W, 3). Grey and palette files are widened, an alpha channel is dropped.
 
+    Images and labels are turned as their EXIF tag says, which mmcv does too.
+
     Args:
         path: the file.
         content: what is in the file, where it was read already.
@@ -52,9 +54,14 @@ def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[np.uint8
         depth = f'{image.mode} ({_raw_mode(image)})'
         raise ImageError(f'{path} has pixels of mode {depth}: save it as 8-bit RGB, with a scaling of your choice')
     try:
-        return np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
+        return np.asarray(_upright(image) if image.mode == 'RGB' else _upright(image).convert('RGB'))
     except DAMAGE as error:
         raise ImageError(f'{path} cannot be decoded ({error!r}): it is damaged, replace it') from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return an image turned as its EXIF tag says; Pillow turns a TIFF by itself, which a second time would undo."""
+    return image if image.format == 'TIFF' else ImageOps.exif_transpose(image)
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -81,7 +88,7 @@ def read_label(path: str | Path, rule: LabelRule, content: bytes | None = None) 
     if '16' in _raw_mode(image) or _raw_mode(image) in STRETCHED_GREYS:
         raise LabelError(f'{path} has pixels of mode {_raw_mode(image)}: save it as an 8-bit palette or grey PNG')
     try:
-        pixels = np.asarray(image)
+        pixels = np.asarray(_upright(image))
     except DAMAGE as error:
         raise LabelError(f'{path} cannot be decoded ({error!r}): it is damaged, replace it') from error
     try:
@@ -133,9 +140,9 @@ def _decode(image: Image.Image, pixels: NDArray[np.uint8], rule: LabelRule) -> N
         )
     if rule.label_format == 'colour':
         return decode_colour(pixels, rule)
-    if rule.label_format == 'palette':
+    if image.mode == 'P':
         colours = np.array(image.getpalette('RGB') or [], np.uint8).reshape(-1, 3)  # none where the file's are lost
-        return decode_palette(pixels, colours, rule)
+        return (decode_palette if rule.label_format == 'palette' else decode_indices)(pixels, colours, rule)
     if image.mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
         return pixels.astype(np.uint8)
     return decode_grey(pixels, rule)
