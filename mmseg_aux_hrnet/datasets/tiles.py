@@ -61,7 +61,10 @@ def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[np.uint8
 
 def _upright(image: Image.Image) -> Image.Image:
     """Return an image turned as its EXIF tag says; Pillow turns a TIFF by itself, which a second time would undo."""
-    return image if image.format == 'TIFF' else ImageOps.exif_transpose(image)
+    if image.format != 'TIFF':
+        return ImageOps.exif_transpose(image)
+    image.filename = ''  # else Pillow maps plain files into memory, and turns a quarter turn of those wrongly
+    return image
 
 
 def _raw_mode(image: Image.Image) -> str:
