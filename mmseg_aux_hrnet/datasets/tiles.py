@@ -1,7 +1,7 @@
 """Reads image and label files of a data set, strictly: what cannot be read for certain is refused."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -63,7 +63,8 @@ def _upright(image: Image.Image) -> Image.Image:
     """Return an image turned as its EXIF tag says; Pillow turns a TIFF by itself, which a second time would undo."""
     if image.format != 'TIFF':
         return ImageOps.exif_transpose(image)
-    image.filename = ''  # else Pillow maps plain files into memory, and turns a quarter turn of those wrongly
+    # Else Pillow maps plain files into memory, and turns those wrongly by a quarter.
+    image.filename = ''  # type: ignore[attr-defined]
     return image
 
 
@@ -100,7 +101,9 @@ def read_label(path: str | Path, rule: LabelRule, content: bytes | None = None) 
         raise LabelError(f'{path}: {error}') from error
 
 
-def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
+def refuse_masks_as_index(
+    paths: Sequence[str], rule: LabelRule, *, read: Callable[[str, LabelRule], NDArray[np.uint8]] = read_label
+) -> None:
     """Raise where the labels of a list look like masks of 0 and 255, all of whose foreground would be ignored.
 
     Looks at up to 64 labels, evenly spread, and stops at the first that holds a class above 0.
@@ -111,7 +114,7 @@ def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
     ignored, background = False, False
     step = -(-len(paths) // MASK_SAMPLE) or 1
     for path in paths[::step]:
-        present = np.flatnonzero(np.bincount(read_label(path, rule).ravel(), minlength=256))
+        present = np.flatnonzero(np.bincount(read(path, rule).ravel(), minlength=256))
         if any(0 < value < rule.num_classes for value in present):
             return
         ignored, background = ignored or rule.ignore_index in present, background or 0 in present

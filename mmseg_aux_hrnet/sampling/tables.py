@@ -12,14 +12,22 @@ from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.sampling.drawing import Point
 
 HEADINGS = ('map_file', 'row', 'column', 'map', 'reference')
+PLACE = ('x', 'y', 'crs')  # of the centre of the pixel, where the map has a place
 
 
 def sample_text(points: Sequence[Point]) -> str:
     """Return the CSV of a drawn sample; the column of the reference is empty, for the interpreter to fill in."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(HEADINGS)
-    writer.writerows((point.map_file.as_posix(), point.row, point.column, point.map_class, '') for point in points)
+    placed = any(point.place is not None for point in points)
+    writer.writerow([*HEADINGS, *PLACE] if placed else HEADINGS)
+    for point in points:
+        row = [point.map_file.as_posix(), point.row, point.column, point.map_class, '']
+        if placed:
+            row += (
+                [''] * 3 if point.place is None else [*(f'{value:.12g}' for value in point.place[:2]), point.place[2]]
+            )
+        writer.writerow(row)
     return text.getvalue()
 
 
