@@ -89,7 +89,7 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
         DataError: two maps differ in size, or in their place by more than half a pixel; names them.
         LabelError: a file cannot be read by its rule, or a value is not a class; names the file.
     """
-    rule, images = comparison.label_rule, []
+    rule, images, holes = comparison.label_rule, [], 0
     for prediction, label in pairs:
         maps = read_pair((prediction, label), comparison)
         predicted, reference = maps['prediction'], maps['label']
@@ -114,6 +114,9 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
         except DataError as error:
             raise type(error)(f'{prediction}: {error}') from error
         images.append(image)
+        holes += np.count_nonzero(predicted == comparison.prediction_rule.ignore_index)
+    if holes:
+        Console(stderr=True).print(f'{holes:,} pixels of the maps hold no data: they are not compared')
     return images
 
 

@@ -20,14 +20,10 @@ def sample_text(points: Sequence[Point]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     placed = any(point.place is not None for point in points)
-    writer.writerow([*HEADINGS, *PLACE] if placed else HEADINGS)
+    writer.writerow([*HEADINGS[:3], *(PLACE if placed else ()), *HEADINGS[3:]])
     for point in points:
-        row = [point.map_file.as_posix(), point.row, point.column, point.map_class, '']
-        if placed:
-            row += (
-                [''] * 3 if point.place is None else [*(f'{value:.12g}' for value in point.place[:2]), point.place[2]]
-            )
-        writer.writerow(row)
+        place = [f'{v:.12g}' if isinstance(v, float) else v for v in point.place or ('', '', '')] if placed else []
+        writer.writerow([point.map_file.as_posix(), point.row, point.column, *place, point.map_class, ''])
     return text.getvalue()
 
 
