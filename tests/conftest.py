@@ -16,10 +16,10 @@ from mmengine.utils.dl_utils import collect_env
 from mmengine.visualization import Visualizer
 from property_support import forget_modules
 from tests_support import write_green_root
+from tool_support import REPO, configs_laid_out
 
 import mmseg_aux_hrnet  # noqa: F401  # registers every class
 
-REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / 'shared'
 
 # mmengine's loggers keep the standard output of the test that made them, which pytest has closed by the next
@@ -70,11 +70,9 @@ def runs_by_themselves():
             kind._instance_dict.clear()
         begin(runner, *args, **settings)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, configs_laid_out(by=lambda text, **options: (text, True)):
         patch.setattr(Runner, '__init__', begin_anew)
         patch.setattr('mmengine.runner.runner.collect_env', described.copy)
-        for place in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):  # mmengine's original imports it as a name
-            patch.setattr(f'{place}.FormatCode', lambda text, **options: (text, True), raising=False)
         yield
 
 

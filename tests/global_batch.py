@@ -7,7 +7,6 @@ make of the order, which three steps through a whole network enlarge to parts of
 
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 import torch
 from mmengine.config import Config
@@ -17,13 +16,14 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.registry import MODEL_WRAPPERS, MODELS
 from mmseg.structures import SegDataSample
+from tool_support import REPO
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmseg_aux_hrnet.models import speed
 from mmseg_aux_hrnet.run.command import run_tool
 from mmseg_aux_hrnet.run.launch import join_processes
 
-MODEL = Path(__file__).resolve().parents[1] / 'configs/_base_/models/fcn_aux-hr18s-v1.py'
+MODEL = REPO / 'configs/_base_/models/fcn_aux-hr18s-v1.py'
 STEPS, IMAGES, SIZE = 3, 4, (32, 64)
 
 

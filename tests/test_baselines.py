@@ -1,35 +1,18 @@
 """The networks to compare with, trained by the same command as ours."""
 
-import importlib.util
-from pathlib import Path
-
 import torch
 from mmengine.config import Config
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from tool_support import REPO, TILES, run_here
 
 from mmseg_aux_hrnet.run.training_config import set_pretrained
 
-REPO = Path(__file__).resolve().parents[1]
-CROP = '(64,64)'
-SMALL = [
-    'train_cfg.max_iters=2',
-    'train_cfg.val_interval=2',
-    'default_hooks.checkpoint.interval=2',
-    f'train_dataloader.dataset.pipeline.2.crop_size={CROP}',
-    f'model.data_preprocessor.size={CROP}',
-    *(f'{split}_dataloader.num_workers=0' for split in ('train', 'val')),
-    'train_dataloader.dataset.pipeline.2.scale=(96,64)',
-    'val_dataloader.dataset.pipeline.1.scale=(96,64)',
-]
-
 
 def train(name, *arguments):
-    spec = importlib.util.spec_from_file_location('train', REPO / 'tools' / 'train.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     config = REPO / 'configs' / 'baselines' / f'{name}_256x512_80k_singlegreen.py'
-    return module.main([str(config), *map(str, arguments), '--cfg-options', *SMALL, f'experiment_name=baseline_{name}'])
+    short = ['train_cfg.max_iters=2', 'train_cfg.val_interval=2', 'default_hooks.checkpoint.interval=2']
+    return run_here('train', config, *arguments, '--cfg-options', *TILES, *short, f'experiment_name=baseline_{name}')
 
 
 def test_a_baseline_trains_and_validates(green_root, tmp_path):

@@ -5,14 +5,14 @@ import json
 import math
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from tool_support import REPO
 
-FOLDER = Path(__file__).resolve().parents[1] / 'benchmarks'
+FOLDER = REPO / 'benchmarks'
 IN_PROCESS = ('metric', 'threshold')
 IN_OWN_ONES = ('prediction', 'training_step', 'multi_scale')
 IN_FRESH_ONES = ('training_run', 'import_time', 'memory')
@@ -39,6 +39,7 @@ IN_OTHERS = [pytest.param(part, marks=pytest.mark.slow) for part in IN_OWN_ONES 
 def test_every_work_is_measured_for_both(module, part):
     results = list(module(part).measure(toy()))
     measured = [result for result in results if result.values]
+    assert measured
     assert all(ABSENT in result.equal for result in results if not result.values)
     assert all(math.isfinite(value) and value > 0 for result in measured for value in result.values)
     if part != 'threshold':
@@ -187,8 +188,8 @@ def test_bfloat16_says_how_many_pixels_it_changes(module):
 def test_a_size_is_images_height_and_width(module):
     size = module('prediction').size
     assert str(size('4x512x1024')) == '4 x 512x1024'
-    for wrong in ('0x64x64', '1x64x65', '1x-32x32', 'axbxc'):
-        with pytest.raises(ValueError):
+    for wrong, said in (('0x64x64', '^0x64x64$'), ('1x64x65', '65$'), ('1x-32x32', '-32x32$'), ('axbxc', "'a'$")):
+        with pytest.raises(ValueError, match=said):
             size(wrong)
 
 

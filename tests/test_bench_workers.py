@@ -12,8 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from tool_support import REPO
 
-FOLDER = Path(__file__).resolve().parents[1] / 'benchmarks'
+FOLDER = REPO / 'benchmarks'
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_each_process_has_its_threads_and_its_own_modules(module, monkeypatch):
     assert os.environ['OMP_NUM_THREADS'] == '5'
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # processes that import torch
 def test_one_works_while_the_others_sleep(module, started):
     clock, sleep = module('turns').WALL, 0.2
     contender = partial(SimpleNamespace, prepare=time.process_time)
@@ -52,7 +53,7 @@ def test_one_works_while_the_others_sleep(module, started):
     assert min(times['slow']) >= 1000 * sleep > 4 * max(times['idle'])
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # processes that import torch
 @pytest.mark.parametrize(
     ('contender', 'message'),
     [
@@ -79,7 +80,7 @@ with started({'one': partial(SimpleNamespace, prepare=os.getpid)}, threads=1) as
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # processes that import torch
 @pytest.mark.skipif(not Path('/proc/self/stat').is_file(), reason='does not tell who runs')
 def test_processes_end_with_the_one_that_started_them(module):
     done = subprocess.run([sys.executable, '-c', ORPHAN], env=module('turns').surroundings(), stdout=subprocess.PIPE)

@@ -5,15 +5,15 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tool_support import REPO
 
 pytest.importorskip('rasterio')
 
-FOLDER = Path(__file__).resolve().parents[1] / 'benchmarks'
+FOLDER = REPO / 'benchmarks'
 
 
 def rows_in(text):
@@ -47,11 +47,12 @@ def test_bookkeeping_is_timed_after_both_blend_to_the_same(rows_of):
 
 
 def test_forward_passes_are_part_of_the_run(rows_of):
-    for row in rows_of('raster_overlap', '--height', 100, '--width', 130, '--window', 64, '--rounds', 1):
-        assert float(row[3]) >= 1
+    rows = rows_of('raster_overlap', '--height', 100, '--width', 130, '--window', 64, '--rounds', 1)
+    assert [row[0] for row in rows] == ['class map', 'class map and probabilities']
+    assert all(float(row[3]) >= 1 for row in rows)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a process that imports everything
 @pytest.mark.skipif(sys.platform == 'win32', reason='has no resource.getrusage')
 def test_every_window_with_values_is_predicted_where_memory_is_measured():
     # By itself: on Linux the peak of a process begins with that of the one that started it.

@@ -1,16 +1,14 @@
 """tools/check_dataset.py as a user runs it: what it prints and writes, and its exit codes."""
 
 import json
-import runpy
 from pathlib import Path
 
 import pytest
 from doctor_support import image_of, label_of, mask, state, write_root
 from PIL import Image
+from tool_support import run_here
 
-TOOL = Path(__file__).resolve().parents[1] / 'tools' / 'check_dataset.py'
 GREEN = 'mmseg_aux_hrnet::hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py'
-main = runpy.run_path(str(TOOL))['main']
 
 pytestmark = pytest.mark.stack
 
@@ -23,7 +21,7 @@ def root(tmp_path, monkeypatch):
 
 
 def run(*args):
-    return main([str(arg) for arg in args])
+    return run_here('check_dataset', *args)
 
 
 def test_a_clean_data_set(root, capsys):
@@ -50,7 +48,7 @@ def test_faults_give_exit_code_1_and_a_copy_without_them_0(root, capsys):
     assert run(GREEN, '--data-root', 'clean') == 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # two checks of a whole data set
 def test_the_line_that_a_finding_gives_cures_it(root, capsys):
     for index in range(4):
         Image.fromarray(mask(index) * 255).save(label_of(root, f'train_{index}'))

@@ -1,18 +1,16 @@
 """Every leaf config builds its model, and the model learns from one step."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.structures import PixelData
 from mmseg.registry import DATASETS, MODELS
 from mmseg.structures import SegDataSample
+from tool_support import REPO
 
 from mmseg_aux_hrnet.engine.hooks.data_check_hooks import heads
 from mmseg_aux_hrnet.run.training_config import set_pretrained
 
-REPO = Path(__file__).resolve().parents[1]
 LEAVES = sorted((REPO / 'configs').glob('*/*.py'))
 LEAVES = [leaf for leaf in LEAVES if leaf.parent.name != '_base_']
 
@@ -61,7 +59,7 @@ def test_there_are_leaves():
     assert len([leaf for leaf in LEAVES if leaf.parent.name == 'baselines']) == 7
 
 
-LARGE = ('hr48', 'r50')
+LARGE = ('hr48', 'r50')  # a training step of these takes seconds
 MARKED = [pytest.param(leaf, marks=[pytest.mark.slow] * any(w in leaf.stem for w in LARGE)) for leaf in LEAVES]
 
 

@@ -3,12 +3,12 @@
 import importlib
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tool_support import REPO
 
-FOLDER = Path(__file__).resolve().parents[1] / 'benchmarks'
+FOLDER = REPO / 'benchmarks'
 
 
 @pytest.fixture

@@ -2,18 +2,19 @@
 
 import ast
 import sys
+from collections.abc import Iterable
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from tool_support import REPO
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / 'mmseg_aux_hrnet'
+PACKAGE = REPO / 'mmseg_aux_hrnet'
 # module, sub-package, or room of maps and exchange: (ours, others) that it may import beside itself and the stdlib
 TABLE = {
     '__init__': ('datasets engine evaluation models stack version weights', ''),
     'classes': ('errors', 'numpy torch'),
-    'datasets': ('errors files registry', 'cv2 mmcv mmengine mmseg numpy PIL torch'),
+    'datasets': ('errors files registry', 'cv2 isal mmcv mmengine mmseg numpy PIL pyspng simplejpeg torch'),
     'decision': ('errors', 'numpy torch'),
     'demo': ('datasets errors files', 'numpy PIL'),
     'doctor': ('classes datasets errors files run visualization', 'cv2 matplotlib mmengine mmseg numpy PIL rich'),
@@ -27,7 +28,8 @@ TABLE = {
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
-    'maps': ('classes errors files maps/measure maps/polygonize maps/predict', 'affine numpy pyproj rasterio'),
+    'maps': ('classes errors files', 'affine numpy pyproj rasterio'),
+    'maps/__init__': ('maps maps/measure maps/polygonize maps/predict', ''),
     'maps/class_map': ('classes errors files maps maps/raster', 'affine numpy pyproj rasterio'),
     'maps/measure': (
         'classes errors files maps maps/class_map maps/raster maps/vector',
@@ -60,11 +62,14 @@ TABLE = {
     'weights': ('errors files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)
-SCRIPTS = [ROOT / 'split.py', ROOT / 'mmseg_aux_hrnet_cli.py', *sorted((ROOT / 'tools').glob('*.py'))]
+SCRIPTS = [REPO / 'split.py', REPO / 'mmseg_aux_hrnet_cli.py', *sorted((REPO / 'tools').glob('*.py'))]
 
 
 def unit_of(names: list[str]) -> str:
     """Return the row of the table for a path or dotted name below the package."""
+    face = f'{names[0]}/__init__'  # what a folder's own file hands on is not a module in it
+    if face in TABLE and not {path.stem for path in (PACKAGE / names[0]).iterdir()}.intersection(names[1:2]):
+        return face
     return next(row for row in ('/'.join(names[:2]), names[0]) if row in TABLE or row == names[0])
 
 
@@ -104,9 +109,21 @@ def test_table_has_no_dead_rows():
     assert set(TABLE) == {row_of(path) for path in MODULES}
 
 
+def rooms_without_a_row(paths: Iterable[Path]) -> set[str]:
+    """Return the folders of maps and exchange that would go by the row of their parent."""
+    parted = {row.partition('/')[0] for row in TABLE if '/' in row}
+    rooms = {path.relative_to(PACKAGE).parts[:-1] for path in paths}
+    return {'/'.join(room[:2]) for room in rooms if len(room) > 1 and room[0] in parted} - set(TABLE)
+
+
+def test_folders_of_a_parted_room_have_a_row_each():
+    assert rooms_without_a_row(MODULES) == set()
+    new = [PACKAGE / 'maps/new/plan.py', PACKAGE / 'exchange/new/deep/plan.py', PACKAGE / 'models/new/plan.py']
+    assert rooms_without_a_row(new) == {'maps/new', 'exchange/new'}
+
+
 def test_rooms_import_downwards_only():
     order = {unit: set(ours.split()) for unit, (ours, _) in TABLE.items()}
-    order['maps'] -= {'maps/measure', 'maps/polygonize', 'maps/predict'}  # its face only hands their names on
     assert list(TopologicalSorter(order).static_order())
 
 
@@ -121,6 +138,11 @@ def test_help_of_scripts_needs_the_standard_library_only(path):
     [
         ('models', 'from mmseg_aux_hrnet.engine.hooks import CurveHook', {'/engine'}),
         ('maps/raster', 'from mmseg_aux_hrnet.maps.predict.blocks import windows', {'/maps/predict'}),
+        ('maps', 'from mmseg_aux_hrnet.maps.predict.blocks import windows', {'/maps/predict'}),
+        ('maps', 'from mmseg_aux_hrnet.maps import legend, predict', {'/maps/predict'}),
+        ('maps', 'from mmseg_aux_hrnet.maps import MapSettings', {'/maps/__init__'}),
+        ('maps/raster', 'from mmseg_aux_hrnet import maps', {'/maps/__init__'}),
+        ('maps/raster', 'import mmseg_aux_hrnet.maps.ground', set()),
         ('models', 'from mmseg_aux_hrnet import engine, errors', {'/engine'}),
         ('models', 'import mmseg_aux_hrnet.datasets', {'/datasets'}),
         ('models', 'def late():\n    import rasterio.windows', {'rasterio'}),

@@ -1,21 +1,15 @@
 """tools/migrate_config.py, as a user runs it."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from mmengine.config import Config
+from tool_support import REPO, run_here
 
 pytestmark = pytest.mark.stack
-REPO = Path(__file__).resolve().parents[1]
 OLD = REPO / 'tests/exchange/migration/configs_0x/segformer_mit-b0_256x512_160k_singlegreen.py'
 
 
 def run(*args):
-    spec = importlib.util.spec_from_file_location('tool', REPO / 'tools/migrate_config.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main([str(arg) for arg in args])
+    return run_here('migrate_config', *args)
 
 
 def test_it_writes_the_config_and_lists_what_is_not_as_it_was(tmp_path, capsys):

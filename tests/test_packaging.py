@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tool_support import REPO
 
 from mmseg_aux_hrnet.stack import INSTALL
 from mmseg_aux_hrnet.version import __version__
 
-ROOT = Path(__file__).resolve().parents[1]
 FAMILIES = ('hrnet', 'baselines')
-LEAVES = {family: sorted(path.stem for path in (ROOT / 'configs' / family).glob('*.py')) for family in FAMILIES}
+LEAVES = {family: sorted(path.stem for path in (REPO / 'configs' / family).glob('*.py')) for family in FAMILIES}
 SOURCES = ('pyproject.toml', 'setup.py', 'MANIFEST.in', 'README.md', 'LICENSE', 'CITATION.cff', 'constraints.txt')
 COMMANDS = re.findall(
-    r'^mmseg-aux-hrnet-([\w-]+) =', (ROOT / 'pyproject.toml').read_text(encoding='utf-8'), re.MULTILINE
+    r'^mmseg-aux-hrnet-([\w-]+) =', (REPO / 'pyproject.toml').read_text(encoding='utf-8'), re.MULTILINE
 )
 FOLDERS = ('configs', 'tools', 'splits', 'mmseg_aux_hrnet')
 
@@ -45,9 +45,9 @@ def source(tmp_path_factory):
     """Copy of what the build reads, with what an earlier build and Python leave behind."""
     source = tmp_path_factory.mktemp('source')
     for name in (*SOURCES, 'model-index.yml', 'split.py', 'mmseg_aux_hrnet_cli.py'):
-        shutil.copy(ROOT / name, source)
+        shutil.copy(REPO / name, source)
     for name in FOLDERS:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns('.mim', '__pycache__'))
+        shutil.copytree(REPO / name, source / name, ignore=shutil.ignore_patterns('.mim', '__pycache__'))
     for stale in ('build/lib/mmseg_aux_hrnet/.mim/configs/gone.py', 'configs/__pycache__/a.cpython-311.pyc'):
         (source / stale).parent.mkdir(parents=True, exist_ok=True)
         (source / stale).touch()
@@ -71,10 +71,10 @@ def _files(folder: Path) -> set[str]:
 
 def test_wheel_ships_package_configs_tools_and_index(wheel):
     shipped = set(zipfile.ZipFile(wheel).namelist())
-    splits = {f'splits/{name}' for name in _files(ROOT / 'splits' / 'demo')}
-    shipped_files = _files(ROOT / 'configs') | _files(ROOT / 'tools') | splits | {'split.py', 'model-index.yml'}
+    splits = {f'splits/{name}' for name in _files(REPO / 'splits' / 'demo')}
+    shipped_files = _files(REPO / 'configs') | _files(REPO / 'tools') | splits | {'split.py', 'model-index.yml'}
     mim = {f'mmseg_aux_hrnet/.mim/{name}' for name in shipped_files}
-    package = {name for name in _files(ROOT / 'mmseg_aux_hrnet') if '/.mim/' not in name}
+    package = {name for name in _files(REPO / 'mmseg_aux_hrnet') if '/.mim/' not in name}
     own = {name for name in shipped if '.dist-info/' not in name}
     assert own == package | mim | {'mmseg_aux_hrnet_cli.py'}
     assert f'mmseg_aux_hrnet-{__version__}.dist-info/licenses/LICENSE' in shipped
@@ -117,7 +117,7 @@ def _write_leaves(folder: Path) -> None:
     (folder / 'baseline.py').write_text(BASELINE_BY_SCOPE, encoding='utf-8', newline='\n')
 
 
-@pytest.mark.slow  # a process that builds from every config
+@pytest.mark.slow  # a process that loads every config
 @pytest.mark.stack
 def test_installed_configs_are_found_by_scope(site, tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', str(site))
@@ -127,7 +127,7 @@ def test_installed_configs_are_found_by_scope(site, tmp_path, monkeypatch):
     assert Path(file).is_relative_to(site)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # an environment of its own, and a process that loads every config
 @pytest.mark.stack
 def test_configs_of_an_editable_install_are_found_by_scope(source, tmp_path, monkeypatch):
     monkeypatch.delenv('PYTHONPATH', raising=False)
@@ -196,19 +196,19 @@ def test_editable_install_links_to_the_sources(source, tmp_path):
 @pytest.mark.parametrize('family', FAMILIES)
 def test_metafile_lists_every_leaf(family):
     assert LEAVES[family]
-    models = yaml.safe_load((ROOT / 'configs' / family / 'metafile.yaml').read_text(encoding='utf-8'))['Models']
+    models = yaml.safe_load((REPO / 'configs' / family / 'metafile.yaml').read_text(encoding='utf-8'))['Models']
     assert models == [{'Name': name, 'Config': f'configs/{family}/{name}.py'} for name in LEAVES[family]]
 
 
 def test_index_lists_every_metafile():
-    index = yaml.safe_load((ROOT / 'model-index.yml').read_text(encoding='utf-8'))
+    index = yaml.safe_load((REPO / 'model-index.yml').read_text(encoding='utf-8'))
     assert index == {'Import': [f'configs/{family}/metafile.yaml' for family in FAMILIES]}
 
 
 def test_bounds_agree():
     tomllib = pytest.importorskip('tomllib')  # Python 3.11
-    project = tomllib.loads((ROOT / 'pyproject.toml').read_text(encoding='utf-8'))['project']
+    project = tomllib.loads((REPO / 'pyproject.toml').read_text(encoding='utf-8'))['project']
     assert set(re.findall('"(.+?)"', INSTALL)) == set(project['optional-dependencies']['onedl'])
-    pins = {line.split('==')[0].lower() for line in (ROOT / 'constraints.txt').read_text().splitlines() if '==' in line}
+    pins = {line.split('==')[0].lower() for line in (REPO / 'constraints.txt').read_text().splitlines() if '==' in line}
     wanted = itertools.chain(project['dependencies'], *project['optional-dependencies'].values())
     assert {re.split('[>=]', name)[0].lower() for name in wanted} <= pins

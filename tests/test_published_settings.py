@@ -1,19 +1,16 @@
 """The published settings beside green space: their numbers, their label coding, and a few iterations of each."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from layout_support import SIZE, label_of, write_cityscapes, write_lip, write_pascal_context
 from mmengine.config import Config
 from mmseg.registry import DATASETS, MODELS, TRANSFORMS
+from tool_support import REPO, run_here
 
 from mmseg_aux_hrnet.run.testing_config import set_test_time_augmentation
 from mmseg_aux_hrnet.weights import read_checkpoint
 
-REPO = Path(__file__).resolve().parents[1]
 CONFIGS = REPO / 'configs' / 'hrnet'
 CITYSCAPES = ('fcn_hr18s-v1', 'fcn_hr18s-v2', 'fcn_hr48')
 LEAVES = {
@@ -28,13 +25,6 @@ CROP = (32, 32)
 
 def load(name):
     return Config.fromfile(CONFIGS / f'{name}.py')
-
-
-def tool(name):
-    spec = importlib.util.spec_from_file_location(name, REPO / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def small(name, folder):
@@ -79,7 +69,7 @@ def test_leaf_trains_and_validates_on_the_true_layout(name, write, tmp_path):
     write(tmp_path / 'data')
     config = small(name, tmp_path)
     work_dir = tmp_path / 'work'
-    assert tool('train').main([str(config), '--data-root', str(tmp_path / 'data'), '--work-dir', str(work_dir)]) == 0
+    assert run_here('train', config, '--data-root', tmp_path / 'data', '--work-dir', work_dir) == 0
     assert any(path.name.startswith('best_mIoU_epoch_1') for path in work_dir.iterdir())
     checkpoint = read_checkpoint(work_dir / 'epoch_1.pth')
     assert checkpoint['meta']['iter'] == 2  # 4 images in batches of 2
@@ -102,7 +92,7 @@ def test_lip_is_tested_with_flip_as_in_the_official_command(tmp_path, capsys):
         '--cfg-options',
         'test_dataloader.dataset.pipeline.1.scale=(32,32)',
     ]
-    assert tool('test').main([*arguments, *options]) == 0
+    assert run_here('test', *arguments, *options) == 0
     assert 'mIoU' in capsys.readouterr().out.splitlines()[-1]
 
 
@@ -189,7 +179,7 @@ def test_cityscapes_without_converted_labels_is_refused_in_one_line(tmp_path, ca
         label.rename(label.with_name(label.name.replace('TrainIds', 'Ids')))  # as the download comes
     config = small('fcn_hr18s-v1_512x1024_484e_cityscapes', tmp_path)
     arguments = ['--data-root', str(tmp_path / 'data'), '--work-dir', str(tmp_path / 'work')]
-    assert tool('train').main([str(config), *arguments]) == 2
+    assert run_here('train', config, *arguments) == 2
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
     assert '4 of 8 files are missing' in line
     assert 'aachen_000000_000019_gtFine_labelTrainIds.png' in line

@@ -2,15 +2,14 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from mmseg import registry as mmseg_registry
+from tool_support import REPO
 
 from mmseg_aux_hrnet.registry import REGISTRIES
 
 pytestmark = pytest.mark.stack
-ROOT = Path(__file__).resolve().parents[1]
 FRESH = """
 import sys
 import warnings
@@ -49,7 +48,7 @@ things = [
 )
 def test_types_of_the_scope_build_without_custom_imports(statements, classes):
     code = f'{FRESH}{statements}\nprint(*(type(thing).__name__ for thing in things))'
-    run = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, encoding='utf-8')
+    run = subprocess.run([sys.executable, '-c', code], cwd=REPO, capture_output=True, text=True, encoding='utf-8')
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines()[-1].split() == classes
     assert 'Failed to search registry' not in run.stdout + run.stderr

@@ -1,6 +1,5 @@
 """Two processes on a CPU, started as a user starts them."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -8,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,24 +14,16 @@ import torch
 from global_batch import frozen_network, train
 from PIL import Image
 from tests_support import write_green_root
-from tool_support import configs_laid_out
+from tool_support import CONFIG, REPO, TILES, configs_laid_out, run_here, tool
 
 from mmseg_aux_hrnet.weights import read_checkpoint
 
-REPO = Path(__file__).resolve().parents[1]
-CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
-SCALE = '(96,64)'
-SMALL = [
+SIX = [
     'train_cfg.max_iters=6',
     'train_cfg.val_interval=6',
     'default_hooks.checkpoint.interval=6',
     'train_dataloader.batch_size=1',
-    f'train_dataloader.dataset.pipeline.2.scale={SCALE}',
-    'train_dataloader.dataset.pipeline.2.crop_size=(64,64)',
-    'model.data_preprocessor.size=(64,64)',
-    f'val_dataloader.dataset.pipeline.1.scale={SCALE}',
-    f'test_dataloader.dataset.pipeline.1.scale={SCALE}',
-    *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')),
+    *TILES,
 ]
 pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='the scripts need bash')
 
@@ -42,13 +32,6 @@ def start(*command):
     """Run a command to its end; one that hangs fails the test."""
     env = {**os.environ, 'PYTHONPATH': str(REPO), 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable}
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=env, timeout=240)
-
-
-def tool(name):
-    spec = importlib.util.spec_from_file_location(name, REPO / f'tools/{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def errors(stderr):
@@ -77,7 +60,7 @@ def trained(tmp_path_factory):
     work_dir = tmp_path_factory.mktemp('work')
     result = start(
         REPO / 'tools/dist_train.sh', CONFIG, 2,
-        '--data-root', root, '--work-dir', work_dir, '--seed', 0, '--cfg-options', *SMALL,
+        '--data-root', root, '--work-dir', work_dir, '--seed', 0, '--cfg-options', *SIX,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
     return root, work_dir, result
@@ -89,9 +72,9 @@ def tested_alone(trained, tmp_path_factory):
     root, work_dir, _ = trained
     alone = tmp_path_factory.mktemp('alone')
     outputs = ['--work-dir', alone, '--out', alone / 'out', '--show-dir', alone / 'show', '--report', alone / 'report']
-    arguments = [CONFIG, work_dir / 'iter_6.pth', '--data-root', root, *outputs, '--sweep', '--cfg-options', *SMALL]
+    arguments = [CONFIG, work_dir / 'iter_6.pth', '--data-root', root, *outputs, '--sweep', '--cfg-options', *SIX]
     with configs_laid_out():
-        assert tool('test').main(list(map(str, arguments))) == 0
+        assert run_here('test', *arguments) == 0
     return alone
 
 
@@ -105,7 +88,7 @@ def test_two_processes_leave_one_set_of_files_and_lines(trained):
     assert errors(result.stderr) == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # shares the run of the next test
 def test_validation_by_two_processes_measures_the_checkpoint(trained, tested_alone):
     _, work_dir, _ = trained
     lines = next(work_dir.glob('*/vis_data/scalars.json')).read_text().splitlines()
@@ -121,7 +104,7 @@ def test_uneven_shares_give_the_figures_and_files_of_one_process(trained, tested
     result = start(
         REPO / 'tools/dist_test.sh', CONFIG, work_dir / 'iter_6.pth', 2, '--data-root', root, '--work-dir', tmp_path,
         '--out', tmp_path / 'out', '--show-dir', tmp_path / 'show', '--report', tmp_path / 'report',
-        '--sweep', '--cfg-options', *SMALL,
+        '--sweep', '--cfg-options', *SIX,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
     assert reported(tmp_path) == reported(tested_alone)
@@ -135,13 +118,13 @@ def test_uneven_shares_give_the_figures_and_files_of_one_process(trained, tested
         assert all((tmp_path / folder / n).read_bytes() == (tested_alone / folder / n).read_bytes() for n in names)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # processes that import everything, two at a time
 def test_a_fault_in_one_process_ends_all_with_one_line(tmp_path):
     write_green_root(tmp_path / 'data')
     Image.fromarray(np.full((64, 96, 3), 200, np.uint8)).save(tmp_path / 'data/labeldata/train/train_0.png')
     result = start(
         REPO / 'tools/dist_train.sh', CONFIG, 2,
-        '--data-root', tmp_path / 'data', '--work-dir', tmp_path / 'w', '--seed', 0, '--cfg-options', *SMALL,
+        '--data-root', tmp_path / 'data', '--work-dir', tmp_path / 'w', '--seed', 0, '--cfg-options', *SIX,
     )  # fmt: skip
     assert result.returncode == 2
     [line] = errors(result.stderr)
@@ -149,7 +132,7 @@ def test_a_fault_in_one_process_ends_all_with_one_line(tmp_path):
     assert 'Traceback' not in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # processes that import everything, two at a time
 def test_two_processes_with_half_the_batch_follow_one_with_all_of_it(tmp_path):
     result = start(sys.executable, REPO / 'tools/dist_run.py', 2, REPO / 'tests/global_batch.py', tmp_path / 'two.pt')
     assert result.returncode == 0, result.stderr[-3000:]
@@ -172,11 +155,27 @@ def test_a_killed_process_ends_the_others(tmp_path):
     assert 'Traceback' not in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize('name', ['SIGTERM', 'SIGUSR1'])
+def test_a_signal_to_the_launcher_reaches_all_processes(tmp_path, name):
+    script = tmp_path / 'waits.py'
+    script.write_text(
+        'import os, signal, sys, time\n'
+        f'signal.signal(signal.{name}, lambda *_: sys.exit(os.write(1, b"heard\\n") - 6))\n'
+        'os.write(1, b"up\\n")\ntime.sleep(60)\n'
+    )
+    command = [sys.executable, '-u', REPO / 'tools/dist_run.py', '2', script]
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True) as job:
+        assert [job.stdout.readline() for _ in range(2)] == ['up\n', 'up\n']
+        job.send_signal(getattr(signal, name))
+        assert job.stdout.read().split() == ['heard', 'heard']
+    assert job.returncode == 128 + getattr(signal, name)
+
+
+@pytest.mark.slow  # processes that import everything, two at a time
 def test_a_signal_to_the_launcher_saves_once_and_says_how_to_go_on(trained, tmp_path):
     root = trained[0]
     options = ['train_cfg.max_iters=500', 'train_cfg.val_interval=500', 'default_hooks.logger.interval=1']
-    arguments = ['--data-root', root, '--work-dir', tmp_path, '--cfg-options', *SMALL, *options]
+    arguments = ['--data-root', root, '--work-dir', tmp_path, '--cfg-options', *SIX, *options]
     command = [sys.executable, '-u', REPO / 'tools/dist_run.py', 2, REPO / 'tools/train.py', CONFIG, *arguments]
     env = {**os.environ, 'PYTHONPATH': str(REPO), 'OMP_NUM_THREADS': '1'}
     pipe = {'stdout': subprocess.PIPE, 'stderr': subprocess.STDOUT, 'text': True, 'env': env}
@@ -205,7 +204,7 @@ def test_a_taken_port_is_one_line(monkeypatch, capsys):
     with socket.create_server(('', 0)) as taken:
         port = str(taken.getsockname()[1])
         monkeypatch.setenv('PORT', port)
-        assert tool('dist_run').main(['2', 'tools/train.py']) == 2
+        assert run_here('dist_run', 2, 'tools/train.py') == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f'error: port {port} cannot be used')
     assert line.endswith('set PORT to a free one')

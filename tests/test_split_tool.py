@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from tool_support import REPO
 
 from mmseg_aux_hrnet.datasets.split_layouts import LAYOUTS, format_line
 from mmseg_aux_hrnet.datasets.splits import read_split
 from mmseg_aux_hrnet.errors import SplitError
 
-TOOL = Path(__file__).resolve().parents[1] / 'split.py'
-REAL = TOOL.parents[1] / 'shared' / 'data'
+TOOL = REPO / 'split.py'
+REAL = REPO.parent / 'shared' / 'data'
 main = runpy.run_path(str(TOOL))['main']
 
 

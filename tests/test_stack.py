@@ -9,10 +9,10 @@ import pytest
 from mmengine import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.hub import get_config
+from tool_support import REPO
 
 from mmseg_aux_hrnet.stack import INSTALL, register_config_scopes, stack_problem
 
-ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.stack
 ALL = ('torch', 'mmengine', 'mmcv', 'mmseg')
 FORKS = {'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6', 'onedl-mmsegmentation': '1.4.2'}
@@ -109,9 +109,9 @@ def _site(folder: Path, **distributions: str) -> Path:
 
 def _check(*path: Path) -> str:
     """Check the stack in an interpreter that sees only these folders; return the error's line, or 'fine'."""
-    code = f'import sys; sys.path[:0] = {[str(folder) for folder in path]!r}; sys.path.append({str(ROOT)!r})\n'
+    code = f'import sys; sys.path[:0] = {[str(folder) for folder in path]!r}; sys.path.append({str(REPO)!r})\n'
     # The package itself is a stand-in: its __init__ goes on to import what is empty here.
-    code += f'import types; p = types.ModuleType("mmseg_aux_hrnet"); p.__path__ = [{str(ROOT / "mmseg_aux_hrnet")!r}]\n'
+    code += f'import types; p = types.ModuleType("mmseg_aux_hrnet"); p.__path__ = [{str(REPO / "mmseg_aux_hrnet")!r}]\n'
     code += 'sys.modules["mmseg_aux_hrnet"] = p\n'
     code += 'from mmseg_aux_hrnet.stack import check_stack; check_stack(); print("fine")'
     run = subprocess.run([sys.executable, '-I', '-S', '-c', code], capture_output=True, text=True, encoding='utf-8')
@@ -140,7 +140,7 @@ def test_folder_left_by_an_uninstall_counts_as_missing(tmp_path):
 
 
 def test_import_without_a_stack_gives_the_line(tmp_path):
-    environment = os.environ | {'PYTHONPATH': str(ROOT)}
+    environment = os.environ | {'PYTHONPATH': str(REPO)}
     command = [sys.executable, '-S', '-c', 'import mmseg_aux_hrnet']
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, encoding='utf-8')
     assert run.stderr.splitlines()[-1].endswith('StackError: torch is not installed; type: pip install torch')

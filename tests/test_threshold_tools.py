@@ -8,19 +8,13 @@ import torch
 from mmseg.apis import inference_model, init_model
 from PIL import Image
 from tests_support import write_green_root
-from tool_support import REPO, run_here
+from tool_support import REPO, TILES, run_here
 
 from mmseg_aux_hrnet.models import use_threshold
 from mmseg_aux_hrnet.weights import read_checkpoint
 
 CONFIG = REPO / 'configs/hrnet/fcn_hr18s-v1_256x256_1500it_singlegreen.py'
 META = {'classes': ('background', 'green'), 'palette': [[0, 0, 0], [128, 0, 0]], 'class_of_interest': 'green'}
-SCALE = '(96,64)'
-SMALL = [
-    *(f'{part}_dataloader.dataset.pipeline.1.scale={SCALE}' for part in ('val', 'test')),
-    *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')),
-    f'test_pipeline.1.scale={SCALE}',
-]
 
 
 @pytest.fixture(scope='module')
@@ -60,7 +54,7 @@ def thresholded(checkpoint, report):
 
 def run_test(checkpoint, root, work_dir, *args, options=()):
     defaults = ['--data-root', root, '--work-dir', work_dir]
-    return run_here('test', CONFIG, checkpoint, *defaults, *args, '--cfg-options', *SMALL, *options)
+    return run_here('test', CONFIG, checkpoint, *defaults, *args, '--cfg-options', *TILES, *options)
 
 
 def sweep_in(report):
@@ -130,7 +124,7 @@ def test_the_threshold_is_on_the_class_that_the_table_marks(root, checkpoint, tm
     assert np.array_equal(label_map(tmp_path / 'maps'), expected.numpy().astype(np.uint8))
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # two test runs of four views
 def test_averaged_predictions_are_swept_and_decided_as_probabilities(root, checkpoint, tmp_path):
     views = ['--scales', '0.5,1.0', '--flip', '--split', 'val']
     assert run_test(checkpoint, root, tmp_path / 'w', *views, '--report', tmp_path / 'a') == 0

@@ -1,28 +1,18 @@
 """What the tools share: options that are declared once, and a module that every way of starting a tool finds."""
 
 import ast
-import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from tool_support import REPO, tool
 
-REPO = Path(__file__).resolve().parents[1]
 TOOLS = sorted((REPO / 'tools').glob('[a-z]*.py'))
-SHARED = 'tools/_aux_hrnet_shared.py'
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location('loaded', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_shared_options_are_declared_once():
-    shared = load(REPO / SHARED).SHARED
+    shared = tool('_aux_hrnet_shared').SHARED
     declared = [
         (path.name, node.args[0].value)
         for path in TOOLS

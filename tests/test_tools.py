@@ -13,14 +13,13 @@ import pytest
 import torch
 from PIL import Image
 from tests_support import write_green_root
-from tool_support import CONFIG, SMALL, heard, run_here
+from tool_support import CONFIG, REPO, SMALL, heard, run_here
 
 import mmseg_aux_hrnet
 from mmseg_aux_hrnet.models import HRNetV2
 from mmseg_aux_hrnet.weights import read_checkpoint
 
 pytestmark = pytest.mark.stack
-REPO = Path(__file__).resolve().parents[1]
 TOOLS = (*sorted(path.relative_to(REPO).as_posix() for path in (REPO / 'tools').glob('[a-z]*.py')), 'split.py')
 
 

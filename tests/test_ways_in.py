@@ -1,6 +1,5 @@
 """Every way by which somebody's config, command or script reaches the package."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from PIL import Image
+from tool_support import REPO, run_here
 
 import mmseg_aux_hrnet
 from mmseg_aux_hrnet.errors import ConfigError
@@ -20,7 +20,6 @@ from mmseg_aux_hrnet.weights import read_checkpoint
 
 pytestmark = pytest.mark.stack
 
-REPO = Path(__file__).resolve().parents[1]
 MMSEG = Path(mmseg.__file__).parent / '.mim'
 LEAF = 'hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py'
 # A config of another project: mmseg's own model and data set, with three of our classes put in by name.
@@ -158,11 +157,8 @@ def test_our_train_takes_bases_of_mmseg(green_root, tmp_path):
     config = foreign(tmp_path, green_root, prefixed=True)
     text = config.read_text(encoding='utf-8').replace(f"{MMSEG.as_posix()!r} + '/configs/", "'mmseg::")
     config.write_text(text, encoding='utf-8', newline='\n')
-    spec = importlib.util.spec_from_file_location('tool', REPO / 'tools/train.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     assert 'mmseg::_base_/models/fcn_hr18.py' in text
-    assert tool.main([str(config), '--work-dir', str(tmp_path / 'work'), '--seed', '0']) == 0
+    assert run_here('train', config, '--work-dir', tmp_path / 'work', '--seed', 0) == 0
     assert read_checkpoint(tmp_path / 'work/iter_2.pth')['meta']['iter'] == 2
 
 

@@ -1,8 +1,5 @@
 """A segmentor of a few weights that exports in a second, its config and its checkpoint."""
 
-import contextlib
-import importlib.util
-import io
 from pathlib import Path
 
 import torch
@@ -10,12 +7,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.models.utils import Upsample
 from mmseg.registry import MODELS
+from tool_support import heard
 from torch import nn
 
 from mmseg_aux_hrnet.run.rgb_network import CLASSES, PROBABILITIES, Form
 
 CLASS_NAMES, PALETTE = ('background', 'green', 'water'), [[0, 0, 0], [128, 0, 0], [0, 0, 128]]
-REPO = Path(__file__).resolve().parents[1]
 FREE = Form(unit_range=False, outputs=(PROBABILITIES, CLASSES), foreground_only=False, half=False, fixed_size=None)
 
 
@@ -77,13 +74,8 @@ def tiny_checkpoint(config, path: Path, *, seed=0, **meta) -> Path:
 
 def run_tool(*args):
     """Run tools/export.py in this process and return its exit code, what it printed and what it complained of."""
-    spec = importlib.util.spec_from_file_location('export_tool', REPO / 'tools/export.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = tool.main([*map(str, args)])
-    return code, out.getvalue(), err.getvalue()
+    result = heard('export', *args)
+    return result.returncode, result.stdout, result.stderr
 
 
 def written(folder: Path, *, name='tiny', meta=None, **settings):

@@ -42,6 +42,11 @@ def run(arguments: list[str]) -> int:
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    def pass_on(number: int, frame: object) -> None:
+        raise SignalException('', signal.Signals(number))
+
+    if hasattr(signal, 'SIGUSR1'):  # torchrun would die of it, and its processes would train on without it
+        signal.signal(signal.SIGUSR1, pass_on)
     logging.getLogger('torch.distributed').setLevel(logging.CRITICAL)  # the processes speak for themselves
     try:
         torchrun.run(torchrun.parse_args(arguments))

@@ -6,7 +6,7 @@ _base_ = [
 ]
 losses = [dict(type='MaskedCrossEntropyLoss'), dict(type='MaskedDiceLoss')]
 model = dict(
-    data_preprocessor=dict(size=_base_.crop_size),
+    data_preprocessor=dict(size=_base_.crop_size, test_cfg=dict(size_divisor=32)),
     backbone=dict(norm_cfg=dict(type='BN')),
     decode_head=[
         dict(

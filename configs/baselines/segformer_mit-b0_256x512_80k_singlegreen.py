@@ -7,7 +7,7 @@ _base_ = [
 losses = [dict(type='MaskedCrossEntropyLoss'), dict(type='MaskedDiceLoss')]
 checkpoint = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/segformer/mit_b0_20220624-7e0fe6dd.pth'
 model = dict(
-    data_preprocessor=dict(size=_base_.crop_size),
+    data_preprocessor=dict(size=_base_.crop_size, test_cfg=dict(size_divisor=32)),
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=checkpoint)),
     decode_head=dict(num_classes=2, out_channels=2, norm_cfg=dict(type='BN'), loss_decode=losses),
 )

@@ -1,6 +1,7 @@
 """How a label file's pixels become class indices: four explicit rules, no guess."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -73,7 +74,7 @@ def decode_grey(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]
         table[rule.ignore_index] = rule.ignore_index
         allowed = f'0..{rule.num_classes - 1} and {rule.ignore_index}'
         hint = "label_format='binary' reads 0 and 255" if rule.num_classes == 2 else "label_format='colour' reads RGB"
-    return _look_up(values, table, name='value {}'.format, allowed=allowed, hint=hint)
+    return _look_up(values, table, describe='value {}'.format, allowed=allowed, hint=hint)
 
 
 def decode_indices(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
@@ -126,20 +127,25 @@ def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
     Raises:
         LabelError: a used index has a colour of no class; names it and its position.
     """
-    table = np.full(256, -1, np.int16)
-    known = {colour: index for index, colour in enumerate(rule.palette)}
-    # By colour: programs that save a palette sort its colours as they like, and the indices with them.
-    for index, colour in enumerate(colours.tolist()):
-        table[index] = known.get(tuple(colour), -1)
-    table[rule.ignore_index] = rule.ignore_index
-    names = dict(enumerate(map(tuple, colours.tolist())))
     return _look_up(
         values,
-        table,
-        name=lambda index: f'palette index {index} {names.get(index, "without colour")}',
+        _palette_table(colours.tobytes(), rule),
+        describe=lambda i: f'palette index {i} {tuple(colours[i].tolist()) if i < len(colours) else "without colour"}',
         allowed=f'{", ".join(map(str, rule.palette))} and index {rule.ignore_index} (ignored)',
         hint="label_format='index' takes indices as they are",
     )
+
+
+@lru_cache(maxsize=64)  # the files of a data set have one palette, or few
+def _palette_table(colours: bytes, rule: LabelRule) -> NDArray[np.int16]:
+    """Return the class of each palette index, -1 where there is none; ``colours`` are red, green, blue in turns."""
+    table = np.full(256, -1, np.int16)
+    known = {bytes(colour): index for index, colour in enumerate(rule.palette)}
+    # By colour: programs that save a palette sort its colours as they like, and the indices with them.
+    for index in range(len(colours) // 3):
+        table[index] = known.get(colours[3 * index : 3 * index + 3], -1)
+    table[rule.ignore_index] = rule.ignore_index
+    return table
 
 
 def decode_colour(pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
@@ -154,7 +160,7 @@ def decode_colour(pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint
         classes[codes == _code(np.array(colour, np.uint8))] = index
     _check(
         classes < 0,
-        name=lambda at: f'colour {tuple(pixels[at].tolist())}',
+        describe=lambda at: f'colour {tuple(pixels[at].tolist())}',
         allowed=', '.join(map(str, rule.palette)),
         hint="set the data set's palette, or save labels without lossy compression or smoothing",
     )
@@ -168,20 +174,25 @@ def _code(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def _look_up(
-    values: NDArray[np.uint8], table: NDArray[np.int16], *, name: Callable[[int], str], allowed: str, hint: str
+    values: NDArray[np.uint8], table: NDArray[np.int16], *, describe: Callable[[int], str], allowed: str, hint: str
 ) -> NDArray[np.uint8]:
     """Return what ``table`` has for ``values``, after checking that it has something for each; -1 is nothing."""
+    used = table[: int(values.max(initial=0)) + 1]
+    if np.array_equal(used, np.arange(len(used))):  # so of most labels, and a maximum is found many times faster
+        return np.array(values)
+    # A byte that is no class of this table stands for nothing: there is one where the table has gaps.
+    nothing = min({*range(256)}.difference(table.tolist()), default=0)
     # Tables of bytes are looked up several times faster by OpenCV than any table by numpy.
-    classes: NDArray[Any] = cv2.LUT(values, table.clip(0).astype(np.uint8))
-    wrong: NDArray[Any] = cv2.LUT(values, (table < 0).astype(np.uint8))
-    _check(wrong.view(np.bool_), name=lambda at: name(int(values[at])), allowed=allowed, hint=hint)
+    classes: NDArray[Any] = cv2.LUT(values, np.where(table < 0, nothing, table).astype(np.uint8))
+    if (used < 0).any():
+        _check(classes == nothing, describe=lambda at: describe(int(values[at])), allowed=allowed, hint=hint)
     return classes
 
 
-def _check(wrong: NDArray[np.bool_], *, name: Callable[[tuple[int, int]], str], allowed: str, hint: str) -> None:
-    """Raise LabelError for the first pixel that is wrong, (H, W); ``name`` says what is at a (row, column)."""
+def _check(wrong: NDArray[np.bool_], *, describe: Callable[[tuple[int, int]], str], allowed: str, hint: str) -> None:
+    """Raise LabelError for the first pixel that is wrong, (H, W); ``describe`` says what is at a (row, column)."""
     if wrong.any():
         row, column = (int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
         raise LabelError(
-            f'{name((row, column))} at (row, column) {(row, column)} is not a class: allowed are {allowed}; {hint}'
+            f'{describe((row, column))} at (row, column) {(row, column)} is not a class: allowed are {allowed}; {hint}'
         )

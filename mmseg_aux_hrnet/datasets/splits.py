@@ -120,8 +120,9 @@ def write_split(path: str | os.PathLike[str], lines: Iterable[str], *, force: bo
     """Write a list, UTF-8 with LF, whole or not at all; its folder is made where missing.
 
     Raises:
+        ConfigError: the path is a folder.
         OutputExistsError: the file exists and ``force`` is off.
-        SplitError: it cannot be written.
+        SplitError: a name is not Unicode, or the list cannot be written.
     """
     write_splits({Path(path): lines}, force=force)
 
@@ -130,8 +131,9 @@ def write_splits(lists: Mapping[Path, Iterable[str]], *, force: bool = False) ->
     """Write lists as :func:`write_split` does; where one exists, or its names are not Unicode, none is written.
 
     Raises:
+        ConfigError: a path is a folder.
         OutputExistsError: a list exists and ``force`` is off.
-        SplitError: a list cannot be written.
+        SplitError: a name is not Unicode, or a list cannot be written.
     """
     for path in lists:
         advice = '--force replaces it, --out writes elsewhere'

@@ -1,10 +1,13 @@
 """Reads image and label files of a data set, strictly: what cannot be read for certain is refused."""
 
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -12,9 +15,20 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_colour, decode_grey, decode_indices, decode_palette
 from mmseg_aux_hrnet.errors import DataError, ImageError, LabelError
 
+try:
+    import pyspng
+    import simplejpeg
+    from isal import isal_zlib
+
+    FAST = f'simplejpeg {simplejpeg.__version__}'  # its version of libjpeg-turbo decides on pixels
+except ImportError:
+    FAST = ''  # Pillow decodes everything
+
 RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')
 ONE_CHANNEL_MODES = ('L', 'P', '1')
 TIFF_SAMPLES_PER_PIXEL = 277
+ORIENTATION = 274
+METADATA = {'exif', 'xmp', 'Raw profile type exif', 'XML:com.adobe.xmp'}  # what may say it
 STRETCHED_GREYS = ('L;2', 'L;4')  # Pillow makes 0..255 of their 0..3 and 0..15, so that class 1 is 85 or 17
 # What Pillow's readers end in where bytes of a file are wrong, such as a TypeError for a fraction as a TIFF's offset.
 DAMAGE = (
@@ -28,13 +42,20 @@ DAMAGE = (
     MemoryError,
     struct.error,
 )
+PNG_FORMS = {'L': (1, 0), 'P': (1, 0), 'RGB': (3, 2), 'RGBA': (4, 6)}  # channels, and colour type: P as greys
 MASK_SAMPLE = 64  # labels; all of a large data set would take minutes before each run
 
 
-def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[np.uint8]:
-    """Return an image as RGB, uint8 (H, W, 3). Grey and palette files are widened, an alpha channel is dropped.
+def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[Any]:
+    """Return an image as RGB, uint8 (H, W, 3); see :func:`read_bgr`."""
+    return cv2.cvtColor(read_bgr(path, content), cv2.COLOR_BGR2RGB)
 
-    Images and labels are turned as their EXIF tag says, which mmcv does too.
+
+def read_bgr(path: str | Path, content: bytes | None = None) -> NDArray[Any]:
+    """Return an image as blue, green, red, uint8 (H, W, 3).
+
+    Grey and palette files are widened, and an alpha channel is dropped. It is turned as its EXIF says,
+    which mmcv does too.
 
     Args:
         path: the file.
@@ -53,8 +74,12 @@ def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[np.uint8
     if image.mode not in RGB_MODES or '16' in _raw_mode(image):
         depth = f'{image.mode} ({_raw_mode(image)})'
         raise ImageError(f'{path} has pixels of mode {depth}: save it as 8-bit RGB, with a scaling of your choice')
+    pixels = None if image.mode == 'P' else _decode_fast(image)
+    if pixels is not None:
+        return pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
     try:
-        return np.asarray(_upright(image) if image.mode == 'RGB' else _upright(image).convert('RGB'))
+        upright = _upright(image) if image.mode == 'RGB' else _upright(image).convert('RGB')
+        return cv2.cvtColor(np.asarray(upright), cv2.COLOR_RGB2BGR)
     except DAMAGE as error:
         raise ImageError(f'{path} cannot be decoded ({error!r}): it is damaged, replace it') from error
 
@@ -66,6 +91,70 @@ def _upright(image: Image.Image) -> Image.Image:
     # Else Pillow maps plain files into memory, and turns those wrongly by a quarter.
     image.filename = ''  # type: ignore[attr-defined]
     return image
+
+
+def _decode_fast(image: Any) -> NDArray[Any] | None:
+    """Return pixels as Pillow decodes them, uint8 (H, W), or (H, W, 3) in blue, green, red; None leaves them to Pillow.
+
+    Takes only what is whole for certain and of a common form, so that Pillow alone says what is wrong.
+    """
+    if not FAST or image.format not in ('PNG', 'JPEG') or image.mode not in PNG_FORMS or len(image.tile) != 1:
+        return None
+    if METADATA & image.info.keys() and (image.format == 'PNG' or image.getexif().get(ORIENTATION, 1) != 1):
+        return None
+    position = image.fp.tell()
+    image.fp.seek(0)
+    content = image.fp.read()
+    image.fp.seek(position)  # for Pillow
+    channels, colour_type = PNG_FORMS[image.mode]
+    try:
+        if image.format == 'PNG':
+            pixels = _decode_png(content, image, channels=channels, colour_type=colour_type)
+        else:  # raises at the first warning of libjpeg, which Pillow passes over
+            pixels = simplejpeg.decode_jpeg(content, 'GRAY' if channels == 1 else 'BGR')
+    except (ValueError, RuntimeError, isal_zlib.error):
+        return None
+    if pixels is None or pixels.shape[1::-1] != image.size:
+        return None
+    image.close()
+    return pixels[..., 0] if channels == 1 else pixels
+
+
+def _decode_png(content: bytes, image: Any, *, channels: int, colour_type: int) -> NDArray[Any] | None:
+    """Return pixels, uint8 (H, W, 1 or 3), which the file's checksum of them all proves right; else None."""
+    (width, height), (_, extents, offset, raw_mode) = image.size, image.tile[0]
+    if raw_mode != image.mode or extents != (0, 0, *image.size) or {'interlace', 'transparency'} & image.info.keys():
+        return None
+    if image.mode == 'P' and (not image.palette or len(image.palette.palette) not in range(3, 769, 3)):
+        return None
+    start, parts = offset - 8, []
+    while content[start + 4 : start + 8] == b'IDAT':
+        end = start + 8 + int.from_bytes(content[start : start + 4], 'big')
+        parts.append(content[start + 8 : end])
+        start = end + 4
+    if content[start : start + 8] != b'\0\0\0\0IEND':  # truncated; or what follows may be wrong, or another frame
+        return None
+    size = height * (1 + width * channels)
+    inflater = isal_zlib.decompressobj()
+    rows = inflater.decompress(b''.join(parts), size + 1)
+    if not inflater.eof or len(rows) != size:
+        return None
+    pixels: NDArray[Any]
+    filtered = np.frombuffer(rows, np.uint8).reshape(height, -1)
+    if filtered[:, 0].any():  # libspng undoes filters in no time, but inflates slowly: so it gets them uncompressed
+        header = struct.pack('>IIBBBBB', width, height, 8, colour_type, 0, 0, 0)
+        pixels = pyspng.load(_stored_png(rows, header)).reshape(height, width, channels)
+    else:
+        pixels = filtered[:, 1:].reshape(height, width, channels)
+    return pixels if channels == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR if channels == 3 else cv2.COLOR_RGBA2BGR)
+
+
+def _stored_png(rows: bytes, header: bytes) -> bytes:
+    parts = [b'\x89PNG\r\n\x1a\n']
+    for name, data in ((b'IHDR', header), (b'IDAT', zlib.compress(rows, 0)), (b'IEND', b'')):
+        checksum = isal_zlib.crc32(data, isal_zlib.crc32(name))
+        parts += [struct.pack('>I', len(data)), name, data, struct.pack('>I', checksum)]
+    return b''.join(parts)
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -87,16 +176,21 @@ def read_label(path: str | Path, rule: LabelRule, content: bytes | None = None) 
         LabelError: the file is missing or damaged, is of another form than the rule's, or holds a value or colour that
             is not a class; names the file, the value and its position.
     """
-    # Not by OpenCV, which gives the colours of a palette file and not its indices.
     image = _open(path, content, LabelError)
     if '16' in _raw_mode(image) or _raw_mode(image) in STRETCHED_GREYS:
         raise LabelError(f'{path} has pixels of mode {_raw_mode(image)}: save it as an 8-bit palette or grey PNG')
+    fast = _decode_fast(image)
     try:
-        pixels = np.asarray(_upright(image))
+        if fast is None:
+            pixels = np.asarray(_upright(image))
+            colours = bytes(image.getpalette('RGB') or [])  # none where the file's are lost
+        else:
+            pixels = fast if fast.ndim == 2 else fast[..., ::-1]
+            colours = bytes(image.palette.palette) if image.palette else b''
     except DAMAGE as error:
         raise LabelError(f'{path} cannot be decoded ({error!r}): it is damaged, replace it') from error
     try:
-        return _decode(image, pixels, rule)
+        return _decode(pixels, image.mode, np.frombuffer(colours, np.uint8).reshape(-1, 3), rule)
     except LabelError as error:
         raise LabelError(f'{path}: {error}') from error
 
@@ -130,26 +224,28 @@ def refuse_masks_as_index(
         )
 
 
-def _decode(image: Image.Image, pixels: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
-    """Return the classes of a label's pixels; LabelError unless the file's form is the one that the rule is for."""
+def _decode(pixels: NDArray[Any], mode: str, colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
+    """Return the classes of pixels in Pillow's ``mode``, with the file's palette, (N, 3).
+
+    LabelError unless the file's form is the one that the rule is for.
+    """
     forms = {'index': ONE_CHANNEL_MODES, 'binary': ('L', '1'), 'palette': ('P',), 'colour': ('RGB',)}
-    if image.mode not in forms[rule.label_format]:
+    if mode not in forms[rule.label_format]:
         fitting = {'L': "'index' or 'binary'", 'P': "'palette' or 'index'", '1': "'index'", 'RGB': "'colour'"}
         way_out = (
-            f"set the data set's label_format to {fitting[image.mode]}"
-            if image.mode in fitting
+            f"set the data set's label_format to {fitting[mode]}"
+            if mode in fitting
             else 'save it as an 8-bit palette or grey PNG'
         )
         raise LabelError(
-            f'pixels are of mode {image.mode}, but label_format={rule.label_format!r} reads '
+            f'pixels are of mode {mode}, but label_format={rule.label_format!r} reads '
             f'{" or ".join(forms[rule.label_format])}: {way_out}'
         )
     if rule.label_format == 'colour':
         return decode_colour(pixels, rule)
-    if image.mode == 'P':
-        colours = np.array(image.getpalette('RGB') or [], np.uint8).reshape(-1, 3)  # none where the file's are lost
+    if mode == 'P':
         return (decode_palette if rule.label_format == 'palette' else decode_indices)(pixels, colours, rule)
-    if image.mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
+    if mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
         return pixels.astype(np.uint8)
     return decode_grey(pixels, rule)
 

@@ -1,4 +1,4 @@
-"""The surface that demo scenes are drawn on: colour, height and vegetation of every point."""
+"""What demo scenes are drawn with: materials, shapes, and a canvas of colour, height and vegetation."""
 
 from dataclasses import dataclass
 from math import ceil, floor
@@ -97,7 +97,7 @@ CARS = tuple(
 
 
 def noise_field(rng: Rng, *, height_width: tuple[int, int], cell: float) -> Floats:
-    """Draw smooth random values, mean 0 and standard deviation 1.
+    """Draw smooth random values, mean about 0 and standard deviation about 1.
 
     Args:
         rng: the source of randomness.
@@ -135,7 +135,7 @@ class Rect(NamedTuple):
     angle: float
 
     def part(self, along: float, across: float, *, length: float, width: float, turn: float = 0.0) -> 'Rect':
-        """Return a rectangle whose centre is offset in the directions of this one, in image pixels."""
+        """Return one of another size, its centre moved in the directions of this one, turned by ``turn`` radians."""
         cos, sin = np.cos(self.angle), np.sin(self.angle)
         x, y = self.x + along * cos - across * sin, self.y + along * sin + across * cos
         return Rect(float(x), float(y), length, width, self.angle + turn)
@@ -167,7 +167,7 @@ class Canvas:
         albedo: RGB in full sun, 0..255, float32 (H, W, 3).
         height: height above ground in image pixels, float32 (H, W).
         green: where vegetation is on top, bool (H, W).
-        grain: texture of all materials, about one image pixel fine, float32 (H, W), mean 0, standard deviation 1.
+        grain: texture of all materials, about one image pixel fine, float32 (H, W), see :func:`noise_field`.
         mottle: the same, about three pixels.
         patches: the same, about twenty pixels.
     """
@@ -197,7 +197,7 @@ class Canvas:
         )
 
     def rectangle(self, rect: Rect) -> Footprint:
-        """Return the points inside a rectangle."""
+        """Return the points inside a rectangle, of which parts may lie outside of the scene."""
         cos, sin = abs(np.cos(rect.angle)), abs(np.sin(rect.angle))
         reach_x, reach_y = rect.length * cos + rect.width * sin, rect.length * sin + rect.width * cos
         window, along, across = self._coordinates(rect, reach_y=reach_y / 2, reach_x=reach_x / 2)
@@ -205,7 +205,7 @@ class Canvas:
         return Footprint(window, distance <= 1, along, across, distance)
 
     def blob(self, rect: Rect, *, lobes: Floats) -> Footprint:
-        """Return the points inside an uneven ellipse that ``rect`` bounds.
+        """Return the points inside an uneven ellipse, whose edge waves about the one that ``rect`` bounds.
 
         Args:
             rect: length and width are the ellipse's axes.

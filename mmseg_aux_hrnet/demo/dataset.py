@@ -124,20 +124,19 @@ def _write_scenes(
 ) -> dict[str, float]:
     """Write pictures, labels and lists below ``root``; return the green shares."""
     palette: Any = SingleGreenDataset.METAINFO['palette']
-    green, done = {}, 0
+    green, done, total = {}, 0, sum(map(len, stems.values()))
     for split, names in stems.items():
         shares = []
         for stem in names:
             scene = draw_scene(scene_seed(seed, split=split, stem=stem))
             raw, label = _paths(root, split, stem)
             raw.parent.mkdir(parents=True, exist_ok=True)
-            label.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(scene.image).save(raw)
             write_label_png(label, scene.label, palette)
             shares.append(float(scene.label.mean()))
             done += 1
             if on_scene is not None:
-                on_scene(done, sum(map(len, stems.values())))
+                on_scene(done, total)
         green[split] = sum(shares) / len(shares)
         write_split(root / 'splits' / f'{split}.txt', names)
     return green

@@ -144,7 +144,7 @@ def cast_shadows(height: Floats, *, azimuth: float, slope: float) -> Floats:
     horizon = np.zeros_like(height)
     for way in range(1, int(np.ceil(float(height.max()) / slope)) + 1):
         steps = (round(way * float(part)) for part in (np.sin(azimuth), np.cos(azimuth)))
-        # Where heights go to, and where they come from, along each axis.
+        # The map and the map moved by the steps overlap: the rows and columns that heights go to and come from.
         (to_y, from_y), (to_x, from_x) = (
             (slice(max(step, 0), min(step, 0) or None), slice(max(-step, 0), min(-step, 0) or None)) for step in steps
         )

@@ -1,4 +1,4 @@
-"""What stands in a demo scene: trees, hedges, buildings, cars, pools and sports courts."""
+"""What is in a demo scene: trees, buildings, cars, pools and courts, and the lots and districts made of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +30,10 @@ from mmseg_aux_hrnet.demo.canvas import (
     Rect,
     Rng,
 )
+
+LotPainter = Callable[[Canvas, Rng, Rect], None]
+
+DRY = (DRY_GRASS, SOIL, GRAVEL)
 
 
 def pick(rng: Rng, materials: tuple[Material, ...]) -> Material:
@@ -74,7 +78,7 @@ def tree(canvas: Canvas, rng: Rng, *, x: float, y: float, radius: float, materia
 
 
 def pitched_roof(canvas: Canvas, rect: Rect, *, material: Material, eaves: float, hipped: bool) -> None:
-    """Build a house of one ridge along ``rect``; ``eaves`` is their height in image pixels."""
+    """Build a roof with one ridge along ``rect``; ``eaves`` is the height of its lower edges in image pixels."""
     shape = canvas.rectangle(rect)
     inside = rect.width / 2 - np.abs(shape.across)
     if hipped:
@@ -83,7 +87,7 @@ def pitched_roof(canvas: Canvas, rect: Rect, *, material: Material, eaves: float
 
 
 def house(canvas: Canvas, rng: Rng, rect: Rect) -> None:
-    """Build a dwelling inside ``rect``: a main roof, often a wing, at times solar panels."""
+    """Build a dwelling on ``rect``: a main roof, often a wing, at times solar panels."""
     roof, eaves = pick(rng, PITCHED_ROOFS), float(rng.uniform(5, 8))
     hipped = bool(rng.random() < 0.6)
     main = rect.part(0, -0.16 * rect.width, length=rect.length, width=0.66 * rect.width)
@@ -146,7 +150,7 @@ def sports_court(canvas: Canvas, rng: Rng, rect: Rect) -> None:
 
 
 def parking_lot(canvas: Canvas, rng: Rng, rect: Rect) -> None:
-    """Lay out a car park inside ``rect``: rows of stalls across it, some taken, a few trees on islands."""
+    """Lay out a car park inside ``rect``: rows of stalls along it, some taken, a tree in every seventh."""
     rect = rect.part(0, 0, length=rect.length - 4, width=rect.width - 4)
     ground(canvas, rect, ASPHALT.tinted(rng))
     taken = float(rng.uniform(0.25, 0.8))
@@ -161,11 +165,6 @@ def parking_lot(canvas: Canvas, rng: Rng, rect: Rect) -> None:
                 tree(canvas, rng, x=place.x, y=place.y, radius=float(rng.uniform(4, 6)), material=crown)
             elif rng.random() < taken:
                 car(canvas, rng, place)
-
-
-LotPainter = Callable[[Canvas, Rng, Rect], None]
-
-DRY = (DRY_GRASS, SOIL, GRAVEL)
 
 
 def _trees_in(canvas: Canvas, rng: Rng, rect: Rect, *, count: int, radius: tuple[float, float]) -> None:
@@ -215,7 +214,7 @@ def _dwelling(canvas: Canvas, rng: Rng, lot: Rect) -> None:
 
 
 def _works(canvas: Canvas, rng: Rng, lot: Rect) -> None:
-    """Build a large flat building with a paved yard and strips of planting."""
+    """Build one or two large flat buildings in a paved yard, often with a strip of planting."""
     ground(canvas, lot, pick(rng, (PAVING, CONCRETE, ASPHALT)))
     if rng.random() < 0.7:
         strip = lot.part(0, 0.5 * lot.width - 5, length=0.92 * lot.length, width=7)
@@ -232,7 +231,7 @@ def _works(canvas: Canvas, rng: Rng, lot: Rect) -> None:
 
 
 def _waste_land(canvas: Canvas, rng: Rng, lot: Rect) -> None:
-    """Cover a lot with bare soil and dry grass with a few bushes."""
+    """Cover a lot with bare soil and dry grass, and plant a few small trees."""
     soil, dry = SOIL.tinted(rng), DRY_GRASS.tinted(rng)
     patchy_ground(canvas, lot, base=dry, patch=soil, share=float(rng.uniform(0.2, 0.7)))
     _trees_in(canvas, rng, lot, count=int(rng.integers(1, 6)), radius=(3.5, 6.5))
@@ -265,8 +264,8 @@ class District:
     Attributes:
         rows: rows of lots across the block.
         lot_length: limits of the length of a lot along the street, in image pixels.
-        painters: what a lot can be.
-        shares: how often, summing to 1.
+        painters: what a lot can be: each draws one use.
+        shares: how often each painter is taken; they sum to 1.
     """
 
     rows: int

@@ -12,6 +12,7 @@ import numpy as np
 from mmseg_aux_hrnet.doctor.examine import ExaminedTile
 from mmseg_aux_hrnet.doctor.findings import Finding, about, first_of
 from mmseg_aux_hrnet.doctor.likeness import DOUBTFUL, exchange_scores, near_pairs
+from mmseg_aux_hrnet.doctor.sources import UNDIVIDED
 from mmseg_aux_hrnet.doctor.summary import Summary
 
 RARE = 0.005  # of the labelled training pixels
@@ -76,7 +77,7 @@ def _label_advice(tiles: Sequence[ExaminedTile], formats: Sequence[str]) -> str:
 
 
 def _format_advice(split: str, label_format: str) -> str:
-    if split == 'all':
+    if split == UNDIVIDED:
         return f"label_format='{label_format}' reads them"
     return f'--cfg-options {split}_dataloader.dataset.label_format={label_format} reads them'
 

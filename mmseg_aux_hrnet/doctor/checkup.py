@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from mmseg_aux_hrnet.classes import Classes, class_set
 from mmseg_aux_hrnet.doctor.checks import OF_ALL_TILES, OF_SPLIT, OF_TOTALS
 from mmseg_aux_hrnet.doctor.examine import ExaminedTile, examine
 from mmseg_aux_hrnet.doctor.findings import LEVELS, Finding
@@ -22,15 +23,13 @@ class Checkup(NamedTuple):
     """What was examined and found.
 
     Attributes:
-        classes: names of the classes.
-        palette: RGB colour of each class.
+        classes: what all splits are labelled with.
         tiles: every tile, in the order of the splits and lists.
         summaries: totals of every split.
         findings: faults first.
     """
 
-    classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
+    classes: Classes
     tiles: list[ExaminedTile]
     summaries: list[Summary]
     findings: list[Finding]
@@ -50,7 +49,7 @@ def check(sources: Sequence[DataSource], *, workers: int, on_tile: Callable[[int
         on_tile: called after each tile with the number of tiles done and of all tiles.
 
     Raises:
-        ConfigError: the data sets have different classes, or ``workers`` is below 1.
+        ConfigError: the data sets have different classes, or faulty ones, or ``workers`` is below 1.
         DataError: there is no image in any of them.
     """
     if workers < 1:
@@ -59,27 +58,26 @@ def check(sources: Sequence[DataSource], *, workers: int, on_tile: Callable[[int
     different = {tuple(meta['classes']) for meta in metas}
     if len(different) != 1:
         raise ConfigError(f'the splits have {len(different)} different lists of classes: give each the same metainfo')
-    classes = different.pop()
+    classes = class_set(metas[0])
     pairs, findings = _gather_all(sources)
     tiles = _examine_all(pairs, workers=workers, on_tile=on_tile)
     by_split: dict[str, list[ExaminedTile]] = {}
     for tile in tiles:
         by_split.setdefault(tile.pair.split, []).append(tile)
-    summaries = [summarise(split, part, num_classes=len(classes)) for split, part in by_split.items()]
+    summaries = [summarise(split, part, num_classes=len(classes.names)) for split, part in by_split.items()]
     for split, part in by_split.items():
         for of_split in OF_SPLIT:
             findings += of_split(split, part)
     for of_totals in OF_TOTALS:
-        findings += of_totals(summaries, classes)
+        findings += of_totals(summaries, classes.names)
     for of_all_tiles in OF_ALL_TILES:
         findings += of_all_tiles(tiles)
     explained = {finding.split for finding in findings if finding.key in EXPLAINING and finding.level == 'fault'}
     for source, reason in refusals(sources):
         if source.split not in explained:
             findings.append(Finding('fault', 'refused', source.split, f'training refuses: {reason}'))
-    palette = tuple((int(red), int(green), int(blue)) for red, green, blue in metas[0]['palette'])
     findings.sort(key=lambda finding: LEVELS.index(finding.level))  # within a level they keep their order
-    return Checkup(classes, palette, tiles, summaries, findings)
+    return Checkup(classes, tiles, summaries, findings)
 
 
 def _gather_all(sources: Sequence[DataSource]) -> tuple[list[TilePair], list[Finding]]:

@@ -135,7 +135,8 @@ def _examine_image(path: Path) -> tuple[ImageContent, NDArray[np.bool_]]:
         declared = str(getattr(file, 'tag_v2', {}).get(GDAL_NODATA)).strip('\0 ')
     value = None
     with suppress(ValueError):
-        value = next((byte for byte in range(256) if byte == float(declared)), None)  # a byte cannot have another one
+        number = float(declared)
+        value = int(number) if number in range(256) else None  # no pixel of 8 bits has another value
     mask = nodata_mask(image, alpha=alpha, declared=value)
     small = np.asarray(cv2.resize(image, (COLOUR_SIDE, COLOUR_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     data = image[~mask] if mask.any() else image.reshape(-1, 3)  # indexing copies, and most tiles have all their data

@@ -26,7 +26,8 @@ def check_out(out: Path, sources: Sequence[DataSource]) -> None:
     """Raise unless a copy of the data sets can go to ``out``.
 
     Raises:
-        ConfigError: it exists or lies inside the data, the data set is not of this package, or there are several roots.
+        OutputExistsError: it exists.
+        ConfigError: it lies inside the data, a data set is not of this package, or there are several roots.
     """
     if out.exists() or out.is_symlink():  # an empty folder too: it is renamed into place, as a whole
         raise OutputExistsError(f'--fix {out} exists: name a new folder, or remove it')
@@ -116,8 +117,7 @@ def _write_tiles(out: Path, tiles: Sequence[ExaminedTile], on_tile: Callable[[in
         image.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(pair.image, image)
         if pair.label is not None:
-            label = out / _below(pair.label, pair.source.root, form='.png')
-            label.parent.mkdir(parents=True, exist_ok=True)
+            label = out / _below(pair.label, pair.source.root, suffix='.png')
             if label.exists():
                 raise DataError(f'--fix: {label} would be image and label at once: keep them in folders of their own')
             rule = pair.source.rules[0]
@@ -125,12 +125,12 @@ def _write_tiles(out: Path, tiles: Sequence[ExaminedTile], on_tile: Callable[[in
         on_tile(done, len(tiles))
 
 
-def _below(path: Path, root: Path, *, form: str = '') -> str:
-    """Return the name of a file in the copy, relative to its root; a label's ends in ``form`` there."""
+def _below(path: Path, root: Path, *, suffix: str = '') -> str:
+    """Return the name of a file in the copy, relative to its root; a label's gets ``suffix`` there."""
     name = relative(path, root)
     if Path(name).is_absolute() or '..' in Path(name).parts:
         raise ConfigError(f'--fix: {path} lies outside of the data root {root}: move it there')
-    return f'{cut_suffix(name, LABEL_SUFFIXES)}{form}' if form else name
+    return f'{cut_suffix(name, LABEL_SUFFIXES)}{suffix}' if suffix else name
 
 
 def _write_lists(out: Path, tiles: Sequence[ExaminedTile]) -> None:
@@ -144,7 +144,7 @@ def _write_lists(out: Path, tiles: Sequence[ExaminedTile]) -> None:
         lines = []
         for pair in pairs:
             if name.lower().endswith('.lst'):
-                label = _below(pair.label, pair.source.root, form='.png') if pair.label else None
+                label = _below(pair.label, pair.source.root, suffix='.png') if pair.label else None
                 lines.append(format_line(pair.name, label, form='lst'))
             else:
                 folder = Path(pair.source.dataset.data_prefix.get('img_path') or pair.source.root)

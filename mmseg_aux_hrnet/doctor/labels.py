@@ -12,7 +12,7 @@ from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_label
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 
 MOST_VALUES = 256  # of one label; lossy files have thousands of colours
-KINDS = {'1': 'one bit', 'L': 'grey', 'P': 'palette', 'RGB': 'RGB', 'RGBA': 'RGBA'}
+MODE_NAMES = {'1': 'one bit', 'L': 'grey', 'P': 'palette', 'RGB': 'RGB', 'RGBA': 'RGBA'}
 
 
 def label_form(path: Path) -> tuple[str, tuple[str, ...]]:
@@ -42,7 +42,7 @@ def label_form(path: Path) -> tuple[str, tuple[str, ...]]:
         names = [str(int(value)) for value in np.unique(pixels)[: MOST_VALUES + 1]]
     if len(names) > MOST_VALUES:
         names = [f'more than {MOST_VALUES} values']
-    return KINDS.get(mode, mode), tuple(names)
+    return MODE_NAMES.get(mode, mode), tuple(names)
 
 
 def read_by_first(path: Path, rules: Sequence[LabelRule]) -> tuple[NDArray[np.uint8], str]:

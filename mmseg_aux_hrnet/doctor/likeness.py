@@ -5,6 +5,10 @@ mirrored. The perceptual hash is the signs of the 8x8 low frequencies of the cos
 against their median (C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010). A pair whose
 hashes differ in few bits counts as near only where the grey versions also correlate, so that scenes alike are not taken
 for the same one. Tiles that overlap by a strip are not found.
+
+Whether red and blue were exchanged no single tile tells. Tiles of one place and camera have colours alike, though, such
+as the blue of shadows and the yellow of soil: a tile whose figures lie nearer to those of the others after an exchange
+was probably read in the other order.
 """
 
 from collections.abc import Iterator
@@ -48,7 +52,8 @@ def near_pairs(thumbnails: NDArray[np.uint8]) -> list[tuple[int, int, int, float
         thumbnails: grey versions, uint8 (N, 32, 32).
 
     Returns:
-        The positions of both tiles, the bits in which their hashes differ, and their correlation, sorted.
+        The positions of both tiles, the bits in which their hashes differ, and their correlation, in the first
+        orientation that fits; sorted.
     """
     grey = thumbnails.astype(np.float32)
     pictures = np.flatnonzero(grey.std(axis=(1, 2)) >= FLATTEST)
@@ -56,7 +61,7 @@ def near_pairs(thumbnails: NDArray[np.uint8]) -> list[tuple[int, int, int, float
     if len(grey) < 2:
         return []
     hashes, standard = _comparable(grey)
-    best: dict[tuple[int, int], tuple[int, int, int, float]] = {}
+    found: dict[tuple[int, int], tuple[int, int, int, float]] = {}
     for mirrored in (grey, grey[:, :, ::-1]):
         for quarters in range(4):
             turned, turned_standard = _comparable(np.rot90(mirrored, quarters, axes=(1, 2)))
@@ -65,8 +70,8 @@ def near_pairs(thumbnails: NDArray[np.uint8]) -> list[tuple[int, int, int, float
                 if correlation >= LEAST_CORRELATION:
                     distance = int((BITS - hashes[first] @ turned[second]) / 2)
                     pair = (int(pictures[first]), int(pictures[second]), distance, correlation)
-                    best.setdefault((first, second), pair)
-    return sorted(best.values())
+                    found.setdefault((first, second), pair)
+    return sorted(found.values())
 
 
 def _comparable(grey: Floats32) -> tuple[Floats32, Floats32]:

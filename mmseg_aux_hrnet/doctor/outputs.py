@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from mmseg_aux_hrnet.doctor.findings import count_levels
 from mmseg_aux_hrnet.doctor.page import draw_page
 from mmseg_aux_hrnet.doctor.summary import Summary, class_weights, config_snippets
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.files.outputs import check_file, check_writable
 from mmseg_aux_hrnet.files.whole import write_whole
 
 FORMAT = 'mmseg_aux_hrnet dataset check 1'
@@ -19,12 +19,10 @@ FORMAT = 'mmseg_aux_hrnet dataset check 1'
 
 def record(checkup: Checkup) -> dict[str, Any]:
     """Return a checkup as lists, dicts, numbers and text; shares are 0..1, what is undefined is null."""
-    classes = checkup.classes
+    classes, palette = checkup.classes.names, checkup.classes.palette or ()
     return {
         'format': FORMAT,
-        'classes': [
-            {'name': name, 'color': list(colour)} for name, colour in zip(classes, checkup.palette, strict=True)
-        ],
+        'classes': [{'name': name, 'color': list(colour)} for name, colour in zip(classes, palette, strict=True)],
         'counts': count_levels(checkup.findings),
         'findings': [finding._asdict() for finding in checkup.findings],
         'splits': [_split(summary, classes) for summary in checkup.summaries],
@@ -81,15 +79,9 @@ def check_outputs(picture: Path, json_file: Path | None) -> None:
     if picture.suffix.lower() != '.png':
         raise ConfigError(f'--picture {picture}: the page is a PNG file, so end its name in .png')
     for option, path in (('--picture', picture), ('--json', json_file)):
-        if path is None:
-            continue
-        if path.is_dir():
-            raise ConfigError(f'{option} {path} is a folder: name a file')
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=path.parent).close()  # rights alone do not tell, such as on network drives
-        except OSError as error:
-            raise ConfigError(f'{option} {path} cannot be written ({error.strerror}): choose another folder') from error
+        if path is not None:
+            check_file(path, overwrite=True, what=f'{option} {path}')
+            check_writable(path.parent, what=f'{option} {path}', advice='choose another folder')
 
 
 def write_outputs(checkup: Checkup, *, picture: Path, json_file: Path | None, title: str) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +11,7 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmseg_aux_hrnet.classes import class_set
+from mmseg_aux_hrnet.classes import Colour
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import ExaminedTile
@@ -19,6 +19,7 @@ from mmseg_aux_hrnet.doctor.findings import Finding, printable
 from mmseg_aux_hrnet.doctor.gather import relative
 from mmseg_aux_hrnet.doctor.labels import read_by_first
 from mmseg_aux_hrnet.doctor.screen import finding_text, form_lines, rows, training_summary, verdict
+from mmseg_aux_hrnet.doctor.sources import UNDIVIDED
 from mmseg_aux_hrnet.doctor.summary import config_snippets
 from mmseg_aux_hrnet.errors import ImageError, LabelError
 from mmseg_aux_hrnet.visualization.overlay import overlay_classes, shown_colours
@@ -32,7 +33,7 @@ LINE_WIDTH = 138  # characters
 MOST_CLASSES = 10  # bars; the JSON file holds all
 LEVEL_COLOURS = {'plain': '#333333', 'fault': '#B2182B', 'doubt': '#A65E00', 'note': '#2166AC'}
 # Okabe and Ito's palette: apart for all common kinds of colour blindness.
-SPLIT_COLOURS = {'train': '#0072B2', 'val': '#E69F00', 'test': '#009E73', 'all': '#0072B2'}
+SPLIT_COLOURS = {'train': '#0072B2', 'val': '#E69F00', 'test': '#009E73', UNDIVIDED: '#0072B2'}
 CHANNEL_COLOURS = ('#D55E00', '#009E73', '#0072B2')
 
 
@@ -46,8 +47,8 @@ def draw_page(checkup: Checkup, *, title: str) -> bytes:
     bottom = 0.92 - ROW * (len(checkup.summaries) + 1)
     axes = figure.add_axes((LEFT, bottom, 0.88, 0.925 - bottom))
     axes.axis('off')
-    head, body = rows(checkup)
-    table = axes.table(cellText=body, colLabels=head, loc='upper center', cellLoc='center', bbox=Bbox.unit())
+    titles, body = rows(checkup)
+    table = axes.table(cellText=body, colLabels=titles, loc='upper center', cellLoc='center', bbox=Bbox.unit())
     table.auto_set_font_size(False)
     table.set_fontsize(8)
     for (row, _), cell in table.get_celld().items():
@@ -56,10 +57,12 @@ def draw_page(checkup: Checkup, *, title: str) -> bytes:
     bottom = _write_lines(figure, [(line, 'plain') for line in form_lines(checkup)], top=bottom - 0.005)
     for draw, left in ((_draw_shares, 0.13), (_draw_foreground, 0.42), (_draw_levels, 0.72)):
         draw(figure.add_axes((left, bottom - 0.155, 0.22, 0.13)), checkup)
-    bottom = _draw_row(figure, list(_examples(checkup)), top=bottom - 0.195, head='Examples, labels laid over')
+    colours = shown_colours(checkup.classes)
+    head = 'Examples, labels laid over'
+    bottom = _draw_row(figure, list(_examples(checkup)), colours, top=bottom - 0.195, head=head)
     suspects = list(_suspects(checkup))[:EXAMPLES]
     if suspects:
-        bottom = _draw_row(figure, suspects, top=bottom, head='Pictures of faults and doubts')
+        bottom = _draw_row(figure, suspects, colours, top=bottom, head='Pictures of faults and doubts')
     _write_words(figure, checkup, top=bottom)
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
@@ -67,7 +70,7 @@ def draw_page(checkup: Checkup, *, title: str) -> bytes:
 
 
 def _draw_shares(axes: Axes, checkup: Checkup) -> None:
-    classes = checkup.classes[:MOST_CLASSES]
+    classes = checkup.classes.names[:MOST_CLASSES]
     labelled = [summary for summary in checkup.summaries if sum(summary.pixels)]
     height = 0.8 / max(len(labelled), 1)
     for index, summary in enumerate(labelled):
@@ -85,7 +88,7 @@ def _draw_foreground(axes: Axes, checkup: Checkup) -> None:
     edges = np.linspace(0, 100, 11)
     for summary in checkup.summaries:
         labels = [tile.label for tile in checkup.tiles if tile.label and tile.pair.split == summary.split]
-        counted = [label.counts[: len(checkup.classes)] for label in labels]
+        counted = [label.counts[: len(checkup.classes.names)] for label in labels]
         shares = [100 * float(counts[1:].sum() / counts.sum()) for counts in counted if counts.sum()]
         if shares:
             counts = np.histogram(shares, edges)[0] / len(shares) * 100
@@ -146,8 +149,8 @@ def _named(text: str, tiles: Sequence[ExaminedTile]) -> list[ExaminedTile]:
     return found[:2]
 
 
-def picture(tile: ExaminedTile) -> NDArray[np.uint8] | None:
-    """Return the tile, uint8 (h, w, 3), at most 320 pixels a side; None where its image cannot be read."""
+def picture(tile: ExaminedTile, colours: Mapping[int, Colour]) -> NDArray[np.uint8] | None:
+    """Return the tile with its label, uint8 (h, w, 3), at most 320 pixels a side; None if its image cannot be read."""
     try:
         image = _shrunk(Image.fromarray(read_rgb(tile.pair.image)), Image.Resampling.BOX)
     except ImageError:
@@ -159,7 +162,6 @@ def picture(tile: ExaminedTile) -> NDArray[np.uint8] | None:
         classes = source.class_of[read_by_first(tile.pair.label, source.rules)[0]]
     except LabelError:  # it was there a moment ago
         return image
-    colours = shown_colours(class_set(source.dataset.metainfo))
     return overlay_classes(image, _shrunk(Image.fromarray(classes), Image.Resampling.NEAREST), colours)
 
 
@@ -169,14 +171,21 @@ def _shrunk(image: Image.Image, resampling: Image.Resampling) -> NDArray[np.uint
     return np.asarray(image.resize((width, height), resampling))
 
 
-def _draw_row(figure: Figure, captioned: Sequence[tuple[str, ExaminedTile]], *, top: float, head: str) -> float:
+def _draw_row(
+    figure: Figure,
+    captioned: Sequence[tuple[str, ExaminedTile]],
+    colours: Mapping[int, Colour],
+    *,
+    top: float,
+    head: str,
+) -> float:
     """Draw pictures with their captions below a heading, and return where the next part may start."""
     figure.text(LEFT, top, head, fontsize=8.5, weight='bold', va='top')
     for index, (caption, tile) in enumerate(captioned[:EXAMPLES]):
         left = LEFT + index * 0.148
         axes = figure.add_axes((left, top - 0.12, 0.138, 0.1))
         axes.axis('off')
-        pixels = picture(tile)
+        pixels = picture(tile, colours)
         if pixels is None:
             axes.text(0.5, 0.5, 'cannot be read', ha='center', va='center', fontsize=7, transform=axes.transAxes)
         else:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.findings import Finding, count_levels, first_of
+from mmseg_aux_hrnet.doctor.sources import UNDIVIDED
 from mmseg_aux_hrnet.doctor.summary import Summary, config_snippets
 
 MOST_CLASSES = 6  # columns of a screen; a JSON file holds all
@@ -53,7 +54,7 @@ def show(checkup: Checkup, console: Console) -> None:
 
 def training_summary(checkup: Checkup) -> Summary | None:
     """Return the totals of the training split, or of a folder that is not divided."""
-    return next((summary for summary in checkup.summaries if summary.split in ('train', 'all')), None)
+    return next((summary for summary in checkup.summaries if summary.split in ('train', UNDIVIDED)), None)
 
 
 def finding_text(finding: Finding, *, limit: int = 3) -> str:
@@ -73,8 +74,8 @@ def verdict(checkup: Checkup) -> str:
 
 def rows(checkup: Checkup) -> tuple[list[str], list[list[str]]]:
     """Return head and rows of the table of the splits."""
-    classes = checkup.classes[:MOST_CLASSES]
-    more = ['...'] if len(checkup.classes) > MOST_CLASSES else []
+    classes = checkup.classes.names[:MOST_CLASSES]
+    more = ['...'] if len(checkup.classes.names) > MOST_CLASSES else []
     head = ['split', 'images', 'labels', *(f'{name} %' for name in classes), *more]
     body = []
     for summary in checkup.summaries:

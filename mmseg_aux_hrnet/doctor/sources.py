@@ -20,7 +20,7 @@ from mmseg_aux_hrnet.run.config import datasets_of, load_config, parse_options, 
 LOADERS = {'train': 'train_dataloader', 'val': 'val_dataloader', 'test': 'test_dataloader'}
 IGNORED = 255  # in what is counted, whatever value a data set ignores
 UNDIVIDED = 'all'  # the split of a folder that is not divided yet
-KINDS = {'singlegreen': 'SingleGreenDataset', 'urbanisation': 'UrbanisationDataset'}
+DATASET_OF = {'singlegreen': 'SingleGreenDataset', 'urbanisation': 'UrbanisationDataset'}
 
 
 class DataSource(NamedTuple):
@@ -74,7 +74,9 @@ def find_sources(
             raise ConfigError('--data-root and --cfg-options change a config: with --kind, give the folder only')
         return folder_sources(Path(source), kind=kind, label_formats=label_formats)
     if Path(source).is_dir():
-        raise ConfigError(f'{source} is a folder: say its layout, with --kind {" or ".join(KINDS)}, or give a config')
+        raise ConfigError(
+            f'{source} is a folder: say its layout, with --kind {" or ".join(DATASET_OF)}, or give a config'
+        )
     config = load_config(source, parse_options(options))
     set_data_root(config, data_root)
     sources = config_sources(config, label_formats=label_formats)
@@ -108,7 +110,7 @@ def folder_sources(root: Path, *, kind: str, label_formats: Sequence[str] = ()) 
     """
     init_default_scope('mmseg')
     layout = find_layout(root, kind=kind)
-    forms = sorted(('txt', 'lst'), key=lambda form: form != layout.form)  # of two lists the layout's own counts
+    forms = (layout.form, 'lst' if layout.form == 'txt' else 'txt')  # of two lists that of the layout's own form counts
     lists: dict[str, str] = {}
     for split in SPLITS:
         names = [f'{layout.lists}/{split}.{form}' for form in forms]
@@ -118,7 +120,7 @@ def folder_sources(root: Path, *, kind: str, label_formats: Sequence[str] = ()) 
     sources = []
     for split in [split for split in SPLITS if split in divided or split in lists] or [UNDIVIDED]:
         ann_file = lists.get(split, f'{layout.lists}/{split}.{layout.form}')
-        settings: dict[str, Any] = {'type': KINDS[kind], 'data_root': str(root), 'ann_file': ann_file}
+        settings: dict[str, Any] = {'type': DATASET_OF[kind], 'data_root': str(root), 'ann_file': ann_file}
         if split not in lists or not ann_file.endswith('.lst'):  # a .lst names the folders of its files itself
             below = f'/{split}' if divided else ''
             prefix = {'img_path': f'{layout.images}{below}', 'seg_map_path': f'{layout.labels}{below}'}

@@ -1,7 +1,8 @@
-"""What this package needs of mmengine and torch that has no public name: one function for each, and no other use.
+"""What engine and run need of mmengine and torch that has no public name: one function for each.
 
 ``tests/engine/test_private_names.py`` uses each on the installed versions, so that an update that moves a name fails
-there, with its name, instead of in the middle of a run.
+there, with its name, instead of in the middle of a run. What a class overrides or asks of its own parent is not here
+but in that class, and ``models``, which does not know ``engine``, has its names in ``models/speed.py``.
 """
 
 from collections.abc import Iterator

@@ -17,6 +17,7 @@ from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
 
 INTERVALS = 10_000  # levels that pixels are counted at: ten times finer than the figures are given
 STEP = INTERVALS // 1000  # figures are given at whole thousandths
+CHUNK = 2**15  # pixels whose intermediate values stay in the processor's cache
 RELIABILITY_BINS = 20
 LEVELS: npt.NDArray[np.float64] = np.arange(INTERVALS + 1) / INTERVALS
 UNIT = 2.0**-24  # of the summed probabilities: integers, so that their sum does not depend on the order of the images
@@ -67,14 +68,17 @@ def threshold_counts(
     given = probability.ravel()
     if given.size and not (given.min() >= 0 and given.max() <= 1):  # written so that nan is found too
         raise DataError('a probability is not a number from 0 to 1: the weights of the model are damaged')
-    # Rounding puts the product at most one level off, at the levels themselves; two comparisons put it right. Searching
-    # the levels for each pixel takes ten times as long.
-    level: npt.NDArray[np.int32] = (given * np.float32(INTERVALS)).astype(np.int32)
-    level -= given < _LEVELS32[level]
-    level += given >= _LEVELS32[level + 1]
-    both = np.bincount(level + LEVELS.size * positive, minlength=2 * LEVELS.size).astype(np.int64)
-    # bincount adds in float64, where sums of whole numbers below 2^53 are exact.
-    summed = np.bincount(level, np.rint(given * np.float32(1 / UNIT)), minlength=LEVELS.size)
+    both, summed = np.zeros(2 * LEVELS.size, np.int64), np.zeros(LEVELS.size)
+    for start in range(0, given.size, CHUNK):
+        part = given[start : start + CHUNK]
+        # Rounding puts the product at most one level off, at the levels themselves; two comparisons put it right.
+        # Searching the levels for each pixel takes ten times as long.
+        level = (part * np.float32(INTERVALS)).astype(np.intp)
+        level -= part < _LEVELS32.take(level)
+        level += part >= _LEVELS32.take(level + 1)
+        # bincount adds in float64, where sums of whole numbers below 2^53 are exact.
+        summed += np.bincount(level, np.rint(part * np.float32(1 / UNIT)), minlength=LEVELS.size)
+        both += np.bincount(level + LEVELS.size * positive[start : start + CHUNK], minlength=both.size)
     return np.stack([both[: LEVELS.size], both[LEVELS.size :], summed.astype(np.int64)])
 
 

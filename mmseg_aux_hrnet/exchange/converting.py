@@ -152,6 +152,7 @@ def to_mmseg(file: WeightFile, *, config: Config, allowed: Allowed) -> Conversio
     theirs = classes_in(file.checkpoint.meta.get('dataset_meta') or file.checkpoint.meta)
     classes, whose = _classes(theirs, config=config, count=int(model.decode_head.num_classes), allowed=allowed)
     meta = {**_origin(file, allowed.options()), 'dataset_meta': classes.meta(), 'cfg': config.pretty_text}
+    meta['size_divisor'] = model.size_divisor
     threshold = stored_threshold(file.checkpoint.meta, source=file.checkpoint.path)
     # A threshold was chosen for the probabilities of these classes by this classifier, and says nothing of others.
     if threshold is not None:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS, HRNetV2
+from mmseg_aux_hrnet.models.segmentors.preprocessing import WHERE, fill_sizes
 
 HEAD = {
     'last_layer.0.': 'decode_head.convs.0.conv.',
@@ -93,6 +94,7 @@ def built_model(config: Config, *, initialise: bool) -> Any:
         for head in (decoder, *(auxiliary if isinstance(auxiliary, nn.ModuleList) else [auxiliary])):
             if initialise and head is not None:
                 initialize(head, head.init_cfg or [])  # BaseModule.init_weights does this, and logs every layer
+    fill_sizes(model)
     return model
 
 
@@ -126,4 +128,6 @@ def differences_to_official(model: Any) -> list[str]:
     norms = [module for module in model.modules() if isinstance(module, BATCH_NORMS)]
     if any(norm.eps != NORM_EPS for norm in norms):
         found.append(f'batch norm: eps other than {NORM_EPS}')
+    if model.size_divisor > 1:
+        found.append(f'sizes: filled up to multiples of {model.size_divisor}, unless {WHERE}=1')
     return found

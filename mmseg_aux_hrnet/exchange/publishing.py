@@ -29,6 +29,7 @@ KEPT = (
     'time',
     'cfg',
     'threshold',
+    'size_divisor',
     'mmengine_version',
     'mmseg_version',
     'mmseg_aux_hrnet_version',

@@ -1,5 +1,6 @@
 """Says whether an output may be written where it is to go: asked before the work, not after."""
 
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -59,3 +60,16 @@ def check_folder(path: Path, *, overwrite: bool = False, what: str | None = None
         raise ConfigError(f'{what} is a file: {advice}')
     if path.exists() and any(path.iterdir()) and not overwrite:
         raise OutputExistsError(f'{what} exists and is not empty: {advice}')
+
+
+def check_writable(folder: Path, *, what: str, advice: str) -> None:
+    """Make a folder where it is missing, and raise unless files can be written in it.
+
+    Raises:
+        ConfigError: it cannot be made or written to; calls it ``what``, and ends in ``advice``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()  # rights alone do not tell, such as on network drives
+    except OSError as error:
+        raise ConfigError(f'{what} cannot be written ({error.strerror}): {advice}') from error

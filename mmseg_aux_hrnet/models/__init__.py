@@ -18,6 +18,7 @@ from mmseg_aux_hrnet.models.segmentors import (
     head_threshold,
     use_threshold,
 )
+from mmseg_aux_hrnet.models.segmentors.preprocessing import FilledEncoderDecoder, fill_sizes
 from mmseg_aux_hrnet.models.wrappers import CPUDataParallel
 
 __all__ = (
@@ -26,6 +27,7 @@ __all__ = (
     'CPUDataParallel',
     'ChannelwiseDistillationLoss',
     'DistilledEncoderDecoder',
+    'FilledEncoderDecoder',
     'HRNetV2',
     'MaskedCrossEntropyLoss',
     'MaskedDiceLoss',
@@ -35,6 +37,7 @@ __all__ = (
     'ProbabilityTTAModel',
     'ReferenceDiceLoss',
     'decide_by_threshold',
+    'fill_sizes',
     'head_threshold',
     'use_threshold',
 )

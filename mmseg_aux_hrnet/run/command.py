@@ -28,7 +28,7 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
         message, code = one_line(error), error.exit_code
         _count('refusals', add=1)  # so that a process that loses this one keeps silent
         if _count(message, add=1) == 1:  # all processes may stop for the same reason: one of them says it
-            print(f'error: {message}', file=sys.stderr, flush=True)
+            _print_error(message)
     except RuntimeError as error:
         # Gloo's errors have no class of their own.
         if not is_distributed() or not (isinstance(error, torch_dist.DistError) or 'gloo' in str(error)):
@@ -54,12 +54,16 @@ def _print_loss(error: RuntimeError) -> None:
     if not _count('refusals', add=0) and _count('losses', add=1) == 1:
         rank, size = get_dist_info()
         reason = re.sub(r'\[\S+:\d+\] ', '', one_line(error)).split('. ')[0]  # the place in the source, and advice
-        print(
-            f'error: process {rank} of {size} lost another one ({reason}): where no other message says why, it was '
-            'killed, mostly for want of memory, or it hung; go on from the last checkpoint with --resume',
-            file=sys.stderr,
-            flush=True,
+        _print_error(
+            f'process {rank} of {size} lost another one ({reason}): where no other message says why, it was '
+            'killed, mostly for want of memory, or it hung; go on from the last checkpoint with --resume'
         )
+
+
+def _print_error(message: str) -> None:
+    # In one write: unbuffered, as torchrun starts Python, print() makes two of it, and lines of processes mingle.
+    sys.stderr.write(f'error: {message}\n')
+    sys.stderr.flush()
 
 
 def _count(what: str, *, add: int) -> int:

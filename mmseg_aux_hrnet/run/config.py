@@ -3,7 +3,6 @@
 import argparse
 import copy
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
@@ -16,6 +15,7 @@ from mmseg.registry import DATASETS
 from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.files.names import portable
+from mmseg_aux_hrnet.files.outputs import check_writable
 from mmseg_aux_hrnet.stack import config as shipped_config
 
 OWN_SCOPE = 'mmseg_aux_hrnet::'
@@ -115,11 +115,7 @@ def set_work_dir(config: Config, work_dir: str | Path | None, *, name: str) -> P
     """
     config.work_dir = str(work_dir or config.get('work_dir') or os.path.join('work_dirs', name))
     path = Path(config.work_dir)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path).close()
-    except OSError as error:
-        raise ConfigError(f'work dir {path} cannot be written ({error.strerror}): choose another --work-dir') from error
+    check_writable(path, what=f'work dir {path}', advice='choose another --work-dir')
     return path
 
 

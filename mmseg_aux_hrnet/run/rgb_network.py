@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
@@ -37,7 +36,7 @@ class ExportGraph(nn.Module):
     """Normalises, predicts and decides; everything that a file needs and nothing that it does not.
 
     Args:
-        model: an ``EncoderDecoder`` without auxiliary decoders, which is copied.
+        model: an ``EncoderDecoder`` without auxiliary decoders, which is copied; it fills up sizes itself.
         decision: how the class map follows; None for the most probable class.
         form: what goes in and out.
         fuse: fold batch norms into the convolutions before them.
@@ -50,8 +49,6 @@ class ExportGraph(nn.Module):
         self.form = form
         # Images are loaded as BGR, so a preprocessor that does not swap leaves the network to see BGR.
         self.swap = not swaps_channels(preprocessor)
-        self.divisor = int((preprocessor.test_cfg or {}).get('size_divisor') or 1)
-        self.pad_value = float(preprocessor.pad_val)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer('mean', preprocessor.mean.clone()[None])
@@ -73,7 +70,16 @@ class ExportGraph(nn.Module):
             ``probabilities``, float32 (N, classes, H, W), or (N, 1, H, W) for the foreground only, and ``classes``,
             uint8 (N, H, W).
         """
-        logits = two_class_logits(self._logits(image).float())
+        values = image.float()
+        if self.form.unit_range:
+            values = values * 255
+        if self.swap:
+            values = values.flip(1)
+        values = (values - self.mean) / self.std
+        if self.form.half:
+            values = values.half()
+        logits = self.segmentor.encode_decode(values, [{'img_shape': values.shape[2:]}])
+        logits = two_class_logits(logits.float())
         probabilities = _probabilities(logits)
         if self.decision is None:
             classes = logits.argmax(dim=1)
@@ -84,23 +90,6 @@ class ExportGraph(nn.Module):
             CLASSES: classes.to(torch.uint8),
         }
         return tuple(outputs[name] for name in self.form.outputs)
-
-    def _logits(self, image: Tensor) -> Tensor:
-        """Return the logits, (N, classes, H, W), of an image as :meth:`forward` takes it."""
-        values = image.float()
-        if self.form.unit_range:
-            values = values * 255
-        if self.swap:
-            values = values.flip(1)
-        image = (values - self.mean) / self.std
-        height, width = image.shape[2:]
-        if self.divisor > 1:
-            margins = (0, -width % self.divisor, 0, -height % self.divisor)
-            image = functional.pad(image, margins, value=self.pad_value)
-        if self.form.half:
-            image = image.half()
-        logits: Tensor = self.segmentor.encode_decode(image, [{'img_shape': image.shape[2:]}])
-        return logits[..., :height, :width] if self.divisor > 1 else logits
 
 
 def _probabilities(logits: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from mmseg_aux_hrnet.evaluation.confusion_metric import ConfusionMetric, marked_
 from mmseg_aux_hrnet.evaluation.threshold_metric import ThresholdMetric
 from mmseg_aux_hrnet.evaluation.thresholds import as_json
 from mmseg_aux_hrnet.evaluation.tile_keeper import TileKeeper
-from mmseg_aux_hrnet.models import head_threshold, speed, use_threshold
+from mmseg_aux_hrnet.models import fill_sizes, head_threshold, speed, use_threshold
 from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.report.figures import Measured
 from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics
@@ -126,7 +126,6 @@ def test(
         AuxHRNetError: in one line, what is wrong with an option, the config, the data or the checkpoint.
     """
     options = options or TestOptions()
-    parse_option(options.threshold)
     distance = tolerance(options.tolerance, gsd=options.gsd)
     if options.report is not None:
         check_report_folder(options.report, overwrite=options.overwrite)  # before hours of inference, not after
@@ -136,6 +135,7 @@ def test(
     dataset, out = _edit(config, options, distance, name=name)
     work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)
+    fill_sizes(runner.model)
     # All processes would write one file of figures at the same moment, which left broken JSON.
     for hook in runner.hooks:
         if isinstance(hook, LoggerHook) and not is_main_process():
@@ -172,6 +172,7 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
 
     These are all edits of a config that is tested, in the order that matters.
     """
+    parse_option(options.threshold)
     # Processes meet first: that chooses the device, and those that cannot meet leave no folder.
     launch.join_processes(config, options.launcher)
     set_work_dir(config, options.work_dir, name=name)

@@ -15,7 +15,7 @@ from mmseg.registry import MODELS
 from mmseg_aux_hrnet.classes import Classes, classes_in
 from mmseg_aux_hrnet.decision import Threshold, head_decision
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
-from mmseg_aux_hrnet.models import use_threshold
+from mmseg_aux_hrnet.models import fill_sizes, use_threshold
 from mmseg_aux_hrnet.run.config import dataset_meta
 from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights
 
@@ -127,6 +127,7 @@ def _build(config: Config) -> Any:
             'data_preprocessor.test_cfg of this config pads to one size, which exported files and maps do not: take it '
             'out with --cfg-options model.data_preprocessor.test_cfg=None, and give an export --fixed-size'
         )
+    fill_sizes(model)
     return revert_sync_batchnorm(model).eval()
 
 

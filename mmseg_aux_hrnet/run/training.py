@@ -11,14 +11,13 @@ from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_world_size
 from mmengine.hooks import CheckpointHook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ConfigError, ResourceError
-from mmseg_aux_hrnet.models import HRNetV2, speed
+from mmseg_aux_hrnet.models import HRNetV2, fill_sizes, speed
 from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.run import launch, training_config
 from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
@@ -28,6 +27,7 @@ from mmseg_aux_hrnet.weights import (
     check_mmengine_reads,
     checkpoint_to_resume,
     mismatches,
+    unwrapped,
     weights_file,
 )
 
@@ -101,7 +101,7 @@ def prepare_pretrained(model: Any) -> None:
     Raises:
         CheckpointError: the file is not there and cannot be downloaded, is not safe, or leaves weights unfilled.
     """
-    backbone = (model.module if is_model_wrapper(model) else model).backbone
+    backbone: Any = unwrapped(model).backbone
     init_cfg = getattr(backbone, 'init_cfg', None)
     if isinstance(backbone, HRNetV2) or not isinstance(init_cfg, dict) or init_cfg.get('type') != 'Pretrained':
         return
@@ -272,6 +272,7 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
     checkpoint = _edit(config, options, name=name)
     work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)
+    fill_sizes(runner.model)  # for validation
     speed.apply(runner.model, options.speed, training=True, compiled=options.compile)
     if checkpoint is not None:
         check_fits(runner.model, checkpoint, resume=True)

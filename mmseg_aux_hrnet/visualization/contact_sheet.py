@@ -1,24 +1,13 @@
 """Draws several tiles with their references and predictions on one sheet: arrays in, an array out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mmseg_aux_hrnet.classes import Classes, Colour
-from mmseg_aux_hrnet.visualization.overlay import (
-    CORRECT,
-    FALSE_ALARM,
-    INK,
-    MISSED,
-    PAPER,
-    RGB,
-    ClassMap,
-    overlay_classes,
-    overlay_errors,
-    shown_colours,
-)
+from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.visualization.overlay import ERRORS, INK, PAPER, RGB, ClassMap, Word, overlay_both, shown_colours
 
 CELL = 200  # pixels, the longer side of a tile on the sheet
 GAP = 4  # pixels between the cells of a tile
@@ -79,18 +68,17 @@ def draw_contact_sheet(tiles: Sequence[SheetTile], *, title: str, classes: Class
         classes: names, colours and the class of interest.
         ignore_index: label of the pixels that do not count.
     """
-    colours = shown_colours(classes)
-    errors_of = next(iter(colours)) if len(classes.names) == 2 else None
-    strips = [_strip(tile, colours, errors_of=errors_of, ignore_index=ignore_index) for tile in tiles]
+    strips = [_strip(tile, classes, ignore_index=ignore_index) for tile in tiles]
     width = max(strip.shape[1] for strip in strips) + MARGIN
     rows = [range(first, min(first + ABREAST, len(strips))) for first in range(0, len(strips), ABREAST)]
     heights = [max(strips[index].shape[0] for index in row) + NOTE_HEIGHT + MARGIN for row in rows]
-    words = [('image | reference | prediction:', INK)]
-    if errors_of is None:
-        words += [(classes.names[index], colour) for index, colour in colours.items()]
-    else:
-        words += [(f'{classes.names[errors_of]}, correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED)]
-    head = _head(title, words, width=min(ABREAST, len(strips)) * width + MARGIN)
+    words = [(classes.names[index], colour) for index, colour in shown_colours(classes).items()]
+    if len(classes.names) == 2:
+        [(name, colour)] = words
+        words = [(f'{name}, {ERRORS[0][0]}', colour), *ERRORS[1:]]
+    head = _head(
+        title, [('image | reference | prediction:', INK), *words], width=min(ABREAST, len(strips)) * width + MARGIN
+    )
     sheet = Image.new('RGB', (head.width, head.height + sum(heights)), PAPER)
     sheet.paste(head)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=TEXT_SIZE)
@@ -104,20 +92,16 @@ def draw_contact_sheet(tiles: Sequence[SheetTile], *, title: str, classes: Class
     return np.asarray(sheet)
 
 
-def _strip(tile: SheetTile, colours: Mapping[int, Colour], *, errors_of: int | None, ignore_index: int) -> RGB:
+def _strip(tile: SheetTile, classes: Classes, *, ignore_index: int) -> RGB:
     """Return image, reference and prediction side by side; an empty cell stands for a reference that is not there."""
-    cells = [tile.image, np.full_like(tile.image, 235), overlay_classes(tile.image, tile.prediction, colours)]
-    if tile.label is not None:
-        cells[1] = overlay_classes(tile.image, tile.label, colours)
-    if tile.label is not None and errors_of is not None:
-        cells[2] = overlay_errors(
-            tile.image, tile.prediction, tile.label, of_interest=errors_of, ignore_index=ignore_index
-        )
-    gap = np.full((tile.image.shape[0], GAP, 3), 255, np.uint8)
-    return np.concatenate([cells[0], gap, cells[1], gap, cells[2]], axis=1)
+    reference, predicted = overlay_both(
+        tile.image, tile.prediction, tile.label, classes=classes, ignore_index=ignore_index
+    )
+    empty, gap = np.full_like(tile.image, 235), np.full((tile.image.shape[0], GAP, 3), 255, np.uint8)
+    return np.concatenate([tile.image, gap, empty if reference is None else reference, gap, predicted], axis=1)
 
 
-def _head(title: str, words: Sequence[tuple[str, Colour]], *, width: int) -> Image.Image:
+def _head(title: str, words: Sequence[Word], *, width: int) -> Image.Image:
     """Return the title and the legend, which goes on in a further line where ``width`` is used up."""
     heading, font = ImageFont.load_default(size=TITLE_SIZE), ImageFont.load_default(size=TEXT_SIZE)
     width = max(width, round(heading.getlength(title)) + 2 * MARGIN)

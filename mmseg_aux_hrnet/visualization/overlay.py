@@ -27,6 +27,7 @@ PAPER: Colour = (255, 255, 255)
 CORRECT: Colour = (0, 114, 178)
 FALSE_ALARM: Colour = (240, 228, 66)
 MISSED: Colour = (213, 94, 0)
+ERRORS: tuple[Word, ...] = (('correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED))
 
 
 class Panel(NamedTuple):
@@ -81,21 +82,30 @@ def overlay_errors(
     return blend(out, ~predicted & is_label, MISSED)
 
 
-def panels(image: RGB, prediction: ClassMap, label: ClassMap | None, *, classes: Classes) -> list[Panel]:
-    """Return image, reference and prediction side by side; without a label, image and prediction.
+def overlay_both(
+    image: RGB, prediction: ClassMap, label: ClassMap | None, *, classes: Classes, ignore_index: int = 255
+) -> tuple[RGB | None, RGB]:
+    """Return ``image`` with the reference in it, None without a label, and with the prediction.
 
     With two classes and a label the prediction is coloured by its errors, otherwise by class.
     """
     colours = shown_colours(classes)
-    names = tuple((classes.names[index], colour) for index, colour in colours.items())
-    errors_of = next(iter(colours)) if len(classes.names) == 2 else None
+    reference = None if label is None else overlay_classes(image, label, colours)
+    if label is None or len(classes.names) != 2:
+        return reference, overlay_classes(image, prediction, colours)
+    [of_interest] = colours
+    return reference, overlay_errors(image, prediction, label, of_interest=of_interest, ignore_index=ignore_index)
+
+
+def panels(image: RGB, prediction: ClassMap, label: ClassMap | None, *, classes: Classes) -> list[Panel]:
+    """Return image, reference and prediction side by side; without a label, image and prediction."""
+    names = tuple((classes.names[index], colour) for index, colour in shown_colours(classes).items())
+    reference, predicted = overlay_both(image, prediction, label, classes=classes)
     row = [Panel(image, (('image', INK),))]
-    if label is not None:
-        row.append(Panel(overlay_classes(image, label, colours), (('reference:', INK), *names)))
-    if label is not None and errors_of is not None:
-        words = (('prediction:', INK), ('correct', CORRECT), ('false', FALSE_ALARM), ('missed', MISSED))
-        return [*row, Panel(overlay_errors(image, prediction, label, of_interest=errors_of), words)]
-    return [*row, Panel(overlay_classes(image, prediction, colours), (('prediction:', INK), *names))]
+    if reference is not None:
+        row.append(Panel(reference, (('reference:', INK), *names)))
+    words = ERRORS if reference is not None and len(classes.names) == 2 else names
+    return [*row, Panel(predicted, (('prediction:', INK), *words))]
 
 
 def side_by_side(row: Sequence[Panel]) -> RGB:

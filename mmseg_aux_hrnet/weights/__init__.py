@@ -8,6 +8,7 @@ from mmseg_aux_hrnet.weights.fitting import (
     load_backbone_weights,
     load_model_weights,
     mismatches,
+    unwrapped,
 )
 
 __all__ = (
@@ -21,5 +22,6 @@ __all__ = (
     'load_model_weights',
     'mismatches',
     'read_checkpoint',
+    'unwrapped',
     'weights_file',
 )

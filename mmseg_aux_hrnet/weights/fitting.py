@@ -1,5 +1,6 @@
 """Fills models from checkpoints completely or not at all, and says which keys stand in the way."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def without(weights: Mapping[str, Tensor], prefixes: str | tuple[str, ...]) -> d
     return {key: value for key, value in weights.items() if not key.startswith(prefixes)}
 
 
-def _unwrapped(model: nn.Module) -> nn.Module:
+def unwrapped(model: nn.Module) -> nn.Module:
     """Return the segmentor inside what averages over scales or trains it in several processes, or both."""
     while isinstance(inner := getattr(model, 'module', None), nn.Module):
         model = inner
@@ -70,13 +71,13 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 def load_model_weights(model: nn.Module, checkpoint: Checkpoint) -> dict[str, Any]:
     """Fill a segmentor from a checkpoint, exactly, and return the checkpoint's ``meta``.
 
-    Auxiliary decoders may be missing on either side: they take no part in prediction.
+    Auxiliary decoders may be missing on either side: they take no part in prediction. Another size divisor is logged.
 
     Raises:
         CheckpointError: the weights are those of another architecture; the message says which keys differ.
     """
     found = checkpoint.weights
-    model = _unwrapped(model)
+    model = unwrapped(model)
     expected = model.state_dict()
     faults = mismatches(without(expected, AUXILIARY), without(found, AUXILIARY))
     if any(faults.values()):
@@ -93,6 +94,13 @@ def load_model_weights(model: nn.Module, checkpoint: Checkpoint) -> dict[str, An
         found = without(found, AUXILIARY)
     # Not strict: counters of batch norm and auxiliary heads may be missing, and everything else was compared above.
     model.load_state_dict(found, strict=False)
+    now = getattr(model, 'size_divisor', None)
+    stored = checkpoint.meta.get('size_divisor', now)
+    if now is not None and stored != now:
+        text = (
+            f'{checkpoint.path} says size_divisor={stored}, this config {now}: other sizes will be predicted otherwise'
+        )
+        print_log(text, logger='current', level=logging.WARNING)
     return checkpoint.meta
 
 
@@ -149,7 +157,7 @@ def check_fits(model: nn.Module, path: Path, *, resume: bool = False) -> None:
     """
     checkpoint = Checkpoint(path)
     check_mmengine_reads(checkpoint)
-    faults = mismatches(_unwrapped(model).state_dict(), checkpoint.weights)
+    faults = mismatches(unwrapped(model).state_dict(), checkpoint.weights)
     if any(faults.values()):
         raise CheckpointError(f'{path} is not from this config: {describe(faults)}; use it with its own config')
     absent = [part for part in RUN_STATE if part not in checkpoint.content]

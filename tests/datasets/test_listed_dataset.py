@@ -168,16 +168,16 @@ def test_classes_may_be_swapped_by_name(green_root):
 
 
 @pytest.mark.parametrize(
-    'settings',
+    ('settings', 'message'),
     [
-        dict(reduce_zero_label=True),
-        dict(label_format='rgb'),
-        dict(pipeline=[dict(type='LoadAnnotations', reduce_zero_label=True)]),
-        dict(pipeline=[dict(type='LoadImageFromFile', color_type='unchanged')]),
+        (dict(reduce_zero_label=True), 'reduce_zero_label would ignore class 0'),
+        (dict(label_format='rgb'), "label_format='rgb' is unknown: use one of index, palette"),
+        (dict(pipeline=[dict(type='LoadAnnotations', reduce_zero_label=True)]), 'reduce_zero_label would ignore'),
+        (dict(pipeline=[dict(type='LoadImageFromFile', color_type='unchanged')]), "color_type='unchanged' is not read"),
     ],
 )
-def test_settings_that_would_misread_raise(green_root, settings):
-    with pytest.raises(ConfigError):
+def test_settings_that_would_misread_raise(green_root, settings, message):
+    with pytest.raises(ConfigError, match=message):
         green(green_root, **settings)
 
 

@@ -1,5 +1,7 @@
+import itertools
 import struct
 import zlib
+from io import BytesIO
 
 import cv2
 import mmcv
@@ -7,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_aux_hrnet.datasets import tiles
 from mmseg_aux_hrnet.datasets.label_rules import label_rule
-from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb, refuse_masks_as_index
-from mmseg_aux_hrnet.errors import ImageError, LabelError
+from mmseg_aux_hrnet.datasets.tiles import read_bgr, read_label, read_rgb, refuse_masks_as_index
+from mmseg_aux_hrnet.errors import DataError, ImageError, LabelError
 from mmseg_aux_hrnet.files.label_png import write_label_png
 
 PALETTE = [[0, 0, 0], [128, 0, 0]]
@@ -157,11 +160,139 @@ def test_labels_that_are_ignored_as_a_whole_are_called_so(tmp_path):
         refuse_masks_as_index([str(tmp_path / 'a.png')], rule('index'))
 
 
-def test_two_bit_grey_labels_are_refused_because_they_come_stretched(tmp_path):
-    header = b'\x00\x00\x00\x04\x00\x00\x00\x01\x02\x00\x00\x00\x00'  # 4x1 pixels, 2 bits, grey
-    chunks = [(b'IHDR', header), (b'IDAT', zlib.compress(b'\x00\x1b')), (b'IEND', b'')]
+def png(pixels, *, kind, depth=8, filters=(0,), more=(), tail=()):
+    """Return a PNG of pixels as they are stored, (H, W, C); the filters of rows take turns and are not computed."""
+    height, width = pixels.shape[0], pixels.shape[1] * 8 // depth
+    rows = b''.join(bytes([name]) + row.tobytes() for name, row in zip(itertools.cycle(filters), pixels))
+    header = struct.pack('>IIBBBBB', width, height, depth, kind, 0, 0, 0)
+    data = zlib.compress(rows)
+    chunks = [(b'IHDR', header), *more, (b'IDAT', data[:20]), (b'IDAT', data[20:]), *tail, (b'IEND', b'')]
     packed = [struct.pack('>I', len(d)) + n + d + struct.pack('>I', zlib.crc32(n + d)) for n, d in chunks]
-    (tmp_path / 'a.png').write_bytes(b'\x89PNG\r\n\x1a\n' + b''.join(packed))
+    return b'\x89PNG\r\n\x1a\n' + b''.join(packed)
+
+
+def saved(pixels, form, **options):
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, form, **options)
+    return file.getvalue()
+
+
+def animation(width, height, x):
+    frame = struct.pack('>IIIIIHHBB', 0, width, height, x, 0, 1, 1, 0, 0)
+    return [(b'acTL', struct.pack('>II', 1, 0)), (b'fcTL', frame)]
+
+
+def variants():
+    """Return files by name: of every form that the fast decoders take, and of those next to them."""
+    noise = np.random.default_rng(2).integers(0, 256, (24, 40, 4)).astype(np.uint8)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 3)
+    rgb, grey, mask = smooth[..., :3], smooth[..., 0], noise[..., :1] // 128
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    colours = (b'PLTE', bytes([0, 0, 0, 128, 0, 0]))
+    files = {}
+    for kind, channels in ((2, 3), (0, 1), (6, 4), (4, 2)):
+        for filters in ([0], [1], [2], [3], [4], [4, 3, 2, 1, 0], [5]):
+            files[f'png kind {kind} filters {filters}'] = png(noise[..., :channels], kind=kind, filters=filters)
+    for name, settings in {
+        'progressive': {'progressive': True},
+        'restarts': {'restart_marker_blocks': 2},
+        'turned': {'exif': turned},
+        'best': {'quality': 100, 'subsampling': 0},
+        'half': {'subsampling': 1},
+        'rgb': {'keep_rgb': True},
+    }.items():
+        files[f'jpeg {name}'] = saved(rgb, 'JPEG', **settings)
+    jpeg = saved(rgb, 'JPEG')
+    cmyk = BytesIO()
+    Image.fromarray(rgb).convert('CMYK').save(cmyk, 'JPEG')
+    return files | {
+        'jpeg': jpeg,
+        'jpeg grey': saved(grey, 'JPEG'),
+        'jpeg cmyk': cmyk.getvalue(),
+        'jpeg and more': jpeg + b'more',
+        'jpeg without end': jpeg[:-2],
+        'png turned': saved(rgb, 'PNG', exif=turned),
+        'png 16 bit': png(np.tile(rgb, (1, 2, 1)), kind=2, depth=16),
+        'png text': png(rgb, kind=2, tail=[(b'tEXt', b'a\0b')]),
+        'png transparent colour': png(rgb, kind=2, more=[(b'tRNS', bytes(6))]),
+        'png short': png(rgb[:-1], kind=2).replace(struct.pack('>I', 23), struct.pack('>I', 24)),
+        'png one frame': png(rgb, kind=2, more=animation(40, 24, 0)),
+        'png small frame': png(rgb[:, :-2], kind=2, more=animation(36, 24, 2)),
+        'palette': png(mask, kind=3, more=[colours]),
+        'palette filtered': png(mask, kind=3, filters=[2, 0], more=[colours]),
+        'palette transparent': png(mask, kind=3, more=[colours, (b'tRNS', b'\0\x80')]),
+        'palette twice': png(mask, kind=3, more=[colours, (b'PLTE', colours[1][::-1])]),
+        'palette missing': png(mask, kind=3),
+        'palette cut': png(mask, kind=3, more=[(b'PLTE', colours[1][:-1])]),
+        'palette long': png(mask, kind=3, more=[(b'PLTE', colours[1] * 150)]),
+        'palette beyond': png(mask * 2, kind=3, more=[colours]),
+        'index': saved(mask[..., 0], 'PNG'),
+        'mask': saved(mask[..., 0] * 255, 'PNG'),
+        'one bit': saved(mask[..., 0] > 0, 'PNG'),
+        'colours': saved(np.array(PALETTE, np.uint8)[mask[..., 0]], 'PNG'),
+    }
+
+
+FILES = variants()
+READERS = [read_bgr, read_rgb] + [
+    lambda path, content, form=form: read_label(path, rule(form), content) for form in ('palette', 'index', 'colour')
+]
+with_fast = pytest.mark.skipif(not tiles.FAST, reason='needs the extra fast')
+
+
+def outcomes(content, readers):
+    """Return what each reader makes of a file: shape and bytes, or the text of its error."""
+    found = []
+    for reader in readers:
+        try:
+            pixels = reader('a', content)
+        except DataError as error:
+            found.append(str(error))
+        else:
+            found.append((pixels.shape, pixels.tobytes()))
+    return found
+
+
+def both(monkeypatch, content, readers=READERS):
+    """Return the outcomes with the fast decoders, and with Pillow only."""
+    with monkeypatch.context() as patch:
+        fast = outcomes(content, readers)
+        patch.setattr(tiles, 'FAST', '')
+        return fast, outcomes(content, readers)
+
+
+@with_fast
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('name', FILES)
+def test_fast_decoders_give_the_bytes_and_refusals_of_pillow(monkeypatch, name):
+    fast, slow = both(monkeypatch, FILES[name])
+    assert fast == slow
+
+
+@with_fast
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('name', ['jpeg', 'jpeg progressive', 'png kind 2 filters [4, 3, 2, 1, 0]', 'palette'])
+def test_fast_decoders_give_no_pixels_of_damaged_files_that_pillow_refuses(monkeypatch, name):
+    whole, readers = FILES[name], READERS[:3] if name == 'palette' else READERS[:1]
+    cut = [whole[: len(whole) * part // 8] for part in range(1, 8)] + [whole[:-count] for count in range(1, 24)]
+    flips = np.random.default_rng(3).integers(0, 8 * len(whole), 400)
+    flipped = [int.from_bytes(whole, 'big') ^ (1 << int(bit)) for bit in flips]
+    for damaged in cut + [number.to_bytes(len(whole), 'big') for number in flipped]:
+        fast, slow = both(monkeypatch, damaged, readers)
+        assert fast == slow
+
+
+@with_fast
+@pytest.mark.parametrize('name', ['jpeg', 'jpeg grey', 'png kind 6 filters [4]', 'palette', 'mask'])
+def test_common_files_are_decoded_without_pillow(monkeypatch, name):
+    monkeypatch.setattr(Image.Image, 'load', lambda self: pytest.fail('Pillow decodes'))
+    reader = READERS[2 if 'palette' in name else 0]
+    assert isinstance(outcomes(FILES[name], [reader])[0], tuple)
+
+
+def test_two_bit_grey_labels_are_refused_because_they_come_stretched(tmp_path):
+    (tmp_path / 'a.png').write_bytes(png(np.full((1, 1, 1), 0x1B, np.uint8), kind=0, depth=2))
     with pytest.raises(LabelError, match='L;2.*8-bit'):
         read_label(tmp_path / 'a.png', rule('index'))
 

@@ -1,12 +1,11 @@
 """Demo data on disk: written whole or not at all, reused if the same, never in place of other data."""
 
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tool_support import REPO, run_here
 
 from mmseg_aux_hrnet.datasets.single_green import SingleGreenDataset
 from mmseg_aux_hrnet.datasets.splits import read_split
@@ -15,7 +14,6 @@ from mmseg_aux_hrnet.demo.dataset import scene_seed, write_demo_data
 from mmseg_aux_hrnet.demo.scenes import draw_scene
 from mmseg_aux_hrnet.errors import DataError, SplitError
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 STEMS = {'train': ['a', 'b'], 'val': ['c'], 'test': ['d']}
 
 
@@ -180,19 +178,16 @@ def test_seeds_differ_by_seed_split_and_stem():
 
 
 def test_the_committed_lists_share_no_scene():
-    stems = {
-        split: [entry.image for entry in read_split(REPOSITORY / 'splits' / 'demo' / f'{split}.txt')] for split in STEMS
-    }
+    stems = {split: [entry.image for entry in read_split(REPO / 'splits' / 'demo' / f'{split}.txt')] for split in STEMS}
     assert {split: len(names) for split, names in stems.items()} == {'train': 48, 'val': 12, 'test': 16}
     assert len({name for names in stems.values() for name in names}) == 76
 
 
 def test_the_tool_reports_and_fails_in_one_line(tmp_path, lists, capsys):
-    main = runpy.run_path(str(REPOSITORY / 'tools' / 'make_demo_data.py'))['main']
-    args = ['--out', str(tmp_path / 'demo'), '--lists', str(lists)]
-    assert main(args) == 0
+    args = ['make_demo_data', '--out', tmp_path / 'demo', '--lists', lists]
+    assert run_here(*args) == 0
     assert 'train   2 scenes' in capsys.readouterr().out
-    assert main(args) == 0
+    assert run_here(*args) == 0
     assert 'kept' in capsys.readouterr().out
-    assert main([*args, '--seed', '1']) == 2
+    assert run_here(*args, '--seed', 1) == 2
     assert capsys.readouterr().err.strip().startswith('error: ')

@@ -35,7 +35,7 @@ def test_data_sets_of_mmseg_are_examined(tmp_path, name, write, classes, pixels)
     checkup = run(find_sources(shipped(name), kind=None, data_root=str(tmp_path)))
     assert {key for level, key, _ in found(checkup) if level == 'fault'} == {'leak'}  # each image is the same drawing
     train = checkup.summaries[0]
-    assert (train.split, train.images, len(checkup.classes)) == ('train', 4, classes)
+    assert (train.split, train.images, len(checkup.classes.names)) == ('train', 4, classes)
     if pixels is not None:
         assert abs(sum(train.pixels) - pixels) <= 4 * 48 * 2
     else:  # 59 classes: value 0 is ignored, value 1 is the first class
@@ -99,9 +99,19 @@ def test_wrapped_data_sets_and_chosen_classes_are_examined(tmp_path):
     parts = [dict(part, data_root=str(root)) for root in (first, second)]
     wrapped = dict(type='RepeatDataset', times=3, dataset=dict(type='ConcatDataset', datasets=parts))
     checkup = run(config_sources(Config(dict(train_dataloader=dict(dataset=wrapped)))))
-    assert checkup.classes == ('green',)
+    assert checkup.classes.names == ('green',)
     assert checkup.summaries[0].images == 5
     assert checkup.summaries[0].ignored == 5 * 48 * 64 - sum(checkup.summaries[0].pixels)
+
+
+def test_classes_that_no_picture_can_be_drawn_of_are_refused_before_the_work(tmp_path):
+    root = write_root(tmp_path / 'data')
+    config = Config.fromfile(shipped(GREEN))
+    config.train_dataloader.dataset.data_root = str(root)
+    config.train_dataloader.dataset.metainfo = dict(class_of_interest='tree')
+    sources = config_sources(Config(dict(train_dataloader=config.train_dataloader)))
+    with pytest.raises(ConfigError, match="class_of_interest 'tree' is not a class"):
+        check(sources, workers=2, on_tile=lambda done, total: pytest.fail('a tile was examined'))
 
 
 def test_an_empty_list_is_a_fault_and_the_other_splits_are_examined(tmp_path):

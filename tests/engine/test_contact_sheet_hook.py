@@ -66,6 +66,7 @@ def test_the_same_samples_spread_over_the_list_are_drawn_at_every_validation(run
     hook = ContactSheetHook(samples=4)
     validate(hook, runner)
     validate(hook, runner)
+    assert len(drawn) == 2
     for tiles, settings in drawn:
         assert [int(tile.image[0, 0, 0]) for tile in tiles] == [0, 3, 6, 9]
         assert tiles[0].note == '0.png   IoU.green 100.0'

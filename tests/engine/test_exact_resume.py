@@ -1,5 +1,7 @@
 """A run that was stopped and resumed ends with the bits of one that was not."""
 
+import os
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -8,8 +10,10 @@ from mmengine.runner import IterBasedTrainLoop
 from tiny_run import LOADED, Killed, end_of, quick_start, run  # noqa: F401
 from torch.utils.data import DataLoader
 
-from mmseg_aux_hrnet.engine import ExactResumeHook
+from mmseg_aux_hrnet.engine import ExactResumeHook, InterruptHook
+from mmseg_aux_hrnet.engine.hooks import interrupt_hook
 from mmseg_aux_hrnet.engine.samplers import ExactInfiniteSampler, ExactSampler
+from mmseg_aux_hrnet.engine.samplers.seeded_fetch import SeededFetch
 from mmseg_aux_hrnet.errors import TrainingInterrupted
 
 EARLY = [dict(type='EarlyStopHook', monitor='score', rule='greater', patience=9)]
@@ -51,6 +55,42 @@ def test_a_signal_in_a_validation_is_no_loss(whole, tmp_path, epochs, at):
     with pytest.raises(TrainingInterrupted, match=f'after iteration {at}'):
         run(tmp_path, epochs=epochs, end=(at, 'validation'), custom=EARLY)
     assert_same_bits(end_of(run(tmp_path, epochs=epochs, custom=EARLY)), whole[epochs])
+
+
+def test_a_signal_while_processes_agree_counts_after_the_next_iteration(monkeypatch):
+    hook, stopped = InterruptHook(), []
+    monkeypatch.setattr(interrupt_hook, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(interrupt_hook, 'all_reduce', lambda number, op: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(hook, 'stop', lambda runner, done: stopped.append(done))
+    runner = SimpleNamespace(iter=4, optim_wrapper=None)
+    hook.before_train(runner)
+    try:
+        hook.after_train_iter(runner, 0)
+        assert (hook.received, stopped) == (signal.SIGTERM, [])  # no other process knows of it yet
+        runner.iter = 5
+        hook.after_train_iter(runner, 1)
+    finally:
+        hook.release()
+    assert stopped == [6]
+
+
+def test_signals_while_the_hook_stops_change_nothing(monkeypatch):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)}
+    hook = InterruptHook()
+    hook.before_train(SimpleNamespace())
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert hook.received is signal.SIGTERM
+    hook.received, put_back = None, signal.signal
+
+    def interrupted(number, handler):
+        if number == signal.SIGINT:
+            hook._receive(signal.SIGTERM, None)
+        return put_back(number, handler)
+
+    monkeypatch.setattr(signal, 'signal', interrupted)
+    hook.release()
+    assert {number: signal.getsignal(number) for number in before} == before
 
 
 @pytest.mark.parametrize('epochs', [False, True], ids=['iterations', 'epochs'])
@@ -103,6 +143,14 @@ def test_mmengine_that_loads_what_came_before_gets_nothing_for_it():
     assert [next(loop.dataloader_iterator) for _ in range(3)] == [None] * 3
     assert LOADED == []
     assert [next(loop.dataloader_iterator).tolist() for _ in range(2)] == [[6, 7], [8, 0]]
+
+
+@pytest.mark.parametrize('skip', [False, True])
+def test_an_index_beyond_the_data_set_is_an_error(skip):
+    fetch = SeededFetch([0, 1, 2], on_bad_sample='skip' if skip else 'stop')
+    assert fetch([2]) == [2]
+    with pytest.raises(IndexError):
+        fetch([3])
 
 
 class Numbers:

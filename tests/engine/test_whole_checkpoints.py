@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,30 +16,44 @@ from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import WholeCheckpointHo
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.files import whole
 
+# Ends itself as kill -9 does, before or after half of the bytes are written, and before and after the rename.
 KILLED_WRITER = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location('whole_files', sys.argv[1])
+import importlib.util, os, pathlib, signal, sys
+file, path, moment = sys.argv[1:]
+spec = importlib.util.spec_from_file_location('whole_files', file)
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
-for round in range(10**9):
-    module.write_whole(sys.argv[2], bytes([round % 256]) * 3_000_000)
+def end(*args):
+    os.kill(os.getpid(), signal.SIGKILL)
+def write_half(self, content):
+    with self.open('wb', buffering=0) as file:
+        file.write(content[: len(content) // 2])
+        end()
+replace = os.replace
+if moment == 'half':
+    pathlib.Path.write_bytes = write_half
+elif moment == 'replaced':
+    os.replace = lambda *args: (replace(*args), end())
+else:
+    setattr(os, moment, end)
+module.write_whole(path, bytes([1]) * 3_000_000)
 """
 
 
 @pytest.mark.skipif(not hasattr(signal, 'SIGKILL'), reason='needs kill -9')
-def test_a_killed_write_leaves_a_whole_file(tmp_path):
+@pytest.mark.parametrize(
+    ('moment', 'value', 'left'),
+    [('half', 0, 1_500_000), ('fsync', 0, 3_000_000), ('replace', 0, 3_000_000), ('replaced', 1, None)],
+)
+def test_a_killed_write_leaves_a_whole_file(tmp_path, moment, value, left):
     path = tmp_path / 'iter_10.pth'
     path.write_bytes(b'\0' * 3_000_000)
-    parts = 0
-    for attempt in range(12):
-        command = [sys.executable, '-c', KILLED_WRITER, whole.__file__, str(path)]
-        with subprocess.Popen(command) as writer:
-            time.sleep(0.15 + 0.013 * attempt)
-            writer.send_signal(signal.SIGKILL)
-        content = path.read_bytes()
-        assert (len(content), len(set(content))) == (3_000_000, 1)
-        parts += Path(f'{path}.part').exists()
-    assert parts > 0  # else no kill came while something was being written
+    command = [sys.executable, '-c', KILLED_WRITER, whole.__file__, str(path), moment]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    content = path.read_bytes()
+    assert (len(content), set(content)) == (3_000_000, {value})
+    part = Path(f'{path}.part')
+    assert (part.stat().st_size if part.exists() else None) == left
 
 
 def full_disk(*args):

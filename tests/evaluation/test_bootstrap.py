@@ -131,8 +131,8 @@ def test_rate_that_is_undefined_over_all_images_has_no_interval_and_no_differenc
 
 def test_identical_runs_differ_by_nothing():
     counts = images(4, 30)
-    for difference in paired_difference(counts, counts.copy(), rates=two_rates).values():
-        assert difference == (0.0, 0.0, 0.0, 1.0)
+    differences = paired_difference(counts, counts.copy(), rates=two_rates)
+    assert differences == dict.fromkeys(('IoU', 'OA'), (0.0, 0.0, 0.0, 1.0))
 
 
 def test_constant_gain_has_no_width_and_the_smallest_p():

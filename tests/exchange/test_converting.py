@@ -201,7 +201,8 @@ def test_synchronised_batch_norm_has_the_same_weights(tmp_path, official, city):
         ('backbone=dict(fuse_upsampling="mmseg")', "backbone: mmseg's enlarging of branches"),
         ('decode_head=dict(align_corners=True)', 'decode_head: align_corners=True'),
         ('backbone=dict(norm_cfg=dict(eps=1e-3))', 'batch norm: eps other than 1e-05'),
-        ('backbone=dict()', ''),
+        ('backbone=dict()', 'sizes: filled up to multiples of 32, unless'),
+        ('data_preprocessor=dict(test_cfg=dict(size_divisor=1))', ''),
     ],
 )
 def test_a_config_that_computes_otherwise_is_named(tmp_path, official, capsys, settings, said):

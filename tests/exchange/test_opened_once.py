@@ -1,6 +1,11 @@
-"""A checkpoint is opened once by a command, however much of it is needed: weights, meta and hash."""
+"""A checkpoint is opened once by a command, however much of it is needed: weights, meta and hash.
+
+Python reports each opening by its own functions, and by C code that reports it too. What a library opens beside
+Python, such as GDAL or torch's memory mapping, it does not see.
+"""
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -12,14 +17,23 @@ from tool_support import run_here
 from mmseg_aux_hrnet.weights import Checkpoint
 
 pytestmark = pytest.mark.stack
-OPENED = []
-sys.addaudithook(lambda event, args: OPENED.append(str(args[0])) if event == 'open' else None)
+OPENED, LISTENS = [], []  # a hook cannot be taken off again, so that it keeps still unless a test listens
+
+
+def note_opening(event, args):
+    if LISTENS and event == 'open' and isinstance(args[0], (str, bytes, os.PathLike)):  # else a descriptor
+        OPENED.append(os.path.realpath(os.fsdecode(args[0])))
+
+
+sys.addaudithook(note_opening)
 
 
 @pytest.fixture
 def times_opened():
     OPENED.clear()
-    return OPENED.count
+    LISTENS.append(True)
+    yield lambda path: OPENED.count(os.path.realpath(path))
+    LISTENS.clear()
 
 
 @pytest.fixture

@@ -91,20 +91,20 @@ def test_a_checkpoint_without_meta(tmp_path, meta):
 
 
 @pytest.mark.parametrize(
-    ('target', 'message'),
+    ('target', 'error', 'message'),
     [
-        ('a.pth', 'is the file to read'),
-        ('b.pth', 'exists'),
-        ('folder.pth', 'is a folder'),
-        ('b', 'names no format'),
-        ('b.safetensors', 'is of another format'),
+        ('a.pth', ConfigError, 'is the file to read'),
+        ('b.pth', ConfigError, 'exists'),
+        ('folder.pth', ConfigError, 'is a folder'),
+        ('b', CheckpointError, 'names no format'),
+        ('b.safetensors', CheckpointError, 'is of another format'),
     ],
 )
-def test_nothing_is_overwritten_unasked(tmp_path, target, message):
+def test_nothing_is_overwritten_unasked(tmp_path, target, error, message):
     source = checkpoint(tmp_path / 'a.pth')
     (tmp_path / 'b.pth').write_text('kept')
     (tmp_path / 'folder.pth').mkdir()
-    with pytest.raises((CheckpointError, ConfigError), match=message):
+    with pytest.raises(error, match=message):
         store_threshold(source, tmp_path / target, GREEN, overwrite=False)
     assert (tmp_path / 'b.pth').read_text() == 'kept'
     store_threshold(source, tmp_path / 'b.pth', GREEN, overwrite=True)

@@ -1,10 +1,6 @@
 """A student beside its teacher, both of them a W18-Small-v1 on tiles of 64 x 96 pixels."""
 
-import contextlib
 import copy
-import importlib.util
-import io
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,27 +10,23 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from tests_support import write_green_root
+from tool_support import REPO, TILES, heard
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights, read_checkpoint
 
-REPO = Path(__file__).resolve().parents[2]
 LEAF = REPO / 'configs/hrnet/fcn_hr18s-v1_256x512_80k_singlegreen-distill-hr48.py'
 TEACHER = REPO / 'configs/hrnet/fcn_hr18s-v1_256x512_80k_singlegreen.py'
 PLAIN = Config.fromfile(TEACHER).model
-SMALL = [
+PLAINLY = [
+    *TILES,
+    'train_dataloader.dataset.pipeline.2.ratio_range=(1.0,1.0)',
     'train_cfg.val_interval=100',
     'default_hooks.logger.interval=4',
     'train_dataloader.batch_size=4',
-    'train_dataloader.dataset.pipeline.2.scale=(96,64)',
-    'train_dataloader.dataset.pipeline.2.ratio_range=(1.0,1.0)',
-    'train_dataloader.dataset.pipeline.2.crop_size=(64,64)',
-    'model.data_preprocessor.size=(64,64)',
-    *(f'{part}_dataloader.dataset.pipeline.1.scale=(96,64)' for part in ('val', 'test')),
-    *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')),
 ]
 DISTIL = [
-    *SMALL,
+    *PLAINLY,
     'model.teacher.backbone.arch=w18_small_v1',
     'model.teacher.decode_head.in_channels=[16,32,64,128]',
     'model.teacher.decode_head.channels=240',
@@ -58,12 +50,8 @@ def batch():
 
 def call(tool, *args, options):
     """Run a tool in this process; return its exit code and what it said on stderr."""
-    spec = importlib.util.spec_from_file_location('tool', REPO / tool)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with contextlib.redirect_stderr(io.StringIO()) as stderr:
-        code = module.main([*map(str, args), '--cfg-options', *options])
-    return code, stderr.getvalue()
+    result = heard(tool, *args, '--cfg-options', *options)
+    return result.returncode, result.stderr
 
 
 @pytest.fixture(scope='module')
@@ -77,11 +65,8 @@ def root(tmp_path_factory):
 def teacher_file(root, tmp_path_factory):
     """A teacher after 30 iterations by the tool."""
     work_dir = tmp_path_factory.mktemp('teacher')
-    options = [*SMALL, 'train_cfg.max_iters=30', 'default_hooks.checkpoint.interval=30']
-    assert (
-        call('tools/train.py', TEACHER, '--data-root', root, '--work-dir', work_dir, '--seed', 1, options=options)[0]
-        == 0
-    )
+    options = [*PLAINLY, 'train_cfg.max_iters=30', 'default_hooks.checkpoint.interval=30']
+    assert call('train', TEACHER, '--data-root', root, '--work-dir', work_dir, '--seed', 1, options=options)[0] == 0
     return work_dir / 'iter_30.pth'
 
 
@@ -195,11 +180,11 @@ def trained(root, teacher_file, tmp_path_factory):
     """A work dir after 60 iterations of distillation by the tool."""
     work_dir = tmp_path_factory.mktemp('work')
     args = ['--data-root', root, '--work-dir', work_dir, '--seed', 0, '--teacher', teacher_file]
-    assert call('tools/train.py', LEAF, *args, options=DISTIL) == (0, '')
+    assert call('train', LEAF, *args, options=DISTIL) == (0, '')
     return work_dir
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # shares the student that trains for 60 iterations
 def test_a_short_run_brings_the_student_nearer_to_its_teacher(trained):
     scalars = read_checkpoint(trained / 'iter_60.pth')['message_hub']['log_scalars']
     history = sum(scalars[f'train/distill.loss_{name}wise'].data[0] for name in ('pixel', 'pair', 'channel'))
@@ -214,7 +199,7 @@ def test_testing_needs_no_teacher(root, trained, tmp_path, monkeypatch):
 
     monkeypatch.setattr('mmseg_aux_hrnet.models.DistilledEncoderDecoder.teacher', refuse)
     args = [LEAF, trained / 'iter_60.pth', '--data-root', root, '--work-dir', tmp_path]
-    assert call('tools/test.py', *args, options=SMALL) == (0, '')
+    assert call('test', *args, options=PLAINLY) == (0, '')
     assert list(read_checkpoint(trained / 'iter_60.pth')['state_dict']) == list(plain(0).state_dict())
 
 
@@ -227,7 +212,7 @@ def test_testing_needs_no_teacher(root, trained, tmp_path, monkeypatch):
     ],
 )
 def test_the_training_tool_refuses_in_one_line(root, tmp_path, args, message):
-    code, stderr = call('tools/train.py', *args, '--data-root', root, '--work-dir', tmp_path, options=SMALL)
+    code, stderr = call('train', *args, '--data-root', root, '--work-dir', tmp_path, options=PLAINLY)
     assert code == 2
     assert [line for line in stderr.splitlines() if message in line] == [stderr.splitlines()[-1]]
     assert 'Traceback' not in stderr

@@ -1,6 +1,8 @@
 import copy
 import functools
 import os
+import pathlib
+import platform
 
 import pytest
 import torch
@@ -72,7 +74,7 @@ def graphs(monkeypatch):
     torch._dynamo.reset()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # torch traces a whole network
 def test_a_network_compiles_to_one_graph_each_for_backbone_and_decoder(graphs, trained):
     model = copy.deepcopy(trained)
     speed.apply(model, compiled=True)
@@ -97,7 +99,7 @@ def test_auxiliary_decoders_never_run_in_prediction(monkeypatch, trained):
         model.auxiliary_head[0]([])
 
 
-@pytest.mark.slow  # the compiler takes seconds
+@pytest.mark.slow  # torch traces a whole network
 def test_a_copy_of_a_compiled_network_has_its_own_weights(graphs, trained):
     model = copy.deepcopy(trained)
     speed.apply(model, training=True, compiled=True)
@@ -164,7 +166,7 @@ def test_what_makes_the_host_of_a_gpu_wait_is_seen():
     assert reads.names == ['_local_scalar_dense', 'index', 'nonzero']
 
 
-AVX2 = torch.backends.cpu.get_cpu_capability() != 'DEFAULT' and os.environ.get('ONEDNN_MAX_CPU_ISA') != 'SSE41'
+AVX2 = torch.backends.cpu.get_cpu_capability() in ('AVX2', 'AVX512') and os.environ.get('ONEDNN_MAX_CPU_ISA') != 'SSE41'
 # The package's own sums are alike in any batch; so are oneDNN's in float32, but not in its code for older CPUs.
 ON_AVX2 = pytest.mark.skipif(not AVX2, reason='needs a CPU with AVX2: on others float32 is rounded by the batch')
 
@@ -210,10 +212,35 @@ def test_the_private_switch_of_mmengine_still_lets_copies_run_beside_the_host(mo
     assert given == [{'non_blocking': True}]
 
 
+@pytest.mark.parametrize(
+    ('amx', 'avx', 'vendor', 'expected'),
+    [
+        (True, True, 'GenuineIntel', True),
+        (False, True, 'GenuineIntel', False),  # measured: 0.76 times as fast as float32
+        (False, True, 'AuthenticAMD', True),
+        (False, False, 'AuthenticAMD', False),
+    ],
+)
+def test_max_takes_bfloat16_only_where_the_processor_gains(monkeypatch, amx, avx, vendor, expected):
+    monkeypatch.setattr(torch.cpu, '_is_amx_tile_supported', lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda: avx, raising=False)
+    monkeypatch.setattr(speed, '_processor', lambda: f'vendor_id\t: {vendor}')
+    assert speed.has_bfloat16(torch.device('cpu')) is expected
+
+
 def test_the_private_names_of_torch_still_tell_bfloat16_hardware():
     """Where they move, the level max predicts in float32 on a CPU that has bfloat16, and nothing says so."""
-    assert all(hasattr(torch.cpu, name) for name in ('_is_avx512_bf16_supported', '_is_amx_tile_supported'))
+    names = ('_is_avx512_bf16_supported', '_is_amx_tile_supported')
+    assert all(hasattr(torch.cpu, name) for name in names)
     if hasattr(torch.cpu, 'get_capabilities'):  # public, but not in every torch that is supported
         found = torch.cpu.get_capabilities()
-        expected = any(found.get(name, False) for name in ('avx512_bf16', 'amx_tile'))
-        assert speed.has_bfloat16(torch.device('cpu')) == expected
+        assert [getattr(torch.cpu, name)() for name in names] == [
+            found.get(key, False) for key in ('avx512_bf16', 'amx_tile')
+        ]
+
+
+def test_the_processor_names_its_vendor(monkeypatch):
+    if os.path.exists('/proc/cpuinfo'):
+        assert speed._processor().count('\n') > 1
+    monkeypatch.setattr(speed, 'Path', lambda name: pathlib.Path('/missing'))
+    assert speed._processor() == platform.processor()

@@ -1,7 +1,6 @@
 """Predictions by a threshold, through every way by which a segmentor is asked for them."""
 
 import copy
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.models import SegTTAModel
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from tool_support import REPO
 from torch import nn
 
 from mmseg_aux_hrnet.decision import Threshold, two_class_probability
@@ -17,7 +17,6 @@ from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models import ProbabilityTTAModel, decide_by_threshold, head_threshold, use_threshold
 
 pytestmark = pytest.mark.stack
-REPO = Path(__file__).resolve().parents[2]
 PLAIN = Config.fromfile(REPO / 'configs/hrnet/fcn_hr18s-v1_256x512_80k_singlegreen.py').model
 DISTILLED = Config.fromfile(REPO / 'configs/hrnet/fcn_hr18s-v1_256x512_80k_singlegreen-distill-hr48.py').model
 CLASSES = ('background', 'green')

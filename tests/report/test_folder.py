@@ -79,7 +79,8 @@ def test_overwrite_replaces_a_report_as_a_whole(tmp_path):
 
 def test_a_report_is_not_replaced_unasked(tmp_path):
     folder = write(tmp_path / 'r')
-    with pytest.raises(OutputExistsError, match=r'r exists and is not empty: choose .*, or add --overwrite'):
+    message = r'r exists and is not empty: choose another --report, or add --overwrite'
+    with pytest.raises(OutputExistsError, match=message):
         write(folder)
 
 

@@ -43,6 +43,14 @@ def test_the_same_refusal_is_printed_once(store, capsys):
     assert capsys.readouterr().err == 'error: a.png\nerror: b.png\n'
 
 
+def test_a_line_is_written_at_once(store, monkeypatch):
+    writes = []
+    monkeypatch.setattr('sys.stderr', Namespace(write=writes.append, flush=lambda: None))
+    run_tool(raising(DataError('a.png')), Namespace())
+    run_tool(raising(DataError('b.png')), Namespace())
+    assert writes == ['error: a.png\n', 'error: b.png\n']
+
+
 def test_before_they_meet_one_process_of_a_machine_speaks(monkeypatch, capsys):
     monkeypatch.setenv('LOCAL_RANK', '1')
     assert run_tool(raising(DataError('a.png')), Namespace()) == 2

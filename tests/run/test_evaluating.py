@@ -1,28 +1,22 @@
 """tools/evaluate.py, run as a user runs it, in this process."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from raster_support import METRE, write_raster
 from tests_support import GREEN_PALETTE, write_green_root
+from tool_support import CONFIG, run_here
 
 from mmseg_aux_hrnet.files.label_png import write_label_png
 
-REPO = Path(__file__).resolve().parents[2]
-CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
 TWO = ('--classes', 'background,green')
 
 
 def evaluate(*args):
     """Run the tool and return its exit code."""
-    spec = importlib.util.spec_from_file_location('evaluate', REPO / 'tools/evaluate.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main(list(map(str, args)))
+    return run_here('evaluate', *args)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A config that somebody else wrote for SingleGreenDataset runs unchanged, without a network."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -13,12 +12,12 @@ from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from mmseg.models.backbones import HRNet
 from tests_support import write_green_root
+from tool_support import REPO, run_here
 
 from mmseg_aux_hrnet.run.config import adapt
 from mmseg_aux_hrnet.weights import read_checkpoint
 
 pytestmark = pytest.mark.stack
-REPO = Path(__file__).resolve().parents[2]
 MMSEG = Path(mmseg.__file__).parent / '.mim/tools'
 PUBLISHED = 'hrnetv2_w18_small-b5a04e21.pth'
 FOREIGN = (Path(__file__).parent / 'foreign_config.py.txt').read_text(encoding='utf-8')
@@ -48,18 +47,11 @@ def no_network(monkeypatch, tmp_path):
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
 
 
-def tool(name):
-    spec = importlib.util.spec_from_file_location(name, REPO / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
 @pytest.fixture(scope='module')
 def work(place):
     """The work dir of a training that started from random weights."""
-    config = str(place / 'theirs.py')
-    assert tool('train')([config, '--work-dir', str(place / 'work'), '--pretrained', 'none', '--seed', '0']) == 0
+    options = ('--work-dir', place / 'work', '--pretrained', 'none', '--seed', 0)
+    assert run_here('train', place / 'theirs.py', *options) == 0
     return place / 'work'
 
 
@@ -74,7 +66,7 @@ def test_it_trains(work):
 
 
 def test_training_without_the_weights_it_names_says_so_on_one_line(place, capsys):
-    assert tool('train')([str(place / 'theirs.py'), '--work-dir', str(place / 'none')]) == 2
+    assert run_here('train', place / 'theirs.py', '--work-dir', place / 'none') == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
     assert len(lines) == 1
     assert PUBLISHED in lines[0]
@@ -88,17 +80,17 @@ def test_it_trains_unchanged_where_the_weights_are_in_the_cache(place, tmp_path,
     torch.manual_seed(0)
     backbone = HRNet(extra=extra)
     torch.save({**backbone.state_dict(), 'classifier.weight': torch.zeros(2, 2)}, cache / PUBLISHED)
-    assert tool('train')([str(place / 'theirs.py'), '--work-dir', str(tmp_path / 'work')]) == 0
+    assert run_here('train', place / 'theirs.py', '--work-dir', tmp_path / 'work') == 0
     weight = read_checkpoint(tmp_path / 'work/iter_2.pth')['state_dict']['backbone.conv1.weight']
     assert (weight - backbone.conv1.weight).abs().max() < 0.05  # two steps away
 
 
 def test_it_is_tested_and_predicts(place, work, tmp_path, capsys):
-    args = [str(place / 'theirs.py'), str(work), '--work-dir', str(tmp_path / 'test'), '--out', str(tmp_path / 'maps')]
-    assert tool('test')([*args, '--eval', 'mIoU', 'mDice']) == 0
+    args = [place / 'theirs.py', work, '--work-dir', tmp_path / 'test', '--out', tmp_path / 'maps']
+    assert run_here('test', *args, '--eval', 'mIoU', 'mDice') == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith('mIoU ')
     assert sorted(path.name for path in (tmp_path / 'maps').iterdir()) == ['test_0.png', 'test_1.png']
-    assert tool('test')([*args[:4], '--scales', '0.5,1.0', '--flip']) == 0
+    assert run_here('test', *args[:4], '--scales', '0.5,1.0', '--flip') == 0
 
 
 def test_its_model_is_made_without_network_and_weights(place, work):

@@ -1,23 +1,13 @@
 """The two commands from maps to areas, as an analyst runs them."""
 
 import csv
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tool_support import run_here
 
 from mmseg_aux_hrnet.files.label_png import write_label_png
-
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
-
-
-def run(tool, *argv):
-    spec = importlib.util.spec_from_file_location(tool, TOOLS / f'{tool}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main([str(word) for word in argv])
 
 
 @pytest.fixture
@@ -48,10 +38,10 @@ def test_from_maps_to_areas(maps, capsys):
     folder, truth = maps
     sample, out = folder / 'sample.csv', folder / 'areas.json'
     options = ('--classes', 'background,green')
-    assert run('draw_sample', folder / 'maps', *options, '--points', 2000, '--out', sample) == 0
+    assert run_here('draw_sample', folder / 'maps', *options, '--points', 2000, '--out', sample) == 0
     assert '1460 background, 540 green' in capsys.readouterr().out
     fill_in(sample, truth)
-    assert run('estimate_area', sample, folder / 'maps', *options, '--gsd', 10, '--json', out) == 0
+    assert run_here('estimate_area', sample, folder / 'maps', *options, '--gsd', 10, '--json', out) == 0
     green = json.loads(out.read_text(encoding='utf-8'))['classes'][1]
     assert (green['name'], green['mapped'], green['area']['value']) == ('green', 5.4, pytest.approx(6.0))
     assert green['users_accuracy']['value'] == 100
@@ -64,9 +54,10 @@ def test_from_maps_to_areas(maps, capsys):
 def test_estimate_of_a_part_holds_the_truth(maps, capsys):
     folder, truth = maps
     sample, out = folder / 'sample.csv', folder / 'areas.json'
-    assert run('draw_sample', folder / 'maps', '--classes', 'background,green', '--points', 400, '--out', sample) == 0
+    options = ('--classes', 'background,green')
+    assert run_here('draw_sample', folder / 'maps', *options, '--points', 400, '--out', sample) == 0
     fill_in(sample, truth)
-    assert run('estimate_area', sample, folder / 'maps', '--classes', 'background,green', '--json', out) == 0
+    assert run_here('estimate_area', sample, folder / 'maps', *options, '--json', out) == 0
     low, high = json.loads(out.read_text(encoding='utf-8'))['classes'][1]['area']['interval']
     assert 540 < low < 600 < high < 660
 
@@ -80,14 +71,14 @@ def test_files_that_exist_are_kept(maps, capsys, tool):
         'draw_sample': (folder / 'maps', '--classes', 'background,green', '--out', kept),
         'estimate_area': (kept, kept, '--json', kept),
     }[tool]
-    assert run(tool, *argv) == 2
+    assert run_here(tool, *argv) == 2
     assert capsys.readouterr().err.startswith(f'error: {kept} exists')
     assert kept.read_text(encoding='utf-8') == 'interpreted'
 
 
 def test_errors_are_one_line(maps, capsys):
     folder, _ = maps
-    assert run('estimate_area', folder / 'gone.csv', folder / 'maps', '--classes', 'background,green') == 2
+    assert run_here('estimate_area', folder / 'gone.csv', folder / 'maps', '--classes', 'background,green') == 2
     printed = capsys.readouterr()
     assert printed.err.count('\n') == 1
     assert not printed.out

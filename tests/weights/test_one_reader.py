@@ -1,15 +1,14 @@
 """No other place of the package loads what could run code."""
 
 import ast
-from pathlib import Path
 
 import pytest
+from tool_support import REPO
 
-ROOT = Path(__file__).resolve().parents[2]
-READER = ROOT / 'mmseg_aux_hrnet/weights/checkpoint.py'
+READER = REPO / 'mmseg_aux_hrnet/weights/checkpoint.py'
 SOURCES = [
     path
-    for path in (*(ROOT / 'mmseg_aux_hrnet').rglob('*.py'), *(ROOT / 'tools').glob('*.py'), ROOT / 'split.py')
+    for path in (*(REPO / 'mmseg_aux_hrnet').rglob('*.py'), *(REPO / 'tools').glob('*.py'), REPO / 'split.py')
     if '.mim' not in path.parts
 ]
 MODULES = {'pickle', 'cPickle', 'dill', 'joblib', 'cloudpickle', 'marshal', 'shelve'}
@@ -49,7 +48,7 @@ def loaders(source: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize('path', SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize('path', SOURCES, ids=lambda path: str(path.relative_to(REPO)))
 def test_only_the_reader_loads(path):
     assert bool(loaders(path.read_text(encoding='utf-8'))) == (path == READER)
 

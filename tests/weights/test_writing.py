@@ -37,19 +37,19 @@ def test_a_written_file_needs_no_allow_list(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('name', 'message'),
+    ('name', 'error', 'message'),
     [
-        ('a.onnx', r'a\.onnx names no format to write: let it end in \.pth or \.safetensors'),
-        ('there.pth', r'there\.pth exists: .* --overwrite'),
-        ('folder.pth', 'is a folder'),
-        ('in.pth', 'is the file to read'),
+        ('a.onnx', CheckpointError, r'a\.onnx names no format to write: let it end in \.pth or \.safetensors'),
+        ('there.pth', ConfigError, r'there\.pth exists: .* --overwrite'),
+        ('folder.pth', ConfigError, 'is a folder'),
+        ('in.pth', ConfigError, 'is the file to read'),
     ],
 )
-def test_targets_that_cannot_be_are_refused(tmp_path, name, message):
+def test_targets_that_cannot_be_are_refused(tmp_path, name, error, message):
     for file in ('there.pth', 'in.pth'):
         (tmp_path / file).touch()
     (tmp_path / 'folder.pth').mkdir()
-    with pytest.raises((CheckpointError, ConfigError), match=message):
+    with pytest.raises(error, match=message):
         check_target(tmp_path / name, source=tmp_path / 'in.pth', overwrite=name == 'in.pth')
 
 

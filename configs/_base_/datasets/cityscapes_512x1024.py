@@ -23,8 +23,7 @@ train_pipeline = [
     dict(type='PackPlanes'),
 ]
 test_pipeline = [
-    # The name stays mmseg's because its inference_model looks for it; the scope makes it LoadArrayOrPath, which goes on
-    # reading files after inference_model was given an array.
+    # LoadArrayOrPath, under the name that mmseg's inference_model looks for.
     dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
@@ -43,7 +42,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,  # images may differ in size
+    batch_size=1,
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),

@@ -20,8 +20,7 @@ train_pipeline = [
     dict(type='PackPlanes'),
 ]
 test_pipeline = [
-    # The name stays mmseg's because its inference_model looks for it; the scope makes it LoadArrayOrPath, which goes on
-    # reading files after inference_model was given an array.
+    # LoadArrayOrPath, under the name that mmseg's inference_model looks for.
     dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),
     dict(type='Resize', scale=crop_size, keep_ratio=False),
     # After Resize: predictions are brought back to the size of the image and compared with the label as it is.
@@ -32,7 +31,7 @@ train_dataloader = dict(
     batch_size=10,
     num_workers=4,
     persistent_workers=True,
-    drop_last=True,  # a rest of one or two images would make poor statistics of the batch norms
+    drop_last=True,  # the few images of a rest would make poor statistics of the batch norms
     sampler=dict(type='ExactSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
@@ -44,7 +43,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,  # images may differ in size
+    batch_size=1,
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),

@@ -17,8 +17,7 @@ train_pipeline = [
     dict(type='PackPlanes'),
 ]
 test_pipeline = [
-    # The name stays mmseg's because its inference_model looks for it; the scope makes it LoadArrayOrPath, which goes on
-    # reading files after inference_model was given an array.
+    # LoadArrayOrPath, under the name that mmseg's inference_model looks for.
     dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),
     dict(type='Resize', scale=(base_size, base_size), keep_ratio=True),
     # After Resize: predictions are brought back to the size of the image and compared with the label as it is.
@@ -30,7 +29,7 @@ train_dataloader = dict(
     batch_size=4,
     num_workers=4,
     persistent_workers=True,
-    drop_last=True,  # a rest of one or two images would make poor statistics of the batch norms
+    drop_last=True,  # the few images of a rest would make poor statistics of the batch norms
     sampler=dict(type='ExactSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,

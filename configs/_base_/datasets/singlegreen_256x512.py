@@ -29,8 +29,7 @@ stock_train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    # The name stays mmseg's because its inference_model looks for it; the scope makes it LoadArrayOrPath, which goes on
-    # reading files after inference_model was given an array.
+    # LoadArrayOrPath, under the name that mmseg's inference_model looks for.
     dict(type='LoadImageFromFile', _scope_='mmseg_aux_hrnet'),
     dict(type='Resize', scale=image_scale, keep_ratio=True),
     # After Resize: predictions are brought back to the size of the image and compared with the label as it is.

@@ -2,7 +2,7 @@ channels = [18, 36, 72, 144]
 # Cross entropy keeps a gradient in crops without any pixel of a class, where Dice has hardly any.
 losses = [dict(type='MaskedCrossEntropyLoss'), dict(type='MaskedDiceLoss')]
 model = dict(
-    type='EncoderDecoder',
+    type='FilledEncoderDecoder',
     data_preprocessor=dict(
         type='SegDataPreProcessor',
         mean=[123.675, 116.28, 103.53],
@@ -10,6 +10,7 @@ model = dict(
         bgr_to_rgb=True,  # loaders give blue, green, red; mean and std are ImageNet's, in the order red, green, blue
         pad_val=0,
         seg_pad_val=255,  # ignored
+        test_cfg=dict(size_divisor=32),  # images are filled up to multiples for predictions, which are cut back
     ),
     backbone=dict(
         type='HRNetV2',

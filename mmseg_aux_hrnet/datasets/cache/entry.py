@@ -1,4 +1,4 @@
-"""The file of one decoded tile: a header with its size and checksum, then its pixels as they lie in memory."""
+"""Files of decoded tiles, a header with size and checksum before the pixels as they lie in memory, and their room."""
 
 import mmap
 import os
@@ -20,6 +20,12 @@ from mmseg_aux_hrnet.files.whole import PART, whole_file
 # step, and its header has no place for a checksum. The last character of the magic goes up with the format.
 MAGIC = b'AUXTILE1'
 HEADER = struct.Struct('<8s4I40x')  # magic; height, width, channels (0: none); CRC-32 of the pixels; 64 bytes in all
+SUFFIX = '.auxtile'
+OURS = re.compile(rf'[0-9a-f]{{64}}{re.escape(SUFFIX)}(\.[0-9a-f-]+{re.escape(PART)})?')
+KEPT_FREE = 2 * 2**30  # bytes of the disk that are left to checkpoints
+SHARE = 32  # processes that may write at a time: each fills this part of the free room before it looks again
+SHRUNK_TO = 0.9  # of the limit, where older entries make room
+ABANDONED_AFTER = 3600.0  # seconds
 
 
 class DamagedEntryError(Exception):
@@ -38,7 +44,7 @@ def map_entry(path: Path, *, verify: bool) -> NDArray[np.uint8]:
     Raises:
         FileNotFoundError: there is no such entry.
         DamagedEntryError: it is damaged.
-        OSError: it cannot be opened.
+        OSError: it cannot be read.
     """
     with path.open('rb') as file:
         if os.fstat(file.fileno()).st_size < HEADER.size:
@@ -57,7 +63,7 @@ def map_entry(path: Path, *, verify: bool) -> NDArray[np.uint8]:
 def write_entry(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write ``pixels``, uint8 (H, W) or (H, W, C), as an entry, whole or not at all, whoever else writes the same one.
 
-    Without waiting for the disk: what a power cut leaves damaged is seen by its checksum.
+    It does not wait for the disk: an entry that a power cut leaves damaged is known by its checksum.
 
     Raises:
         OSError: it cannot be written; no part of it is left.
@@ -73,14 +79,6 @@ def write_entry(path: Path, pixels: NDArray[np.uint8]) -> None:
     except PermissionError:
         if not path.exists():  # it is there on Windows where another process has mapped it
             raise
-
-
-SUFFIX = '.auxtile'
-OURS = re.compile(rf'[0-9a-f]{{64}}{re.escape(SUFFIX)}(\.[0-9a-f-]+{re.escape(PART)})?')
-KEPT_FREE = 2 * 2**30  # bytes of the disk that are left to checkpoints
-SHARE = 32  # of the free room, what one process fills before it looks again: so many may write at a time
-SHRUNK_TO = 0.9  # of the limit, where older entries make room
-ABANDONED_AFTER = 3600.0  # seconds
 
 
 class Room:

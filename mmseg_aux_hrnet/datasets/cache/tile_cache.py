@@ -27,9 +27,14 @@ from mmseg_aux_hrnet.errors import ConfigError, one_line
 
 # A file that was changed so recently may change again without a new time stamp (FAT counts in 2 seconds).
 SETTLED_AFTER = 2.5  # seconds
+CACHE_GB = 50.0  # GiB, unless said; a pair of 1024 x 512 pixels takes 2 MiB
+GIB = 2**30
+TOUCHED_EVERY = 60.0  # seconds
 
-
+Decode = Callable[[bytes | None], NDArray[Any]]
 _Stamp = tuple[int, int, int, int]  # number of the file, its bytes, when it was modified and changed, in ns
+
+_warned = RawValue('b')  # processes that are forked from this one share it
 
 
 class ContentNames:
@@ -69,15 +74,6 @@ class ContentNames:
 def _stamp(path: str) -> _Stamp:
     status = os.stat(path)
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-CACHE_GB = 50.0  # GiB, unless said; a pair of 1024 x 512 pixels takes 2 MiB
-GIB = 2**30
-TOUCHED_EVERY = 60.0  # seconds
-
-Decode = Callable[[bytes | None], NDArray[Any]]
-
-_warned = RawValue('b')  # processes that are forked from this one share it
 
 
 class TileCache:
@@ -149,6 +145,7 @@ class TileCache:
         if self._closed:
             return
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)  # to delete it while it is used only empties it
             self._closed = not self._room.take(HEADER.size + pixels.nbytes)
             if not self._closed:
                 write_entry(self.folder / f'{name}{SUFFIX}', pixels)

@@ -3,22 +3,20 @@
 from functools import partial
 from typing import Any
 
-import cv2
 import numpy as np
 import PIL
 from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations, LoadImageFromNDArray
 from mmseg.registry import TRANSFORMS
-from numpy.typing import NDArray
 from PIL import features
 
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB, TileCache
-from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb
+from mmseg_aux_hrnet.datasets.tiles import FAST, read_bgr, read_label
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 from mmseg_aux_hrnet.registry import REGISTRIES
 
 # What decoded pixels depend on beside their file. The number goes up when a reader here changes what it returns.
-DECODER = f'2, Pillow {PIL.__version__}, libjpeg {features.version("libjpeg_turbo") or features.version("jpg")}'
+DECODER = f'2, Pillow {PIL.__version__}, libjpeg {features.version("libjpeg_turbo") or features.version("jpg")} {FAST}'
 BGR = f'blue, green, red, {DECODER}'
 
 
@@ -26,20 +24,20 @@ BGR = f'blue, green, red, {DECODER}'
 class LoadTile(LoadImageFromFile):
     """Load an image as three 8-bit channels, or say why not.
 
-    Required keys: ``img_path``. Added keys: ``img``, uint8 (H, W, 3) in the order blue, green, red that mmseg's
-    transforms expect; ``img_shape`` and ``ori_shape``, (H, W) in pixels.
+    Required keys: ``img_path``. Added keys: ``img``, uint8 or with ``to_float32`` float32 (H, W, 3), 0..255, in the
+    order blue, green, red that mmseg's transforms expect; ``img_shape`` and ``ori_shape``, (H, W) in pixels.
 
     Args:
         cache_dir: folder that keeps decoded images, see :class:`~mmseg_aux_hrnet.datasets.cache.TileCache`; None
             decodes each time.
         cache_gb: room for everything in that folder, in GiB.
-        **kwargs: as in mmcv.
+        **kwargs: as in mmcv; those that choose how files are fetched and decoded have no effect.
 
     Raises (on call):
         ImageError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_rgb`.
 
     Raises (when built):
-        ConfigError: another ``color_type`` than ``color`` is asked for, or the cache cannot be.
+        ConfigError: another ``color_type`` than ``color`` is asked for, or the cache cannot be made.
     """
 
     def __init__(self, *, cache_dir: str | None = None, cache_gb: float = CACHE_GB, **kwargs: Any) -> None:
@@ -50,7 +48,7 @@ class LoadTile(LoadImageFromFile):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image."""
-        read = partial(_read_bgr, results['img_path'])  # cached as BGR: turning it costs as much as reading an entry
+        read = partial(read_bgr, results['img_path'])  # cached as BGR: turning it costs as much as reading an entry
         image = read() if self._cache is None else self._cache.load(results['img_path'], recipe=BGR, decode=read)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
@@ -61,8 +59,9 @@ class LoadTile(LoadImageFromFile):
 class LoadLabel(LoadAnnotations):
     """Load a label by the data set's rule; samples without label pass unchanged.
 
-    Required keys: ``label_rule``, ``seg_map_path`` (absent where there is no label), ``label_map``, ``ori_shape``.
-    Modified keys: ``seg_fields``. Added keys: ``gt_seg_map``, uint8 (H, W).
+    Required keys: ``ori_shape``, and where there is a label ``seg_map_path``, ``label_rule`` and ``seg_fields``.
+    Optional keys: ``label_map``, the new class of each class. Modified keys: ``seg_fields``. Added keys:
+    ``gt_seg_map``, uint8 (H, W).
 
     Args:
         cache_dir: folder that keeps decoded labels, as for :class:`LoadTile`.
@@ -74,7 +73,7 @@ class LoadLabel(LoadAnnotations):
             image.
 
     Raises (when built):
-        ConfigError: ``reduce_zero_label`` is set, or the cache cannot be.
+        ConfigError: ``reduce_zero_label`` is set, or the cache cannot be made.
     """
 
     def __init__(self, *, cache_dir: str | None = None, cache_gb: float = CACHE_GB, **kwargs: Any) -> None:
@@ -104,10 +103,6 @@ class LoadLabel(LoadAnnotations):
         results['gt_seg_map'] = label
         results['seg_fields'].append('gt_seg_map')
         return results
-
-
-def _read_bgr(path: str, content: bytes | None = None) -> NDArray[Any]:
-    return cv2.cvtColor(read_rgb(path, content), cv2.COLOR_RGB2BGR)
 
 
 @REGISTRIES['TRANSFORMS'].register_module(name='LoadImageFromNDArray')

@@ -7,8 +7,10 @@ import numpy as np
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
+from numpy.typing import NDArray
 from PIL import Image
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation import class_rates, confusion_counts, overall_rates
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
@@ -34,6 +36,7 @@ class ContactSheetHook(Hook):
     """
 
     priority = 'LOW'
+    _classes: Classes  # of the validation that is under way
 
     def __init__(self, samples: int = 8, ignore_index: int = 255) -> None:
         if samples < 1:
@@ -48,10 +51,10 @@ class ContactSheetHook(Hook):
         chosen = np.unique(np.linspace(0, len(dataset) - 1, min(self.samples, len(dataset))).round().astype(int))
         self._order = {dataset.get_data_info(int(index))['img_path']: place for place, index in enumerate(chosen)}
         self._tiles = {}
+        self._classes = marked_classes(runner.val_evaluator, dataset.metainfo)
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Keep those of a batch that were chosen."""
-        classes = marked_classes(runner.val_evaluator, runner.val_dataloader.dataset.metainfo)
         for sample in outputs or ():
             place = self._order.get(sample.metainfo.get('img_path'))
             if place is None:
@@ -62,14 +65,7 @@ class ContactSheetHook(Hook):
             label, note = None, Path(sample.img_path).name
             if 'gt_sem_seg' in sample:
                 label = index_map(sample.gt_sem_seg.data, name='label').astype(np.uint8)
-                count, ignored = len(classes.names), self.ignore_index
-                counts = confusion_counts(prediction, label, num_classes=count, ignore_index=ignored)
-                iou = f'mIoU {overall_rates(counts).miou:.1f}'
-                if count == 2 and classes.of_interest is not None:
-                    value = class_rates(counts)[classes.of_interest].iou
-                    percent = '-: none, none predicted' if np.isnan(value) else f'{value:.1f}'
-                    iou = f'IoU.{classes.name_of_interest} {percent}'
-                note = f'{note}   {iou}'
+                note = f'{note}   {self._iou(prediction, label)}'
             self._tiles[place] = shrink(image, prediction, label, note=note)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
@@ -80,7 +76,7 @@ class ContactSheetHook(Hook):
         self._tiles = {}
         if not tiles or not is_main_process():
             return
-        classes = marked_classes(runner.val_evaluator, runner.val_dataloader.dataset.metainfo)
+        classes = self._classes
         key = f'IoU.{classes.name_of_interest}' if len(classes.names) == 2 else 'mIoU'
         figure = f': {key} {metrics[key]:.1f}' if metrics and key in metrics else ''
         sheet = draw_contact_sheet(
@@ -90,3 +86,12 @@ class ContactSheetHook(Hook):
             ignore_index=self.ignore_index,
         )
         save_picture(Path(runner.work_dir) / SHEET, sheet)
+
+    def _iou(self, prediction: NDArray[np.uint8], label: NDArray[np.uint8]) -> str:
+        """Return the figure below a tile: the IoU of the class of interest where there are two, else the mean."""
+        classes, ignored = self._classes, self.ignore_index
+        counts = confusion_counts(prediction, label, num_classes=len(classes.names), ignore_index=ignored)
+        if len(classes.names) != 2 or classes.of_interest is None:
+            return f'mIoU {overall_rates(counts).miou:.1f}'
+        value = class_rates(counts)[classes.of_interest].iou
+        return f'IoU.{classes.name_of_interest} {"-: none, none predicted" if np.isnan(value) else f"{value:.1f}"}'

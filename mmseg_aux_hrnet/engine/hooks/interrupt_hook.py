@@ -56,9 +56,13 @@ class InterruptHook(Hook):
             # A scheduler may signal some processes only; one that stops alone would leave the others waiting for it.
             number = torch.tensor(int(self.received or 0))
             all_reduce(number, op='max')
-            self.received = signal.Signals(int(number)) if number else None
+            agreed = signal.Signals(int(number)) if number else None
+            if agreed is not None:  # else a signal that came meanwhile would be forgotten: it counts next time
+                self.received = agreed
+        else:
+            agreed = self.received
         done = int(runner.iter) + 1
-        if self.received is not None and done % accumulated_iterations(runner) == 0:
+        if agreed is not None and done % accumulated_iterations(runner) == 0:
             self.stop(runner, done=done)
 
     def before_val_epoch(self, runner: Any) -> None:
@@ -84,9 +88,8 @@ class InterruptHook(Hook):
 
     def release(self) -> None:
         """Put back the handlers that were there before."""
-        for number, handler in self._former_handlers.items():
-            signal.signal(number, handler)
-        self._former_handlers.clear()
+        while self._former_handlers:  # not a loop over them: a signal that comes meanwhile adds one
+            signal.signal(*self._former_handlers.popitem())
 
     def stop(self, runner: Any, *, done: int) -> None:
         """Save after ``done`` iterations and raise.
@@ -116,7 +119,8 @@ class InterruptHook(Hook):
     def _receive(self, number: int, frame: Any) -> None:
         if self.received is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.received = signal.Signals(number)
+        # The first one stays: processes that agreed on it would else say different things.
+        self.received = self.received or signal.Signals(number)
         if hasattr(signal, 'SIGCHLD'):
             # A signal to the whole group ends the workers too, and torch would raise for that in the middle of a step.
             self._former_handlers.setdefault(signal.SIGCHLD, signal.signal(signal.SIGCHLD, signal.SIG_DFL))

@@ -46,22 +46,41 @@ class ProgressHook(Hook):
         """Remove the bar of training."""
         self._stop()
 
-    # mmengine calls the three below from its hooks of every mode, with the name of the mode.
+    def before_val_epoch(self, runner: Any) -> None:
+        """Draw the bar of a validation."""
+        self._start(runner, 'val', total=len(runner.val_dataloader))
 
-    def _before_epoch(self, runner: Any, mode: str = 'train') -> None:
-        if mode != 'train':
-            loader = runner.val_dataloader if mode == 'val' else runner.test_dataloader
-            self._start(runner, mode, total=len(loader))
+    def before_test_epoch(self, runner: Any) -> None:
+        """Draw the bar of a test."""
+        self._start(runner, 'test', total=len(runner.test_dataloader))
 
-    def _after_epoch(self, runner: Any, mode: str = 'train') -> None:
-        if mode != 'train' and self._bars is not None and mode in self._tasks:
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Remove the bar of a validation."""
+        self._end('val')
+
+    def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Remove the bar of a test."""
+        self._end('test')
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Move the bar of training."""
+        self._advance('train')
+
+    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Move the bar of a validation."""
+        self._advance('val')
+
+    def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Move the bar of a test."""
+        self._advance('test')
+
+    def _end(self, mode: str) -> None:
+        if self._bars is not None and mode in self._tasks:
             self._bars.remove_task(self._tasks.pop(mode))
             if not self._tasks:
                 self._stop()
 
-    def _after_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = 'train'
-    ) -> None:
+    def _advance(self, mode: str) -> None:
         if self._bars is not None and mode in self._tasks:
             self._bars.advance(self._tasks[mode])
 

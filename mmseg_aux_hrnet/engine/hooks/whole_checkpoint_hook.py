@@ -77,8 +77,11 @@ class WholeCheckpointHook(CheckpointHook):
         super().after_val_epoch(runner, metrics)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Note the versions that trained it; mmengine notes its own."""
+        """Note the versions that trained it, mmengine notes its own, and how the model fills up sizes."""
         checkpoint['meta'] |= VERSIONS
+        divisor = getattr(getattr(runner.model, 'module', runner.model), 'size_divisor', None)
+        if divisor is not None:  # None: a tool of mmseg trains a segmentor of mmseg
+            checkpoint['meta']['size_divisor'] = divisor
 
     def after_train(self, runner: Any) -> None:
         """Save where training stopped early.

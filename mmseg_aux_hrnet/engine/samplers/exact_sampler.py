@@ -20,7 +20,7 @@ class _ExactSampler:
         self._start = 0
 
     def start_at(self, num_samples: int) -> None:
-        """Start the next iteration after ``num_samples`` draws of this process."""
+        """Let the next ``iter()`` leave out the first ``num_samples`` draws of this process."""
         self._start = num_samples
 
 

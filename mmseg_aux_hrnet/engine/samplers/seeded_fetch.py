@@ -79,7 +79,8 @@ class SeededFetch:
                 np.random.seed(words[1])
                 torch.default_generator.manual_seed(words[2])  # not torch.manual_seed, which also touches the GPUs
             try:
-                sample = self.dataset[(index + step) % len(self.dataset)]
+                # Only what stands in for a damaged sample wraps: a wrong index is an error of the data set.
+                sample = self.dataset[index if step == 0 else (index + step) % len(self.dataset)]
             except DataError as error:
                 if self.on_bad_sample == 'stop':
                     raise

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmengine.config import Config
-from mmseg.models.utils import Upsample
 
 from mmseg_aux_hrnet.decision import parse_option
 from mmseg_aux_hrnet.errors import ConfigError, ExportError, ResourceError
@@ -174,13 +173,7 @@ def write_verified(
             f'{out} could not be written ({error.strerror}); nothing is left of it: make room there'
         ) from error
     except ExportError as error:
-        advice = '' if form.fixed_size else ONE_SIZE
-        if advice and any(isinstance(module, Upsample) for module in source.model.modules()):
-            advice = (
-                '; parts of this network enlarge by a fixed factor, as the HRNet of mmseg does: use HRNetV2 with '
-                "fuse_upsampling='official', or --fixed-size with a --tile-size that is a multiple of 32"
-            )
-        raise ExportError(f'{out} was not written: {error}{advice}') from error
+        raise ExportError(f'{out} was not written: {error}{"" if form.fixed_size else ONE_SIZE}') from error
 
 
 def summary(path: Path, *, source: TrainedModel, form: Form, agreement: Agreement) -> str:

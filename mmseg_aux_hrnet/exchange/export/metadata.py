@@ -75,6 +75,7 @@ def metadata(source: TrainedModel, *, form: Form, fused: bool, figures: Figures 
         'outputs': {name: outputs[name] for name in form.outputs},
         'mean': _rounded(source.model.data_preprocessor.mean),
         'std': _rounded(source.model.data_preprocessor.std),
+        'size_divisor': source.model.size_divisor,
         'gsd': source.gsd,
         'threshold': None if source.decision is None else source.decision.record(),
         'metrics': None if figures is None else {'measured_on': figures.measured, 'values': figures.values},

@@ -1,6 +1,5 @@
 """A trained model as a function from RGB images to class probabilities."""
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,6 @@ from torch.nn import functional
 from mmseg_aux_hrnet.errors import ConfigError, ResourceError, one_line
 from mmseg_aux_hrnet.maps.legend import map_classes
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
-from mmseg_aux_hrnet.maps.predict.windows import GRID
 from mmseg_aux_hrnet.models import speed
 from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.run import config as run_config
@@ -84,7 +82,7 @@ LEAST_WINDOW = 512  # pixels: smaller ones hide from the network what lies aroun
 class Predictor:
     """Predicts class probabilities of RGB images, by the same network as exported files.
 
-    Images are filled up to multiples of 32 pixels on the right and below, by the mean colour, and the results cut back.
+    Images of any size are filled up and the results cut back as :func:`~mmseg_aux_hrnet.models.fill_sizes` says.
 
     Args:
         source: the trained model.
@@ -117,8 +115,6 @@ class Predictor:
         self._amp = amp
         self._network = ExportGraph(source.model, decision=None, form=FORM, fuse=False).to(self.device)
         speed.apply(self._network.segmentor, level)
-        # At other sizes HRNet's coarse maps are stretched over the image, at 32 n + 1 the most, as in no training crop.
-        self._network.divisor = math.lcm(self._network.divisor, GRID)
         self.facts = _facts(source, {'TTA': tta, 'AMP': 'yes' if amp else 'no', 'SPEED': level})
 
     @classmethod

@@ -25,21 +25,19 @@ def two_class_logits(logits: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(logits), logits], dim=1)
 
 
-def wrong_labels(labels: Tensor, *, num_classes: int, ignore_index: int, strict: bool) -> Tensor:
-    """Return where a label is neither a class nor ignored, bool (N, H, W).
+def wrong_labels(labels: Tensor, *, num_classes: int, ignore_index: int) -> Tensor:
+    """Return where a label, integer (N, H, W), is neither a class nor ignored, bool (N, H, W)."""
+    return (labels != ignore_index) & ((labels < 0) | (labels >= num_classes))
 
-    Args:
-        labels: integer (N, H, W).
-        num_classes: C.
-        ignore_index: label of pixels that do not count.
-        strict: raise where there is one, for which the host has to wait.
+
+def refuse_labels(labels: Tensor, wrong: Tensor, *, num_classes: int, ignore_index: int) -> None:
+    """Raise where :func:`wrong_labels` found one; the host waits for the device of the tensors.
 
     Raises:
         LabelError: names the first such value and its position (image in the batch, row, column).
     """
-    wrong = (labels != ignore_index) & ((labels < 0) | (labels >= num_classes))
-    if not strict or not bool(wrong.any()):
-        return wrong
+    if not bool(wrong.any()):
+        return
     position = wrong.nonzero()[0].tolist()
     raise LabelError(
         f'label {int(labels[tuple(position)])} at (image, row, column) {tuple(position)} is not a class: allowed are '

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.models.losses.functional import two_class_logits, wrong_labels
+from mmseg_aux_hrnet.models.losses.functional import refuse_labels, two_class_logits, wrong_labels
 
 
 def host_waits(values: Tensor) -> bool:
@@ -27,7 +27,7 @@ class PixelLoss(nn.Module, ABC):
         ConfigError: a weight is negative or all are zero, or the name would be logged but not trained.
     """
 
-    loss_name: str  # mmseg's heads look for this attribute
+    loss_name: str = 'loss'  # mmseg's heads look for this attribute
 
     def __init__(
         self,
@@ -95,9 +95,11 @@ class PixelLoss(nn.Module, ABC):
                 f'class_weight has {len(self._weights)} values but the head predicts {num_classes} classes'
             )
         late = host_waits(labels)
-        wrong = wrong_labels(labels, num_classes=num_classes, ignore_index=ignore_index, strict=not late)
+        wrong = wrong_labels(labels, num_classes=num_classes, ignore_index=ignore_index)
         if late:
             labels = torch.where(wrong, ignore_index, labels)
+        else:
+            refuse_labels(labels, wrong, num_classes=num_classes, ignore_index=ignore_index)
         loss = self.compute(logits, labels, class_weight=class_weight, pixel_weight=weight, ignore_index=ignore_index)
         return self.loss_weight * (torch.where(wrong.any(), torch.nan, loss) if late else loss)
 

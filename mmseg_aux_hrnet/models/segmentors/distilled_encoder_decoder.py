@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from mmengine.logging import print_log
-from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models.losses.distillation_loss import HeadOutputs
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
-from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
+from mmseg_aux_hrnet.models.segmentors.preprocessing import FilledEncoderDecoder, swaps_channels
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, load_model_weights
 
 
@@ -34,7 +33,7 @@ def classifier_calls(head: Any) -> Iterator[list[tuple[Tensor, Tensor]]]:
 
 
 @MODELS.register_module()
-class DistilledEncoderDecoder(EncoderDecoder):
+class DistilledEncoderDecoder(FilledEncoderDecoder):
     """The student of a knowledge distillation (Liu et al., arXiv 1903.04197): an ``EncoderDecoder`` with more losses.
 
     Its checkpoints are those of the plain ``EncoderDecoder``. The teacher is built and loaded when weights are

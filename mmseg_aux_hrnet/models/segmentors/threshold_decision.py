@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mmseg_aux_hrnet.decision import ARGMAX, Threshold, parse_option, stored_threshold, two_class_probability
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.models.segmentors.probability_tta import ONE_CHANNEL_THRESHOLD, ProbabilityTTAModel
+from mmseg_aux_hrnet.weights import unwrapped
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def decide_by_threshold(model: nn.Module, threshold: Threshold, *, classes: Sequ
     Raises:
         ConfigError: the model tells other than two classes, has not this class, or averages in a way of its own.
     """
-    outer, segmentor = _unwrapped(model)
+    segmentor: Any = unwrapped(model)
+    outer: Any = model.module if is_model_wrapper(model) else model
     if len(classes) == 2 and segmentor.out_channels > 2:
         raise ConfigError(
             f'a threshold needs two classes, but here are {segmentor.out_channels}: the most probable one is predicted'
@@ -80,19 +82,11 @@ def head_threshold(model: nn.Module, *, classes: Sequence[str]) -> Threshold | N
         model: as in :func:`decide_by_threshold`.
         classes: names of the model's classes.
     """
-    _, segmentor = _unwrapped(model)
+    segmentor: Any = unwrapped(model)
     if len(classes) != 2 or getattr(segmentor, 'out_channels', None) != 1:
         return None
     held = segmentor.decode_head.threshold
     return Threshold(classes[1], ONE_CHANNEL_THRESHOLD if held is None else float(held))
-
-
-def _unwrapped(model: nn.Module) -> tuple[Any, Any]:
-    """Return the model without what trains it in several processes, and the segmentor in it."""
-    outer: Any = model
-    while is_model_wrapper(outer):
-        outer = outer.module
-    return outer, outer.module if isinstance(outer, BaseTTAModel) else outer
 
 
 def use_threshold(

@@ -24,6 +24,7 @@ ITERATIONS = 40
 WIDTH = 4  # channels of the finest map; the next are twice and four times as many
 SETTINGS = ('--window', '32', '--device', 'cpu', '--prob', 'uint8')  # of the map; the tests give the same
 LAST_BLOCK = 'block_000001.npz'
+RASTER_TIME = 1_700_000_000  # in seconds, and even: every file system can give a copy of the raster the same time
 
 
 def main(checkout: Path) -> None:
@@ -67,7 +68,9 @@ def draw_raster(path: Path) -> Path:
     for top, left in ((5, 10), (30, 40), (60, 5), (70, 50)):
         values[:, top : top + 14, left : left + 18] = np.array([40, 160, 50])[:, None, None]
     path.parent.mkdir()
-    return Path(write_raster(path, values, compress='deflate'))
+    write_raster(path, values, compress='deflate')
+    os.utime(path, (RASTER_TIME, RASTER_TIME))
+    return path
 
 
 def write_config(checkout: Path, path: Path) -> None:

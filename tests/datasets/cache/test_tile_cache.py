@@ -113,6 +113,16 @@ def test_an_entry_that_is_cut_while_it_is_in_use_is_seen(tmp_path, tile, decode)
     assert np.array_equal(loaded(cache, tile, decode), PIXELS + 7)
 
 
+def test_a_folder_that_is_deleted_meanwhile_starts_again(tmp_path, tile, decode, said):
+    cache = opened(tmp_path)
+    for _ in range(2):
+        assert np.array_equal(loaded(cache, tile, decode), PIXELS + 7)
+        assert len(entries(tmp_path)) == 1
+        shutil.rmtree(tmp_path / 'cache')
+        cache._room._left = 0  # looks through the folder before it writes
+    assert (decode.calls, said) == (2, [])
+
+
 def test_use_is_marked(tmp_path, tile, decode):
     loaded(opened(tmp_path), tile, decode)
     [entry] = entries(tmp_path)

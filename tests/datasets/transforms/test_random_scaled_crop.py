@@ -117,10 +117,11 @@ def test_ignored_pixels_alone_are_not_mixed():
 
 
 def test_read_only_arrays_are_taken_and_kept():
-    results = sample(0)
+    results, steps = sample(0), [RandomScaledCrop(**PAIRS['green'][0])]
     for key in ('img', 'gt_seg_map'):
         results[key].flags.writeable = False
-    applied([RandomScaledCrop(**PAIRS['green'][0])], results, seed=1)
+    got, want = (applied(steps, given, seed=1) for given in (results, sample(0)))
+    assert all(np.array_equal(got[key], want[key]) for key in ('img', 'gt_seg_map'))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from mmseg.apis import inference_model, init_model
 from PIL import Image
 from report_support import class_row, run_record
 from tests_support import draw_tile
-from tiny_export import REPO, run_tool, tiny_checkpoint, written
+from tiny_export import run_tool, tiny_checkpoint, written
+from tool_support import REPO
 
 from mmseg_aux_hrnet.exchange.export import exporting, verify
 from mmseg_aux_hrnet.files import whole
@@ -71,7 +72,7 @@ def test_settings_that_make_no_file_are_refused(args, tmp_path, out, options, me
         (
             'cut.pth',
             lambda path, good: path.write_bytes(good.read_bytes()[:3000]),
-            'is not a readable checkpoint',
+            'cut.pth is not a readable checkpoint',
         ),
         ('empty.pth', lambda path, good: torch.save({'state_dict': {}}, path), 'empty.pth holds no weights'),
         ('folder.pth', lambda path, good: path.mkdir(), 'folder.pth holds no checkpoint'),
@@ -183,18 +184,19 @@ def test_a_missing_extra_is_named(args, tmp_path, monkeypatch, package):
     assert run_tool(*args, tmp_path / 'a.pt2')[0] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # two exports to ONNX
 def test_a_network_that_enlarges_twice_is_refused_but_for_one_size(tmp_path):
-    """As mmseg's own HRNet does; an exporter that writes it without complaint gets odd sizes wrong."""
+    """As mmseg's own HRNet does; an exporter that writes it without complaint gets other sizes wrong."""
     pytest.importorskip('onnxruntime', reason='needs the extra export')
     args = written(tmp_path, enlarge=True)
     line = refusal(*args, tmp_path / 'a.onnx')
     assert 'would differ from PyTorch' in line
-    assert "use HRNetV2 with fuse_upsampling='official', or --fixed-size with a --tile-size" in line
+    assert '--fixed-size with --tile-size PIXELS exports it for one size' in line
     assert not (tmp_path / 'a.onnx').exists()
-    code, printed, _ = run_tool(*args, tmp_path / 'a.onnx', '--fixed-size', '--tile-size', '64')
+    # Of any size: inside, the network sees 96 x 96.
+    code, printed, _ = run_tool(*args, tmp_path / 'a.onnx', '--fixed-size', '--tile-size', '70')
     assert code == 0
-    assert 'input: image uint8 RGB (N, 3, 64, 64)' in printed
+    assert 'input: image uint8 RGB (N, 3, 70, 70)' in printed
 
 
 def test_figures_of_the_report_of_the_checkpoint_are_noted(args, tmp_path):

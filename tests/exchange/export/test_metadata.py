@@ -17,7 +17,7 @@ TILES = dict(tile=(512, 512), overlap=25, gsd=0.125)
 def source(**known):
     preprocessor = SimpleNamespace(mean=torch.tensor([123.675, 116.28, 103.53]), std=torch.tensor([58.395, 57.12, 57]))
     facts = dict(
-        model=SimpleNamespace(data_preprocessor=preprocessor), 
+        model=SimpleNamespace(data_preprocessor=preprocessor, size_divisor=32),
         classes=Classes(('background', 'green'), ((0, 0, 0), (0, 128, 0)), 1),
         decision=None, gsd=0.5, tile=(256, 512), overlap=25,
         config_name='a.py', config_sha256='1', checkpoint_name='a.pth', checkpoint_sha256='2',

@@ -125,7 +125,7 @@ class BakedSize(torch.nn.Module):
 
 
 def test_a_network_that_fixes_the_size_is_refused(source):
-    model = source().model
+    model = source(preprocessor={'test_cfg': {'size_divisor': 1}}).model
     model.backbone.conv = torch.nn.Sequential(BakedSize(), model.backbone.conv)
     with pytest.raises(ExportError, match='cannot be exported: .*--fixed-size'):
         trace(ExportGraph(model, decision=None, form=FREE, fuse=False))

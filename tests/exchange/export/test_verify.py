@@ -64,7 +64,7 @@ def test_a_flat_model_is_compared_more_strictly():
 def test_half_precision_has_a_tolerance_of_its_own():
     expected, got = prediction([0.0, 0.25, 0.6, 1.0]), outputs([0.0, 0.26, 0.6, 1.0], [0, 0, 1, 1])
     assert agreement(got, expected, form=FREE._replace(half=True)).allowed == 2e-2
-    with pytest.raises(ExportError):
+    with pytest.raises(ExportError, match=r'by up to 1\.0e-02 .*1\.0e-04 is allowed'):
         agreement(got, expected)
 
 

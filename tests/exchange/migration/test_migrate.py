@@ -137,6 +137,7 @@ def test_the_file_tells_what_was_chosen(migrated):
     comments = [line for line in path.read_text(encoding='utf-8').splitlines() if line.startswith('#')]
     told = ' '.join(line.removeprefix('#').strip() for line in comments)
     assert 'fcn_aux-hr18_256x512_80k_singlegreen.py' in comments[0]
+    assert any(line.startswith('- ') for line in report.lines())
     assert all(line in told for line in report.lines())
 
 

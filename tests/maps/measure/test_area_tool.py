@@ -57,11 +57,11 @@ def test_output_that_exists_is_replaced_only_where_asked(folder, capsys):
         (('--quicklook', 'map.jpg'), 'it can end in .png'),
         (
             ('--zones', 'aoi.gpkg', '--out', 'aoi.gpkg', '--overwrite'),
-            'aoi.gpkg is the file to read',
+            'aoi.gpkg is the file to read and cannot be written: name another file',
         ),
         (
             ('--zones', 'aoi.gpkg', '--out', 'folder.csv/../aoi.gpkg', '--overwrite'),
-            'aoi.gpkg is the file to read',
+            'aoi.gpkg is the file to read and cannot be written: name another file',
         ),
         (('--out', 'folder.csv', '--overwrite'), 'is a folder'),
         (('--id-field', 'name'), '--id-field says something about --zones, which is not given'),

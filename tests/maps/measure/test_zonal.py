@@ -183,7 +183,9 @@ def test_broken_zone_is_repaired_and_named(tmp_path):
 def test_real_rasters_have_the_area_of_their_extent(shared, tmp_path):
     import rasterio
 
-    for source in sorted((shared / 'data/geotiff').glob('*.tif')):
+    sources = sorted((shared / 'data/geotiff').glob('*.tif'))
+    assert sources
+    for source in sources:
         with rasterio.open(source) as image:
             values = np.where(image.dataset_mask() > 0, image.read(1) % 2, 255)
             path = write_map(tmp_path / source.name, values, crs=image.crs, transform=image.transform)

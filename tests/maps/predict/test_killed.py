@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from map_support import StubModel
 from raster_support import noise, write_raster
+from tool_support import REPO
 
 from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-
-REPO = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.slow  # processes that are killed and started again

@@ -11,12 +11,11 @@ import rasterio
 from raster_support import noise, write_raster
 from rio_cogeo import cog_validate
 from tiny_export import written
-from tool_support import configs_laid_out, run_here
+from tool_support import REPO, configs_laid_out, run_here
 
 from mmseg_aux_hrnet.maps import MapSettings, predict_raster
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 
-REPO = Path(__file__).resolve().parents[3]
 SMALL = ('--window', '32', '--device', 'cpu')
 
 

@@ -12,7 +12,7 @@ from mmseg_aux_hrnet.maps.predict.windows import Axis, plan_axis
 FACTORS = st.sampled_from([0.6, 0.7, 0.84, 0.96, 1.05, 1.2, 2.4]) | st.floats(0.25, 4)  # metres per pixel over --gsd
 GRIDS = st.sampled_from([1, 32, 32 * 3]) | FACTORS.map(lambda factor: 32 / factor)
 AXES = st.builds(
-    lambda size, window, overlap, grid: (plan_axis(size, window=window, overlap=overlap, grid=grid), overlap),
+    lambda size, window, overlap, grid: (plan_axis(size, window=window, overlap=overlap, grid=grid), overlap, grid),
     st.integers(1, 3000), st.integers(1, 600), st.floats(0, 0.99), GRIDS,
 )  # fmt: skip
 
@@ -51,9 +51,9 @@ def test_no_window_comes_twice_or_beyond_the_end_where_a_float_is_rounded_up(siz
 
 @given(AXES)
 def test_every_pixel_is_covered_and_neighbours_overlap(case):
-    axis, overlap = case
+    axis, overlap, grid = case
     assert axis.starts[0] == 0
-    assert axis.size <= axis.extent <= axis.size + 4 * 32
+    assert axis.size <= axis.extent <= axis.size + grid + 1  # the last window starts on the grid, to half a pixel
     assert sorted(set(axis.starts)) == list(axis.starts)
     steps = [later - start for start, later in itertools.pairwise(axis.starts)]
     assert all(step <= max(1, math.ceil(axis.window * (1 - overlap))) for step in steps)
@@ -61,7 +61,7 @@ def test_every_pixel_is_covered_and_neighbours_overlap(case):
 
 @given(AXES)
 def test_blocks_are_the_raster_and_end_where_the_next_window_begins(case):
-    axis, _ = case
+    axis, *_ = case
     blocks = [axis.block(index) for index in range(len(axis.starts))]
     assert blocks[0][0] == 0
     assert blocks[-1][1] == axis.size
@@ -71,7 +71,7 @@ def test_blocks_are_the_raster_and_end_where_the_next_window_begins(case):
 
 @given(AXES)
 def test_the_first_window_over_a_block_reaches_it_and_none_before_does(case):
-    axis, _ = case
+    axis, *_ = case
     for index, start in enumerate(axis.starts):
         first = axis.first_over(index)
         assert axis.starts[first] + axis.window > start

@@ -8,6 +8,7 @@ from mmseg_aux_hrnet.models.losses.functional import (
     masked_cross_entropy,
     masked_dice,
     ohem_keep,
+    refuse_labels,
     two_class_logits,
     wrong_labels,
 )
@@ -144,18 +145,19 @@ def test_ohem_keeps_nothing_of_an_ignored_batch():
 
 
 @pytest.mark.parametrize(('value', 'position'), [(128, (1, 2, 3)), (3, (0, 0, 0)), (-1, (1, 8, 10))])
-def test_wrong_labels_names_value_and_position(value, position):
+def test_a_wrong_label_is_named_by_value_and_position(value, position):
     _, labels = batch()
     labels[position] = value
-    with pytest.raises(LabelError, match=rf'label {value} at .* \({", ".join(map(str, position))}\).*0\.\.2 and 255'):
-        wrong_labels(labels, num_classes=3, ignore_index=255, strict=True)
-    wrong = wrong_labels(labels, num_classes=3, ignore_index=255, strict=False)
+    wrong = wrong_labels(labels, num_classes=3, ignore_index=255)
     assert wrong.nonzero().tolist() == [list(position)]
+    with pytest.raises(LabelError, match=rf'label {value} at .* \({", ".join(map(str, position))}\).*0\.\.2 and 255'):
+        refuse_labels(labels, wrong, num_classes=3, ignore_index=255)
 
 
 def test_wrong_labels_takes_classes_and_ignored():
     _, labels = batch()
     labels[0, 0] = 255
-    assert not wrong_labels(labels, num_classes=3, ignore_index=255, strict=True).any()
-    with pytest.raises(LabelError):
-        wrong_labels(labels, num_classes=3, ignore_index=254, strict=True)
+    wrong = wrong_labels(labels, num_classes=3, ignore_index=255)
+    assert not wrong.any()
+    refuse_labels(labels, wrong, num_classes=3, ignore_index=255)
+    assert torch.equal(wrong_labels(labels, num_classes=3, ignore_index=254), labels == 255)

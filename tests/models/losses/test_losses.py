@@ -9,6 +9,7 @@ from no_waiting import Reads
 
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 from mmseg_aux_hrnet.models.losses import ReferenceDiceLoss
+from mmseg_aux_hrnet.models.losses.pixel_loss import PixelLoss
 
 ALL = ('MaskedDiceLoss', 'MaskedCrossEntropyLoss', 'OHEMCrossEntropyLoss', 'ReferenceDiceLoss')
 
@@ -36,6 +37,14 @@ def test_loss_weight_scales_and_names_are_trained(name):
     one, half = MODELS.build(dict(type=name)), MODELS.build(dict(type=name, loss_weight=0.5))
     assert half(logits, labels).item() == pytest.approx(one(logits, labels).item() / 2)
     assert 'loss' in one.loss_name
+
+
+def test_a_loss_from_elsewhere_needs_no_name_of_its_own():
+    class Mine(PixelLoss):
+        def compute(self, logits, labels, *, class_weight, pixel_weight, ignore_index):
+            return logits.mean()
+
+    assert Mine().loss_name == 'loss'
 
 
 @pytest.mark.parametrize('name', ALL)

@@ -1,6 +1,5 @@
 """Texts, picture and folder of a comparison, and the command as a user runs it."""
 
-import importlib.util
 import io
 import math
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from report_support import image_counts, metrics_of, write_report
+from tool_support import run_here
 
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.bootstrap import Difference
@@ -24,7 +24,6 @@ from mmseg_aux_hrnet.report.comparison.output import (
 )
 from mmseg_aux_hrnet.report.comparison.picture import draw
 
-TOOL = Path(__file__).resolve().parents[3] / 'tools' / 'compare.py'
 NAN = math.nan
 
 
@@ -140,18 +139,18 @@ def test_out_is_whole_or_not_there(tmp_path, monkeypatch):
 @pytest.mark.parametrize('kind', ['file', 'full'])
 def test_out_that_exists_is_kept(tmp_path, kind, capsys):
     out = tmp_path / 'out'
-    (out if kind == 'file' else out / 'mine.txt').parent.mkdir(exist_ok=True)
-    (out if kind == 'file' else out / 'mine.txt').write_text('mine', encoding='utf-8')
+    there = out if kind == 'file' else out / 'mine.txt'
+    there.parent.mkdir(exist_ok=True)
+    there.write_text('mine', encoding='utf-8')
     assert run('first', 'second', '--out', out) == 2  # before it looks for the reports
     message = capsys.readouterr().err
     assert ('out is a file' if kind == 'file' else 'out exists and is not empty') in message
+    assert there.read_text(encoding='utf-8') == 'mine'
+    assert sorted(tmp_path.rglob('*')) == sorted({out, there})
 
 
 def run(*argv):
-    spec = importlib.util.spec_from_file_location('compare_tool', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main([str(word) for word in argv])
+    return run_here('compare', *argv)
 
 
 @pytest.fixture

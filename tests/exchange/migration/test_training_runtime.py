@@ -1,8 +1,8 @@
 import sys
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from tool_support import REPO
 
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section
 from mmseg_aux_hrnet.exchange.migration.schedule import Length
@@ -43,7 +43,7 @@ def test_checkpoints(length):
 
 
 def test_what_runs_around_training_is_what_our_own_configs_have():
-    schedule = Path(__file__).parents[3] / 'configs/_base_/schedules/schedule_80k.py'
+    schedule = REPO / 'configs/_base_/schedules/schedule_80k.py'
     own = Config.fromfile(schedule).default_hooks
     got = hooks()[0]['default_hooks']
     assert {key: hook['type'] for key, hook in got.items()} == {key: hook.type for key, hook in own.items()}

@@ -116,14 +116,14 @@ def test_an_old_onnxruntime_can_read_it_and_nothing_of_this_machine_is_in_it(fre
     assert str(path.parent).encode() not in content
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # one more export to ONNX
 def test_the_same_export_gives_the_same_bytes(free, tmp_path):
     args, path, _ = free
     export(args, tmp_path / 'again.onnx')
     assert (tmp_path / 'again.onnx').read_bytes() == path.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # one more export to ONNX
 def test_batch_norms_are_kept_on_request(free, tmp_path):
     args, _, _ = free
     export(args, tmp_path / 'a.onnx', '--no-fuse')
@@ -132,7 +132,7 @@ def test_batch_norms_are_kept_on_request(free, tmp_path):
     assert notes(tmp_path / 'a.onnx')['batch_norm'] == 'kept'
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # one more export to ONNX
 def test_half_precision_halves_the_weights_and_keeps_the_types_outside(free, tmp_path):
     args, path, _ = free
     printed = export(args, tmp_path / 'a.onnx', '--fp16')
@@ -144,7 +144,7 @@ def test_half_precision_halves_the_weights_and_keeps_the_types_outside(free, tmp
     assert 0 < np.abs(full - half).max() < 0.02
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # one more export to ONNX
 def test_the_class_map_alone_follows_a_stored_threshold(tmp_path):
     args = written(tmp_path, meta={'threshold': {'class': 'green', 'value': 0.3}})
     printed = export(args, tmp_path / 'a.onnx', '--classes-only')
@@ -157,7 +157,7 @@ def test_the_class_map_alone_follows_a_stored_threshold(tmp_path):
     assert notes(tmp_path / 'a.onnx')['threshold'] == {'class': 'green', 'value': 0.3}
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # one more export to ONNX
 def test_a_one_channel_head_gives_two_probabilities(tmp_path):
     args = written(tmp_path, out_channels=1, threshold=0.4)
     export(args, tmp_path / 'a.onnx')

@@ -18,6 +18,7 @@ IMAGES = comparison_images((2, 75, 110), seed=5)
 
 @pytest.fixture(
     scope='module',
+    # slow: one more export and its test
     params=[(), pytest.param(('--no-fuse',), marks=pytest.mark.slow), ('--fp16',)],
     ids=['default', 'no-fuse', 'fp16'],
 )

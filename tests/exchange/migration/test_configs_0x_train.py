@@ -1,16 +1,15 @@
 """Configs of 0.x, migrated, train for a few iterations on made-up data through the tools."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from tests_support import write_green_root
+from tool_support import run_here
 
 from mmseg_aux_hrnet.weights import read_checkpoint
 
-REPO = Path(__file__).resolve().parents[3]
 OLD = Path(__file__).parent / 'configs_0x'
 # The same experiment on tiles of 64x96: an old config over the old config.
 SMALL = """
@@ -42,13 +41,6 @@ ITERATIONS = 'runner = dict(max_iters=2)'
 EVERY = 'checkpoint_config = evaluation = dict(interval=1)\n'
 
 
-def tool(name):
-    spec = importlib.util.spec_from_file_location(name, REPO / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
 @pytest.fixture(scope='module')
 def green(tmp_path_factory):
     root = tmp_path_factory.mktemp('green')
@@ -59,14 +51,14 @@ def green(tmp_path_factory):
 def migrated(name, folder, root, *, length=ITERATIONS, more=''):
     text = SMALL.format(base=str(OLD / f'{name}.py'), root=root.as_posix(), length=length) + more
     (folder / 'old.py').write_text(text, encoding='utf-8')
-    assert tool('migrate_config')([str(folder / 'old.py'), str(folder / 'new.py')]) == 0
+    assert run_here('migrate_config', folder / 'old.py', folder / 'new.py') == 0
     return str(folder / 'new.py')
 
 
 def trained(config, folder):
     options = [f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')]
     args = [config, '--work-dir', str(folder / 'work'), '--pretrained', 'none', '--seed', '0']
-    assert tool('train')([*args, '--cfg-options', *options]) == 0
+    assert run_here('train', *args, '--cfg-options', *options) == 0
     return folder / 'work'
 
 
@@ -93,13 +85,13 @@ def test_epochs(green, tmp_path):
     assert [path.name for path in work.glob('best_*')] == ['best_F1.green_epoch_1.pth']
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # SegFormer trains, and is tested in four views
 def test_a_test_averages_over_scales_and_flips(green, tmp_path, capsys):
     config = migrated('segformer_mit-b0_256x512_160k_singlegreen', tmp_path, green)
     work = trained(config, tmp_path)
     capsys.readouterr()
     args = [config, str(work), '--work-dir', str(tmp_path / 'test'), '--scales', '0.5,1.0', '--flip']
-    assert tool('test')([*args, '--cfg-options', 'test_dataloader.num_workers=0']) == 0
+    assert run_here('test', *args, '--cfg-options', 'test_dataloader.num_workers=0') == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith('mIoU ')
 
 
@@ -116,7 +108,7 @@ def draw(root, images, labels, *, image_end, label_end):
         Image.fromarray(label).save(root / labels / f'{name}{label_end}')
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # U-Net
 def test_a_data_set_of_mmseg_repeated(tmp_path):
     for split in ('training', 'validation'):
         draw(tmp_path, f'images/{split}', f'annotations/{split}', image_end='.png', label_end='_manual1.png')
@@ -125,7 +117,7 @@ def test_a_data_set_of_mmseg_repeated(tmp_path):
     assert (trained(config, tmp_path) / 'iter_2.pth').is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # OCRNet
 def test_folders_in_lists_and_unknown_classes(tmp_path):
     for place in ('north', 'south', 'west'):
         draw(tmp_path, f'images/{place}', f'labels/{place}', image_end='.tif', label_end='.png')
@@ -146,5 +138,5 @@ def test_half_precision_without_a_gpu_is_refused_on_one_line(tmp_path, monkeypat
     nested = "data['train'] = dict(dataset=data['train'])\n"
     config = migrated('ocrnet_hr18_512x512_160k_buildings', tmp_path, tmp_path, more=nested)
     capsys.readouterr()
-    assert tool('train')([config, '--work-dir', str(tmp_path / 'w'), '--pretrained', 'none']) == 2
+    assert run_here('train', config, '--work-dir', tmp_path / 'w', '--pretrained', 'none') == 2
     assert capsys.readouterr().err.startswith('error: AmpOptimWrapper trains in half precision, which needs a GPU')
