@@ -52,10 +52,10 @@ TABLE = {
         'jinja2 markupsafe matplotlib numpy PIL rich',
     ),
     'run': (
-        'classes datasets decision engine errors evaluation files models report stack visualization weights',
+        'classes datasets decision engine errors evaluation files models report sampling stack visualization weights',
         'mmengine mmseg numpy rich torch',
     ),
-    'sampling': ('datasets errors', 'numpy rich'),
+    'sampling': ('datasets errors maps maps/raster', 'numpy PIL rasterio rich'),
     'stack': ('errors', 'mmengine'),
     'version': ('', ''),
     'visualization': ('classes files', 'matplotlib numpy PIL'),

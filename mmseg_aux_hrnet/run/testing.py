@@ -193,6 +193,9 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
     if options.sweep and not labelled:
         raise DataError('--sweep: the images have no labels, without which no threshold is better than another')
     out = str(options.out) if options.out else None if labelled else str(Path(config.work_dir) / 'predictions')
+    for folder in (out, options.show_dir):
+        if folder is not None:
+            testing_config.check_file_names(dataset, folder)
     testing_config.set_evaluators(config, has_labels=labelled, out=out)
     # These two add to the evaluators that were set above.
     if options.report is not None:
