@@ -29,7 +29,7 @@ class ImageContent:
     Attributes:
         size: height and width in pixels.
         mode: how the file stores its pixels, in Pillow's words.
-        turned: whether the file says that it is to be shown turned, which training does not do.
+        turned: whether the file says that it is to be shown turned, which training does too.
         digest: hash of the decoded pixels and their shape.
         thumbnail: grey version, uint8 (32, 32).
         colours: figures of :func:`~mmseg_aux_hrnet.doctor.likeness.colour_figures`, float (9,).
