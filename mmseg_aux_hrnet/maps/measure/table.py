@@ -18,13 +18,14 @@ from rich.text import Text
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.files.whole import whole_file
-from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas
-from mmseg_aux_hrnet.maps.vector.polygon_file import remove_companions
+from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas, column_names
+from mmseg_aux_hrnet.maps.vector.polygon_file import PYOGRIO_ERRORS, remove_companions, short_reason
 
 Floats = NDArray[np.float64]
 FORMAT = 'mmseg_aux_hrnet areas 1'
 HECTARE = 10_000.0  # square metres
 MOST_ROWS = 40  # on the screen; files hold all
+OWN_COLUMNS = {'FID': 'fid', 'GEOMETRY_NAME': 'geom'}
 DECIMALS = 6  # of numbers in files: below a square millimetre
 
 
@@ -34,26 +35,12 @@ def columns(areas: ZonalAreas) -> dict[str, Any]:
     Raises:
         ConfigError: two columns would have the same name.
     """
-    field = 'map' if areas.zones is None else areas.zones.field
-    named = [
-        (field, areas.ids),
-        ('covered_percent', 100 * areas.covered),
-        ('mapped_m2', areas.mapped),
-        ('nodata_percent', areas.nodata_percent),
-    ]
-    for index, name in enumerate(areas.legend.names):
+    names = column_names(None if areas.zones is None else areas.zones.field, areas.legend)
+    values = [areas.ids, 100 * areas.covered, areas.mapped, areas.nodata_percent]
+    for index in range(len(areas.legend.names)):
         square_metres = areas.square_metres[:, index]
-        named.append((f'{name}_m2', square_metres))
-        named.append((f'{name}_ha', square_metres / HECTARE))
-        named.append((f'{name}_percent', areas.percent[:, index]))
-    names = [name.casefold() for name, _ in named]  # GeoPackages do not tell A from a
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(
-            f'two columns of the table would be called {", ".join(twice)}: give the classes other names with '
-            '--classes, or choose another --id-field'
-        )
-    return dict(named)
+        values += [square_metres, square_metres / HECTARE, areas.percent[:, index]]
+    return dict(zip(names, values, strict=True))
 
 
 def csv_text(areas: ZonalAreas) -> str:
@@ -167,17 +154,24 @@ def _gpkg(areas: ZonalAreas) -> bytes:
         raise ConfigError('a GeoPackage holds zones, and there are none: give --zones, or write .csv or .json')
     table = columns(areas)
     buffer = io.BytesIO()  # not the file itself, which would be there before it is whole
-    pyogrio.raw.write(
-        buffer,
-        geometry=shapely.to_wkb(areas.zones.polygons),
-        fields=list(table),
-        field_data=[areas.zones.ids, *(np.asarray(values, np.float64) for values in list(table.values())[1:])],
-        driver='GPKG',
-        layer='areas',
-        crs=areas.zones.crs.to_wkt(),
-        geometry_type='MultiPolygon',
-        promote_to_multi=True,
-    )
+    # Columns that every GeoPackage has; the ids may be in one of that name, and some formats do not tell A from a.
+    own = {option: f'{name}_' if areas.zones.field.casefold() == name else name for option, name in OWN_COLUMNS.items()}
+    try:
+        pyogrio.raw.write(
+            buffer,
+            geometry=shapely.to_wkb(areas.zones.polygons),
+            fields=list(table),
+            field_data=[areas.zones.ids, *(np.asarray(values, np.float64) for values in list(table.values())[1:])],
+            driver='GPKG',
+            layer='areas',
+            crs=areas.zones.crs.to_wkt(),
+            geometry_type='MultiPolygon',
+            promote_to_multi=True,
+            layer_options=own,
+        )
+    except PYOGRIO_ERRORS as error:
+        reason = short_reason(error)
+        raise DataError(f'the areas cannot be written as a GeoPackage ({reason}): write .csv or .json') from error
     return buffer.getvalue()
 
 

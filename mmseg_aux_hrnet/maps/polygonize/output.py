@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import warnings
@@ -19,10 +20,19 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.maps.vector.polygon_file import remove_companions
+from mmseg_aux_hrnet.maps.options import warn_once
+from mmseg_aux_hrnet.maps.vector.polygon_file import (
+    PYOGRIO_ERRORS,
+    WGS84,
+    operation_note,
+    plain_path,
+    remove_companions,
+    short_reason,
+    without_locks,
+)
 
 DIGITS = 9  # a tenth of a millimetre: fewer could move a vertex over the outline of a neighbour
-WGS84 = 'OGC:CRS84'
+PART = 'polygons'  # what a file is called in its folder until it is whole: the name that it gets may mean more to GDAL
 GEOMETRY = 'geometry'
 
 Polygons = NDArray[np.object_]
@@ -68,6 +78,8 @@ def write_geojson(path: Path, crs: CRS | None) -> Iterator[Write]:
         def write(polygons: Polygons, columns: Columns) -> None:
             nonlocal separator
             placed = shapely.transform(polygons, in_degrees)
+            if len(placed) and (note := operation_note(to_degrees, bounds=tuple(shapely.total_bounds(placed)))):
+                warn_once(note)
             shapes = shapely.to_geojson(shapely.orient_polygons(placed))  # RFC 7946: outlines anticlockwise
             rows = zip(shapes, *(column.tolist() for column in columns.values()), strict=True)
             for shape, *values in rows:
@@ -106,14 +118,15 @@ def write_parquet(path: Path, crs: CRS | None) -> Iterator[Write]:
         }
         table = Table.from_pydict({**arrays, GEOMETRY: array(shapely.to_wkb(polygons), binary())})
         table = table.replace_schema_metadata(metadata)
-        writer = writer or ParquetWriter(path, table.schema, compression='zstd')
+        writer = writer or ParquetWriter(file, table.schema, compression='zstd')
         writer.write_table(table)
 
-    try:
-        yield write
-    finally:
-        if writer is not None:
-            writer.close()
+    with path.open('wb') as file:  # which pyarrow would take for a URL by some names
+        try:
+            yield write
+        finally:
+            if writer is not None:
+                writer.close()
 
 
 @contextmanager
@@ -127,13 +140,15 @@ def write_by_gdal(path: Path, crs: CRS | None, *, driver: str, options: dict[str
         options: of the layer, which the first batch makes.
     """
     batches = count = 0
+    part = path.with_name(PART + path.suffix.lower())
 
     def write(polygons: Polygons, columns: Columns) -> None:
         nonlocal batches, count
-        with warnings.catch_warnings(), _reopening(batches > 0):
+        with warnings.catch_warnings(), _opening(part, started=batches > 0) as plain:
             warnings.filterwarnings('ignore', "'crs' was not provided")  # the summary says so
             pyogrio.raw.write(
-                path,
+                plain,
+                layer=layer_name(path.stem) if driver == 'GPKG' else None,
                 geometry=shapely.to_wkb(polygons),
                 fields=list(columns),
                 field_data=list(columns.values()),
@@ -147,31 +162,33 @@ def write_by_gdal(path: Path, crs: CRS | None, *, driver: str, options: dict[str
         batches, count = batches + 1, count + len(polygons)
 
     yield write
-    with _reopening(True):
-        written = pyogrio.read_info(path, force_feature_count=True)['features']
+    with _opening(part, started=True) as plain:
+        written = pyogrio.read_info(plain, force_feature_count=True)['features']
     if written != count:  # GDAL does not raise for what it writes as it closes a file
         raise OSError(f'it holds {written} of {count} polygons')
+    for file in list(path.parent.glob(f'{PART}.*')):
+        file.rename(path if file == part else path.with_suffix(file.suffix))
 
 
 @contextmanager
-def _reopening(started: bool) -> Iterator[None]:
-    """Say what it means when GDAL does not know the format of the file that it has started."""
+def _opening(part: Path, *, started: bool) -> Iterator[Path]:
+    """Give the name by which GDAL finds a file of ours, and say what it means when it does not know its format."""
     try:
-        yield
+        with plain_path(part.parent) as folder, without_locks():
+            yield folder / part.name
     except pyogrio.errors.DataSourceError as error:
         if not started:
             raise
         raise OSError('what was written of it so far is damaged') from error
 
 
-FAILURES = (
-    OSError,
-    sqlite3.Error,  # of the holes to fill
-    pyogrio.errors.DataSourceError,
-    pyogrio.errors.DataLayerError,
-    pyogrio.errors.FeatureError,
-    pyogrio.errors.GeometryError,
-)
+def layer_name(stem: str) -> str:
+    """Return the name of a file as that of its layer: those that begin with a sign or as SQLite's own are refused."""
+    name = stem.encode(errors='replace').decode()  # bytes that are no UTF-8
+    return name if re.match(r'(?!gpkg|sqlite_)\w', name, re.IGNORECASE) else f'map_{name}'
+
+
+FAILURES = (OSError, sqlite3.Error, *PYOGRIO_ERRORS)  # the second of the holes to fill
 FORMATS: dict[str, Callable[[Path, CRS | None], AbstractContextManager[Write]]] = {
     '.gpkg': partial(write_by_gdal, driver='GPKG', options={}),
     '.geojson': write_geojson,
@@ -199,7 +216,7 @@ def open_output(out: Path, crs: CRS | None) -> Iterator[Write]:
         for path in sorted(folder.iterdir(), key=lambda path: path.name == out.name):
             os.replace(path, out.parent / path.name)
     except FAILURES as error:
-        reason = getattr(error, 'strerror', None) or ' '.join(str(error).split())
+        reason = getattr(error, 'strerror', None) or short_reason(error)
         raise DataError(f'{out} cannot be written ({reason}): choose a folder that is writable and has room') from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
