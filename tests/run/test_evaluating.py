@@ -10,6 +10,8 @@ from PIL import Image
 from tests_support import GREEN_PALETTE, write_green_root
 
 from mmseg_aux_hrnet.files.label_png import write_label_png
+from mmseg_aux_hrnet.run import EvaluateOptions, evaluating
+from mmseg_aux_hrnet.run import evaluate as run_evaluate
 
 REPO = Path(__file__).resolve().parents[2]
 CONFIG = str(REPO / 'configs/hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py')
@@ -130,3 +132,19 @@ def test_a_report_that_exists_is_refused_before_the_work(folders, tmp_path, caps
     (tmp_path / 'report' / 'mine.txt').touch()
     assert evaluate('nowhere', folders[1], *TWO, '--report', tmp_path / 'report') == 2
     assert 'report exists and is not empty' in capsys.readouterr().err
+
+
+def test_the_report_is_written_before_the_figures_are_shown(folders, tmp_path):
+    shown = []
+    options = EvaluateOptions(classes=['background', 'green'], report=tmp_path / 'report')
+    run_evaluate(*folders, options, on_table=lambda _: shown.append((tmp_path / 'report' / 'metrics.json').exists()))
+    assert shown == [True, True]
+
+
+def test_figures_are_shown_where_the_report_cannot_be_written(folders, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(evaluating, 'write_report', lambda *args, **kwargs: [][0])
+    with pytest.raises(IndexError):
+        options = EvaluateOptions(classes=['background', 'green'], report=tmp_path / 'report')
+        run_evaluate(*folders, options, on_table=shown.append)
+    assert len(shown) == 2

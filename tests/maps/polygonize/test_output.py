@@ -1,17 +1,21 @@
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pyogrio
 import pytest
 import shapely
 from pyproj import CRS
+from vector_support import lacks_grid
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, StackError
+from mmseg_aux_hrnet.maps.options import warn_once
 from mmseg_aux_hrnet.maps.polygonize import polygonizing, request
-from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, open_output
+from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, layer_name, open_output
 from mmseg_aux_hrnet.maps.polygonize.polygonizing import polygonize
 from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest
+from mmseg_aux_hrnet.maps.vector.polygon_file import read_by_gdal
 
 UTM = CRS.from_epsg(32633)
 
@@ -135,3 +139,43 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch, options, extra):
     with pytest.raises(StackError, match=rf'pip install "mmseg-aux-hrnet\[{extra}\]"'):
         PolygonRequest(**options)
         polygonize(tmp_path / 'map.tif', tmp_path / 'out.parquet')
+
+
+@pytest.mark.parametrize(
+    'name', ['x!green', 'c;d', 'gpkg_a', 'SQLite_a', '-x', ' a', 'd!r/a', 'a"b', 'PG:a', '{a', 'a\nb']
+)
+@pytest.mark.parametrize('suffix', FORMATS)
+def test_a_file_is_written_where_it_is_named(tmp_path, monkeypatch, suffix, name):
+    monkeypatch.chdir(tmp_path)
+    out = Path(name + suffix)
+    (tmp_path / f'green{suffix}').write_text('of somebody else')
+    with open_output(out, UTM) as write:
+        write(*features(0))
+        write(*features(2))
+    assert (tmp_path / f'green{suffix}').read_text() == 'of somebody else'
+    written = {path.name for path in out.parent.iterdir() if path.is_file()} - {f'green{suffix}'}
+    assert out.name in written and {Path(path).stem for path in written} == {out.stem}
+    if suffix != '.parquet':
+        assert read_by_gdal(out, pyogrio.read_info)['features'] == 2
+
+
+@pytest.mark.parametrize(
+    ('stem', 'layer'),
+    [('green', 'green'), ('x!y', 'x!y'), ('gpkg_a', 'map_gpkg_a'), ('-x', 'map_-x'), ('2020', '2020'), ('北', '北')],
+)
+def test_layers_have_names_that_geopackages_allow(stem, layer):
+    assert layer_name(stem) == layer
+
+
+def test_longitudes_that_may_be_metres_off_are_told_of(tmp_path, caplog):
+    lacks_grid()
+    warn_once.cache_clear()
+    box, columns = np.array([shapely.box(651_409, 313_177, 651_419, 313_187)]), features(1)[1]
+    with open_output(tmp_path / 'out.geojson', CRS.from_epsg(27700)) as write:
+        write(box, columns)
+        write(box, columns)
+    grid = 'uk_os_OSTN15_NTv2_OSGBtoETRS.tif'
+    assert [record.getMessage() for record in caplog.records] == [
+        'coordinates in OSGB36 / British National Grid became those in WGS 84 (CRS84) with an accuracy of 2 m; '
+        f'1 m needs the grid file {grid}: projsync --file {grid}'
+    ]

@@ -1,9 +1,13 @@
 """What is finished of a map is kept whole, with the conditions under which it was made."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
+from mmseg_aux_hrnet.maps.options import warn_once
 from mmseg_aux_hrnet.maps.predict.journal import Journal
 
 CONDITIONS = {'window': [16, 16], 'model': 'a.pth'}
@@ -81,3 +85,27 @@ def test_damaged_conditions_are_one_line(journal):
     (journal.folder / 'plan.json').write_text('{', encoding='utf-8')
     with pytest.raises(ConfigError, match=r'plan\.json is damaged'):
         journal.begin(CONDITIONS, resume=True)
+
+
+@pytest.mark.parametrize('number', [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_told_of_once(journal, monkeypatch, caplog, number):
+    def acquire(lock):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr('filelock.FileLock.acquire', acquire)
+    warn_once.cache_clear()
+    for _ in range(2):
+        with journal.locked():
+            pass
+    assert [record.getMessage() for record in caplog.records] == [
+        f'{journal.folder.parent}: its file system knows no locks, so nothing keeps a second run from the same maps'
+    ]
+
+
+def test_other_faults_of_the_lock_are_raised(journal, monkeypatch):
+    def acquire(lock):
+        raise PermissionError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr('filelock.FileLock.acquire', acquire)
+    with pytest.raises(PermissionError), journal.locked():
+        pass
