@@ -42,8 +42,9 @@ def open_dataset(path: Path) -> Iterator[Any]:
     try:
         with rasterio.Env(**STRICT):
             # Not shared: GDAL would give one handle to two threads that open the same file.
-            dataset = rasterio.open(path, sharing=False)
-    except (RasterioError, CRSError) as error:
+            # Absolute: it would take what is before a colon for the name of a driver, and read another file.
+            dataset = rasterio.open(path.absolute(), sharing=False)
+    except (RasterioError, CRSError, UnicodeEncodeError) as error:
         raise RasterError(f'{path} cannot be opened as a raster ({reason(error)})') from error
     with dataset:
         _refuse_odd(path, dataset)

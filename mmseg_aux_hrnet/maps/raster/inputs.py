@@ -69,7 +69,7 @@ def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
     for path in paths:
         try:
             # Its tags tell, not its name: maps may have been renamed, and images may be called _classes.
-            with rasterio.open(path, sharing=False) as dataset:
+            with rasterio.open(path.absolute(), sharing=False) as dataset:
                 predicted = is_map(dataset.tags())
         except RasterioError:  # it fails in its own turn, with a message of its own
             predicted = False

@@ -208,7 +208,8 @@ def operation_note(transformer: Transformer, *, bounds: tuple[float, float, floa
         how += ', without the shift between their datums, which may be a hundred metres'
     name, metres = grids[0] if grids else ('', 0.0)
     advice = f'; {metres:g} m needs the grid file {name}: projsync --file {name}' if grids else ''
-    return f'coordinates in {source.name} became those in {target.name} with {how}{advice}'
+    names = [crs.name.split(' (with axis order')[0] for crs in (source, target)]
+    return f'coordinates in {names[0]} became those in {names[1]} with {how}{advice}'
 
 
 def _around(near: shapely.Polygon, transformer: Transformer) -> shapely.Geometry:

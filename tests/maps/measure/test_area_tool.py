@@ -6,11 +6,15 @@ import sys
 import numpy as np
 import pyogrio
 import pytest
+from affine import Affine
 from areas_support import square, write_map, write_zones
+from raster_support import write_raster
 from tool_support import run_here
+from vector_support import lacks_grid
 
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.maps.measure import table, zonal
+from mmseg_aux_hrnet.maps.options import warn_once
 
 VALUES = np.arange(100).reshape(10, 10) % 4 == 0
 
@@ -156,3 +160,15 @@ def test_a_file_that_cannot_be_written_leaves_the_table_on_the_screen(folder, mo
     monkeypatch.setattr(table, 'write_bytes', full)
     assert run_here('area', folder / 'map.tif', '--out', folder / 'a.csv') == 2
     assert 'green' in capsys.readouterr().out
+
+
+def test_an_image_that_may_lie_metres_off_is_told_of(folder, caplog):
+    lacks_grid()
+    warn_once.cache_clear()
+    picture, image = folder / 'map.png', folder / 'image.tif'
+    write_map(folder / 'map.tif', VALUES, crs='EPSG:25831', transform=Affine(1, 0, 413_155, 0, -1, 5_835_000))
+    colours = np.zeros((3, 100, 100), np.uint8)
+    write_raster(image, colours, crs='EPSG:27700', transform=Affine(1, 0, 651_360, 0, -1, 313_230))
+    assert run_here('area', folder / 'map.tif', '--quicklook', picture, '--image', image) == 0
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f'{image}: coordinates in OSGB36 / British National Grid') and 'accuracy of 3 m' in said

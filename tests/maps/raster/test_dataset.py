@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +117,14 @@ def test_a_copy_that_fails_raises_what_has_no_public_name(tmp_path):
         rasterio.shutil.copy(source, tmp_path / 'no folder' / 'b.tif', driver='COG')
     # Once this holds, rasterio has moved its private name, or given it a public parent: then GDAL_ERRORS is shorter.
     assert not isinstance(caught.value, RasterioError)
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs names with a colon: run the tests on Linux or macOS')
+@pytest.mark.parametrize('name', ['http:x.tif', 'GTIFF_DIR:1:x.tif', 'DERIVED_SUBDATASET:LOGAMPLITUDE:x.tif'])
+def test_a_raster_is_read_where_it_is_named(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    write_raster(Path('x.tif'), np.full((3, 4, 4), 9, np.uint8))  # what GDAL would read of the last
+    Path('x.tif').rename(Path('y.tif'))
+    write_raster(Path('x.tif'), np.full((3, 4, 4), 1, np.uint8))
+    Path('y.tif').rename(Path(name))
+    assert (read_whole(Path(name)).image == 9).all()
