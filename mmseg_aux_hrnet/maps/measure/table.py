@@ -56,12 +56,6 @@ def csv_text(areas: ZonalAreas) -> str:
     return text.getvalue()
 
 
-def csv_types(areas: ZonalAreas) -> str:
-    """Return what the file beside a CSV says of its columns: numbers, but for ids that are text."""
-    first = {int: 'Integer64', float: 'Real', str: 'String'}[type(areas.ids[0])]
-    return ','.join([f'"{first}"', *['"Real"'] * (len(columns(areas)) - 1)]) + '\n'
-
-
 def areas_json(areas: ZonalAreas) -> dict[str, Any]:
     """Return everything, with one entry a zone and in it one a class; undefined numbers are null."""
     names, code = areas.legend.names, areas.grid.crs.to_authority()
@@ -153,7 +147,9 @@ def write_areas(areas: ZonalAreas, path: Path, *, excel: bool = False) -> None:
                 _write_gpkg(areas, part)
             elif suffix == '.csv':
                 part.write_bytes(csv_text(areas).encode('utf-8-sig' if excel else 'utf-8'))
-                part.with_suffix('.csvt').write_text(csv_types(areas))  # by which GDAL knows numbers from text
+                ids = {int: 'Integer64', float: 'Real', str: 'String'}[type(areas.ids[0])]
+                types = [f'"{ids}"', *['"Real"'] * (len(columns(areas)) - 1)]
+                part.with_suffix('.csvt').write_text(','.join(types) + '\n')  # by which GDAL knows numbers from text
             else:
                 text = json.dumps(areas_json(areas), indent=2, allow_nan=False, ensure_ascii=False)
                 part.write_bytes(f'{text}\n'.encode())
@@ -184,9 +180,16 @@ def _write_gpkg(areas: ZonalAreas, path: Path) -> None:
     figures = columns(areas)
     table = {areas.zones.field: areas.zones.ids}
     known = {name.casefold() for name in figures}
-    table |= {name: _storable(values) for name, values in areas.zones.others.items() if name.casefold() not in known}
+    for name, values in areas.zones.others.items():
+        if name.casefold() not in known:
+            # GeoPackages hold numbers and times; all else becomes text.
+            texts = [None if value is None else str(value) for value in values] if values.dtype == object else None
+            table[name] = values if texts is None else np.array(texts, object)
     table |= {name: np.asarray(values, np.float64) for name, values in list(figures.items())[1:]}
-    names = {name.casefold() for name in table}
+    own = {'FID': 'fid', 'GEOMETRY_NAME': 'geom'}  # columns that every GeoPackage has
+    for option in own:
+        while own[option] in map(str.casefold, table):
+            own[option] += '_'
     shown = main_class(areas.legend)
     colour = class_colours(areas.legend)[shown]
     style = percent_style(f'{areas.legend.names[shown]}_percent', colour, titles=_titles(areas))
@@ -201,23 +204,10 @@ def _write_gpkg(areas: ZonalAreas, path: Path) -> None:
             crs=areas.zones.crs.to_wkt(),
             geometry_type='MultiPolygon',
             promote_to_multi=True,
-            layer_options={'FID': _unused('fid', names), 'GEOMETRY_NAME': _unused('geom', names)},
+            layer_options=own,
             dataset_options=GEOPACKAGE,
         )
         add_style(plain, style)
-
-
-def _storable(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return the values of a field as GeoPackages hold them: what is neither a number nor a time as text."""
-    if values.dtype != object:
-        return values
-    return np.array([None if value is None else str(value) for value in values], object)
-
-
-def _unused(name: str, names: set[str]) -> str:
-    while name in names:
-        name += '_'
-    return name
 
 
 def _titles(areas: ZonalAreas) -> dict[str, str]:

@@ -187,14 +187,14 @@ def operation_note(transformer: Transformer, *, bounds: tuple[float, float, floa
         bounds: of them, west, south, east and north in degrees.
     """
     source, target = transformer.source_crs, transformer.target_crs
-    assert source is not None and target is not None  # it was made of the two
+    assert source is not None and target is not None
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore', UserWarning)  # the same, in other words
+        warnings.simplefilter('ignore', UserWarning)
         place = Place(*bounds) if np.isfinite(bounds).all() else None
         group = TransformerGroup(source, target, always_xy=True, area_of_interest=place)
         try:
             used = transformer.get_last_used_operation()
-        except ProjError:  # nothing was moved
+        except ProjError:
             return None
     known = used.accuracy >= 0
     better = [found for found in group.unavailable_operations if not known or 0 <= found.accuracy < used.accuracy]

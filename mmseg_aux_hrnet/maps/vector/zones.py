@@ -110,18 +110,15 @@ def _choose_encodings(path: Path, encoding: str | None, *, layer: str) -> tuple[
     except LookupError as error:
         raise ConfigError(f'--encoding {encoding}: Python knows no such one; some are utf-8, gbk, cp1252') from error
     driver = read_by_gdal(path, partial(pyogrio.read_info, layer=layer, encoding=BYTES))['driver']
-    if encoding is None and driver == 'ESRI Shapefile' and not _has_cpg(path, layer):
-        return 'utf-8', None  # text in another encoding hardly ever looks like UTF-8
-    return (encoding,)
-
-
-def _has_cpg(path: Path, layer: str) -> bool:
-    """Return whether a Shapefile, or a zip file or folder of some, says in which encoding its text is."""
+    if encoding is not None or driver != 'ESRI Shapefile':
+        return (encoding,)
     if is_zipfile(path):
         with ZipFile(path) as archive:
-            return any(name.lower().endswith('.cpg') for name in archive.namelist())
-    table = path / layer if path.is_dir() else path
-    return any(table.with_suffix(suffix).exists() for suffix in ('.cpg', '.CPG'))
+            says = any(name.lower().endswith('.cpg') for name in archive.namelist())
+    else:
+        table = path / layer if path.is_dir() else path
+        says = any(table.with_suffix(suffix).exists() for suffix in ('.cpg', '.CPG'))
+    return (None,) if says else ('utf-8', None)  # text in another encoding hardly ever looks like UTF-8
 
 
 def _read_ids(
@@ -174,7 +171,7 @@ def _other_fields(
     """Return the fields that go along with the zones, by name, but for text of another encoding."""
     fields: dict[str, NDArray[np.generic]] = {}
     for encoding in encodings:
-        with suppress(UnicodeDecodeError):  # of the names
+        with suppress(UnicodeDecodeError):
             names, _ = _field_names(path, layer=layer, encoding=encoding)
             columns = [column for name, column in names.items() if name != id_field]
             for chosen in (columns, *([column] for column in columns)):

@@ -162,3 +162,11 @@ def test_zones_known_by_the_numbers_of_their_rows(tmp_path, suffix, first):
     path = write_zones(tmp_path / f'z.{suffix}', TWO, name=['a', 'b'])
     assert read_zones(path, id_field='fid').ids.tolist() == [first, first + 1]
     assert read_zones(path, id_field='FID').field == 'FID'
+
+
+def test_other_fields_are_in_the_encoding_that_is_named_or_the_one_that_fits_all(tmp_path):
+    path = write_shapes(tmp_path / 'z.shp', '海淀区', encoding='GBK')
+    assert read_zones(path, encoding='gbk').others['name'].tolist() == ['海淀区', 'b']
+    assert read_zones(path).others['name'].tolist() == ['º£µíÇø', 'b']
+    path = write_shapes(tmp_path / 'y.shp', 'Grünau', encoding='UTF-8', field='Straße')
+    assert read_zones(path).others['Straße'].tolist() == ['Grünau', 'b']
