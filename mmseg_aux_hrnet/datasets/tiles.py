@@ -22,13 +22,13 @@ try:
 
     FAST = f'simplejpeg {simplejpeg.__version__}'  # its version of libjpeg-turbo decides on pixels
 except ImportError:
-    FAST = ''  # Pillow decodes everything
+    FAST = ''
 
 RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')
 ONE_CHANNEL_MODES = ('L', 'P', '1')
 TIFF_SAMPLES_PER_PIXEL = 277
 ORIENTATION = 274
-METADATA = {'exif', 'xmp', 'Raw profile type exif', 'XML:com.adobe.xmp'}  # what may say it
+METADATA = {'exif', 'xmp', 'Raw profile type exif', 'XML:com.adobe.xmp'}
 STRETCHED_GREYS = ('L;2', 'L;4')  # Pillow makes 0..255 of their 0..3 and 0..15, so that class 1 is 85 or 17
 # What Pillow's readers end in where bytes of a file are wrong, such as a TypeError for a fraction as a TIFF's offset.
 DAMAGE = (
@@ -105,7 +105,7 @@ def _decode_fast(image: Any) -> NDArray[Any] | None:
     position = image.fp.tell()
     image.fp.seek(0)
     content = image.fp.read()
-    image.fp.seek(position)  # for Pillow
+    image.fp.seek(position)
     channels, colour_type = PNG_FORMS[image.mode]
     try:
         if image.format == 'PNG':
@@ -284,4 +284,4 @@ def collar(image: NDArray[np.generic], colour: float) -> NDArray[np.bool_]:
     _, areas, statistics, _ = cv2.connectedComponentsWithStats(filled, connectivity=8)
     touching = np.unique(np.concatenate([areas[edge] for edge in edges]))
     large = statistics[touching, cv2.CC_STAT_AREA] >= SMALLEST_COLLAR * filled.size
-    return np.isin(areas, touching[large & (touching > 0)])  # 0 is the rest
+    return np.isin(areas, touching[large & (touching > 0)])

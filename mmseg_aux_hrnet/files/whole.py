@@ -94,7 +94,7 @@ def whole_set(path: Path) -> Iterator[Path]:
         OSError: it cannot be written; what was there is as before, as after any failure of the block.
     """
     folder = path.parent / f'.{path.name}.{os.getpid()}{PART}'
-    shutil.rmtree(folder, ignore_errors=True)  # of a killed run of the same process number
+    shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.mkdir(parents=True)
         yield folder / path.name

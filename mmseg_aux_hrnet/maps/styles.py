@@ -12,13 +12,12 @@ from mmseg_aux_hrnet.classes import Classes, Colour
 from mmseg_aux_hrnet.maps.legend import class_colours
 
 STYLE = '.qml'  # in the place of the suffix of a file: QGIS looks for it when the file is opened
-# The titles of the columns of polygons; all say their unit.
 TITLES = {'class_id': 'number of the class', 'class_name': 'class', 'pixels': 'pixels', 'area_m2': 'area (m²)'}
 # viridis of matplotlib, which the colour-blind read too, from probability 0 to 1
 RAMP = ('#440154', '#3b528b', '#21918c', '#5ec962', '#fde725')
 GEOPACKAGE = {'VERSION': '1.3'}  # GDAL 3.6, that of Debian 12, warns of later ones
 STYLES_LAYER = 'layer_styles'  # the table of a GeoPackage in which QGIS looks for them
-STEPS = 5  # of percent, each with a tint of its own
+STEPS = 5  # of percent
 # Of a table of attributes (GDALRATFieldUsage): a single value, its name, and red, green, blue, opacity.
 USAGES = (('value', 0, 5), ('class', 2, 2), ('red', 0, 6), ('green', 0, 7), ('blue', 0, 8), ('alpha', 0, 9))
 
@@ -34,7 +33,7 @@ def class_style(legend: Classes, *, chosen: Iterable[int] | None = None) -> byte
     """
     colours = class_colours(legend)
     entries = [
-        f'<paletteEntry value="{value}" color="#{bytes(colour).hex()}" alpha="{_alpha(legend, value)}" '
+        f'<paletteEntry value="{value}" color="#{bytes(colour).hex()}" alpha="{255 * (value != legend.background)}" '
         f'label={_quoted(name)}/>'
         for value, (name, colour) in enumerate(zip(legend.names, colours, strict=True))
     ]
@@ -105,7 +104,7 @@ def category_names(legend: Classes) -> bytes:
     ]
     rows = []
     for value, (name, colour) in enumerate(zip(legend.names, class_colours(legend), strict=True)):
-        cells = (value, _plain(name), *colour, _alpha(legend, value))
+        cells = (value, _plain(name), *colour, 255 * (value != legend.background))
         rows.append(f'<Row index="{value}">{"".join(f"<F>{cell}</F>" for cell in cells)}</Row>')
     names = ''.join(f'<Category>{_plain(name)}</Category>' for name in legend.names)
     return (
@@ -153,10 +152,6 @@ def _symbols(colours: Sequence[Sequence[int]]) -> str:
 def _aliases(titles: Mapping[str, str]) -> str:
     aliases = [f'<alias field={_quoted(name)} name={_quoted(title)}/>' for name, title in titles.items()]
     return f'<aliases>{"".join(aliases)}</aliases>'
-
-
-def _alpha(legend: Classes, value: int) -> int:
-    return 0 if value == legend.background else 255
 
 
 def _plain(text: str) -> str:

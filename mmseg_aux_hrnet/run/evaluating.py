@@ -230,7 +230,7 @@ def evaluate(
         predictions: folder of predicted maps.
         labels: folder of labels of the same names and sizes.
         options: how they are read and compared.
-        on_table: is given each table of figures before a report is written, which can fail on a full disk.
+        on_table: is given each table of figures after the report is written, also where that fails on a full disk.
 
     Raises:
         AuxHRNetError: in one line, what is wrong with an option or a file.
@@ -260,15 +260,17 @@ def evaluate(
         rich_table(rates, overall_rates(counts), class_of_interest=classes.name_of_interest),
         summary_table(metrics),
     )
-    for table in tables:
-        on_table(table)
-    if options.report is not None:
-        tiles = {
-            index: small_tile(metrics['images'][index]['name'], None, **read_pair(pairs[index], comparison))
-            for index in shown_images(metrics)
-        }
-        log = TrainingLog(None, [], 'written predictions have no training log')
-        write_report(options.report, metrics, overwrite=options.overwrite, tiles=tiles, log=log)
+    try:
+        if options.report is not None:
+            tiles = {
+                index: small_tile(metrics['images'][index]['name'], None, **read_pair(pairs[index], comparison))
+                for index in shown_images(metrics)
+            }
+            log = TrainingLog(None, [], 'written predictions have no training log')
+            write_report(options.report, metrics, overwrite=options.overwrite, tiles=tiles, log=log)
+    finally:
+        for table in tables:
+            on_table(table)
     report = None if options.report is None else Path(options.report)
     return EvaluateResult(rates_by_key(counts, classes.names), metrics, tables, report)
 

@@ -73,7 +73,7 @@ def has_tag(path: str | Path, tags: Sequence[int]) -> bool:
         return False
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of its size
+            warnings.simplefilter('ignore')
             with Image.open(path) as image:
                 return any(tag in getattr(image, 'tag_v2', {}) for tag in tags)
     except Image.DecompressionBombError:

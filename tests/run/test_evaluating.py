@@ -10,6 +10,8 @@ from tests_support import GREEN_PALETTE, write_green_root
 from tool_support import CONFIG, run_here
 
 from mmseg_aux_hrnet.files.label_png import write_label_png
+from mmseg_aux_hrnet.run import EvaluateOptions, evaluating
+from mmseg_aux_hrnet.run import evaluate as run_evaluate
 
 TWO = ('--classes', 'background,green')
 
@@ -145,3 +147,19 @@ def test_maps_of_rasters_are_compared_without_their_holes(tmp_path, capsys):
     write_raster(tmp_path / 'moved' / 'a.tif', label, transform=METRE * METRE.translation(1, 0))
     assert evaluate(tmp_path / 'maps', tmp_path / 'moved', *TWO) == 2
     assert 'lie at different places' in capsys.readouterr().err
+
+
+def test_the_report_is_written_before_the_figures_are_shown(folders, tmp_path):
+    shown = []
+    options = EvaluateOptions(classes=['background', 'green'], report=tmp_path / 'report')
+    run_evaluate(*folders, options, on_table=lambda _: shown.append((tmp_path / 'report' / 'metrics.json').exists()))
+    assert shown == [True, True]
+
+
+def test_figures_are_shown_where_the_report_cannot_be_written(folders, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(evaluating, 'write_report', lambda *args, **kwargs: [][0])
+    with pytest.raises(IndexError):
+        options = EvaluateOptions(classes=['background', 'green'], report=tmp_path / 'report')
+        run_evaluate(*folders, options, on_table=shown.append)
+    assert len(shown) == 2

@@ -18,7 +18,7 @@ OVERALL = {'auto': 'OA', 'aAcc': 'OA', 'mIoU': 'mIoU', 'mAcc': 'mAcc', 'mRecall'
 OVERALL |= {'mFscore': 'mDice'}  # with beta 1 the same
 OF_CLASS = {'IoU': 'IoU', 'Acc': 'Recall', 'Recall': 'Recall', 'Precision': 'Precision', 'Dice': 'F1', 'Fscore': 'F1'}
 MEASURED = ('mIoU', 'mDice', 'mFscore')  # of ``evaluation.metric``
-DRAWN = ('mIoU', 'OA')  # by CurveHook
+DRAWN = ('mIoU', 'OA')
 WRITERS = {'TensorboardLoggerHook': 'TensorboardVisBackend', 'WandbLoggerHook': 'WandbVisBackend'}
 WRITERS |= {'MlflowLoggerHook': 'MLflowVisBackend', 'NeptuneLoggerHook': 'NeptuneVisBackend'}
 

@@ -16,11 +16,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError, one_line
+from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.files.whole import remove_companions, whole_file, whole_set
 from mmseg_aux_hrnet.maps.legend import class_colours, main_class
-from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas
+from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas, column_names
 from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, add_style, percent_style
+from mmseg_aux_hrnet.maps.vector.polygon_file import PYOGRIO_ERRORS, plain_output, short_reason, without_locks
 
 Floats = NDArray[np.float64]
 FORMAT = 'mmseg_aux_hrnet areas 2'
@@ -36,26 +37,12 @@ def columns(areas: ZonalAreas) -> dict[str, Any]:
     Raises:
         ConfigError: two columns would have the same name.
     """
-    field = 'map' if areas.zones is None else areas.zones.field
-    named = [
-        (field, areas.ids),
-        ('covered_percent', 100 * areas.covered),
-        ('covered_m2', areas.mapped),
-        ('nodata_percent', areas.nodata_percent),
-    ]
-    for index, name in enumerate(areas.legend.names):
+    names = column_names(None if areas.zones is None else areas.zones.field, areas.legend)
+    values = [areas.ids, 100 * areas.covered, areas.mapped, areas.nodata_percent]
+    for index in range(len(areas.legend.names)):
         square_metres = areas.square_metres[:, index]
-        named.append((f'{name}_m2', square_metres))
-        named.append((f'{name}_ha', square_metres / HECTARE))
-        named.append((f'{name}_percent', areas.percent[:, index]))
-    names = [name.casefold() for name, _ in named]  # GeoPackages do not tell A from a
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(
-            f'two columns of the table would be called {", ".join(twice)}: give the classes other names with '
-            '--classes, or choose another --id-field'
-        )
-    return dict(named)
+        values += [square_metres, square_metres / HECTARE, areas.percent[:, index]]
+    return dict(zip(names, values, strict=True))
 
 
 def csv_text(areas: ZonalAreas) -> str:
@@ -67,12 +54,6 @@ def csv_text(areas: ZonalAreas) -> str:
     for row in zip(*table.values(), strict=True):
         writer.writerow([row[0], *('' if math.isnan(number) else round(float(number), DECIMALS) for number in row[1:])])
     return text.getvalue()
-
-
-def csv_types(areas: ZonalAreas) -> str:
-    """Return what the file beside a CSV says of its columns: numbers, but for ids that are text."""
-    first = {int: 'Integer64', float: 'Real', str: 'String'}[type(areas.ids[0])]
-    return ','.join([f'"{first}"', *['"Real"'] * (len(columns(areas)) - 1)]) + '\n'
 
 
 def areas_json(areas: ZonalAreas) -> dict[str, Any]:
@@ -166,13 +147,16 @@ def write_areas(areas: ZonalAreas, path: Path, *, excel: bool = False) -> None:
                 _write_gpkg(areas, part)
             elif suffix == '.csv':
                 part.write_bytes(csv_text(areas).encode('utf-8-sig' if excel else 'utf-8'))
-                part.with_suffix('.csvt').write_text(csv_types(areas))  # by which GDAL knows numbers from text
+                ids = {int: 'Integer64', float: 'Real', str: 'String'}[type(areas.ids[0])]
+                types = [f'"{ids}"', *['"Real"'] * (len(columns(areas)) - 1)]
+                part.with_suffix('.csvt').write_text(','.join(types) + '\n')  # by which GDAL knows numbers from text
             else:
                 text = json.dumps(areas_json(areas), indent=2, allow_nan=False, ensure_ascii=False)
                 part.write_bytes(f'{text}\n'.encode())
-    except (OSError, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        reason = getattr(error, 'strerror', None) or one_line(error)
-        raise DataError(f'{path} cannot be written ({reason}): choose a folder that is writable') from error
+    except (OSError, *PYOGRIO_ERRORS) as error:
+        reason = getattr(error, 'strerror', None) or short_reason(error)
+        advice = 'choose a folder that is writable' + (', or write .csv or .json' if suffix == '.gpkg' else '')
+        raise DataError(f'{path} cannot be written ({reason}): {advice}') from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -196,38 +180,34 @@ def _write_gpkg(areas: ZonalAreas, path: Path) -> None:
     figures = columns(areas)
     table = {areas.zones.field: areas.zones.ids}
     known = {name.casefold() for name in figures}
-    table |= {name: _storable(values) for name, values in areas.zones.others.items() if name.casefold() not in known}
+    for name, values in areas.zones.others.items():
+        if name.casefold() not in known:
+            # GeoPackages hold numbers and times; all else becomes text.
+            texts = [None if value is None else str(value) for value in values] if values.dtype == object else None
+            table[name] = values if texts is None else np.array(texts, object)
     table |= {name: np.asarray(values, np.float64) for name, values in list(figures.items())[1:]}
-    names = {name.casefold() for name in table}
-    pyogrio.raw.write(
-        path,
-        geometry=shapely.to_wkb(areas.zones.polygons),
-        fields=list(table),
-        field_data=list(table.values()),
-        driver='GPKG',
-        layer='areas',
-        crs=areas.zones.crs.to_wkt(),
-        geometry_type='MultiPolygon',
-        promote_to_multi=True,
-        layer_options={'FID': _unused('fid', names), 'GEOMETRY_NAME': _unused('geom', names)},
-        dataset_options=GEOPACKAGE,
-    )
+    own = {'FID': 'fid', 'GEOMETRY_NAME': 'geom'}  # columns that every GeoPackage has
+    for option in own:
+        while own[option] in map(str.casefold, table):
+            own[option] += '_'
     shown = main_class(areas.legend)
     colour = class_colours(areas.legend)[shown]
-    add_style(path, percent_style(f'{areas.legend.names[shown]}_percent', colour, titles=_titles(areas)))
-
-
-def _storable(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return the values of a field as GeoPackages hold them: what is neither a number nor a time as text."""
-    if values.dtype != object:
-        return values
-    return np.array([None if value is None else str(value) for value in values], object)
-
-
-def _unused(name: str, names: set[str]) -> str:
-    while name in names:
-        name += '_'
-    return name
+    style = percent_style(f'{areas.legend.names[shown]}_percent', colour, titles=_titles(areas))
+    with plain_output(path) as plain, without_locks():
+        pyogrio.raw.write(
+            plain,
+            geometry=shapely.to_wkb(areas.zones.polygons),
+            fields=list(table),
+            field_data=list(table.values()),
+            driver='GPKG',
+            layer='areas',
+            crs=areas.zones.crs.to_wkt(),
+            geometry_type='MultiPolygon',
+            promote_to_multi=True,
+            layer_options=own,
+            dataset_options=GEOPACKAGE,
+        )
+        add_style(plain, style)
 
 
 def _titles(areas: ZonalAreas) -> dict[str, str]:

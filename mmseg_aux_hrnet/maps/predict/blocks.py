@@ -110,7 +110,7 @@ def ahead(items: Iterator[Item], *, depth: int) -> Generator[Item, None, None]:
 def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Generator[Band, None, None]:
     axis, columns = work.windows.rows, work.windows.columns
     # Rows that two windows share are read once: some formats would decode all that lies above them again.
-    before, end = 0, 0  # the rows that are kept, of the window before
+    before, end = 0, 0
     image, valid = np.empty((0, columns.extent, 3), np.uint8), np.empty((0, columns.extent), bool)
     with work.open() as source:
         for index in rows:
@@ -121,7 +121,7 @@ def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Generator[B
             wanted = np.zeros((axis.window, columns.extent), bool)
             image, valid = np.full((*wanted.shape, 3), fill, np.uint8), wanted.copy()
             if area is not None and not area.any():
-                end = 0  # it is not even read
+                end = 0
             else:
                 start = max(top, end)
                 image[: start - top] = kept[top - before : start - before]

@@ -1,5 +1,6 @@
 """Keeps what is finished of a map on disk while it is being made, so that a run that was cut off can go on."""
 
+import errno
 import io
 import json
 import os
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.files.whole import write_whole
+from mmseg_aux_hrnet.maps.options import warn_once
 
 Arrays = dict[str, NDArray[Any]]
 Conditions = Mapping[str, Any]
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 CONDITIONS = 'plan.json'  # this name and those of blocks and carries stay: runs go on from version to version
 
 
@@ -51,7 +54,7 @@ class Journal:
     def locked(self) -> Iterator[None]:
         """Keep other processes from the map, until the block ends or this process does, however it does.
 
-        On a file system that knows no locks, nothing is kept from anybody.
+        On a file system that knows no locks, nothing is kept from anybody, and a warning says so.
 
         Raises:
             ConfigError: another process holds it.
@@ -67,7 +70,13 @@ class Journal:
             raise ConfigError(
                 f'another process is making this map, and holds {path}: wait for it, or give another --out'
             ) from error
-        except NotImplementedError:
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+                raise
+            warn_once(
+                f'{path.parent}: its file system knows no locks, so nothing keeps a second run from the same maps'
+            )
+            path.unlink(missing_ok=True)
             yield
             return
         try:

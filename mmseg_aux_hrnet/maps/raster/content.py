@@ -66,9 +66,7 @@ def unlike_files(old: Sequence[Entry], new: Sequence[Entry]) -> list[str]:
     """Return the names of files whose content is not the same in two records of a raster, or that only one has."""
     before, now = ([(entry['name'], entry['sha256']) for entry in entries] for entries in (old, new))
     unlike = [file for file in (*before, *now) if file not in before or file not in now]
-    unlike = unlike or [
-        file for file, other in zip(before, now, strict=True) if file != other
-    ]  # two that were exchanged
+    unlike = unlike or [file for file, other in zip(before, now, strict=True) if file != other]
     return list(dict.fromkeys(name for name, _ in unlike))
 
 

@@ -17,6 +17,7 @@ from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
 from mmseg_aux_hrnet.errors import DataError, OutsideAreaError
+from mmseg_aux_hrnet.maps.options import warn_once
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, read_polygons, reproject_near
 
 SIDE = 1024  # pixels, of the windows that are searched for a pixel inside
@@ -57,7 +58,10 @@ class AreaOfInterest:
             raise DataError(f'the raster has no coordinate reference system: {path} cannot be laid over it')
         footprint = _footprint(Window(0, 0, width, height), transform)
         if (raster_crs := VectorCRS.from_wkt(crs.to_wkt())) != vector_crs:
-            polygons = shapely.get_parts(reproject_near(polygons, vector_crs, raster_crs, near=footprint))
+            moved, note = reproject_near(polygons, vector_crs, raster_crs, near=footprint)
+            polygons = shapely.get_parts(moved)
+            if note is not None:
+                warn_once(f'{path}: {note}')
         touching = polygons[shapely.intersects(polygons, footprint)]
         if not touching.size:
             raise OutsideAreaError(f'no polygon of {path} touches the raster')

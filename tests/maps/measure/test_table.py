@@ -25,6 +25,7 @@ from mmseg_aux_hrnet.maps.measure.table import (
     write_areas,
 )
 from mmseg_aux_hrnet.maps.measure.zonal import zonal_area
+from mmseg_aux_hrnet.maps.vector.polygon_file import read_by_gdal
 
 VALUES = np.zeros((20, 30))
 VALUES[:10, :10] = 1
@@ -193,3 +194,13 @@ def test_folder_that_cannot_be_written(areas, tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(DataError, match='cannot be written'):
         write_areas(areas, tmp_path / 'file' / 'out.csv')
+
+
+@pytest.mark.parametrize('name', ['x!green', 'c;d', 'a\nb'])
+def test_areas_are_written_where_they_are_named(areas, tmp_path, name):
+    (tmp_path / 'green.gpkg').write_text('of somebody else')
+    path = tmp_path / f'{name}.gpkg'
+    write_areas(areas, path)
+    assert (tmp_path / 'green.gpkg').read_text() == 'of somebody else'
+    layers = read_by_gdal(path, pyogrio.list_layers)
+    assert layers[:, 0].tolist() == ['areas', 'layer_styles']

@@ -2,20 +2,25 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyogrio
 import pytest
 import shapely
 from pyproj import CRS
+from vector_support import lacks_grid
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError, StackError
+from mmseg_aux_hrnet.maps.options import warn_once
 from mmseg_aux_hrnet.maps.polygonize import polygonizing, request
-from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, open_output
+from mmseg_aux_hrnet.maps.polygonize.output import FORMATS, layer_name, open_output
 from mmseg_aux_hrnet.maps.polygonize.polygonizing import polygonize
 from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest
 from mmseg_aux_hrnet.maps.styles import class_style
+from mmseg_aux_hrnet.maps.vector.polygon_file import read_by_gdal
 
 STYLE = class_style(Classes(('ground', 'a b'), ((9, 9, 9), (0, 158, 115))))
 UTM = CRS.from_epsg(32633)
@@ -123,7 +128,7 @@ BESSEL = '+proj=tmerc +lon_0=9 +x_0=3500000 +ellps=bessel +towgs84=598.1,73.7,41
 
 @pytest.mark.parametrize(('suffix', 'crs'), [('.gpkg', ROTATED_POLE), ('.gpkg', BESSEL), ('.shp', BESSEL)])
 def test_the_reference_system_that_is_read_is_the_one_that_was_meant(tmp_path, suffix, crs):
-    with open_output(tmp_path / f'out{suffix}', CRS(crs)) as write:
+    with open_output(tmp_path / f'out{suffix}', CRS(crs), style=STYLE) as write:
         write(*features(2))
     read = CRS(pyogrio.read_info(tmp_path / f'out{suffix}')['crs'])
     assert (read.ellipsoid, read.to_cf()['grid_mapping_name']) == (
@@ -135,7 +140,7 @@ def test_the_reference_system_that_is_read_is_the_one_that_was_meant(tmp_path, s
 def test_a_reference_system_that_a_format_cannot_hold_is_refused(tmp_path):
     with (
         pytest.raises(DataError, match=r'out\.shp cannot hold the reference system .* write \.gpkg'),
-        open_output(tmp_path / 'out.shp', CRS(ROTATED_POLE)) as write,
+        open_output(tmp_path / 'out.shp', CRS(ROTATED_POLE), style=STYLE) as write,
     ):
         write(*features(2))
     assert list(tmp_path.iterdir()) == []
@@ -152,7 +157,7 @@ def test_no_reference_system_is_no_warning_of_a_library(tmp_path, suffix):
 def test_a_file_that_is_damaged_while_it_is_written_is_one_plain_line(tmp_path):
     with pytest.raises(DataError) as caught, open_output(tmp_path / 'out.gpkg', UTM, style=STYLE) as write:
         write(*features(1))
-        (part,) = tmp_path.rglob('out.gpkg')
+        (part,) = tmp_path.rglob('*.gpkg')
         part.write_bytes(b'cut')
         write(*features(1))
     assert str(caught.value) == (
@@ -208,3 +213,51 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch, options, extra):
     with pytest.raises(StackError, match=rf'pip install "mmseg-aux-hrnet\[{extra}\]"'):
         PolygonRequest(**options)
         polygonize(tmp_path / 'map.tif', tmp_path / 'out.parquet')
+
+
+@pytest.mark.parametrize(
+    'name', ['x!green', 'c;d', 'gpkg_a', 'SQLite_a', '-x', ' a', 'd!r/a', 'a"b', 'PG:a', '{a', 'a\nb']
+)
+@pytest.mark.parametrize('suffix', FORMATS)
+def test_a_file_is_written_where_it_is_named(tmp_path, monkeypatch, suffix, name):
+    monkeypatch.chdir(tmp_path)
+    out = Path(name + suffix)
+    (tmp_path / f'green{suffix}').write_text('of somebody else')
+    with open_output(out, UTM, style=STYLE) as write:
+        write(*features(0))
+        write(*features(2))
+    assert (tmp_path / f'green{suffix}').read_text() == 'of somebody else'
+    written = {path.name for path in out.parent.iterdir() if path.is_file()} - {f'green{suffix}'}
+    assert out.name in written and {Path(path).stem for path in written} == {out.stem}
+    if suffix != '.parquet':
+        assert read_by_gdal(out, partial(pyogrio.read_info, layer=0))['features'] == 2
+
+
+@pytest.mark.parametrize(
+    ('stem', 'layer'),
+    [
+        ('green', 'green'),
+        ('x!y', 'x!y'),
+        ('gpkg_a', 'map_gpkg_a'),
+        ('-x', 'map_-x'),
+        ('2020', '2020'),
+        ('北', '北'),
+        ('Layer_styles', 'map_Layer_styles'),
+    ],
+)
+def test_layers_have_names_that_geopackages_allow(stem, layer):
+    assert layer_name(stem) == layer
+
+
+def test_longitudes_that_may_be_metres_off_are_told_of(tmp_path, caplog):
+    lacks_grid()
+    warn_once.cache_clear()
+    box, columns = np.array([shapely.box(651_409, 313_177, 651_419, 313_187)]), features(1)[1]
+    with open_output(tmp_path / 'out.geojson', CRS.from_epsg(27700), style=STYLE) as write:
+        write(box, columns)
+        write(box, columns)
+    grid = 'uk_os_OSTN15_NTv2_OSGBtoETRS.tif'
+    assert [record.getMessage() for record in caplog.records] == [
+        'coordinates in OSGB36 / British National Grid became those in WGS 84 (CRS84) with an accuracy of 2 m; '
+        f'1 m needs the grid file {grid}: projsync --file {grid}'
+    ]

@@ -1,9 +1,13 @@
 """What is finished of a map is kept whole, with the conditions under which it was made."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
+from mmseg_aux_hrnet.maps.options import warn_once
 from mmseg_aux_hrnet.maps.predict.journal import Journal, differing
 
 CONDITIONS = {'window': [16, 16], 'model': 'a.pth'}
@@ -101,3 +105,27 @@ def test_the_conditions_of_a_finished_map_stay(journal):
     journal.finish()
     assert not journal.folder.exists()
     assert Journal(journal.folder).of_finished() == {**CONDITIONS, 'content': [1]}
+
+
+@pytest.mark.parametrize('number', [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_told_of_once(journal, monkeypatch, caplog, number):
+    def acquire(lock):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr('filelock.FileLock.acquire', acquire)
+    warn_once.cache_clear()
+    for _ in range(2):
+        with journal.locked():
+            pass
+    assert [record.getMessage() for record in caplog.records] == [
+        f'{journal.folder.parent}: its file system knows no locks, so nothing keeps a second run from the same maps'
+    ]
+
+
+def test_other_faults_of_the_lock_are_raised(journal, monkeypatch):
+    def acquire(lock):
+        raise PermissionError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr('filelock.FileLock.acquire', acquire)
+    with pytest.raises(PermissionError), journal.locked():
+        pass

@@ -179,3 +179,14 @@ def test_variables_of_gdal_take_no_mask_no_nodata_and_no_place_away(tmp_path, va
             assert found.transform == (METRE if path == masked else Affine(2, 0, 100, 0, -2, 200))
             assert found.read_masks(1)[0].tolist() == ([0, 255] * 15 if path == masked else [255] * 30)
             assert found.nodata == (None if path == masked else 7)
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs names with a colon: run the tests on Linux or macOS')
+@pytest.mark.parametrize('name', ['http:x.tif', 'GTIFF_DIR:1:x.tif', 'DERIVED_SUBDATASET:LOGAMPLITUDE:x.tif'])
+def test_a_raster_is_read_where_it_is_named(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    write_raster(Path('x.tif'), np.full((3, 4, 4), 9, np.uint8))  # what GDAL would read of the last
+    Path('x.tif').rename(Path('y.tif'))
+    write_raster(Path('x.tif'), np.full((3, 4, 4), 1, np.uint8))
+    Path('y.tif').rename(Path(name))
+    assert (read_whole(Path(name)).image == 9).all()

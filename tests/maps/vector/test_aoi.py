@@ -13,8 +13,10 @@ from pyproj import Transformer
 from rasterio.crs import CRS
 from rasterio.transform import xy
 from rasterio.windows import Window
+from vector_support import lacks_grid
 
 from mmseg_aux_hrnet.errors import DataError, OutsideAreaError
+from mmseg_aux_hrnet.maps.options import warn_once
 from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest, area_digest
 
 UTM = CRS.from_epsg(32633)
@@ -188,3 +190,14 @@ def test_what_was_last_written_to_a_geopackage_counts(tmp_path):
         connection.execute('DELETE FROM a WHERE fid = 2')
         assert path.read_bytes() == before  # what changed lies beside it
         assert area_digest(path) != first
+
+
+def test_an_area_that_may_lie_metres_off_is_told_of_once(tmp_path, caplog):
+    lacks_grid()
+    warn_once.cache_clear()
+    path = write(tmp_path / 'aoi.gpkg', [shapely.box(651_409, 313_177, 651_509, 313_277)], crs='EPSG:27700')
+    for _ in range(2):
+        area(path, crs=CRS.from_epsg(25831), transform=Affine(2, 0, 413_150, 0, -2, 5_835_100))
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f'{path}: coordinates in OSGB36 / British National Grid became those in ETRS89')
+    assert 'with an accuracy of 3 m; 0.03 m needs the grid file uk_os_OSTN15' in said
