@@ -10,6 +10,7 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 from raster_support import METRE, noise, write_raster
+from rasterio._env import del_gdal_config
 from rasterio.control import GroundControlPoint
 from rasterio.env import PROJDataFinder
 from rasterio.errors import RasterioError
@@ -172,13 +173,16 @@ def test_variables_of_gdal_take_no_mask_no_nodata_and_no_place_away(tmp_path, va
     with rasterio.open(beside, 'w', driver='PNG', height=20, width=30, count=3, dtype='uint8', nodata=7) as picture:
         picture.write(noise())
     (tmp_path / 'beside.pgw').write_text('2\n0\n0\n-2\n101\n199\n')
-    for name, value in variable.items():
-        monkeypatch.setenv(name, value)
-    for path in (masked, beside):
-        with open_dataset(path) as found:
-            assert found.transform == (METRE if path == masked else Affine(2, 0, 100, 0, -2, 200))
-            assert found.read_masks(1)[0].tolist() == ([0, 255] * 15 if path == masked else [255] * 30)
-            assert found.nodata == (None if path == masked else 7)
+    ((name, value),) = variable.items()
+    monkeypatch.setenv(name, value)
+    try:
+        for path in (masked, beside):
+            with open_dataset(path) as found:
+                assert found.transform == (METRE if path == masked else Affine(2, 0, 100, 0, -2, 200))
+                assert found.read_masks(1)[0].tolist() == ([0, 255] * 15 if path == masked else [255] * 30)
+                assert found.nodata == (None if path == masked else 7)
+    finally:
+        del_gdal_config(name)  # Env has put back, as a setting of GDAL, what it found in the variable
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='needs names with a colon: run the tests on Linux or macOS')
