@@ -1,6 +1,7 @@
 """Write the split lists of a data root: of a train/val/test tree, or by ratio and scene from one folder."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the lists and report them; return the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not everybody's screen knows every letter of a name
+        sys.stdout.reconfigure(errors='replace')
     args = parse_args(argv)
     try:
         from mmseg_aux_hrnet.datasets.split_layouts import find_layout, plan_lists

@@ -44,6 +44,7 @@ def plain_losses(model: ConfigDict) -> None:
 def stock_model(model: ConfigDict) -> ConfigDict:
     """Return the config of a model with mmseg's own classes in place of ours, which have the same state-dict keys."""
     stock = copy.deepcopy(model)
+    stock.type, stock.data_preprocessor.test_cfg = 'EncoderDecoder', None  # mmseg leaves sizes as they are
     arch = stock.backbone.pop('arch')
     stock.backbone.update(type='HRNet', extra=stage_settings(ARCHS[arch]))
     stock.decode_head.type = 'FCNHead'

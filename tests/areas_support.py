@@ -37,7 +37,13 @@ def draw_classes(size: tuple[int, int], *, classes: int = 2, seed: int = 0, noda
 
 
 def write_zones(
-    path: Path, polygons: Sequence[Any], *, crs: str | None = UTM, layer: str | None = None, **fields: Sequence[Any]
+    path: Path,
+    polygons: Sequence[Any],
+    *,
+    crs: str | None = UTM,
+    layer: str | None = None,
+    encoding: str | None = None,
+    **fields: Sequence[Any],
 ) -> Path:
     """Write polygons, each with a value of every field; dtype object for text."""
     wide = [np.array(values, object if isinstance(values[0], str | None) else None) for values in fields.values()]
@@ -48,6 +54,7 @@ def write_zones(
         field_data=wide,
         crs=crs,
         layer=layer,
+        encoding=encoding,
         geometry_type='Unknown',
         append=path.exists() and layer is not None,
     )

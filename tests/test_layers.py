@@ -28,7 +28,7 @@ TABLE = {
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
-    'maps': ('classes errors files', 'affine numpy pyproj rasterio'),
+    'maps': ('classes errors files', 'affine numpy pyogrio pyproj rasterio'),
     'maps/__init__': ('maps maps/measure maps/polygonize maps/predict', ''),
     'maps/class_map': ('classes errors files maps maps/raster', 'affine numpy pyproj rasterio'),
     'maps/measure': (
@@ -36,14 +36,14 @@ TABLE = {
         'affine exactextract matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
     ),
     'maps/polygonize': (
-        'classes errors maps maps/class_map maps/raster maps/vector',
+        'classes errors files maps maps/class_map maps/raster maps/vector',
         'affine buildingregulariser cv2 geopandas numpy pyarrow pyogrio pyproj rasterio shapely',
     ),
     'maps/predict': (
         'classes decision errors files maps maps/class_map maps/raster maps/vector models run version weights',
         'cv2 filelock mmengine numpy rasterio rich torch',
     ),
-    'maps/raster': ('errors maps', 'affine cv2 numpy rasterio'),
+    'maps/raster': ('datasets errors files maps', 'affine cv2 numpy rasterio'),
     'maps/vector': ('errors maps', 'affine numpy pyogrio pyproj rasterio shapely'),
     'models': ('decision errors weights', 'mmcv mmengine mmseg torch'),
     'registry': ('', 'mmengine mmseg'),
@@ -52,10 +52,10 @@ TABLE = {
         'jinja2 markupsafe matplotlib numpy PIL rich',
     ),
     'run': (
-        'classes datasets decision engine errors evaluation files models report stack visualization weights',
+        'classes datasets decision engine errors evaluation files models report sampling stack visualization weights',
         'mmengine mmseg numpy rich torch',
     ),
-    'sampling': ('datasets errors', 'numpy rich'),
+    'sampling': ('datasets errors maps maps/raster', 'numpy PIL rasterio rich'),
     'stack': ('errors', 'mmengine'),
     'version': ('', ''),
     'visualization': ('classes files', 'matplotlib numpy PIL'),

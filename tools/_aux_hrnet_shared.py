@@ -5,6 +5,7 @@ import it by that alone, beside whatever else is on the path.
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,6 +62,9 @@ def run(line: argparse.ArgumentParser, work: Work, argv: list[str] | None) -> in
         work: does everything and returns the closing line.
         argv: arguments; those of the process where None.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not everybody's screen knows every letter of a name
+            stream.reconfigure(errors='replace')
     args = line.parse_args(argv)
     try:
         from mmseg_aux_hrnet.run.command import run_tool
@@ -80,3 +84,11 @@ def progress(text: str) -> Iterator[Callable[..., None]]:
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task(text, total=None)
         yield lambda done, total=None: bar.update(task, completed=done, total=total)
+
+
+def show(table: Any) -> None:
+    """Print a table of rich."""
+    from mmseg_aux_hrnet.run.command import on_screen
+
+    with on_screen() as console:
+        console.print(table)

@@ -37,9 +37,8 @@ def parser() -> argparse.ArgumentParser:
 
 def check(args: argparse.Namespace, *, faults: list[int]) -> str:
     """Examine, show and write as the command line says; add to ``faults`` their number and return the closing line."""
-    from rich.console import Console
-
     from mmseg_aux_hrnet.doctor import checkup, fixing, outputs, screen, sources
+    from mmseg_aux_hrnet.run.command import on_screen
 
     found = sources.find_sources(
         args.source, kind=args.kind, data_root=args.data_root, label_formats=args.label_format, options=args.cfg_options
@@ -51,13 +50,16 @@ def check(args: argparse.Namespace, *, faults: list[int]) -> str:
     with screen.progress('Examining tiles') as on_tile:
         result = checkup.check(found, workers=args.workers, on_tile=on_tile)
     faults.append(result.faults)
-    screen.show(result, Console())
-    outputs.write_outputs(result, picture=picture, json_file=args.json, title=args.source)
-    print(f'picture: {picture}')
-    if args.fix:
-        with screen.progress('Writing the clean copy') as on_tile:
-            print(fixing.write_copy(args.fix, result, on_tile=on_tile))
-    return screen.verdict(result)
+    lines = [f'picture: {picture}']
+    try:
+        outputs.write_outputs(result, picture=picture, json_file=args.json, title=args.source)
+        if args.fix:
+            with screen.progress('Writing the clean copy') as on_tile:
+                lines.append(fixing.write_copy(args.fix, result, on_tile=on_tile))
+    finally:  # also where a disk is full
+        with on_screen() as console:
+            screen.show(result, console)
+    return '\n'.join([*lines, screen.verdict(result)])
 
 
 def main(argv: list[str] | None = None) -> int:

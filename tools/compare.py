@@ -38,6 +38,7 @@ def compare_reports(args: argparse.Namespace) -> str:
     from mmseg_aux_hrnet.report.comparison.comparison import compare
     from mmseg_aux_hrnet.report.comparison.groups import class_of_interest, read_groups
     from mmseg_aux_hrnet.report.comparison.output import show, write
+    from mmseg_aux_hrnet.run.command import on_screen
 
     if args.out is not None:
         check_folder(Path(args.out), advice='name another folder, or remove it')
@@ -45,13 +46,15 @@ def compare_reports(args: argparse.Namespace) -> str:
     class_name = class_of_interest(groups, args.class_name)
     with Console(stderr=True).status('Drawing images again and again'):
         comparison = compare(groups, class_name=class_name, resamples=args.resamples, seed=args.seed)
-    show(comparison, console=Console())
+    try:
+        if args.out is not None:
+            write(args.out, comparison, groups)
+    finally:  # also where a disk is full
+        with on_screen() as console:
+            show(comparison, console=console)
     runs = sum(map(len, groups.values()))
     closing = f'{runs} reports of {len(groups)} method(s)'
-    if args.out is None:
-        return closing
-    write(args.out, comparison, groups)
-    return f'{closing}; written to {args.out}'
+    return closing if args.out is None else f'{closing}; written to {args.out}'
 
 
 def main(argv: list[str] | None = None) -> int:

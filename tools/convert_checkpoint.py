@@ -47,12 +47,13 @@ def convert(args: argparse.Namespace) -> str:
     file = recognise(Checkpoint(source, trust=args.trust, hashed=True))
     allowed = Allowed(args.reset_classifier, args.reset_auxiliary, args.drop_auxiliary, args.classes)
     result = converted(file, config=config, target=args.to, allowed=allowed)
-    print(f'{source}: {report(result)}')
+    found = f'{source}: {report(result)}'
     if any(result.faults.values()):
+        print(found)
         raise CheckpointError(f'{source} does not match, nothing is written: {way_out(result, target=args.to)}')
     content = result.weights if args.to == 'official' else {'meta': result.meta, 'state_dict': result.weights}
     write_file(args.target, checkpoint_bytes(content, suffix=args.target.suffix))
-    return f'written: {args.target}'
+    return f'{found}\nwritten: {args.target}'
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -33,11 +33,11 @@ def estimate(args: argparse.Namespace) -> str:
     import json
 
     import numpy as np
-    from rich.console import Console
 
     from mmseg_aux_hrnet.errors import DataError
     from mmseg_aux_hrnet.files.outputs import check_file
     from mmseg_aux_hrnet.files.whole import write_whole
+    from mmseg_aux_hrnet.run.command import on_screen
     from mmseg_aux_hrnet.sampling.area_estimate import estimate_areas
     from mmseg_aux_hrnet.sampling.area_report import area_json, area_tables
     from mmseg_aux_hrnet.sampling.areas import mapped_areas
@@ -55,17 +55,17 @@ def estimate(args: argparse.Namespace) -> str:
     names = tuple(areas)
     counts = read_sample(args.sample, classes=names)
     classes, overall = estimate_areas(counts, mapped=np.array(list(areas.values())), names=names)
-    Console().print(*area_tables(classes, overall, unit=unit))
-    closing = f'{counts.sum()} points of {args.sample}, areas of {args.areas}'
-    if args.json is None:
-        return closing
     try:
-        write_whole(
-            args.json, json.dumps(area_json(classes, overall, unit=unit), indent=2, allow_nan=False).encode('utf-8')
-        )
+        if args.json is not None:
+            content = json.dumps(area_json(classes, overall, unit=unit), indent=2, allow_nan=False)
+            write_whole(args.json, content.encode('utf-8'))
     except OSError as error:
         raise DataError(f'{args.json} cannot be written ({error.strerror}): choose a writable folder') from error
-    return f'{closing}; written to {args.json}'
+    finally:  # also where a disk is full
+        with on_screen() as console:
+            console.print(*area_tables(classes, overall, unit=unit))
+    closing = f'{counts.sum()} points of {args.sample}, areas of {args.areas}'
+    return closing if args.json is None else f'{closing}; written to {args.json}'
 
 
 def main(argv: list[str] | None = None) -> int:

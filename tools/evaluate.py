@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
 
-from _aux_hrnet_shared import add_shared, run
+from _aux_hrnet_shared import add_shared, run, show
 
 FORMS = ('index', 'palette', 'colour', 'binary')
 
@@ -37,8 +37,6 @@ def parser() -> argparse.ArgumentParser:
 
 def work(args: argparse.Namespace) -> str:
     """Evaluate as the command line says, print the figures and return the closing line."""
-    from rich.console import Console
-
     from mmseg_aux_hrnet.run import EvaluateOptions, evaluate
     from mmseg_aux_hrnet.run.evaluating import parse_palette
 
@@ -48,7 +46,7 @@ def work(args: argparse.Namespace) -> str:
     if args.palette is not None:
         given['palette'] = parse_palette(args.palette)
     folders = given.pop('predictions'), given.pop('labels')
-    result = evaluate(*folders, EvaluateOptions(**given), on_table=Console().print)
+    result = evaluate(*folders, EvaluateOptions(**given), on_table=show)
     written = '' if result.report is None else f'  report: {result.report}'
     return f'{len(result.metrics["images"]):,} image(s) compared{written}'
 

@@ -19,12 +19,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def migrate(args: argparse.Namespace) -> str:
-    """Migrate as the command line says, print the notes and return the closing line."""
+    """Migrate as the command line says, return the notes and the closing line."""
     from mmseg_aux_hrnet.exchange.migration.migrate import migrate_file
 
     report = migrate_file(args.old, args.new, overwrite=args.overwrite)
-    print('\n'.join(report.lines()))
-    return f'{args.new}: builds; train it with: python tools/train.py {args.new}'
+    closing = f'{args.new}: builds; train it with: python tools/train.py {args.new}'
+    return '\n'.join([*report.lines(), closing])
 
 
 def main(argv: list[str] | None = None) -> int:

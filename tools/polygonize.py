@@ -40,6 +40,7 @@ def work(args: argparse.Namespace) -> str:
     from mmseg_aux_hrnet.maps.options import parse_names
     from mmseg_aux_hrnet.maps.polygonize.polygonizing import polygonize
     from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest
+    from mmseg_aux_hrnet.run.command import on_screen
 
     sizes = {name: getattr(args, name) for name in ('min_area', 'fill_holes', 'simplify', 'square')}
     request = PolygonRequest(of=parse_names(args.of, option='--of'), **sizes)
@@ -53,7 +54,8 @@ def work(args: argparse.Namespace) -> str:
             on_rows=on_rows,
         )
     if summary.note is not None:
-        print(f'note: no areas: {summary.note}', file=sys.stderr)
+        with on_screen():
+            print(f'note: no areas: {summary.note}', file=sys.stderr)
     return summary.closing_line()
 
 

@@ -22,6 +22,8 @@ def parser() -> argparse.ArgumentParser:
     add('--out', type=Path, required=True, metavar='DIR', help='folder of the maps')
     add('--bands', metavar='R,G,B', help='names or numbers of red, green and blue (default: what the raster says)')
     add('--scale', metavar='LOW:HIGH', help='values that become 0 and 255, where a raster has other than 8 bits')
+    add('--nodata', type=float, metavar='VALUE', help="of pixels that hold nothing (default: the raster's own)")
+    add('--nodata-tolerance', type=float, default=0, metavar='N', help='values so near to it hold nothing too')
     add('--window', type=int, metavar='PIXELS', help='side of the windows (default: 512, or the tiles of training)')
     add('--overlap', type=float, default=1 / 3, metavar='SHARE', help='of neighbouring windows (default: 0.33)')
     add('--batch-size', type=int, default=4, metavar='N', help='windows predicted together (default: %(default)s)')

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
 
-from _aux_hrnet_shared import add_shared, run
+from _aux_hrnet_shared import add_shared, run, show
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,8 +34,6 @@ def parser() -> argparse.ArgumentParser:
 
 def work(args: argparse.Namespace) -> str:
     """Test as the command line says, print what a report holds and return the closing line."""
-    from rich.console import Console
-
     from mmseg_aux_hrnet.evaluation.table import check_headlines, headline
     from mmseg_aux_hrnet.run import TestOptions, test
     from mmseg_aux_hrnet.run.config import parse_options
@@ -44,7 +42,7 @@ def work(args: argparse.Namespace) -> str:
     check_headlines(args.eval)
     names, options = given.pop('eval'), parse_options(given.pop('cfg_options'))
     config, checkpoint = given.pop('config'), given.pop('checkpoint')
-    result = test(config, checkpoint, TestOptions(**given, cfg_options=options), on_table=Console().print)
+    result = test(config, checkpoint, TestOptions(**given, cfg_options=options), on_table=show)
     if not result.has_labels:
         return f'no labels, so no figures; predictions: {result.predictions}'
     written = f'  report: {result.report}' if result.report else ''

@@ -77,6 +77,50 @@ def decode_grey(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]
     return _look_up(values, table, describe='value {}'.format, allowed=allowed, hint=hint)
 
 
+def decode_indices(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
+    """Return classes of palette indices by an index rule, uint8 (H, W).
+
+    Programs that make PNG files smaller turn greys into palettes, in any order (oxipng #426, lvgl #7208). So where the
+    colours of a file are greys that are classes, the grey counts. Where they are other greys, which do not rise from
+    black, or the colours of the rule under other indices, nobody knows which of the two was meant.
+
+    Args:
+        values: of the file, (H, W).
+        colours: of the file's palette, (N, 3).
+        rule: of format ``index``.
+
+    Raises:
+        LabelError: index and colour contradict each other, or an index is not a class.
+    """
+    first = colours[: rule.num_classes]
+    grey = bool((colours == colours[:, :1]).all())
+    fits = np.array_equal(first, np.array(rule.palette, np.uint8)[: len(first)])
+    if not len(colours) or (fits and not grey):
+        return decode_grey(values, rule)
+    used = np.flatnonzero(np.bincount(values.ravel(), minlength=len(colours)))
+    used = used[used < len(colours)]
+    if not grey and len(set(rule.palette)) == rule.num_classes:
+        known = {colour: index for index, colour in enumerate(rule.palette)}
+        named = [known.get(tuple(colour), -1) for colour in colours[used].tolist()]
+        if -1 not in named and named != used.tolist():
+            raise LabelError(
+                f'its palette gives the indices {used.tolist()} the colours of the classes {named}, so a program may '
+                "have changed the indices: label_format='palette' reads the colours"
+            )
+    elif grey:
+        shades, classes = colours[used, 0], range(rule.num_classes)
+        if np.isin(shades, [*classes, rule.ignore_index]).all() and np.isin(shades, classes[1:]).any():
+            table = np.arange(256, dtype=np.uint8)
+            table[used] = shades
+            return decode_grey(table[values], rule)
+        if not fits and (colours[0, 0] > 0 or (np.diff(first[:, 0].astype(np.int16)) <= 0).any()):
+            raise LabelError(
+                f'its palette gives the indices {used.tolist()} the greys {shades.tolist()}, so a program may have '
+                'changed the indices: save it as an 8-bit grey PNG of classes'
+            )
+    return decode_grey(values, rule)
+
+
 def decode_palette(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
     """Return classes of palette indices, uint8 (H, W), through the file's own colours, uint8 (N, 3).
 

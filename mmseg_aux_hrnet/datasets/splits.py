@@ -62,7 +62,8 @@ def read_split(path: str | os.PathLike[str]) -> list[SplitEntry]:
         where, has = f'split list "{path}" line {entry.line}:', 'no' if entry.label is None else 'a'
         if (entry.label is None) != (first.label is None):
             raise SplitError(f'{where} has {has} label, unlike line {first.line}; give every line a label or none')
-        stem = cut_suffix(entry.image, IMAGE_SUFFIXES)  # predictions of a.png and a.jpg would get one name
+        # Predictions of a.png and a.jpg would get one name; in a .txt list there is a stem already: a.tif of a.tif.png.
+        stem = cut_suffix(entry.image, IMAGE_SUFFIXES) if form == 'lst' else entry.image
         if stem in seen:
             raise SplitError(f'{where} "{stem}" is on line {seen[stem]} too; remove one of them')
         seen[stem] = entry.line

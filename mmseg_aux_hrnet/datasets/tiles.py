@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_colour, decode_grey, decode_palette
+from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_colour, decode_grey, decode_indices, decode_palette
 from mmseg_aux_hrnet.errors import DataError, ImageError, LabelError
 
 try:
@@ -22,11 +22,13 @@ try:
 
     FAST = f'simplejpeg {simplejpeg.__version__}'  # its version of libjpeg-turbo decides on pixels
 except ImportError:
-    FAST = ''  # Pillow decodes everything
+    FAST = ''
 
 RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')
 ONE_CHANNEL_MODES = ('L', 'P', '1')
 TIFF_SAMPLES_PER_PIXEL = 277
+ORIENTATION = 274
+METADATA = {'exif', 'xmp', 'Raw profile type exif', 'XML:com.adobe.xmp'}
 STRETCHED_GREYS = ('L;2', 'L;4')  # Pillow makes 0..255 of their 0..3 and 0..15, so that class 1 is 85 or 17
 # What Pillow's readers end in where bytes of a file are wrong, such as a TypeError for a fraction as a TIFF's offset.
 DAMAGE = (
@@ -52,7 +54,8 @@ def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[Any]:
 def read_bgr(path: str | Path, content: bytes | None = None) -> NDArray[Any]:
     """Return an image as blue, green, red, uint8 (H, W, 3).
 
-    Grey and palette files are widened, an alpha channel is dropped, and no turn by EXIF is made.
+    Grey and palette files are widened, and an alpha channel is dropped. It is turned as its EXIF says,
+    which mmcv does too.
 
     Args:
         path: the file.
@@ -75,9 +78,19 @@ def read_bgr(path: str | Path, content: bytes | None = None) -> NDArray[Any]:
     if pixels is not None:
         return pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
     try:
-        return cv2.cvtColor(np.asarray(image if image.mode == 'RGB' else image.convert('RGB')), cv2.COLOR_RGB2BGR)
+        upright = _upright(image) if image.mode == 'RGB' else _upright(image).convert('RGB')
+        return cv2.cvtColor(np.asarray(upright), cv2.COLOR_RGB2BGR)
     except DAMAGE as error:
         raise ImageError(f'{path} cannot be decoded ({error!r}): it is damaged, replace it') from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return an image turned as its EXIF tag says; Pillow turns a TIFF by itself, which a second time would undo."""
+    if image.format != 'TIFF':
+        return ImageOps.exif_transpose(image)
+    # Else Pillow maps plain files into memory, and turns those wrongly by a quarter.
+    image.filename = ''  # type: ignore[attr-defined]
+    return image
 
 
 def _decode_fast(image: Any) -> NDArray[Any] | None:
@@ -87,10 +100,12 @@ def _decode_fast(image: Any) -> NDArray[Any] | None:
     """
     if not FAST or image.format not in ('PNG', 'JPEG') or image.mode not in PNG_FORMS or len(image.tile) != 1:
         return None
+    if METADATA & image.info.keys() and (image.format == 'PNG' or image.getexif().get(ORIENTATION, 1) != 1):
+        return None
     position = image.fp.tell()
     image.fp.seek(0)
     content = image.fp.read()
-    image.fp.seek(position)  # for Pillow
+    image.fp.seek(position)
     channels, colour_type = PNG_FORMS[image.mode]
     try:
         if image.format == 'PNG':
@@ -167,7 +182,8 @@ def read_label(path: str | Path, rule: LabelRule, content: bytes | None = None) 
     fast = _decode_fast(image)
     try:
         if fast is None:
-            pixels, colours = np.asarray(image), bytes(image.getpalette('RGB') or [])  # none where the file's are lost
+            pixels = np.asarray(_upright(image))
+            colours = bytes(image.getpalette('RGB') or [])  # none where the file's are lost
         else:
             pixels = fast if fast.ndim == 2 else fast[..., ::-1]
             colours = bytes(image.palette.palette) if image.palette else b''
@@ -179,7 +195,9 @@ def read_label(path: str | Path, rule: LabelRule, content: bytes | None = None) 
         raise LabelError(f'{path}: {error}') from error
 
 
-def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
+def refuse_masks_as_index(
+    paths: Sequence[str], rule: LabelRule, *, read: Callable[[str, LabelRule], NDArray[np.uint8]] = read_label
+) -> None:
     """Raise where the labels of a list look like masks of 0 and 255, all of whose foreground would be ignored.
 
     Looks at up to 64 labels, evenly spread, and stops at the first that holds a class above 0.
@@ -190,7 +208,7 @@ def refuse_masks_as_index(paths: Sequence[str], rule: LabelRule) -> None:
     ignored, background = False, False
     step = -(-len(paths) // MASK_SAMPLE) or 1
     for path in paths[::step]:
-        present = np.flatnonzero(np.bincount(read_label(path, rule).ravel(), minlength=256))
+        present = np.flatnonzero(np.bincount(read(path, rule).ravel(), minlength=256))
         if any(0 < value < rule.num_classes for value in present):
             return
         ignored, background = ignored or rule.ignore_index in present, background or 0 in present
@@ -225,8 +243,8 @@ def _decode(pixels: NDArray[Any], mode: str, colours: NDArray[np.uint8], rule: L
         )
     if rule.label_format == 'colour':
         return decode_colour(pixels, rule)
-    if rule.label_format == 'palette':
-        return decode_palette(pixels, colours, rule)
+    if mode == 'P':
+        return (decode_palette if rule.label_format == 'palette' else decode_indices)(pixels, colours, rule)
     if mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
         return pixels.astype(np.uint8)
     return decode_grey(pixels, rule)
@@ -245,3 +263,25 @@ def _open(path: str | Path, content: bytes | None, error_type: type[DataError]) 
         raise error_type(f'{path} is too large for one tile ({error}): cut it into tiles') from error
     except DAMAGE as error:
         raise error_type(f'{path} cannot be opened ({error})') from error
+
+
+COLLARS = (0, 255)  # black and white, with which mosaics of orthophotos are filled up
+SMALLEST_COLLAR = 0.005  # of the image; shadows and roofs at an edge are smaller as a rule
+
+
+def collar(image: NDArray[np.generic], colour: float) -> NDArray[np.bool_]:
+    """Return which pixels of a fill colour are no picture, bool (H, W): areas that reach an edge and are large.
+
+    Args:
+        image: values of any type, (H, W, C).
+        colour: exactly this in all channels.
+    """
+    edges = (0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1)
+    # Nearly all tiles have no such pixel there, so most of the work is left out for them.
+    if not any((image[edge] == colour).all(axis=-1).any() for edge in edges):
+        return np.zeros(image.shape[:2], bool)
+    filled = (image == colour).all(axis=-1).astype(np.uint8)
+    _, areas, statistics, _ = cv2.connectedComponentsWithStats(filled, connectivity=8)
+    touching = np.unique(np.concatenate([areas[edge] for edge in edges]))
+    large = statistics[touching, cv2.CC_STAT_AREA] >= SMALLEST_COLLAR * filled.size
+    return np.isin(areas, touching[large & (touching > 0)])

@@ -25,8 +25,8 @@ def check_images(split: str, tiles: Sequence[ExaminedTile]) -> Iterator[Finding]
     bad = [tile.image_error for tile in tiles if tile.image_error]
     yield from about(bad, 'not readable', level='fault', key='image', split=split, advice='replace them')
     turned = [tile.pair.name for tile in tiles if tile.image and tile.image.turned]
-    what = 'to be shown turned (EXIF), which training does not do'
-    advice = 'look whether the labels fit the stored pixels'
+    what = 'to be shown turned (EXIF), as training turns them'
+    advice = 'look whether the labels fit the turned images'
     yield from about(turned, what, level='doubt', key='turned', split=split, advice=advice)
     grey = [tile.pair.name for tile in tiles if tile.image and tile.image.grey]
     yield from about(grey, 'without colour', level='note', key='grey', split=split)

@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_rgb
+from mmseg_aux_hrnet.datasets.tiles import COLLARS, DAMAGE, collar, read_rgb
 from mmseg_aux_hrnet.doctor.gather import TilePair, relative
 from mmseg_aux_hrnet.doctor.labels import formats_that_read, label_form, read_by_first
 from mmseg_aux_hrnet.doctor.likeness import colour_figures, grey_thumbnail
 from mmseg_aux_hrnet.doctor.sources import IGNORED
 from mmseg_aux_hrnet.errors import ImageError, LabelError
 
-EDGE_COLOURS = (0, 255)  # black and white, with which mosaics of orthophotos are filled up
-SMALLEST_EDGE = 0.005  # of the tile; shadows and roofs in a corner are smaller as a rule
 EXIF_ORIENTATION = 274
 GDAL_NODATA = 42113
 COLOUR_SIDE = 64  # pixels of the version that the channel order is judged by
@@ -31,7 +29,7 @@ class ImageContent:
     Attributes:
         size: height and width in pixels.
         mode: how the file stores its pixels, in Pillow's words.
-        turned: whether the file says that it is to be shown turned, which training does not do.
+        turned: whether the file says that it is to be shown turned, which training does too.
         digest: hash of the decoded pixels and their shape.
         thumbnail: grey version, uint8 (32, 32).
         colours: figures of :func:`~mmseg_aux_hrnet.doctor.likeness.colour_figures`, float (9,).
@@ -160,7 +158,7 @@ def nodata_mask(
     """Return where a tile has no data, bool (H, W).
 
     A pixel has none where its alpha is 0, where all its channels have the declared value, or where it belongs to an
-    area of exact black or exact white that reaches a corner of the tile and covers at least 0.5 % of it, as the edges
+    area of exact black or exact white that reaches an edge of the tile and covers at least 0.5 % of it, as the collars
     of orthophotos do.
 
     Args:
@@ -173,14 +171,8 @@ def nodata_mask(
         mask |= alpha == 0
     if declared is not None:
         mask |= (image == declared).all(axis=-1)
-    for colour in EDGE_COLOURS:
-        # Nearly all tiles have no such corner, so most of the work is left out for them.
-        if any((image[row, column] == colour).all() for row in (0, -1) for column in (0, -1)):
-            same = (image == colour).all(axis=-1)
-            _, areas, statistics, _ = cv2.connectedComponentsWithStats(same.astype(np.uint8), connectivity=8)
-            corners = {int(areas[row, column]) for row in (0, -1) for column in (0, -1)} - {0}  # 0 is the rest
-            large = [area for area in corners if statistics[area, cv2.CC_STAT_AREA] >= SMALLEST_EDGE * same.size]
-            mask |= np.isin(areas, large)
+    for colour in COLLARS:
+        mask |= collar(image, colour)
     return mask
 
 

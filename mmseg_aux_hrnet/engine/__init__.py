@@ -1,4 +1,4 @@
-"""What runs around training and testing: hooks and samplers, registered in mmseg's registries."""
+"""What runs around training and testing: hooks, samplers and a scheduler, registered in mmseg's registries."""
 
 from mmseg_aux_hrnet.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
 from mmseg_aux_hrnet.engine.hooks import (
@@ -18,6 +18,7 @@ from mmseg_aux_hrnet.engine.hooks import (
     WholeCheckpointHook,
 )
 from mmseg_aux_hrnet.engine.samplers import ExactInfiniteSampler, ExactSampler
+from mmseg_aux_hrnet.engine.schedule import MmcvLR
 
 __all__ = (
     'BFloat16OptimWrapper',
@@ -32,6 +33,7 @@ __all__ = (
     'FiniteHook',
     'InterruptHook',
     'LateRuntimeInfoHook',
+    'MmcvLR',
     'OverlayHook',
     'ProgressHook',
     'SharedStatisticsHook',

@@ -1,9 +1,13 @@
-"""Lets a resumed run follow the schedule of its config where that is no longer the checkpoint's."""
+"""The schedule of the learning rate: that of mmcv 1, and that of a resumed run whose config has another one now."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from mmengine.logging import print_log
+from mmengine.optim import ConstantLR
+from mmseg.registry import PARAM_SCHEDULERS
 
 from mmseg_aux_hrnet.engine.private_names import SCHEDULER_PROGRESS, build_schedulers
 
@@ -58,3 +62,84 @@ def _replay(
                 if scheduler.by_epoch:
                     scheduler.step()
     return schedulers, optimizer.param_groups
+
+
+@PARAM_SCHEDULERS.register_module()
+class MmcvLR(ConstantLR):
+    """The learning rate of mmcv 1's ``lr_config``: a decay with a floor, times a warm-up.
+
+    The schedulers of mmengine change the rate that they find, so a warm-up beside them multiplies what is above the
+    floor only, and not as long as it should. Here the rate is that of mmcv's formulas at every iteration, whatever
+    another scheduler has done.
+
+    Args:
+        optimizer: whose groups get the rate.
+        policy: ``poly``, ``CosineAnnealing``, ``step``, ``exp`` or ``fixed``.
+        length: of the training, in epochs where ``epoch_length`` is given, else in iterations.
+        decay_by_epoch: whether the decay counts epochs, so that the rate is constant within each.
+        decay: its settings by mmcv's names: ``power``, ``min_lr``, ``min_lr_ratio``, ``step``, ``gamma``.
+        warmup: ``linear``, ``constant`` or ``exp``; None for none.
+        warmup_iters: its iterations, or its epochs with ``warmup_by_epoch``.
+        warmup_ratio: what it multiplies the rate by at its start.
+        warmup_by_epoch: whether it is given in epochs.
+        epoch_length: iterations of an epoch; given by ``convert_to_iter_based=True`` in a training of epochs.
+        **kwargs: as in mmengine's ``ConstantLR``, without ``factor``.
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        *,
+        policy: str,
+        length: int,
+        decay_by_epoch: bool = False,
+        decay: Mapping[str, Any] | None = None,
+        warmup: str | None = None,
+        warmup_iters: int = 0,
+        warmup_ratio: float = 0.1,
+        warmup_by_epoch: bool = False,
+        epoch_length: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # Before the parent's, which takes the first step.
+        self.policy, self.decay, self.epoch_length = policy, dict(decay or {}), epoch_length if decay_by_epoch else None
+        self.length = length if decay_by_epoch else length * (epoch_length or 1)
+        self.warmup, self.warmup_ratio = warmup, warmup_ratio
+        self.warmup_iters = warmup_iters * ((epoch_length or 1) if warmup_by_epoch else 1)
+        super().__init__(optimizer, factor=1.0, **kwargs)
+
+    @classmethod
+    def build_iter_from_epoch(cls, *args: Any, epoch_length: int, **kwargs: Any) -> 'MmcvLR':
+        """Build for a training of epochs, of which mmengine says how many iterations each has."""
+        return cls(*args, epoch_length=epoch_length, **{**kwargs, 'by_epoch': False})
+
+    def _get_value(self) -> list[float]:
+        step = self.last_step
+        progress = min(step // (self.epoch_length or 1), self.length)
+        factor = 1.0
+        if self.warmup is not None and step < self.warmup_iters:
+            share = 1 - step / self.warmup_iters
+            factor = {
+                'constant': self.warmup_ratio,
+                'linear': 1 - share * (1 - self.warmup_ratio),
+                'exp': self.warmup_ratio**share,
+            }[self.warmup]
+        return [factor * self._decayed(base, progress) for base in self.base_values]
+
+    def _decayed(self, base: float, progress: int) -> float:
+        """Return the rate of a group before warm-up, ``progress`` iterations or epochs after the start."""
+        settings, done = self.decay, progress / self.length
+        low: float = base * settings['min_lr_ratio'] if 'min_lr_ratio' in settings else settings.get('min_lr', 0.0)
+        rate: float = base
+        match self.policy:
+            case 'poly':
+                rate = (base - low) * (1 - done) ** settings.get('power', 1.0) + low
+            case 'CosineAnnealing':
+                rate = low + (base - low) * (1 + math.cos(math.pi * done)) / 2
+            case 'step':
+                steps = settings['step']
+                passed = progress // steps if isinstance(steps, int) else sum(progress >= place for place in steps)
+                rate = max(base * settings.get('gamma', 0.1) ** passed, low)
+            case 'exp':
+                rate = base * settings['gamma'] ** progress
+        return rate

@@ -1,4 +1,7 @@
-"""Writes files and folders that are whole or not there: beside under another name, then renamed."""
+"""Writes files and folders that are whole or not there: beside under another name, then renamed.
+
+What lies beside a file and belongs to it, by its name, goes with it when it is replaced.
+"""
 
 import os
 import shutil
@@ -7,6 +10,33 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PART = '.part'  # a write that was cut off leaves this suffix, never the final name
+# By suffix, what other programs write beside a file or read there; {stem}.qml is a style of QGIS. Beside a new file it
+# would still speak of the old one, such as of its reference system, its nodata or its mean.
+# Those of SQLite are from a program that has the old file open or was killed; they would bring the old one back.
+LOGS = ('-wal', '-shm', '-journal')
+_OF_RASTERS = ('{name}.aux.xml', '{name}.ovr', '{name}.msk', '{name}.vat.dbf', '{stem}.qml')
+_OF_GEOTIFF = (*_OF_RASTERS, '{stem}.tfw', '{stem}.tifw')
+_OF_SHAPES = ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx', '.qix', '.qml')
+COMPANIONS = {
+    '.tif': _OF_GEOTIFF,
+    '.tiff': _OF_GEOTIFF,
+    '.png': ('{name}.aux.xml',),
+    '.shp': ('{stem}.shp.xml', *(f'{{stem}}{suffix}' for suffix in _OF_SHAPES)),
+    '.geojson': ('{stem}.qml',),
+    '.parquet': ('{stem}.qml',),
+    '.csv': ('{stem}.csvt',),
+    '.gpkg': ('{name}.aux.xml', *(f'{{name}}{suffix}' for suffix in LOGS)),
+}
+
+
+def remove_companions(path: Path) -> None:
+    """Remove what lies beside a file of the name and belongs to it; of a Shapefile itself too.
+
+    Raises:
+        OSError: one cannot be removed.
+    """
+    for pattern in COMPANIONS.get(path.suffix.lower(), ()):
+        path.with_name(pattern.format(name=path.name, stem=path.stem)).unlink(missing_ok=True)
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
@@ -51,6 +81,32 @@ def whole_file(path: str | Path, *, part: Path | None = None, durable: bool = Tr
 def own_part(path: Path, suffix: str = PART) -> Path:
     """Return a hidden name beside ``path`` that no other process of this machine uses."""
     return path.with_name(f'.{path.name}.{os.getpid()}{suffix}')
+
+
+@contextmanager
+def whole_set(path: Path) -> Iterator[Path]:
+    """Give the name of a file to write in a folder of its own; what lies there when the block ends comes to ``path``.
+
+    Others that the block writes beside it come along. The companions of an old file go first, and the file itself comes
+    last: at no moment does a new Shapefile stand beside an old table.
+
+    Raises:
+        OSError: it cannot be written; what was there is as before, as after any failure of the block.
+    """
+    folder = path.parent / f'.{path.name}.{os.getpid()}{PART}'
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+        yield folder / path.name
+        written = sorted(folder.iterdir(), key=lambda file: file.name == path.name)
+        for file in written:
+            with file.open('rb+') as content:
+                os.fsync(content.fileno())
+        remove_companions(path)
+        for file in written:
+            os.replace(file, path.parent / file.name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

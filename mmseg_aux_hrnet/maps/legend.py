@@ -18,6 +18,12 @@ OF_LABELS: dict[tuple[str, Colour], Colour] = {
     ('building', (255, 255, 255)): (213, 94, 0),
 }
 
+# Okabe and Ito (Color Universal Design, 2008), for maps without a colour table; grey for what comes first
+PALETTE: tuple[Colour, ...] = (
+    (150, 150, 150), (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0),
+    (240, 228, 66),
+)  # fmt: skip
+
 
 def legend_tags(classes: Classes) -> dict[str, str]:
     """Return the tags of a GeoTIFF that hold the names; the colours are its colour table."""
@@ -31,6 +37,20 @@ def map_classes(classes: Classes) -> Classes:
         return classes
     named = zip(classes.names, classes.palette, strict=True)
     return replace(classes, palette=tuple(OF_LABELS.get((name, colour), colour) for name, colour in named))
+
+
+def class_colours(legend: Classes) -> tuple[Colour, ...]:
+    """Return a colour for each class: the map's own, or eight that the colour-blind tell apart, over and over."""
+    if legend.palette is not None:
+        return legend.palette
+    return tuple(PALETTE[index % len(PALETTE)] for index in range(len(legend.names)))
+
+
+def main_class(legend: Classes) -> int:
+    """Return the class that is shown where only one can be: that of interest, else the first but the background."""
+    if legend.of_interest is not None:
+        return legend.of_interest
+    return next((value for value in range(len(legend.names)) if value != legend.background), 0)
 
 
 def is_map(tags: Mapping[str, str]) -> bool:

@@ -1,11 +1,15 @@
-"""What the commands on maps share: the check that an extra is installed, names of classes, and files to write."""
+"""What the commands on maps share: checks of extras and of files to write, names of classes, warnings said once."""
 
+import logging
 from collections.abc import Iterable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from mmseg_aux_hrnet.errors import ConfigError, StackError
 from mmseg_aux_hrnet.files.outputs import check_file
+
+logger = logging.getLogger(__name__)
 
 GEO = ('rasterio', 'pyproj', 'shapely', 'pyogrio', 'exactextract', 'filelock')
 BUILDINGS = ('buildingregulariser',)
@@ -52,3 +56,9 @@ def check_available(modules: tuple[str, ...] = GEO, *, extra: str = 'geo') -> No
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise StackError(f'maps need {", ".join(missing)}: pip install "mmseg-aux-hrnet[{extra}]"')
+
+
+@cache
+def warn_once(text: str) -> None:
+    """Log a warning that many rasters would repeat."""
+    logger.warning(text)

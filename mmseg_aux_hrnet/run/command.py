@@ -5,9 +5,11 @@ import os
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mmengine.dist import barrier, get_dist_info, get_world_size, is_distributed, is_main_process
+from rich.console import Console
 from torch import distributed as torch_dist
 
 from mmseg_aux_hrnet.engine import private_names
@@ -37,7 +39,8 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
         code = 2
     else:
         if is_main_process():
-            print(closing_line)
+            with on_screen():
+                print(closing_line, flush=True)
         if is_distributed():
             gc.collect()  # a model that is still there keeps gloo's threads, which can abort the interpreter as it ends
             torch_dist.destroy_process_group()
@@ -47,6 +50,18 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
         sys.stdout.flush()
         os._exit(code)
     return code
+
+
+@contextmanager
+def on_screen() -> Iterator[Console]:
+    """Give a console to print on; a screen that fails, such as a pipe that nobody reads, does not fail the work."""
+    try:
+        yield Console()
+    except (OSError, SystemExit):  # rich ends the program for a pipe
+        try:
+            sys.stdout.flush()
+        except OSError:  # what is left in it would fail once more as the program ends, and change the exit code
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_loss(error: RuntimeError) -> None:
@@ -61,9 +76,10 @@ def _print_loss(error: RuntimeError) -> None:
 
 
 def _print_error(message: str) -> None:
-    # In one write: unbuffered, as torchrun starts Python, print() makes two of it, and lines of processes mingle.
-    sys.stderr.write(f'error: {message}\n')
-    sys.stderr.flush()
+    with on_screen():
+        # In one write: unbuffered, as torchrun starts Python, print() makes two of it, and lines of processes mingle.
+        sys.stderr.write(f'error: {message}\n')
+        sys.stderr.flush()
 
 
 def _count(what: str, *, add: int) -> int:

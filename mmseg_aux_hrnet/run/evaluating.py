@@ -15,7 +15,6 @@ from rich.table import Table
 from mmseg_aux_hrnet.classes import Classes, class_set
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule, label_rule
 from mmseg_aux_hrnet.datasets.splits import LABEL_SUFFIXES, index_by_stem
-from mmseg_aux_hrnet.datasets.tiles import read_label, refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation.boundary import tolerance
 from mmseg_aux_hrnet.evaluation.confusion_metric import check_counted
@@ -29,6 +28,8 @@ from mmseg_aux_hrnet.report.page import TrainingLog, shown_images, small_tile, w
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run.config import describe_test_dataset, load_config
+from mmseg_aux_hrnet.sampling import class_maps
+from mmseg_aux_hrnet.sampling.class_maps import GEOTIFF_TAGS, has_tag, own_maps, place_of, read_class_map
 
 LISTED_FAULTS = 3
 GREYS = tuple((value, value, value) for value in range(256))  # colours of classes that were given none
@@ -60,6 +61,7 @@ def pair_folders(predictions: str | Path, labels: str | Path) -> list[Pair]:
     if Path(predictions).resolve() == Path(labels).resolve():
         raise DataError(f'{predictions} is given as predictions and as labels: these would agree whatever they hold')
     predicted, reference = _by_stem(Path(predictions)), _by_stem(Path(labels))
+    predicted, reference = _bare(predicted, of=reference), _bare(reference, of=predicted)
     for missing, folder, other in (
         ([stem for stem in predicted if stem not in reference], labels, predictions),
         ([stem for stem in reference if stem not in predicted], predictions, labels),
@@ -73,14 +75,21 @@ def pair_folders(predictions: str | Path, labels: str | Path) -> list[Pair]:
     return [(predicted[stem], reference[stem]) for stem in predicted]
 
 
+def _bare(maps: dict[str, Path], *, of: dict[str, Path]) -> dict[str, Path]:
+    """Return maps by the names of their images: maps of rasters end in ``_classes``, with probabilities beside them."""
+    bare = {stem: stem if stem in of else stem.removesuffix('_classes') for stem in own_maps(list(maps))}
+    # Where that name is taken, the map keeps its own, and is said to have no counterpart.
+    return {name if name == stem or name not in maps else stem: maps[stem] for stem, name in bare.items()}
+
+
 def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageResult]:
     """Count every pair, in their order.
 
     Raises:
-        DataError: two maps differ in size; names them.
+        DataError: two maps differ in size, or in their place by more than half a pixel; names them.
         LabelError: a file cannot be read by its rule, or a value is not a class; names the file.
     """
-    rule, images = comparison.label_rule, []
+    rule, images, holes = comparison.label_rule, [], 0
     for prediction, label in pairs:
         maps = read_pair((prediction, label), comparison)
         predicted, reference = maps['prediction'], maps['label']
@@ -90,6 +99,8 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
                 f'{prediction} is {predicted.shape[0]} x {predicted.shape[1]} pixels (height x width), but {label} '
                 f'{reference.shape[0]} x {reference.shape[1]}: save predictions at the size of the labels'
             )
+        if not _same_place(prediction, label, size=predicted.shape[::-1]):
+            raise DataError(f'{prediction} and {label} lie at different places: compare maps of the same pixels')
         try:
             image = count_image(
                 predicted,
@@ -103,7 +114,20 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
         except DataError as error:
             raise type(error)(f'{prediction}: {error}') from error
         images.append(image)
+        holes += np.count_nonzero(predicted == comparison.prediction_rule.ignore_index)
+    if holes:
+        Console(stderr=True).print(f'{holes:,} pixels of the maps hold no data: they are not compared')
     return images
+
+
+def _same_place(prediction: Path, label: Path, *, size: tuple[int, ...]) -> bool:
+    """Say whether both corners of two maps, (width, height), are within half a pixel, where both say their place."""
+    ours = place_of(prediction)
+    theirs = None if ours is None else place_of(label)
+    if ours is None or theirs is None:
+        return True
+    moves = ~theirs[0] * ours[0]
+    return all(abs(a - b) <= 0.5 for corner in ((0, 0), size) for a, b in zip(moves * corner, corner, strict=True))
 
 
 def read_pair(pair: Pair, comparison: Comparison) -> dict[str, NDArray[np.uint8]]:
@@ -113,22 +137,25 @@ def read_pair(pair: Pair, comparison: Comparison) -> dict[str, NDArray[np.uint8]
         LabelError: a file cannot be read by its rule; names the file.
     """
     prediction, label = pair
-    return {
-        'prediction': read_label(prediction, comparison.prediction_rule),
-        'label': read_label(label, comparison.label_rule),
-    }
+    predicted = read_class_map(prediction, comparison.prediction_rule)
+    reference = read_class_map(label, comparison.label_rule)
+    if predicted.shape == reference.shape and has_tag(prediction, GEOTIFF_TAGS):
+        # A raster may hold no data where its map is to hold none either; the head of a network has no such excuse.
+        ignored = comparison.prediction_rule.ignore_index
+        reference = np.where(predicted == ignored, np.uint8(ignored), reference)
+    return {'prediction': predicted, 'label': reference}
 
 
 def refuse_masks(pairs: Iterable[Pair], comparison: Comparison) -> None:
     """Raise where files that are read as class indices look like masks of 0 and 255.
 
     Raises:
-        LabelError: says so, see :func:`~mmseg_aux_hrnet.datasets.tiles.refuse_masks_as_index`.
+        LabelError: says so, see :func:`~mmseg_aux_hrnet.sampling.class_maps.refuse_masks`.
     """
     rules = (comparison.prediction_rule, comparison.label_rule)
     for files, rule in zip(zip(*pairs, strict=True), rules, strict=True):
         if rule.label_format in ('index', 'palette'):
-            refuse_masks_as_index([str(path) for path in files], rule)
+            class_maps.refuse_masks(files, rule)
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
@@ -203,7 +230,7 @@ def evaluate(
         predictions: folder of predicted maps.
         labels: folder of labels of the same names and sizes.
         options: how they are read and compared.
-        on_table: is given each table of figures before a report is written, which can fail on a full disk.
+        on_table: is given each table of figures after the report is written, also where that fails on a full disk.
 
     Raises:
         AuxHRNetError: in one line, what is wrong with an option or a file.
@@ -233,15 +260,17 @@ def evaluate(
         rich_table(rates, overall_rates(counts), class_of_interest=classes.name_of_interest),
         summary_table(metrics),
     )
-    for table in tables:
-        on_table(table)
-    if options.report is not None:
-        tiles = {
-            index: small_tile(metrics['images'][index]['name'], None, **read_pair(pairs[index], comparison))
-            for index in shown_images(metrics)
-        }
-        log = TrainingLog(None, [], 'written predictions have no training log')
-        write_report(options.report, metrics, overwrite=options.overwrite, tiles=tiles, log=log)
+    try:
+        if options.report is not None:
+            tiles = {
+                index: small_tile(metrics['images'][index]['name'], None, **read_pair(pairs[index], comparison))
+                for index in shown_images(metrics)
+            }
+            log = TrainingLog(None, [], 'written predictions have no training log')
+            write_report(options.report, metrics, overwrite=options.overwrite, tiles=tiles, log=log)
+    finally:
+        for table in tables:
+            on_table(table)
     report = None if options.report is None else Path(options.report)
     return EvaluateResult(rates_by_key(counts, classes.names), metrics, tables, report)
 

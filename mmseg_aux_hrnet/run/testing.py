@@ -120,7 +120,7 @@ def test(
             this package, or a config that was loaded, which stays as it is.
         checkpoint: a file, or a work dir: its best checkpoint, else its last.
         options: what is measured and written; None for figures on the test images.
-        on_table: is given the summary of a report before the report is written, which can fail on a full disk.
+        on_table: is given the summary of a report after it is written, also where that fails on a full disk.
 
     Raises:
         AuxHRNetError: in one line, what is wrong with an option, the config, the data or the checkpoint.
@@ -193,6 +193,9 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
     if options.sweep and not labelled:
         raise DataError('--sweep: the images have no labels, without which no threshold is better than another')
     out = str(options.out) if options.out else None if labelled else str(Path(config.work_dir) / 'predictions')
+    for folder in (out, options.show_dir):
+        if folder is not None:
+            testing_config.check_file_names(dataset, folder)
     testing_config.set_evaluators(config, has_labels=labelled, out=out)
     # These two add to the evaluators that were set above.
     if options.report is not None:
@@ -219,12 +222,14 @@ def _report(
     kept = next((metric.kept for metric in metrics if isinstance(metric, TileKeeper)), {})
     content = report_metrics(Measured(counted.images, counted.classes, distance, counted.ignore_index, sweep), sources)
     summary = summary_table(content)
-    on_table(summary)
-    with Console(stderr=True).status(f'writing {options.report}'):  # encoding hundreds of tiles takes seconds
-        tiles = kept_tiles(kept, content)
-        folder = Path() if sources.checkpoint is None else sources.checkpoint.parent
-        log = read_training_log(folder, class_of_interest=content['class_of_interest'])
-        write_report(options.report, content, overwrite=options.overwrite, tiles=tiles, log=log)
+    try:
+        with Console(stderr=True).status(f'writing {options.report}'):  # encoding hundreds of tiles takes seconds
+            tiles = kept_tiles(kept, content)
+            folder = Path() if sources.checkpoint is None else sources.checkpoint.parent
+            log = read_training_log(folder, class_of_interest=content['class_of_interest'])
+            write_report(options.report, content, overwrite=options.overwrite, tiles=tiles, log=log)
+    finally:
+        on_table(summary)
     return summary
 
 

@@ -1,11 +1,13 @@
 """Edits of a config for testing: which images, what is measured and written, how predictions are averaged."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.files.names import OutputFiles
 from mmseg_aux_hrnet.run.config import datasets_of
 
 SCALE_RANGE = (0.05, 20.0)
@@ -20,6 +22,18 @@ def set_evaluators(config: Config, *, has_labels: bool, out: str | None) -> None
     if out is not None:
         evaluators.append(ConfigDict(type='PredictionWriter', output_dir=out))
     config.test_evaluator = evaluators
+
+
+def check_file_names(dataset: Any, folder: str | Path) -> None:
+    """Make the folder of maps or pictures and raise, before hours of inference, where a file of an image cannot be.
+
+    Raises:
+        DataError: two images would have the same file, or one would overwrite an input.
+    """
+    files = OutputFiles(folder)
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        files.target(str(info['img_path']), label_path=info.get('seg_map_path'))
 
 
 def set_split(config: Config, split: str) -> None:

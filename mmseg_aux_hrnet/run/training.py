@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_world_size
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
+from torch import nn
 
 from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
-from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ResourceError
+from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ConfigError, ResourceError
 from mmseg_aux_hrnet.models import HRNetV2, fill_sizes, speed
 from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.run import launch, training_config
@@ -103,8 +106,9 @@ def prepare_pretrained(model: Any) -> None:
     if isinstance(backbone, HRNetV2) or not isinstance(init_cfg, dict) or init_cfg.get('type') != 'Pretrained':
         return
     path = weights_file(init_cfg['checkpoint'])
-    check_mmengine_reads(path)
-    weights = Checkpoint(path).weights
+    checkpoint = Checkpoint(path)
+    check_mmengine_reads(checkpoint)
+    weights = checkpoint.weights
     prefix = next((prefix for prefix in ('model.', 'backbone.') if any(key.startswith(prefix) for key in weights)), '')
     # mmengine takes the weights of one prefix; published files have the backbone under either name, or under none.
     own = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
@@ -116,6 +120,35 @@ def prepare_pretrained(model: Any) -> None:
             'give weights of this backbone, or --pretrained none'
         )
     backbone.init_cfg = {**init_cfg, 'checkpoint': str(path), **({'prefix': prefix} if prefix else {})}
+
+
+def check_batches(runner: Any) -> None:
+    """Raise where batch norm behind a pooling of the whole image would get a batch of one image, which is one value.
+
+    Raises:
+        ConfigError: says how to have more images in a batch.
+    """
+    pooled = next((name for name, part in runner.model.named_modules() if _normalises_pooled(part)), None)
+    loader = runner.train_dataloader if pooled is not None else None
+    if loader is None or loader.batch_size is None:
+        return
+    left = 0 if loader.drop_last or isinstance(loader.sampler, InfiniteSampler) else len(loader.sampler)
+    if loader.batch_size == 1 or left % loader.batch_size == 1:
+        options = 'train_dataloader.batch_size=2' if loader.batch_size == 1 else 'train_dataloader.drop_last=True'
+        which = 'each batch' if loader.batch_size == 1 else f'the last batch of {left} images by {loader.batch_size}'
+        raise ConfigError(
+            f'{which} has one image, and batch norm in {pooled} needs two: it sees each image as a single pixel; '
+            f'give --cfg-options {options}, and smaller crops where memory is short'
+        )
+
+
+def _normalises_pooled(part: nn.Module) -> bool:
+    """Say whether a module pools whole images to a pixel and normalises that over the batch of one process."""
+    if not isinstance(part, nn.Sequential) or not len(part) or not isinstance(part[0], nn.AdaptiveAvgPool2d):
+        return False
+    # Norms that are computed over several processes see the images of all.
+    alone = (nn.BatchNorm2d, nn.SyncBatchNorm) if get_world_size() == 1 else nn.BatchNorm2d
+    return part[0].output_size in (1, (1, 1)) and any(isinstance(inner, alone) for inner in part.modules())
 
 
 def train_runner(runner: Any) -> None:
@@ -134,7 +167,7 @@ def train_runner(runner: Any) -> None:
         runner.train()
     except AuxHRNetError:
         raise
-    except (RuntimeError, MemoryError, OSError) as error:
+    except (RuntimeError, ValueError, MemoryError, OSError) as error:
         for hook in interrupts:
             if hook.received is not None and is_worker_loss(error):
                 hook.stop(runner, done=runner.iter)  # no step was under way: the loss shows when data are waited for
@@ -163,9 +196,11 @@ def is_worker_loss(error: BaseException) -> bool:
     return re.search(r'DataLoader worker \(pid.*(killed by signal|exited unexpectedly)', str(error)) is not None
 
 
-def explain(error: BaseException) -> ResourceError | None:
+def explain(error: BaseException) -> AuxHRNetError | None:
     """Say in one line which resource ran out, or None if the error is of another kind."""
     text = f'{error} {error.__cause__ or ""}'.strip()  # the cause tells the signal that ended a worker
+    if 'Expected more than 1 value per channel' in text:  # of a network that check_batches does not see through
+        return ConfigError('a batch of one image is too small for its batch norm: use train_dataloader.batch_size=2')
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, getattr(errno, 'EDQUOT', None))
         return ResourceError(f'no space left to write {error.filename or "a file"}: make room') if full else None
@@ -183,8 +218,8 @@ def explain(error: BaseException) -> ResourceError | None:
         )
     if isinstance(error, MemoryError) or re.search('out of memory|allocate memory|not enough memory', text):
         return ResourceError(
-            f'memory ran out ({text.splitlines()[0][:150] if text else "MemoryError"}): use smaller batches or crops, '
-            'such as --cfg-options train_dataloader.batch_size=1'
+            f'memory ran out ({text.splitlines()[0][:150] if text else "MemoryError"}): use smaller crops or batches, '
+            'such as --cfg-options train_dataloader.batch_size=2; one image is too few for PSPNet and DeepLabV3+'
         )
     return None
 
@@ -247,6 +282,7 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
         prepare_pretrained(runner.model)
     if options.resume is not None and checkpoint is None:
         runner.logger.info(f'nothing to resume in {work_dir}: starting afresh')
+    check_batches(runner)
     train_runner(runner)
     scalars = runner.message_hub.log_scalars
     figures = {

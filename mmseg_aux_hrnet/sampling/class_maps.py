@@ -1,17 +1,24 @@
-"""Class maps as files of class indices, such as tools/test.py --out writes: found, read and counted."""
+"""Class maps as files of class indices: label maps of tools/test.py, and georeferenced ones, which are read by rows."""
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from mmseg_aux_hrnet.datasets.label_rules import LabelRule
+from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_grey
 from mmseg_aux_hrnet.datasets.tiles import read_label, refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
 
 SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')
 OUTSIDE = 255  # pixels that belong to no class and to no area
+NODATA_TAG = 42113  # of GDAL
+# Size of a pixel, tie points, transform, reference system, GDAL's metadata and nodata: what Pillow does not look at.
+GEOTIFF_TAGS = (33550, 33922, 34264, 34735, 42112, NODATA_TAG)
+STRIP = 2**24  # pixels, about: what is read of a georeferenced map at a time
 
 OnMap = Callable[[int], None]
 
@@ -43,7 +50,9 @@ def find_maps(path: str | Path) -> list[Path]:
     if not path.is_dir():
         raise DataError(f'{path} does not exist: give a class map or a folder of them')
     # Sorted, because the same seed must draw the same points wherever the folder is listed.
-    maps = sorted(file for file in path.rglob('*') if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = sorted(file for file in path.rglob('*') if file.suffix.lower() in SUFFIXES and file.is_file())
+    names = set(own_maps([str(file.with_suffix('')) for file in files]))
+    maps = [file for file in files if str(file.with_suffix('')) in names]
     if not maps:
         raise DataError(
             f'{path} holds no class map: give a file or a folder of {", ".join(SUFFIXES)} with class indices, such as '
@@ -52,14 +61,93 @@ def find_maps(path: str | Path) -> list[Path]:
     return maps
 
 
-def read_map(path: Path, *, classes: Sequence[str]) -> NDArray[np.uint8]:
-    """Return the class of every pixel, uint8 (H, W), 255 where there is none.
+def own_maps(names: Sequence[str]) -> list[str]:
+    """Return the names, without suffix, but for the probabilities that tools/predict_raster.py writes beside a map."""
+    beside = {f'{name.removesuffix("_classes")}_prob' for name in names if name.endswith('_classes')}
+    return [name for name in names if name not in beside]
+
+
+def has_tag(path: str | Path, tags: Sequence[int]) -> bool:
+    """Say whether a file is a TIFF with one of these tags, or too large for Pillow."""
+    if Path(path).suffix.lower() not in ('.tif', '.tiff'):
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            with Image.open(path) as image:
+                return any(tag in getattr(image, 'tag_v2', {}) for tag in tags)
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # Pillow's readers fail in any way, and whoever reads the file says so
+        return False
+
+
+def map_rows(path: Path, rule: LabelRule) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield the classes of a map from top to bottom: the first row, from 0, and uint8 (rows, W).
+
+    Pixels of a georeferenced map that hold no data, by its nodata value or its mask, are of the rule's ignored value.
+
+    Raises:
+        StackError: the map is georeferenced, and the extra ``geo`` is not installed.
+        DataError: the map cannot be read as a raster, or its nodata value is a class.
+        LabelError: the file is missing, damaged, no 8-bit index map, or has another value.
+    """
+    if rule.label_format != 'index' or not has_tag(path, GEOTIFF_TAGS):
+        yield 0, read_label(path, rule)
+        return
+    # Late: the extra may be missing, and what is imported first then names it.
+    from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows  # isort: skip
+    from rasterio.windows import Window
+
+    with open_dataset(path) as dataset:
+        if dataset.count != 1 or dataset.dtypes[0] != 'uint8' or dataset.scales[0] != 1:
+            kind = 'scaled values' if dataset.scales[0] != 1 else dataset.dtypes[0]
+            raise LabelError(
+                f'{path} is not a class map: it has {dataset.count} band(s) of {kind}, and a class map has one of '
+                'uint8, with a class index in each pixel'
+            )
+        block = dataset.block_shapes[0][0]
+        step = max(STRIP // dataset.width // block, 1) * block  # whole blocks, so that none is decompressed twice
+        for top in range(0, dataset.height, step):
+            window = Window(0, top, dataset.width, min(step, dataset.height - top))
+            with reading_rows(path, window):
+                values: NDArray[np.uint8] = dataset.read(1, window=window)
+                valid = dataset.read_masks(1, window=window) > 0
+            if dataset.nodata in range(rule.num_classes) and (values[~valid] == dataset.nodata).any():
+                raise DataError(
+                    f'{path} says that value {dataset.nodata:g} is no data, and it is a class too: if it is the class, '
+                    'say so with gdal_edit.py -unsetnodata'
+                )
+            try:
+                yield top, decode_grey(np.where(valid, values, np.uint8(rule.ignore_index)), rule)
+            except LabelError as error:
+                raise LabelError(f'{path}, from row {top} on: {error}') from error
+
+
+def read_class_map(path: str | Path, rule: LabelRule) -> NDArray[np.uint8]:
+    """Return the classes of a whole map, see :func:`map_rows`."""
+    return np.concatenate([rows for _, rows in map_rows(Path(path), rule)])
+
+
+def place_of(path: Path) -> tuple[Any, str] | None:
+    """Return the transform of (column, row) to coordinates and the reference system; None where a map has no place."""
+    if not has_tag(path, GEOTIFF_TAGS):
+        return None
+    from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
+
+    with open_dataset(path) as dataset:
+        known = dataset.crs is not None and not dataset.transform.is_identity
+        return (dataset.transform, dataset.crs.to_string()) if known else None
+
+
+def class_rows(path: Path, *, classes: Sequence[str]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield the classes of a map as :func:`map_rows` does, 255 where there is none.
 
     Raises:
         LabelError: the file is missing, damaged, no 8-bit index map, or has another value.
     """
     try:
-        return read_label(path, _rule(classes))
+        yield from map_rows(path, _rule(classes))
     except LabelError as error:
         raise LabelError(f'{error}; maps must hold class indices here, and --classes a name for each') from error
 
@@ -78,16 +166,27 @@ def count_pixels(maps: Sequence[Path], *, classes: Sequence[str], on_map: OnMap)
     """
     counts = np.zeros((len(maps), len(classes)), np.int64)
     for index, path in enumerate(maps):
-        values = np.bincount(read_map(path, classes=classes).ravel(), minlength=OUTSIDE + 1)
-        counts[index] = values[: len(classes)]
+        for _, rows in class_rows(path, classes=classes):
+            counts[index] += np.bincount(rows.ravel(), minlength=OUTSIDE + 1)[: len(classes)]
         on_map(index + 1)
     # After all maps are read: a single one of 0 and 255 may well be a map of class 0 with a border outside.
-    refuse_masks_as_index([str(path) for path in maps], _rule(classes))
+    if not counts[:, 1:].any():
+        refuse_masks(maps, _rule(classes))
     if not counts.any():
         raise DataError(f'{maps[0]} and the other maps hold no pixel of a class, only {OUTSIDE}: nothing has an area')
     return counts
 
 
+def refuse_masks(maps: Sequence[Path], rule: LabelRule) -> None:
+    """Raise where maps look like masks of 0 and 255; those that name a nodata value are not looked at.
+
+    Raises:
+        LabelError: see :func:`~mmseg_aux_hrnet.datasets.tiles.refuse_masks_as_index`.
+    """
+    unnamed = [str(path) for path in maps if not has_tag(path, [NODATA_TAG])]
+    refuse_masks_as_index(unnamed, rule, read=read_class_map)
+
+
 def _rule(classes: Sequence[str]) -> LabelRule:
-    # Only the number of colours counts: a rule for indices does not look at them.
-    return LabelRule('index', palette=((0, 0, 0),) * len(classes), ignore_index=OUTSIDE)
+    # Of greys: a palette of class numbers is what a program that makes PNG files smaller leaves.
+    return LabelRule('index', tuple((value, value, value) for value in range(len(classes))), ignore_index=OUTSIDE)

@@ -9,16 +9,25 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.sampling.area_estimate import FEWEST_POINTS, SMALL_STRATUM
-from mmseg_aux_hrnet.sampling.class_maps import read_map
+from mmseg_aux_hrnet.sampling.class_maps import class_rows, place_of
 
 
 class Point(NamedTuple):
-    """A pixel of the sample: its map file, its place counted from 0 at the top left, its class on the map."""
+    """A pixel of the sample.
+
+    Attributes:
+        map_file: its map.
+        row: counted from 0 at the top.
+        column: counted from 0 at the left.
+        map_class: its class on the map.
+        place: x and y of its centre and the reference system; None where the map has none.
+    """
 
     map_file: Path
     row: int
     column: int
     map_class: str
+    place: tuple[float, float, str] | None = None
 
 
 def allocate(pixels: Sequence[int], *, points: int) -> list[int]:
@@ -106,12 +115,20 @@ def _locate(
     path: Path, ranks: Sequence[NDArray[np.int64]], counts: NDArray[np.int64], *, classes: Sequence[str]
 ) -> list[Point]:
     """Return the points of one map, given the numbers of the drawn pixels of each class on it, from 0 on."""
-    pixels = read_map(path, classes=classes)
-    found = []
-    for index, (name, rank) in enumerate(zip(classes, ranks, strict=True)):
-        places = np.flatnonzero(pixels == index)
-        if len(places) != counts[index]:
-            raise DataError(f'{path} has changed while it was sampled: run again when it is complete')
-        rows, columns = np.unravel_index(places[rank], pixels.shape)
-        found += [Point(path, int(row), int(column), name) for row, column in zip(rows, columns, strict=True)]
+    georeference = place_of(path)
+    found, seen = [], np.zeros(len(classes), np.int64)
+    for top, pixels in class_rows(path, classes=classes):
+        for index, (name, rank) in enumerate(zip(classes, ranks, strict=True)):
+            places = np.flatnonzero(pixels == index)
+            here = rank[(rank >= seen[index]) & (rank < seen[index] + len(places))] - seen[index]
+            seen[index] += len(places)
+            for row, column in zip(*np.unravel_index(places[here], pixels.shape), strict=True):
+                point = Point(path, top + int(row), int(column), name)
+                if georeference is not None:
+                    transform, crs = georeference
+                    x, y = transform * (point.column + 0.5, point.row + 0.5)
+                    point = point._replace(place=(x, y, crs))
+                found.append(point)
+    if (seen != counts).any():
+        raise DataError(f'{path} has changed while it was sampled: run again when it is complete')
     return sorted(found)

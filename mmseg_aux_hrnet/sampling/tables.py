@@ -12,14 +12,18 @@ from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.sampling.drawing import Point
 
 HEADINGS = ('map_file', 'row', 'column', 'map', 'reference')
+PLACE = ('x', 'y', 'crs')  # of the centre of the pixel, where the map has a place
 
 
 def sample_text(points: Sequence[Point]) -> str:
     """Return the CSV of a drawn sample; the column of the reference is empty, for the interpreter to fill in."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(HEADINGS)
-    writer.writerows((point.map_file.as_posix(), point.row, point.column, point.map_class, '') for point in points)
+    placed = any(point.place is not None for point in points)
+    writer.writerow([*HEADINGS[:3], *(PLACE if placed else ()), *HEADINGS[3:]])
+    for point in points:
+        place = [f'{v:.12g}' if isinstance(v, float) else v for v in point.place or ('', '', '')] if placed else []
+        writer.writerow([point.map_file.as_posix(), point.row, point.column, *place, point.map_class, ''])
     return text.getvalue()
 
 

@@ -28,6 +28,8 @@ SAFETENSORS_META = 'mmseg_aux_hrnet.meta'  # key of the file's own metadata that
 CAUSES = ('Unsupported', 'GLOBAL', 'but got')  # words of the line that names what torch does not take
 NO_FORM = 'it is not in the form that torch.save writes'
 LISTED_KEYS = 4
+# What torch puts into names, anywhere: torch.compile, checkpointed activations, sharded training.
+WRAPPERS = ('_orig_mod.', '_checkpoint_wrapped_module.', '_fsdp_wrapped_module.')
 
 
 class Checkpoint:
@@ -94,24 +96,38 @@ class Checkpoint:
         meta = self.content.get('meta')
         return meta if isinstance(meta, dict) else {}
 
-    @cached_property
-    def weights(self) -> dict[str, Tensor]:
-        """The weights by name, without the prefix that data-parallel wrappers add.
+    @property
+    def saved_weights(self) -> dict[str, Tensor]:
+        """The weights by the names that the file has, which may be none.
 
         Raises:
-            CheckpointError: the file holds no weights, or two under one name.
+            CheckpointError: what should be the weights is something else.
         """
         state = self.content.get('state_dict', self.content)
         if not isinstance(state, Mapping):
             raise CheckpointError(
                 f'{self.path} holds a {type(state).__name__} as state_dict, not a dictionary of weights'
             )
-        weights = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+        return {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+
+    @cached_property
+    def weights(self) -> dict[str, Tensor]:
+        """The weights by name, without what data-parallel, compiled and other wrappers add to it.
+
+        Raises:
+            CheckpointError: the file holds no weights, or two under one name.
+        """
+        state, weights = self.content.get('state_dict', self.content), self.saved_weights
         if not weights:
             found = ', '.join(map(str, list(state)[:LISTED_KEYS])) or 'nothing'
             raise CheckpointError(
                 f'{self.path} holds no weights: expected tensors or a state_dict of tensors, and it holds {found}'
             )
+        for wrapper in WRAPPERS:
+            bare = {key.replace(wrapper, ''): value for key, value in weights.items()}
+            if len(bare) < len(weights):
+                raise CheckpointError(f'{self.path} holds weights with and without {wrapper}: keep the ones you mean')
+            weights = bare
         return without_prefix(weights, 'module.', source=self.path)
 
 

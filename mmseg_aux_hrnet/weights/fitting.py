@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.errors import CheckpointError
-from mmseg_aux_hrnet.weights.checkpoint import LISTED_KEYS, SAFETENSORS, Checkpoint
+from mmseg_aux_hrnet.weights.checkpoint import LISTED_KEYS, SAFETENSORS, WRAPPERS, Checkpoint
 
 # Auxiliary decoders take no part in prediction, so a checkpoint may have or lack them.
 AUXILIARY = 'auxiliary_head.'
@@ -125,14 +125,21 @@ def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
     backbone.load_state_dict(found, strict=False)
 
 
-def check_mmengine_reads(path: Path) -> None:
-    """Raise where mmengine itself would have to load a ``.safetensors`` file, which not every torch does for it.
+def check_mmengine_reads(checkpoint: Checkpoint) -> None:
+    """Raise where mmengine itself would not load a file, or start from random weights because of its names.
 
     Raises:
-        CheckpointError: says how to make a ``.pth`` of it.
+        CheckpointError: says how to make a ``.pth`` of it that mmengine reads.
     """
-    if path.suffix == SAFETENSORS:
+    path = checkpoint.path
+    if path.suffix == SAFETENSORS:  # not every torch loads it for mmengine
         raise CheckpointError(f'{path}: mmengine starts from .pth files only; convert it with {CONVERT}')
+    wrapper = next((part for part in WRAPPERS if any(part in key for key in checkpoint.saved_weights)), None)
+    if wrapper is not None:
+        raise CheckpointError(
+            f'{path} has names with {wrapper}, of a network that torch had wrapped, which mmengine would skip: '
+            f'convert it with {CONVERT}'
+        )
 
 
 def check_fits(model: nn.Module, path: Path, *, resume: bool = False) -> None:
@@ -148,8 +155,8 @@ def check_fits(model: nn.Module, path: Path, *, resume: bool = False) -> None:
     Raises:
         CheckpointError: the file cannot be read or does not fit, or it holds weights only.
     """
-    check_mmengine_reads(path)
     checkpoint = Checkpoint(path)
+    check_mmengine_reads(checkpoint)
     faults = mismatches(unwrapped(model).state_dict(), checkpoint.weights)
     if any(faults.values()):
         raise CheckpointError(f'{path} is not from this config: {describe(faults)}; use it with its own config')

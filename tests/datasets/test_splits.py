@@ -32,6 +32,7 @@ def write_bytes(path, content):
         (b'  \nsub\\a.JPG\n', [('sub/a', 2)]),
         (b'./my tile.png\ntile.v2\n', [('my tile', 1), ('tile.v2', 2)]),
         (b'a.png.jpg\n', [('a.png', 1)]),
+        (b'a.tif.png\na\n', [('a.tif', 1), ('a', 2)]),  # two files, as split.py lists them
         ('größe\n'.encode(), [('größe', 1)]),
     ],
 )

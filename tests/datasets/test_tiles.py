@@ -4,6 +4,7 @@ import zlib
 from io import BytesIO
 
 import cv2
+import mmcv
 import numpy as np
 import pytest
 from PIL import Image
@@ -301,3 +302,61 @@ def test_palette_masks_with_foreground_at_255_are_not_ignored_in_silence(tmp_pat
     white = label_rule('palette', [[0, 0, 0], [255, 255, 255]])
     with pytest.raises(LabelError, match=r"a\.png.*label_format='binary'"):
         refuse_masks_as_index([str(tmp_path / 'a.png')], white)
+
+
+def optimised(path, greys, *, classes=2):
+    """Write grey classes as a PNG optimiser does: as indices of a palette of these greys; return them as read."""
+    pixels = np.random.default_rng(2).choice(np.array(greys, np.uint8), (6, 8))
+    indices = np.searchsorted(np.sort(greys), pixels)
+    image = Image.fromarray(np.argsort(greys).astype(np.uint8)[indices])
+    image.putpalette(np.repeat(np.array(greys, np.uint8), 3).tobytes())
+    image.save(path)
+    assert Image.open(path).mode == 'P'
+    return pixels, read_label(path, label_rule('index', [(i, 2 * i, i) for i in range(classes)]))
+
+
+@pytest.mark.parametrize(
+    ('greys', 'classes'), [([1, 0], 2), ([0, 255, 1], 2), ([1], 2), ([0, 2], 3), ([2, 0, 1], 3), ([4, 255, 0, 1], 5)]
+)
+def test_greys_that_are_classes_count_and_not_their_places_in_the_palette(tmp_path, greys, classes):
+    wanted, got = optimised(tmp_path / 'a.png', greys, classes=classes)
+    assert np.array_equal(got, wanted)
+
+
+@pytest.mark.parametrize('greys', [[255, 0], [255], [200, 100]])
+def test_other_greys_that_do_not_rise_from_black_are_refused(tmp_path, greys):
+    with pytest.raises(LabelError, match=r'a\.png: its palette gives the indices .* the greys .* 8-bit grey PNG'):
+        optimised(tmp_path / 'a.png', greys)
+
+
+def test_white_on_black_is_a_colouring_of_indices(tmp_path):
+    wanted, got = optimised(tmp_path / 'a.png', [0, 255])
+    assert np.array_equal(got, wanted // 255)
+
+
+def test_indices_with_the_colours_of_other_classes_are_refused(tmp_path):
+    write_label_png(tmp_path / 'a.png', MASK, PALETTE[::-1])
+    with pytest.raises(LabelError, match=r"indices \[0, 1\] the colours of the classes \[1, 0\].*'palette' reads"):
+        read_label(tmp_path / 'a.png', rule('index'))
+    assert np.array_equal(read_label(tmp_path / 'a.png', rule('palette')), 1 - MASK)
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('suffix', ['png', 'tif'])
+def test_images_and_labels_are_turned_as_exif_says(tmp_path, orientation, suffix):
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    Image.fromarray(RGB).save(tmp_path / f'i.{suffix}', exif=exif)
+    Image.fromarray(MASK).save(tmp_path / f'l.{suffix}', exif=exif)
+    turns = [0, 0, 2, 2, 3, 3, 1, 1][orientation - 1]
+    for name, pixels, read in (('i', RGB, read_rgb), ('l', MASK, lambda path: read_label(path, rule('index')))):
+        wanted = np.rot90(pixels, turns)
+        wanted = {2: np.fliplr, 4: np.fliplr, 5: np.fliplr, 7: np.fliplr}.get(orientation, lambda x: x)(wanted)
+        assert np.array_equal(read(tmp_path / f'{name}.{suffix}'), wanted)
+
+
+def test_jpeg_is_turned_as_mmcv_does(tmp_path):
+    exif = Image.Exif()
+    exif[0x112] = 6
+    Image.fromarray(np.kron(RGB, np.ones((8, 8, 1), np.uint8))).save(tmp_path / 'a.jpg', exif=exif)
+    assert np.abs(read_rgb(tmp_path / 'a.jpg')[..., ::-1].astype(int) - mmcv.imread(str(tmp_path / 'a.jpg'))).max() < 9

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mmseg_aux_hrnet.files.whole import own_part, whole_file, whole_folder, write_whole
+from mmseg_aux_hrnet.files.whole import own_part, whole_file, whole_folder, whole_set, write_whole
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -43,6 +43,21 @@ def test_each_process_has_a_part_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'getpid', lambda: -1)
     assert own_part(tmp_path / 'a.png') != mine
     assert mine.parent == tmp_path
+
+
+def test_files_that_belong_together_come_together_and_those_of_the_old_one_go(tmp_path):
+    path = tmp_path / 'a.csv'
+    for name in ('a.csv', 'a.csvt', 'b.csvt'):
+        (tmp_path / name).write_text('old')
+    with pytest.raises(RuntimeError), whole_set(path) as part:
+        part.write_text('new')
+        raise RuntimeError
+    assert path.read_text() == (tmp_path / 'a.csvt').read_text() == 'old'
+    with whole_set(path) as part:
+        part.write_text('new')
+        part.with_suffix('.qml').write_text('beside')
+    assert {found.name for found in tmp_path.iterdir()} == {'a.csv', 'a.qml', 'b.csvt'}
+    assert path.read_text() == 'new'
 
 
 def test_a_folder_appears_when_it_is_full(tmp_path):

@@ -77,3 +77,8 @@ def test_wrong_branches_raise(settings, message):
 def test_a_branch_that_the_backbone_lacks_raises():
     with pytest.raises(ConfigError, match=r'in_index=\[2, 3, 4\].*has 4.*0\.\.3'):
         head(in_index=[2, 3, 4])(maps())
+
+
+def test_without_a_loss_it_has_masked_cross_entropy_of_the_published_weight():
+    [loss] = AuxFCNHead(in_channels=[8], in_index=[1], num_classes=2).loss_decode
+    assert (type(loss).__name__, loss.loss_weight) == ('MaskedCrossEntropyLoss', 0.4)

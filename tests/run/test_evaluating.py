@@ -5,10 +5,13 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from raster_support import METRE, write_raster
 from tests_support import GREEN_PALETTE, write_green_root
 from tool_support import CONFIG, run_here
 
 from mmseg_aux_hrnet.files.label_png import write_label_png
+from mmseg_aux_hrnet.run import EvaluateOptions, evaluating
+from mmseg_aux_hrnet.run import evaluate as run_evaluate
 
 TWO = ('--classes', 'background,green')
 
@@ -124,3 +127,39 @@ def test_a_report_that_exists_is_refused_before_the_work(folders, tmp_path, caps
     (tmp_path / 'report' / 'mine.txt').touch()
     assert evaluate('nowhere', folders[1], *TWO, '--report', tmp_path / 'report') == 2
     assert 'report exists and is not empty' in capsys.readouterr().err
+
+
+def test_maps_of_rasters_are_compared_without_their_holes(tmp_path, capsys):
+    label = np.zeros((20, 30), np.uint8)
+    label[:, 15:] = 1
+    predicted = label.copy()
+    predicted[:, 12:15] = 1
+    predicted[:5] = 255
+    for folder in ('maps', 'labels', 'moved'):
+        (tmp_path / folder).mkdir()
+    write_raster(tmp_path / 'maps' / 'a_classes.tif', predicted, nodata=255)
+    (tmp_path / 'maps' / 'a_prob.tif').write_bytes(b'beside it')
+    write_raster(tmp_path / 'labels' / 'a.tif', label)
+    metrics = reported(tmp_path, tmp_path / 'maps', tmp_path / 'labels', *TWO)
+    assert [row['support'] for row in metrics['classes']] == [15 * 15, 15 * 15]
+    assert metrics['classes'][1]['precision'] == pytest.approx(100 * 15 / 18)
+    assert '150 pixels of the maps hold no data: they are not compared' in ' '.join(capsys.readouterr().err.split())
+    write_raster(tmp_path / 'moved' / 'a.tif', label, transform=METRE * METRE.translation(1, 0))
+    assert evaluate(tmp_path / 'maps', tmp_path / 'moved', *TWO) == 2
+    assert 'lie at different places' in capsys.readouterr().err
+
+
+def test_the_report_is_written_before_the_figures_are_shown(folders, tmp_path):
+    shown = []
+    options = EvaluateOptions(classes=['background', 'green'], report=tmp_path / 'report')
+    run_evaluate(*folders, options, on_table=lambda _: shown.append((tmp_path / 'report' / 'metrics.json').exists()))
+    assert shown == [True, True]
+
+
+def test_figures_are_shown_where_the_report_cannot_be_written(folders, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(evaluating, 'write_report', lambda *args, **kwargs: [][0])
+    with pytest.raises(IndexError):
+        options = EvaluateOptions(classes=['background', 'green'], report=tmp_path / 'report')
+        run_evaluate(*folders, options, on_table=shown.append)
+    assert len(shown) == 2

@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation import ConfusionMetric
 from mmseg_aux_hrnet.run import testing_config
 
@@ -35,6 +35,23 @@ def test_another_metric_gets_one_beside_it_that_counts_for_the_report():
     testing_config.count_for_report(config, tolerance=2.0)
     ours = {'type': 'ConfusionMetric', 'boundary_tolerance': 2.0, 'prefix': 'report'}
     assert config.test_evaluator == [{'type': 'IoUMetric'}, {'type': 'TileKeeper'}, ours]
+
+
+class Listed(list):
+    """A data set of images by path."""
+
+    def get_data_info(self, index):
+        return {'img_path': self[index]}
+
+
+def test_files_of_all_images_are_checked_before_the_work(tmp_path):
+    testing_config.check_file_names(Listed(['a/t.png', 'a/u.png', 'a/t.png']), tmp_path)
+    with pytest.raises(DataError, match=r'a/t.png and b/t.tif would both be written to t.png'):
+        testing_config.check_file_names(Listed(['a/t.png', 'a/u.png', 'b/t.tif']), tmp_path)
+    image = tmp_path / 'v.png'
+    image.touch()
+    with pytest.raises(DataError, match='is an input and would be overwritten'):
+        testing_config.check_file_names(Listed([str(image)]), tmp_path)
 
 
 def test_scales():

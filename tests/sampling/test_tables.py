@@ -18,6 +18,14 @@ def write(folder, text, name='table.csv'):
     return path
 
 
+def test_places_stand_before_the_classes_where_a_map_has_them(tmp_path):
+    placed = Point(tmp_path / 'a.tif', 3, 4, 'green', (500004.5, 5799996.5, 'EPSG:32633'))
+    heading, first, second = sample_text([placed, Point(tmp_path / 'c.png', 0, 1, 'background')]).splitlines()
+    assert heading == 'map_file,row,column,x,y,crs,map,reference'
+    assert first == f'{(tmp_path / "a.tif").as_posix()},3,4,500004.5,5799996.5,EPSG:32633,green,'
+    assert second == f'{(tmp_path / "c.png").as_posix()},0,1,,,,background,'
+
+
 @pytest.mark.parametrize(
     'text',
     [

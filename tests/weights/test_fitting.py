@@ -114,3 +114,26 @@ def test_safetensors_fill_models_but_start_no_run_of_mmengine(tmp_path):
     assert torch.equal(source.backbone.weight, target.backbone.weight)
     with pytest.raises(CheckpointError, match=r'\.pth files only'):
         weights.check_fits(target, path)
+
+
+@pytest.mark.parametrize(
+    'wrap',
+    ['_orig_mod.{}', 'module._orig_mod.{}', '_orig_mod.module.{}', 'backbone._orig_mod.{}', '_fsdp_wrapped_module.{}'],
+)
+def test_names_of_a_compiled_network_are_read_and_kept_from_mmengine(tmp_path, wrap):
+    source, target = Net(), Net()
+    state = {}
+    for key, value in source.state_dict().items():
+        inside = wrap.startswith('backbone') == key.startswith('backbone')
+        state[wrap.format(key.removeprefix('backbone.') if 'backbone' in wrap else key) if inside else key] = value
+    torch.save({'state_dict': state}, tmp_path / 'c.pth')
+    weights.load_model_weights(target, weights.Checkpoint(tmp_path / 'c.pth'))
+    assert all(torch.equal(a, b) for a, b in zip(source.parameters(), target.parameters(), strict=True))
+    with pytest.raises(CheckpointError, match=r'which mmengine would skip: convert it with tools/convert_checkpoint'):
+        weights.check_fits(target, tmp_path / 'c.pth')
+
+
+def test_a_name_with_and_without_a_wrapper_is_refused(tmp_path):
+    torch.save({'a': torch.ones(1), '_orig_mod.a': torch.zeros(1)}, tmp_path / 'c.pth')
+    with pytest.raises(CheckpointError, match='with and without _orig_mod'):
+        _ = weights.Checkpoint(tmp_path / 'c.pth').weights

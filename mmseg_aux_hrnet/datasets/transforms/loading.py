@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.errors import ConfigError, LabelError
 from mmseg_aux_hrnet.registry import REGISTRIES
 
 # What decoded pixels depend on beside their file. The number goes up when a reader here changes what it returns.
-DECODER = f'1, Pillow {PIL.__version__}, libjpeg {features.version("libjpeg_turbo") or features.version("jpg")} {FAST}'
+DECODER = f'2, Pillow {PIL.__version__}, libjpeg {features.version("libjpeg_turbo") or features.version("jpg")} {FAST}'
 BGR = f'blue, green, red, {DECODER}'
 
 

@@ -15,20 +15,24 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError
 
 MAX_TRIES = 10  # of windows in which one class is too frequent, as in mmseg
 COUNTED_BY_COMPARISON = 4  # classes; more are counted faster by a histogram
+TURNS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 
 
 @TRANSFORMS.register_module()
 class RandomScaledCrop(BaseTransform):
-    """Scale a sample at random, cut a random window out, and mirror it at random.
+    """Scale a sample at random, cut a random window out, and mirror and turn it at random.
 
     Does in one step, with the same random numbers, what mmcv and mmseg do in three, and so faster:
     ``RandomResize`` or ``RandomChoiceResize`` with ``keep_ratio=True``, then ``RandomCrop``, then horizontal
     ``RandomFlip``. Labels are equal to theirs; images too, except for one of 255 levels, see
     :func:`~mmseg_aux_hrnet.datasets.windows.bilinear_window`.
 
+    Seen from above, north has no meaning: ``turns`` and ``flip_prob=0.5`` together draw the eight ways to lay down a
+    tile evenly.
+
     Required keys: ``img``, (H, W, C); ``gt_seg_map`` where there is ``cat_max_ratio``. Modified keys: ``img``,
     ``img_shape`` and those of ``seg_fields``. Added keys: ``scale``, ``scale_factor``, ``keep_ratio``; ``scale_idx``
-    with ``scales``; ``flip`` and ``flip_direction`` with ``flip_prob``.
+    with ``scales``; ``flip`` and ``flip_direction`` with ``flip_prob``; ``quarter_turns`` with ``turns``.
 
     Args:
         crop_size: (height, width) of the window in pixels; a scaled image that is smaller is kept whole.
@@ -39,6 +43,7 @@ class RandomScaledCrop(BaseTransform):
             windows are tried for a lower one.
         ignore_index: value of ignored pixels.
         flip_prob: probability of a horizontal flip; None draws no number for it.
+        turns: turn the window counter-clockwise by 0, 90, 180 or 270 degrees, each as often, after the flip.
 
     Raises (when built):
         ConfigError: a size, share or range is impossible, or not one of ``scale`` and ``scales`` is given.
@@ -57,6 +62,7 @@ class RandomScaledCrop(BaseTransform):
         cat_max_ratio: float = 1.0,
         ignore_index: int = 255,
         flip_prob: float | None = None,
+        turns: bool = False,
     ) -> None:
         super().__init__()
         self.crop_size = _size(crop_size, 'crop_size')
@@ -74,6 +80,7 @@ class RandomScaledCrop(BaseTransform):
         self.cat_max_ratio = _share(cat_max_ratio, 'cat_max_ratio')
         self.ignore_index = ignore_index
         self.flip_prob = None if flip_prob is None else _share(flip_prob, 'flip_prob')
+        self.turns = turns
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Draw and cut; the order of the draws is that of the three transforms."""
@@ -90,7 +97,10 @@ class RandomScaledCrop(BaseTransform):
         scaled = (new_height, new_width)
         if min(scaled) < 1:
             raise ConfigError(f'scale {results["scale"]} leaves nothing of {width}x{height} pixels: set a larger one')
-        window, label = self._draw_window(results.get('gt_seg_map'), scaled=scaled)
+        quarters = np.random.randint(4) if self.turns else 0
+        # So that the window has the size of a crop once it is turned: a batch has one size.
+        size = self.crop_size[::-1] if quarters % 2 else self.crop_size
+        window, label = self._draw_window(results.get('gt_seg_map'), scaled=scaled, size=size)
         cuts = {'img': bilinear_window(image, scaled=scaled, window=window)}
         for key in results.get('seg_fields', []):
             known = label if key == 'gt_seg_map' else None
@@ -100,19 +110,23 @@ class RandomScaledCrop(BaseTransform):
             results.update(flip=flip, flip_direction='horizontal' if flip else None)
             if flip:
                 cuts = {key: cv2.flip(values, 1) for key, values in cuts.items()}
+        if quarters:
+            cuts = {key: cv2.rotate(values, TURNS[quarters - 1]) for key, values in cuts.items()}
+        if self.turns:
+            results['quarter_turns'] = quarters
         results.update(cuts)
-        results['img_shape'] = (window.height, window.width)
+        results['img_shape'] = cuts['img'].shape[:2]
         results['scale_factor'] = (new_width / width, new_height / height)
         results['keep_ratio'] = True
         return results
 
     def _draw_window(
-        self, label: NDArray[Any] | None, *, scaled: tuple[int, int]
+        self, label: NDArray[Any] | None, *, scaled: tuple[int, int], size: tuple[int, int]
     ) -> tuple[Window, NDArray[Any] | None]:
         """Return a window, and the label in it where it was looked at."""
         if label is None and self.cat_max_ratio < 1:
             raise DataError('cat_max_ratio needs a label, and this sample has none: leave it out of the config')
-        height, width = (min(pair) for pair in zip(scaled, self.crop_size, strict=True))
+        height, width = (min(pair) for pair in zip(scaled, size, strict=True))
         tries = MAX_TRIES if self.cat_max_ratio < 1 else 0
         while True:
             top = np.random.randint(0, scaled[0] - height + 1)

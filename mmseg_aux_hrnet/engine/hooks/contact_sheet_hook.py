@@ -36,7 +36,7 @@ class ContactSheetHook(Hook):
     """
 
     priority = 'LOW'
-    _classes: Classes  # of the validation that is under way
+    _classes: Classes
 
     def __init__(self, samples: int = 8, ignore_index: int = 255) -> None:
         if samples < 1:

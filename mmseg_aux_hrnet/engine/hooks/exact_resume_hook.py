@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import get_rank
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
@@ -15,6 +15,7 @@ from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import VALIDATED_KEY, pl
 from mmseg_aux_hrnet.engine.private_names import base_seed, drop_iterator, is_resuming
 from mmseg_aux_hrnet.engine.samplers.seeded_fetch import MODEL, random_words
 from mmseg_aux_hrnet.engine.schedule import follow_config
+from mmseg_aux_hrnet.errors import ConfigError
 
 
 @HOOKS.register_module()
@@ -29,9 +30,20 @@ class ExactResumeHook(Hook):
     priority = 'LOWEST'  # starts when all other hooks are ready for a validation
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Follow the schedule of the config."""
-        if is_resuming(runner):
-            follow_config(runner, checkpoint)
+        """Follow the schedule of the config.
+
+        Raises:
+            ConfigError: the checkpoint is of a run that averaged its weights, and this one does not.
+        """
+        if not is_resuming(runner):
+            return
+        # What it calls the model is the mean of many iterations, which the optimizer's state does not belong to.
+        if 'ema_state_dict' in checkpoint and not any(isinstance(hook, EMAHook) for hook in runner.hooks):
+            raise ConfigError(
+                'the run to resume averaged its weights (EMAHook), and this config does not: resume with the config '
+                'that it was started with, or start from its averaged weights by --cfg-options load_from=FILE'
+            )
+        follow_config(runner, checkpoint)
 
     def before_train(self, runner: Any) -> None:
         """Enter the data at the right place, and validate where that is still due."""

@@ -19,7 +19,7 @@ from mmseg_aux_hrnet.exchange.migration.pipelines import (
     migrate_training,
 )
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section, foreign_arguments, known_class, shown
-from mmseg_aux_hrnet.exchange.migration.training import Length
+from mmseg_aux_hrnet.exchange.migration.schedule import Length
 from mmseg_aux_hrnet.files.names import portable
 
 PLAIN = 'BaseSegDataset'

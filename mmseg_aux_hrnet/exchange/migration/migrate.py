@@ -22,14 +22,13 @@ from mmseg_aux_hrnet.exchange.migration.config_files import config_text, config_
 from mmseg_aux_hrnet.exchange.migration.data import Data
 from mmseg_aux_hrnet.exchange.migration.model import migrate_model
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section, shown
+from mmseg_aux_hrnet.exchange.migration.schedule import migrate_length, migrate_schedule
 from mmseg_aux_hrnet.exchange.migration.training import (
     Validation,
     migrate_environment,
     migrate_hooks,
-    migrate_length,
     migrate_loops,
     migrate_optimizer,
-    migrate_schedule,
 )
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole

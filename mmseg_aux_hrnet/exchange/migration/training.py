@@ -1,12 +1,13 @@
-"""How training goes: its length, optimizer, learning rate and validation, and the hooks and processes around it."""
+"""How training goes: its optimizer and validation, and the hooks and processes around it."""
 
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section, known_part, shown
+from mmseg_aux_hrnet.exchange.migration.schedule import Length
 
 OWN = 'mmseg_aux_hrnet'
 NEW_NAMES = {'grad_clip': 'clip_grad', 'cumulative_iters': 'accumulative_counts'}
@@ -17,41 +18,9 @@ OVERALL = {'auto': 'OA', 'aAcc': 'OA', 'mIoU': 'mIoU', 'mAcc': 'mAcc', 'mRecall'
 OVERALL |= {'mFscore': 'mDice'}  # with beta 1 the same
 OF_CLASS = {'IoU': 'IoU', 'Acc': 'Recall', 'Recall': 'Recall', 'Precision': 'Precision', 'Dice': 'F1', 'Fscore': 'F1'}
 MEASURED = ('mIoU', 'mDice', 'mFscore')  # of ``evaluation.metric``
-DRAWN = ('mIoU', 'OA')  # by CurveHook
+DRAWN = ('mIoU', 'OA')
 WRITERS = {'TensorboardLoggerHook': 'TensorboardVisBackend', 'WandbLoggerHook': 'WandbVisBackend'}
 WRITERS |= {'MlflowLoggerHook': 'MLflowVisBackend', 'NeptuneLoggerHook': 'NeptuneVisBackend'}
-
-
-class Length(NamedTuple):
-    """How long training is.
-
-    Attributes:
-        by_epoch: whether it is counted in epochs, else in iterations.
-        number: of epochs or iterations.
-    """
-
-    by_epoch: bool
-    number: int
-
-
-def migrate_length(top: Section) -> Length:
-    """Return how long training is.
-
-    Raises:
-        ConfigError: the config does not say.
-    """
-    runner = top.part('runner')
-    iterations = runner.take('max_iters', top.take('total_iters'))  # older configs say it beside the runner
-    epochs = runner.take('max_epochs', top.take('total_epochs'))
-    name = runner.take('type', 'IterBasedRunner')
-    runner.close()
-    if name not in ('IterBasedRunner', 'EpochBasedRunner'):
-        top.report.chose('runner.type', f'the loops of 1.x: {name} is not known')
-    by_epoch = iterations is None
-    count = epochs if by_epoch else iterations
-    if count is None:
-        raise ConfigError('the config does not say how long to train: give runner=dict(max_iters=N) or max_epochs=N')
-    return Length(by_epoch, int(count))
 
 
 def migrate_optimizer(top: Section) -> dict[str, Any]:
@@ -80,75 +49,6 @@ def migrate_optimizer(top: Section) -> dict[str, Any]:
     hook.drop('coalesce', 'bucket_size_mb', 'distributed', why='torch exchanges gradients by itself')
     hook.close()
     return wrapper
-
-
-def migrate_schedule(top: Section, length: Length) -> list[dict[str, Any]]:
-    """Return the schedulers of the learning rate, which give the same rate at every step.
-
-    A ``PolyLR`` from 0 to n of 1.x reaches its end one step before 0.x did, so n + 1 stands where 0.x had n.
-    """
-    section = top.part('lr_config', {'policy': 'fixed'})
-    policy = section.take('policy')
-    by_epoch = bool(section.take('by_epoch', length.by_epoch))  # the default of either runner of 0.x
-    warmup = _warmup(section, length)
-    span = {'begin': 0, 'end': length.number + 1, 'by_epoch': by_epoch}
-    if by_epoch != length.by_epoch:
-        span = {**span, 'end': length.number, 'by_epoch': True, 'convert_to_iter_based': True}  # no + 1: it is an epoch
-    decay = _decay(policy, section, span)
-    if decay is None:
-        top.report.dropped('lr_config', f'policy {policy!r}: constant after warm-up; write param_scheduler yourself')
-        return warmup
-    if decay and by_epoch and not length.by_epoch:
-        text = f'{policy!r} by epochs in a training of iterations: constant; write param_scheduler yourself'
-        top.report.dropped('lr_config', text)
-        return warmup
-    section.close()
-    return [*warmup, *decay]
-
-
-def _decay(policy: Any, section: Section, span: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """Return the schedulers of a policy of 0.x, none where the rate is constant, None where 1.x lacks the policy."""
-    converted = span.get('convert_to_iter_based', False)
-    by_epoch = span['by_epoch'] and not converted
-    match policy:
-        case 'poly':
-            kept = {'power': section.take('power', 1.0), 'eta_min': section.take('min_lr', 0.0)}
-            return [{'type': 'PolyLR', **kept, **span}]
-        case 'CosineAnnealing':
-            low, ratio = section.take('min_lr'), section.take('min_lr_ratio')
-            floor = {'eta_min_ratio': ratio} if low is None else {'eta_min': low}
-            last = span['end'] if converted else span['end'] - 1
-            return [{'type': 'CosineAnnealingLR', 'T_max': last, **floor, **span}]
-        case 'step':
-            steps, gamma = section.take('step'), section.take('gamma', 0.1)
-            section.drop('min_lr', why='steps of 1.x have no floor')
-            if isinstance(steps, int):
-                return [{'type': 'StepLR', 'step_size': steps, 'gamma': gamma, 'by_epoch': by_epoch}]
-            return [{'type': 'MultiStepLR', 'milestones': list(steps), 'gamma': gamma, 'by_epoch': by_epoch}]
-        case 'exp':
-            return [{'type': 'ExponentialLR', 'gamma': section.take('gamma'), 'by_epoch': by_epoch}]
-        case 'fixed':
-            return []
-    return None
-
-
-def _warmup(section: Section, length: Length) -> list[dict[str, Any]]:
-    """Return the scheduler that multiplies the others at the start."""
-    kind, steps = section.take('warmup'), section.take('warmup_iters', 0)
-    ratio, by_epoch = section.take('warmup_ratio', 0.1), section.take('warmup_by_epoch', False)
-    if kind is None or not steps:
-        return []
-    if by_epoch and not length.by_epoch:
-        section.report.dropped('lr_config.warmup_by_epoch', 'warm-up by epochs in a training of iterations: none')
-        return []
-    if kind not in ('linear', 'constant'):
-        section.report.chose('lr_config.warmup', f"'linear': 1.x has no warm-up {kind!r}")
-    span = {'begin': 0, 'end': steps + 1, 'by_epoch': False}
-    if by_epoch:
-        span = {'begin': 0, 'end': steps, 'by_epoch': True, 'convert_to_iter_based': True}
-    if kind == 'constant':
-        return [{'type': 'ConstantLR', 'factor': ratio, **span}]
-    return [{'type': 'LinearLR', 'start_factor': ratio, **span}]
 
 
 class Validation:

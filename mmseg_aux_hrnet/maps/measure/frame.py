@@ -1,11 +1,15 @@
 """What a picture of a map shows: a coarse grid with north up, and the map and an image laid on it."""
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
@@ -15,8 +19,10 @@ from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
+from mmseg_aux_hrnet.maps.options import warn_once
 from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE, open_dataset, reading_rows
 from mmseg_aux_hrnet.maps.raster.source import RasterSource, Reading
+from mmseg_aux_hrnet.maps.vector.polygon_file import WGS84, operation_note
 from mmseg_aux_hrnet.maps.vector.zones import PixelGrid
 
 
@@ -99,8 +105,20 @@ def image_pixels(path: Path, frame: PixelGrid, *, reading: Reading) -> NDArray[n
             ) as warped:
                 with reading_rows(path, window):
                     patch = RasterSource(path, warped, reading).read(window)
+            _tell_accuracy(path, dataset, frame)
         except RasterioError as error:
             raise DataError(f'{path} cannot be laid under the map ({error})') from error
     if not patch.valid.any():
         raise DataError(f'{path} has no pixel inside the map: name the image that the map was made of')
     return np.where(patch.valid[..., None], patch.image, np.uint8(255))
+
+
+def _tell_accuracy(path: Path, dataset: Any, frame: PixelGrid) -> None:
+    """Warn where an image may lie metres off under a map."""
+    with suppress(ProjError):  # GDAL has found a way of its own
+        transformer = Transformer.from_crs(CRS.from_wkt(dataset.crs.to_wkt()), frame.crs, always_xy=True)
+        transformer.transform(*dataset.xy(dataset.height // 2, dataset.width // 2))
+        to_degrees = Transformer.from_crs(frame.crs, WGS84, always_xy=True)
+        note = operation_note(transformer, bounds=to_degrees.transform_bounds(*frame.outline().bounds))
+        if note is not None:
+            warn_once(f'{path}: {note}')

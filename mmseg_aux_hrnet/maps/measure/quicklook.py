@@ -15,8 +15,8 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmseg_aux_hrnet.classes import Classes, Colour
-from mmseg_aux_hrnet.maps.legend import NODATA
+from mmseg_aux_hrnet.classes import Colour
+from mmseg_aux_hrnet.maps.legend import NODATA, class_colours
 from mmseg_aux_hrnet.maps.measure.frame import fit_frame, image_pixels, map_values
 from mmseg_aux_hrnet.maps.measure.table import HECTARE
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas
@@ -29,11 +29,6 @@ LONGEST_SIDE = 640  # pixels of the map in the picture
 OPACITY = 0.5  # of a class over an image
 NO_DATA: Colour = (225, 225, 225)
 COLOURS = 128  # of the PNG: an aerial image with more would not fit into 300 kB
-# Okabe and Ito (Color Universal Design, 2008), for maps without a colour table; grey for what comes first
-PALETTE: tuple[Colour, ...] = (
-    (150, 150, 150), (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0),
-    (240, 228, 66),
-)  # fmt: skip
 
 
 def draw_quicklook(areas: ZonalAreas, *, image: Path | None = None, reading: Reading = AS_IT_SAYS) -> bytes:
@@ -76,13 +71,6 @@ def draw_quicklook(areas: ZonalAreas, *, image: Path | None = None, reading: Rea
         few = picture.convert('RGB').quantize(COLOURS, dither=Image.Dither.NONE)
     few.save(out, format='png', optimize=True)
     return out.getvalue()
-
-
-def class_colours(legend: Classes) -> tuple[Colour, ...]:
-    """Return a colour for each class: the map's own, or eight that the colour-blind tell apart, over and over."""
-    if legend.palette is not None:
-        return legend.palette
-    return tuple(PALETTE[index % len(PALETTE)] for index in range(len(legend.names)))
 
 
 def paint(values: NDArray[np.uint8], colours: tuple[Colour, ...], *, image: RGB | None, bare: int | None) -> RGB:

@@ -8,7 +8,14 @@ from mmseg_aux_hrnet.maps.measure.table import FORMATS
 from mmseg_aux_hrnet.maps.options import check_output, parse_names
 from mmseg_aux_hrnet.maps.raster.source import Reading
 
-NEEDS = (('id_field', 'zones'), ('layer', 'zones'), ('image', 'quicklook'), ('bands', 'image'), ('scale', 'image'))
+NEEDS = (
+    ('id_field', 'zones'),
+    ('layer', 'zones'),
+    ('encoding', 'zones'),
+    ('image', 'quicklook'),
+    ('bands', 'image'),
+    ('scale', 'image'),
+)
 
 
 def check_request(
@@ -18,11 +25,13 @@ def check_request(
     zones: Path | None,
     id_field: str | None,
     layer: str | None,
+    encoding: str | None,
     out: Path | None,
     quicklook: Path | None,
     image: Path | None,
     bands: str | None,
     scale: str | None,
+    excel: bool,
     overwrite: bool,
 ) -> tuple[tuple[str, ...] | None, Reading]:
     """Check the options of ``tools/area.py`` and read those that are lists; None for those that are not given.
@@ -35,12 +44,15 @@ def check_request(
             input, or exists and must not be replaced, or the bands or scale do not fit the image.
         DataError: the image cannot be read or lies nowhere.
     """
-    given = {'id_field': id_field, 'layer': layer, 'image': image, 'bands': bands, 'scale': scale}
+    given = {'id_field': id_field, 'layer': layer, 'encoding': encoding, 'image': image, 'bands': bands, 'scale': scale}
     given |= {'zones': zones, 'quicklook': quicklook}
     for option, needed in NEEDS:
         if given[option] is not None and given[needed] is None:
-            raise ConfigError(f'--{option.replace("_", "-")} says something about --{needed}, which is not given')
-    names, reading = parse_names(classes, option='--classes'), Reading.parse(bands=bands, scale=scale)
+            names = f'--{option} says something about --{needed}'.replace('_', '-')
+            raise ConfigError(f'{names}, which is not given')
+    if excel and (out is None or out.suffix.lower() != '.csv'):
+        raise ConfigError('--excel is for a table that Excel opens: give --out with a name that ends in .csv')
+    class_names, reading = parse_names(classes, option='--classes'), Reading.parse(bands=bands, scale=scale)
     inputs = [path for path in (map, zones, image) if path is not None]
     if out is not None:
         check_output(out, suffixes=FORMATS, inputs=inputs, overwrite=overwrite)
@@ -50,4 +62,4 @@ def check_request(
         check_output(quicklook, suffixes=('.png',), inputs=inputs, overwrite=overwrite)
     if image is not None:
         check_image(image, reading=reading)
-    return names, reading
+    return class_names, reading

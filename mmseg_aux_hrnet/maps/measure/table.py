@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ from rich.table import Table
 from rich.text import Text
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.files.whole import whole_file
-from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas
-from mmseg_aux_hrnet.maps.vector.polygon_file import remove_companions
+from mmseg_aux_hrnet.files.whole import remove_companions, whole_file, whole_set
+from mmseg_aux_hrnet.maps.legend import class_colours, main_class
+from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas, column_names
+from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, add_style, percent_style
+from mmseg_aux_hrnet.maps.vector.polygon_file import PYOGRIO_ERRORS, plain_output, short_reason, without_locks
 
 Floats = NDArray[np.float64]
-FORMAT = 'mmseg_aux_hrnet areas 1'
+FORMAT = 'mmseg_aux_hrnet areas 2'
+FORMATS = ('.csv', '.json', '.gpkg')
 HECTARE = 10_000.0  # square metres
 MOST_ROWS = 40  # on the screen; files hold all
 DECIMALS = 6  # of numbers in files: below a square millimetre
@@ -34,26 +37,12 @@ def columns(areas: ZonalAreas) -> dict[str, Any]:
     Raises:
         ConfigError: two columns would have the same name.
     """
-    field = 'map' if areas.zones is None else areas.zones.field
-    named = [
-        (field, areas.ids),
-        ('covered_percent', 100 * areas.covered),
-        ('mapped_m2', areas.mapped),
-        ('nodata_percent', areas.nodata_percent),
-    ]
-    for index, name in enumerate(areas.legend.names):
+    names = column_names(None if areas.zones is None else areas.zones.field, areas.legend)
+    values = [areas.ids, 100 * areas.covered, areas.mapped, areas.nodata_percent]
+    for index in range(len(areas.legend.names)):
         square_metres = areas.square_metres[:, index]
-        named.append((f'{name}_m2', square_metres))
-        named.append((f'{name}_ha', square_metres / HECTARE))
-        named.append((f'{name}_percent', areas.percent[:, index]))
-    names = [name.casefold() for name, _ in named]  # GeoPackages do not tell A from a
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(
-            f'two columns of the table would be called {", ".join(twice)}: give the classes other names with '
-            '--classes, or choose another --id-field'
-        )
-    return dict(named)
+        values += [square_metres, square_metres / HECTARE, areas.percent[:, index]]
+    return dict(zip(names, values, strict=True))
 
 
 def csv_text(areas: ZonalAreas) -> str:
@@ -69,11 +58,12 @@ def csv_text(areas: ZonalAreas) -> str:
 
 def areas_json(areas: ZonalAreas) -> dict[str, Any]:
     """Return everything, with one entry a zone and in it one a class; undefined numbers are null."""
-    names = areas.legend.names
+    names, code = areas.legend.names, areas.grid.crs.to_authority()
     return {
         'format': FORMAT,
         'map': areas.path.name,
-        'crs': areas.grid.crs.name,
+        'crs': f'{code[0]}:{code[1]}' if code else areas.grid.crs.to_wkt(),
+        'crs_name': areas.grid.crs.name,
         'method': areas.ground.method,
         'largest_planar_deviation': areas.ground.deviation,
         'notes': list(areas.notes),
@@ -90,7 +80,7 @@ def _figures(names: Sequence[str], square_metres: Floats) -> dict[str, Any]:
     classes, mapped = square_metres[:-1].tolist(), float(square_metres.sum())
     valid = sum(classes)
     return {
-        'mapped_m2': mapped,
+        'covered_m2': mapped,
         'nodata_percent': 100 * float(square_metres[-1]) / mapped if mapped > 0 else None,
         'classes': [
             {'name': name, 'm2': m2, 'ha': m2 / HECTARE, 'percent': 100 * m2 / valid if valid > 0 else None}
@@ -138,14 +128,35 @@ def method_line(areas: ZonalAreas) -> str:
     return f'on the ellipsoid, pixel by pixel: those in the plane of {areas.grid.crs.name} are off by up to {percent}'
 
 
-def write_areas(areas: ZonalAreas, path: Path) -> None:
-    """Write the areas in the form that the suffix names.
+def write_areas(areas: ZonalAreas, path: Path, *, excel: bool = False) -> None:
+    """Write the areas in the form that the suffix names, and beside it what programs need to read it as it is meant.
+
+    Args:
+        areas: of a map.
+        path: the file.
+        excel: begin a CSV with the mark by which Excel knows UTF-8.
 
     Raises:
         ConfigError: two columns would have the same name, or a GeoPackage is asked for without zones.
         DataError: the file cannot be written.
     """
-    write_bytes(path, FORMATS[path.suffix.lower()](areas))
+    suffix = path.suffix.lower()
+    try:
+        with whole_set(path) as part:
+            if suffix == '.gpkg':
+                _write_gpkg(areas, part)
+            elif suffix == '.csv':
+                part.write_bytes(csv_text(areas).encode('utf-8-sig' if excel else 'utf-8'))
+                ids = {int: 'Integer64', float: 'Real', str: 'String'}[type(areas.ids[0])]
+                types = [f'"{ids}"', *['"Real"'] * (len(columns(areas)) - 1)]
+                part.with_suffix('.csvt').write_text(','.join(types) + '\n')  # by which GDAL knows numbers from text
+            else:
+                text = json.dumps(areas_json(areas), indent=2, allow_nan=False, ensure_ascii=False)
+                part.write_bytes(f'{text}\n'.encode())
+    except (OSError, *PYOGRIO_ERRORS) as error:
+        reason = getattr(error, 'strerror', None) or short_reason(error)
+        advice = 'choose a folder that is writable' + (', or write .csv or .json' if suffix == '.gpkg' else '')
+        raise DataError(f'{path} cannot be written ({reason}): {advice}') from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -162,29 +173,51 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise DataError(f'{path} cannot be written ({error.strerror}): choose a folder that is writable') from error
 
 
-def _gpkg(areas: ZonalAreas) -> bytes:
+def _write_gpkg(areas: ZonalAreas, path: Path) -> None:
+    """Write the zones with the fields that they have and the figures, shown by percent of one class."""
     if areas.zones is None:
         raise ConfigError('a GeoPackage holds zones, and there are none: give --zones, or write .csv or .json')
-    table = columns(areas)
-    buffer = io.BytesIO()  # not the file itself, which would be there before it is whole
-    pyogrio.raw.write(
-        buffer,
-        geometry=shapely.to_wkb(areas.zones.polygons),
-        fields=list(table),
-        field_data=[areas.zones.ids, *(np.asarray(values, np.float64) for values in list(table.values())[1:])],
-        driver='GPKG',
-        layer='areas',
-        crs=areas.zones.crs.to_wkt(),
-        geometry_type='MultiPolygon',
-        promote_to_multi=True,
-    )
-    return buffer.getvalue()
+    figures = columns(areas)
+    table = {areas.zones.field: areas.zones.ids}
+    known = {name.casefold() for name in figures}
+    for name, values in areas.zones.others.items():
+        if name.casefold() not in known:
+            # GeoPackages hold numbers and times; all else becomes text.
+            texts = [None if value is None else str(value) for value in values] if values.dtype == object else None
+            table[name] = values if texts is None else np.array(texts, object)
+    table |= {name: np.asarray(values, np.float64) for name, values in list(figures.items())[1:]}
+    own = {'FID': 'fid', 'GEOMETRY_NAME': 'geom'}  # columns that every GeoPackage has
+    for option in own:
+        while own[option] in map(str.casefold, table):
+            own[option] += '_'
+    shown = main_class(areas.legend)
+    colour = class_colours(areas.legend)[shown]
+    style = percent_style(f'{areas.legend.names[shown]}_percent', colour, titles=_titles(areas))
+    with plain_output(path) as plain, without_locks():
+        pyogrio.raw.write(
+            plain,
+            geometry=shapely.to_wkb(areas.zones.polygons),
+            fields=list(table),
+            field_data=list(table.values()),
+            driver='GPKG',
+            layer='areas',
+            crs=areas.zones.crs.to_wkt(),
+            geometry_type='MultiPolygon',
+            promote_to_multi=True,
+            layer_options=own,
+            dataset_options=GEOPACKAGE,
+        )
+        add_style(plain, style)
 
 
-FORMATS: dict[str, Callable[[ZonalAreas], bytes]] = {
-    '.csv': lambda areas: csv_text(areas).encode(),
-    '.json': lambda areas: (
-        json.dumps(areas_json(areas), indent=2, allow_nan=False, ensure_ascii=False) + '\n'
-    ).encode(),
-    '.gpkg': _gpkg,
-}
+def _titles(areas: ZonalAreas) -> dict[str, str]:
+    """Return the titles of columns, with their units."""
+    titles = {
+        'covered_percent': 'covered by the map (%)',
+        'covered_m2': 'covered by the map (m²)',
+        'nodata_percent': 'no data, of what is covered (%)',
+    }
+    for name in areas.legend.names:
+        titles |= {f'{name}_m2': f'{name} (m²)', f'{name}_ha': f'{name} (ha)'}
+        titles[f'{name}_percent'] = f'{name}, of what has data (%)'
+    return titles

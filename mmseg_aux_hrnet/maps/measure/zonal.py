@@ -12,7 +12,7 @@ from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.classes import Classes
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
@@ -81,7 +81,9 @@ def zonal_area(
     zones: str | Path | None = None,
     id_field: str | None = None,
     layer: str | None = None,
+    encoding: str | None = None,
     classes: Sequence[str] | None = None,
+    as_table: bool = False,
     on_block: OnBlock = lambda done, total: None,
 ) -> ZonalAreas:
     """Return the areas of the classes of a map on the ground.
@@ -91,24 +93,29 @@ def zonal_area(
         zones: a vector file with polygons, in any reference system; None for the whole map.
         id_field: the field of it by which zones are known; None numbers them.
         layer: of a vector file that holds several.
+        encoding: of its text, as Python calls it; None for what the file says.
         classes: names of the values 0, 1, ... of a map that does not say them.
+        as_table: whether the areas will be written as a table: its columns are checked before the map is read.
         on_block: is told how many blocks of how many are done.
 
     Raises:
-        ConfigError: the classes are not known, or a field or layer is not there.
+        ConfigError: the classes are not known, a field or layer is not there, or two columns have the same name.
         DataError: the map or the zones cannot be read or lack what areas need, or no zone overlaps the map.
     """
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_class_map(path, classes=classes) as class_map:
         grid = PixelGrid(class_map.crs(), class_map.transform, (class_map.height, class_map.width))
         ground = class_map.ground(grid.crs)
-        read = None if zones is None else read_zones(zones, id_field=id_field, layer=layer)
+        read = None if zones is None else read_zones(zones, id_field=id_field, layer=layer, encoding=encoding)
+        if as_table:
+            column_names(None if read is None else read.field, class_map.legend)
         outlines, covered = np.array([], object), np.ones(1)
         notes = [] if read is None else list(read.notes)
         if read is not None:
             try:
-                outlines, covered = place_zones(read, grid)
+                outlines, covered, note = place_zones(read, grid)
             except DataError as error:
                 raise DataError(f'{zones}: {error}') from error
+            notes += [] if note is None else [note]
             outside, partly = covered == 0, (covered > 0) & (covered < 1 - 1e-9)
             for which, where in ((outside, 'lie outside the map'), (partly, 'lie partly outside the map')):
                 if which.any():
@@ -127,6 +134,28 @@ def zonal_area(
         outlines=outlines,
         notes=tuple(notes),
     )
+
+
+def column_names(field: str | None, legend: Classes) -> list[str]:
+    """Return the columns of a table with one row a zone: ids, the three of each zone, the three of each class.
+
+    Args:
+        field: the name of the ids; None for the whole map.
+        legend: the classes.
+
+    Raises:
+        ConfigError: two would have the same name.
+    """
+    names = ['map' if field is None else field, 'covered_percent', 'covered_m2', 'nodata_percent']
+    names += [f'{name}_{unit}' for name in legend.names for unit in ('m2', 'ha', 'percent')]
+    folded = [name.casefold() for name in names]  # GeoPackages do not tell A from a
+    twice = sorted({name for name in folded if folded.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f'two columns of the table would be called {", ".join(twice)}: give the classes other names with '
+            '--classes, or choose another --id-field'
+        )
+    return names
 
 
 def _add_up(class_map: ClassMap, ground: Ground, zones: Geometries, *, on_block: OnBlock) -> tuple[Floats, Floats]:

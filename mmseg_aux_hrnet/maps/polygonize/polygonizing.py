@@ -22,6 +22,7 @@ from mmseg_aux_hrnet.maps.polygonize.scale import MapScale, map_scale
 from mmseg_aux_hrnet.maps.polygonize.strips import REST, Values, strip_rows, strips
 from mmseg_aux_hrnet.maps.polygonize.tracing import NO_POLYGONS, PixelArea, PixelPolygons, trace
 from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE
+from mmseg_aux_hrnet.maps.styles import class_style
 
 OnRows = Callable[[int, int], None]
 BATCH = 10_000  # polygons that are written at once
@@ -88,7 +89,8 @@ def polygonize(
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_class_map(class_map, classes=classes) as opened:
         run = _Run(opened, request, map_scale(opened, request), on_rows)
         summary = PolygonSummary(out, note=run.scale.note)
-        with open_output(out, run.scale.crs) as write, closing(HoleFilling(run.rows)) as holes:
+        style = class_style(opened.legend, chosen=request.chosen(opened.legend.names))
+        with open_output(out, run.scale.crs, style=style) as write, closing(HoleFilling(run.rows)) as holes:
             if request.fill_holes:
                 # Regions that can have a hole are told by their pixels: a pixel counts as one square metre here.
                 traced = run.trace(None, smallest=HOLED, simplify=0.0, pixel_area=lambda places: np.ones(len(places)))

@@ -72,7 +72,7 @@ def map_scale(class_map: ClassMap, request: PolygonRequest) -> MapScale:
         if request.min_area or request.fill_holes or request.simplify or request.square:  # all of these are in metres
             raise
         # A reference system without known areas is kept: it still says where the polygons lie.
-        return MapScale(crs, UNPLACED if transform.is_identity else transform, None, shape, note=str(error))
+        return MapScale(crs, transform if class_map.placed else UNPLACED, None, shape, note=str(error))
     a, b, _, d, e, _ = tuple(transform)[:6]
     along, across = math.hypot(a, d), math.hypot(b, e)
     skewed = abs(along - across) >= SQUARE * along or abs(a * b + d * e) >= SQUARE * along * across

@@ -109,18 +109,31 @@ def ahead(items: Iterator[Item], *, depth: int) -> Generator[Item, None, None]:
 
 def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Generator[Band, None, None]:
     axis, columns = work.windows.rows, work.windows.columns
+    # Rows that two windows share are read once: some formats would decode all that lies above them again.
+    before, end = 0, 0
+    image, valid = np.empty((0, columns.extent, 3), np.uint8), np.empty((0, columns.extent), bool)
     with work.open() as source:
         for index in rows:
             top = axis.starts[index]
             window = Window(0, top, columns.size, min(axis.window, axis.size - top))
             area = None if work.area is None else work.area(window)
-            image = np.full((axis.window, columns.extent, 3), fill, np.uint8)
-            wanted = np.zeros(image.shape[:2], bool)
-            if area is None or area.any():  # else it is not even read
-                patch = source.read(window)
-                inside = tuple(slice(0, size) for size in patch.valid.shape)
-                cv2.copyTo(patch.image, patch.valid.view(np.uint8), image[inside])
-                wanted[inside] = patch.valid if area is None else patch.valid & area
+            kept, kept_valid = image, valid
+            wanted = np.zeros((axis.window, columns.extent), bool)
+            image, valid = np.full((*wanted.shape, 3), fill, np.uint8), wanted.copy()
+            if area is not None and not area.any():
+                end = 0
+            else:
+                start = max(top, end)
+                image[: start - top] = kept[top - before : start - before]
+                valid[: start - top] = kept_valid[top - before : start - before]
+                before, end = top, top + window.height
+                if end > start:
+                    patch = source.read(Window(0, start, columns.size, end - start))
+                    new = slice(start - top, end - top), slice(0, columns.size)
+                    cv2.copyTo(patch.image, patch.valid.view(np.uint8), image[new])
+                    valid[new] = patch.valid
+                inside = slice(0, window.height), slice(0, window.width)
+                wanted[inside] = valid[inside] if area is None else valid[inside] & area
             yield index, image, wanted
 
 

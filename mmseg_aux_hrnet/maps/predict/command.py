@@ -14,6 +14,7 @@ from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
 from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
 from mmseg_aux_hrnet.run import launch
+from mmseg_aux_hrnet.run.command import on_screen
 
 
 def run_prediction(args: Namespace) -> str:
@@ -22,7 +23,10 @@ def run_prediction(args: Namespace) -> str:
     Raises:
         AuxHRNetError: in one line, what is wrong with an argument or a file.
     """
-    names = ('bands', 'scale', 'window', 'overlap', 'batch_size', 'gsd', 'aoi', 'resume', 'overwrite')
+    names = (
+        'bands', 'scale', 'nodata', 'nodata_tolerance', 'window', 'overlap', 'batch_size', 'gsd', 'aoi', 'resume',
+        'overwrite',
+    )  # fmt: skip
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
     rasters = find_rasters(args.rasters)
     outs = map_paths(rasters, args.out)
@@ -68,7 +72,8 @@ class _Bars:
         self.shown.update(self._task, advance=1, description=path.name)
 
     def note(self, text: str) -> None:
-        self.shown.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        with on_screen():
+            self.shown.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _closing_line(failed: dict[int, str], outside: list[int], *, rasters: list[Path], folder: Path) -> str:

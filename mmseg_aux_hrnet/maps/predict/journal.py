@@ -1,11 +1,13 @@
 """Keeps what is finished of a map on disk while it is being made, so that a run that was cut off can go on."""
 
+import errno
 import io
 import json
+import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,30 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.files.whole import write_whole
+from mmseg_aux_hrnet.maps.options import warn_once
 
 Arrays = dict[str, NDArray[Any]]
+Conditions = Mapping[str, Any]
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 CONDITIONS = 'plan.json'  # this name and those of blocks and carries stay: runs go on from version to version
+
+
+def differing(old: Conditions, new: Conditions) -> list[str]:
+    """Return in words which conditions of a map are not the same; those that only a newer version knows are not asked.
+
+    Where the content of the raster is known, it tells more than when it was written, and so does the area of interest.
+    """
+    new = json.loads(json.dumps(new))  # in which tuples are lists: else conditions would differ from themselves
+    names = {*old, *new} - {'content', 'modified' if 'content' in old else '', 'aoi' if 'area' in old else 'area'}
+    return [
+        f'{name} was {old.get(name)}, now {new.get(name)}' for name in sorted(names) if old.get(name) != new.get(name)
+    ]
 
 
 class Journal:
     """A folder with one file for each finished block of rows, each whole or not there.
+
+    When the map is whole, the conditions under which it was made stay beside it, in a file of their own.
 
     Args:
         folder: where it is or will be.
@@ -35,7 +54,7 @@ class Journal:
     def locked(self) -> Iterator[None]:
         """Keep other processes from the map, until the block ends or this process does, however it does.
 
-        On a file system that knows no locks, nothing is kept from anybody.
+        On a file system that knows no locks, nothing is kept from anybody, and a warning says so.
 
         Raises:
             ConfigError: another process holds it.
@@ -51,7 +70,13 @@ class Journal:
             raise ConfigError(
                 f'another process is making this map, and holds {path}: wait for it, or give another --out'
             ) from error
-        except NotImplementedError:
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+                raise
+            warn_once(
+                f'{path.parent}: its file system knows no locks, so nothing keeps a second run from the same maps'
+            )
+            path.unlink(missing_ok=True)
             yield
             return
         try:
@@ -65,42 +90,71 @@ class Journal:
         """Return whether there is an unfinished run of which anything is finished."""
         return (self.folder / CONDITIONS).is_file() and bool(self.finished())
 
-    def begin(self, conditions: Mapping[str, Any], *, resume: bool) -> None:
+    def begin(
+        self,
+        conditions: Conditions,
+        *,
+        resume: bool,
+        compare: Callable[[Conditions, Conditions], list[str]] = differing,
+    ) -> None:
         """Take up the blocks of an earlier run, or start with none.
 
         Args:
             conditions: everything that the blocks' bytes depend on, as JSON knows it.
             resume: go on with what is there; else whatever is there is refused.
+            compare: of those of the earlier run and these, returns in words what is not the same.
 
         Raises:
             ConfigError: there are blocks and no ``resume``, or they were made under other conditions.
             OSError: the folder cannot be written.
         """
-        path = self.folder / CONDITIONS
         if not self.exists():
             # Conditions without blocks are nothing to lose, whatever they say; parts of files may lie there too.
             shutil.rmtree(self.folder, ignore_errors=True)
-            write_whole(path, json.dumps(conditions, indent=2, sort_keys=True).encode())
+            self._write(conditions)
             return
         if not resume:
             raise ConfigError(
                 f'{self.folder} holds an unfinished run: go on with --resume, or start anew with --overwrite'
             )
-        try:
-            old = json.loads(path.read_text(encoding='utf-8'))
-        except ValueError:
-            old = None
-        if not isinstance(old, dict):
-            raise ConfigError(f'{path} is damaged: start anew with --overwrite')
-        # Through JSON, in which tuples are lists: else conditions would differ from themselves.
-        new = json.loads(json.dumps(conditions))
-        names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-        differing = [f'{name} was {old.get(name)}, now {new.get(name)}' for name in names]
-        if differing:
+        unlike = compare(self.conditions(), conditions)
+        if unlike:
             raise ConfigError(
-                f'{self.folder} was begun otherwise ({"; ".join(differing)}): give what it was begun with, '
+                f'{self.folder} was begun otherwise ({"; ".join(unlike)}): give what it was begun with, '
                 'or start anew with --overwrite'
             )
+
+    def conditions(self) -> dict[str, Any]:
+        """Return those under which the run was begun.
+
+        Raises:
+            ConfigError: they cannot be read.
+        """
+        conditions = _read(self.folder / CONDITIONS)
+        if conditions is None:
+            raise ConfigError(f'{self.folder / CONDITIONS} is damaged: start anew with --overwrite')
+        return conditions
+
+    def add(self, name: str, value: Any) -> None:
+        """Note a condition that was not known when the run was begun.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        self._write({**self.conditions(), name: value})
+
+    def of_finished(self) -> dict[str, Any]:
+        """Return the conditions of the finished map; none where they are not there, as of older versions."""
+        return _read(self.folder.with_suffix('.json')) or {}
+
+    def finish(self) -> None:
+        """Remove the folder of a map that is whole, and keep its conditions.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        os.replace(self.folder / CONDITIONS, self.folder.with_suffix('.json'))
+        self.remove()
 
     def finished(self) -> set[int]:
         """Return the indices of the blocks that are there."""
@@ -153,8 +207,19 @@ class Journal:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _write(self, conditions: Conditions) -> None:
+        write_whole(self.folder / CONDITIONS, json.dumps(conditions, indent=2, sort_keys=True).encode())
+
     def _block(self, index: int) -> Path:
         return self.folder / f'block_{index:06d}.npz'
 
     def _carry(self, index: int) -> Path:
         return self.folder / f'carry_{index:06d}.npy'
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        conditions = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return None
+    return conditions if isinstance(conditions, dict) else None

@@ -205,6 +205,7 @@ class _Job:
             with ExitStack() as lock:
                 if share.writes:
                     lock.enter_context(raster_map.locked())
+                    raster_map.note_content()
                 raster_map.predict(share.blocks, on_block=lambda done, count: self._listener.on_block(raster_map.path))
                 if share.alone:
                     raster_map.complete()

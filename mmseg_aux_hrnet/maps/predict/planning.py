@@ -1,7 +1,7 @@
 """Plans the map of one raster before anything is predicted: its windows, and what its bytes depend on."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -20,8 +20,9 @@ from mmseg_aux_hrnet.maps.predict.blocks import Work
 from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts, ResampledModel
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.windows import GRID, Windows, plan_axis
-from mmseg_aux_hrnet.maps.raster.source import Reading, open_source
-from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest
+from mmseg_aux_hrnet.maps.raster.source import open_source
+from mmseg_aux_hrnet.maps.raster.validity import NoData
+from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest, area_digest
 from mmseg_aux_hrnet.version import __version__
 
 SAME_GSD = 0.01  # relative difference
@@ -39,7 +40,8 @@ class MapPlan:
         work: the windows.
         grid: where raster and map lie.
         conditions: everything that the map's bytes depend on, by name. A run that goes on compares them with those
-            that its folder holds, so that neither names nor values may change from version to version.
+            that its folder holds, so that neither names nor values may change from version to version; new names may
+            come.
         notes: lines that a user should see.
     """
 
@@ -51,9 +53,8 @@ class MapPlan:
 
     @property
     def fingerprint(self) -> str:
-        """The same for maps of equal bytes: of everything but when the raster was written."""
-        lasting = {name: value for name, value in self.conditions.items() if name != 'modified'}
-        return sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
+        """The same for maps of equal bytes."""
+        return fingerprint(self.conditions)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -67,8 +68,15 @@ class MapPlan:
             'GSD': 'as it is' if gsd is None else f'{gsd:.6g}',
             'BANDS': self.conditions['bands'],
             'SCALE': self.conditions['scale'],
+            **({'NODATA': self.conditions['nodata']} if 'nodata' in self.conditions else {}),
             RUN_TAG: self.fingerprint,
         }
+
+
+def fingerprint(conditions: Mapping[str, Any]) -> str:
+    """Return the same for maps of equal bytes: of all but when the raster was written and what older versions asked."""
+    lasting = {name: value for name, value in conditions.items() if name not in ('modified', 'content', 'area')}
+    return sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
 
 def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
@@ -79,10 +87,11 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         DataError: the raster cannot be read, or lacks what a setting needs.
         OutsideAreaError: no pixel of it lies in the area of interest.
     """
-    reading = Reading.parse(bands=settings.bands, scale=settings.scale)
+    reading = settings.reading
     with open_source(path, reading) as source:
-        grid = Grid(source.height, source.width, source.crs, source.transform)
-        notes, bands = source.notes, source.bands
+        grid = Grid(source.height, source.width, source.crs, source.transform, source.placed)
+        bands, collar_note = source.bands, source.collar_note() if settings.nodata is None else None
+        notes = source.notes if collar_note is None else (*source.notes, collar_note)
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
     factors = _factors(path, sampling, settings.gsd)
     # As large to the model as asked for: pixels of the raster that it sees enlarged are fewer to a window.
@@ -92,7 +101,10 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         for size, window, factor in zip((grid.height, grid.width), seen, factors, strict=True)
     )
     windows = Windows(rows, columns)
-    read = {'bands': ','.join(map(str, bands)), 'scale': 'none' if reading.scale is None else str(reading.scale)}
+    read: dict[str, Any] = {'bands': ','.join(map(str, bands)), 'scale': str(reading.scale or 'none')}
+    if reading.nodata != NoData():  # a condition that older versions did not have
+        read['nodata'] = 'as it says' if settings.nodata is None else f'{settings.nodata:g}'
+        read['nodata'] += f' to {settings.nodata_tolerance:g}'
     return MapPlan(
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
         work=Work(partial(open_source, path, reading), windows, settings.batch_size, _area(path, grid, settings)),
@@ -186,5 +198,6 @@ def _conditions(
         'overlap': settings.overlap,
         'gsd': settings.gsd,
         'aoi': None if settings.aoi is None else sha256(settings.aoi.read_bytes()).hexdigest(),
+        'area': None if settings.aoi is None else area_digest(settings.aoi),
         'probabilities': settings.probabilities,
     }

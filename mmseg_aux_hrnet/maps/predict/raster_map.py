@@ -1,28 +1,28 @@
 """Makes the map of one raster: predicts what is missing of it, and writes it when all is there."""
 
 import errno
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.decision import Threshold
-from mmseg_aux_hrnet.errors import DataError, ResourceError
+from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
-from mmseg_aux_hrnet.maps.legend import NODATA, RUN_TAG
+from mmseg_aux_hrnet.maps.legend import NODATA, RUN_TAG, main_class
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
-from mmseg_aux_hrnet.maps.predict.journal import Journal
+from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
 from mmseg_aux_hrnet.maps.predict.model import MapModel
-from mmseg_aux_hrnet.maps.predict.planning import plan_map
+from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
 from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE
+from mmseg_aux_hrnet.maps.raster.content import raster_files, read_content, unlike_files
+from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
+from mmseg_aux_hrnet.maps.styles import STYLE, ramp_style
 
 OnBlock = Callable[[int, int], None]
 
@@ -57,6 +57,7 @@ def predict_raster(
     raster_map = RasterMap(model, Path(path), Path(out), settings or MapSettings())
     with raster_map.locked():
         if raster_map.begin():
+            raster_map.note_content()
             raster_map.predict(raster_map.missing(), on_block=on_block)
             raster_map.complete()
     return raster_map.out
@@ -130,8 +131,19 @@ class RasterMap:
                 other = f'{path}, which was made otherwise,' if settings.resume else None
                 check_file(path, what=other, advice='replace it with --overwrite')
         with self._disk_errors():
-            self.journal.begin(self.plan.conditions, resume=settings.resume)
+            self.journal.begin(self.plan.conditions, resume=settings.resume, compare=self._differing)
         return True
+
+    def note_content(self) -> None:
+        """Note what the files of the raster hold, before it is predicted: who goes on later compares that, not times.
+
+        Raises:
+            RasterError: one cannot be read.
+            ResourceError: the disk is full.
+        """
+        content = read_content(self.path, earlier=self.journal.conditions().get('content', ()))
+        with self._disk_errors():
+            self.journal.add('content', content)
 
     def missing(self) -> list[int]:
         """Return the blocks that are not yet predicted."""
@@ -167,20 +179,25 @@ class RasterMap:
         The class map comes last, so that its name means that all is there.
 
         Raises:
-            DataError: a block of the journal is damaged, or of a version whose windows lay elsewhere.
+            DataError: a block of the journal is damaged, or of a version whose windows lay elsewhere, or the raster was
+                changed while it was predicted.
             ResourceError: the disk is full, or cannot be written for another reason.
         """
         legend, tags, depth = self.plan.model.facts.legend, self.plan.tags, self._settings.probabilities
         layers = {'classes': (self.out, class_layer(legend, tags))}
         if self.probabilities is not None and depth is not None:
-            names = tuple(f'probability of {legend.names[index]}' for index in kept_classes(legend))
-            layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth])
+            kept = kept_classes(legend)
+            names = tuple(f'probability of {legend.names[index]}' for index in kept)
+            style = ramp_style(1 if len(kept) == 1 else main_class(legend) + 1)
+            layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth], beside={STYLE: style})
             layers = {'probabilities': (self.probabilities, layer), **layers}
-        # CPL_LOG: GDAL prints to the screen what it also raises, in the middle of the progress bars.
-        with self._disk_errors(), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE, CPL_LOG=os.devnull):
+        changed = self._differing(self.journal.conditions(), self.plan.conditions)
+        if changed:
+            raise DataError(f'{self.path} was changed while it was predicted ({"; ".join(changed)}): give --overwrite')
+        with self._disk_errors():
             for name, (path, layer) in layers.items():
                 write_map(path, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
-        self.journal.remove()
+            self.journal.finish()
 
     def _rows(self, name: str) -> Iterator[Rows]:
         """Yield the values of each block, (bands, rows, width)."""
@@ -205,19 +222,25 @@ class RasterMap:
             values['probabilities'] = whole
         return values
 
+    def _differing(self, old: Conditions, new: Conditions) -> list[str]:
+        """Return in words what is otherwise than in an earlier run; files are read where all else is the same."""
+        unlike = differing(old, new)
+        if unlike or 'content' not in old:
+            return unlike
+        files = unlike_files(old['content'], read_content(self.path, earlier=old['content']))
+        return [f'{name} was of other content, or not there' for name in files]
+
     def _is_finished(self) -> bool:
-        """Return whether the map is there, made by an equal run, and not older than its raster."""
-        for path in filter(None, (self.out, self.probabilities)):
-            # A raster that was written again has the same name and often the same size: its time tells.
-            if not path.is_file() or path.stat().st_mtime_ns < self.plan.conditions['modified']:
-                return False
-            try:
-                with rasterio.open(path) as written:
-                    if written.tags().get(RUN_TAG) != self.plan.fingerprint:
-                        return False
-            except rasterio.errors.RasterioError:
-                return False
-        return True
+        """Return whether the map is there, made by an equal run of the raster as it is now."""
+        outputs = [path for path in (self.out, self.probabilities) if path is not None]
+        runs = {_run_of(path) for path in outputs}
+        old = self.journal.of_finished()
+        if old and runs == {fingerprint(old)}:
+            return not self._differing(old, self.plan.conditions)
+        # A map of an older version, or one that was moved: no file of the raster may have been touched since.
+        return runs == {self.plan.fingerprint} and max(map(_touched, raster_files(self.path))) <= min(
+            map(_touched, outputs)
+        )
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:
@@ -231,6 +254,19 @@ class RasterMap:
             raise ResourceError(
                 f'{self.out} cannot be written ({error.strerror}): {advice}, then go on with --resume'
             ) from error
+
+
+def _run_of(path: Path) -> str | None:
+    """Return the fingerprint of the run that a map is of; None where there is no map."""
+    if path.is_file():
+        with suppress(RasterError), open_dataset(path) as written:
+            return str(written.tags().get(RUN_TAG))
+    return None
+
+
+def _touched(path: Path) -> int:
+    """Return when a file was last written, copied or renamed, in ns since the epoch."""
+    return max(path.stat().st_mtime_ns, path.stat().st_ctime_ns)
 
 
 def _stretches(indices: Sequence[int]) -> Iterator[range]:

@@ -19,6 +19,8 @@ class MapSettings:
     Attributes:
         bands: ``red,green,blue`` by name or number; None for what the raster says.
         scale: ``LOW:HIGH`` of the raster's values that become 0 and 255; None for 8-bit values as they are.
+        nodata: value of pixels that hold nothing, in place of the raster's own; None for that.
+        nodata_tolerance: how far from it values may lie that stand for nothing too.
         window: side of the windows in pixels of the model; None for what the model is best asked for.
         overlap: least share of a window that the next one covers too.
         batch_size: most windows that are predicted together.
@@ -34,6 +36,8 @@ class MapSettings:
 
     bands: str | None = None
     scale: str | None = None
+    nodata: float | None = None
+    nodata_tolerance: float = 0.0
     window: int | None = None
     overlap: float = 1 / 3
     batch_size: int = 4
@@ -45,7 +49,7 @@ class MapSettings:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        Reading.parse(bands=self.bands, scale=self.scale)  # for its errors: what it returns is made where it is used
+        _ = self.reading  # for its errors
         if self.batch_size < 1:
             raise ConfigError(f'batch size {self.batch_size}: give 1 or more windows')
         if self.window is not None and self.window < 1:
@@ -60,3 +64,8 @@ class MapSettings:
             raise ConfigError(f'probabilities as {self.probabilities}: give one of {", ".join(STEPS)}')
         if self.resume and self.overwrite:
             raise ConfigError('resume goes on with what is there, and overwrite throws it away: give one of the two')
+
+    @property
+    def reading(self) -> Reading:
+        """How the values of a raster become colours."""
+        return Reading.parse(bands=self.bands, scale=self.scale, nodata=self.nodata, tolerance=self.nodata_tolerance)

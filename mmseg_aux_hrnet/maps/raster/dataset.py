@@ -1,17 +1,26 @@
-"""Opens rasters with GDAL and says in one line of what file and rows something cannot be read."""
+"""The door through which every raster is opened: GDAL as we set it, and one line of what file and rows are wrong."""
 
+import logging
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import rasterio
 import rasterio._err
+import rasterio.shutil
+from rasterio.crs import CRS
+from rasterio.env import PROJDataFinder, set_proj_data_search_path
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.errors import RasterError
+from mmseg_aux_hrnet.errors import RasterError, StackError
+
+logger = logging.getLogger(__name__)
 
 # A raster without coordinates is an image like any other: who needs metres asks for them and hears of it.
 warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
@@ -19,18 +28,71 @@ warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
 # without the second a full disk would end in a traceback.
 GDAL_ERRORS = (RasterioError, rasterio._err.CPLE_BaseError)
 GDAL_CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice is a share of the machine's memory
-STRICT = {
+SETTINGS: dict[str, Any] = {
+    'GDAL_CACHEMAX': GDAL_CACHE,
     'GDAL_ERROR_ON_LIBJPEG_WARNING': 'YES',  # else the rest of a truncated JPEG is grey, and nobody hears of it
     'GDAL_PNG_WHOLE_IMAGE_OPTIM': 'NO',  # the quick way gives garbage for a truncated PNG, without an error
+    # GDAL's own defaults: people set such variables for other programs, and then masks, places or colours are others.
+    'GDAL_DISABLE_READDIR_ON_OPEN': 'FALSE',
+    'GDAL_PAM_ENABLED': 'YES',
+    'GDAL_GEOREF_SOURCES': 'PAM,INTERNAL,TABFILE,WORLDFILE',
+    'GTIFF_POINT_GEO_IGNORE': 'FALSE',
+    'GTIFF_HONOUR_NEGATIVE_SCALEY': 'NO',
+    'GTIFF_IGNORE_READ_ERRORS': 'NO',
+    'GTIFF_FORCE_RGBA': 'NO',
+    'CONVERT_YCBCR_TO_RGB': 'YES',
+    'GDAL_JPEG_TO_RGB': 'YES',
+    'GDAL_TIFF_ENDIANNESS': 'NATIVE',
+    'OSR_WKT_FORMAT': 'DEFAULT',
 }
 
 
 @contextmanager
+def gdal(**more: Any) -> Iterator[None]:
+    """Let GDAL work as we set it, whatever variables of the environment say, and with a PROJ that knows its systems.
+
+    Args:
+        **more: other settings of GDAL.
+
+    Raises:
+        StackError: no database of reference systems is there.
+    """
+    with rasterio.Env(**SETTINGS, **more):
+        _check_proj()  # in here, where GDAL does not print what it does not find
+        yield
+
+
+@cache
+def _check_proj() -> None:
+    """See to it that PROJ finds its database: PostGIS, QGIS and conda point all programs to that of their version."""
+    if _knows_systems():
+        return
+    named = ', '.join(f'{name}={os.environ[name]}' for name in ('PROJ_DATA', 'PROJ_LIB') if os.environ.get(name))
+    own = PROJDataFinder().search_wheel()
+    if own is not None:
+        set_proj_data_search_path(own)
+        if _knows_systems():
+            logger.warning('%s is no database of this PROJ: the one of rasterio is taken', named or 'what PROJ found')
+            return
+    raise StackError(
+        f'PROJ does not know EPSG:25832: its database is missing or of another version ({named or "none is named"}). '
+        'Unset PROJ_DATA and PROJ_LIB, or install rasterio anew'
+    )
+
+
+def _knows_systems() -> bool:
+    with suppress(CRSError):
+        return bool(CRS.from_epsg(25832).is_projected)
+    return False
+
+
+@contextmanager
 def open_dataset(path: Path) -> Iterator[Any]:
-    """Open a raster for reading, for use in one thread.
+    """Open a raster for reading, for use in one thread; GDAL works as we set it until the end of the block.
 
     Raises:
         RasterError: it is missing, no raster, has no pixels of real numbers, or lies on no regular grid.
+        StackError: no database of reference systems is there.
     """
     # First without GDAL, which says of a missing, a forbidden and an empty file only that it knows no such format.
     try:
@@ -39,23 +101,23 @@ def open_dataset(path: Path) -> Iterator[Any]:
                 raise RasterError(f'{path} is empty')
     except OSError as error:
         raise RasterError(f'{path} cannot be read ({error.strerror})') from error
-    try:
-        with rasterio.Env(**STRICT):
+    with gdal():  # as long as it is open, for a mask is looked for when it is asked for
+        try:
             # Not shared: GDAL would give one handle to two threads that open the same file.
-            dataset = rasterio.open(path, sharing=False)
-    except (RasterioError, CRSError) as error:
-        raise RasterError(f'{path} cannot be opened as a raster ({reason(error)})') from error
-    with dataset:
-        _refuse_odd(path, dataset)
-        yield dataset
+            # Absolute: it would take what is before a colon for the name of a driver, and read another file.
+            dataset = rasterio.open(path.absolute(), sharing=False)
+        except (RasterioError, CRSError, UnicodeEncodeError) as error:
+            raise RasterError(f'{path} cannot be opened as a raster ({reason(error)})') from error
+        with dataset:
+            _refuse_odd(path, dataset)
+            yield dataset
 
 
 @contextmanager
 def reading_rows(path: Path, window: Window) -> Iterator[None]:
     """Turn what GDAL raises while a window is read into one line with the file and the rows."""
     try:
-        with rasterio.Env(**STRICT):
-            yield
+        yield
     except (RasterioError, CRSError) as error:
         first, last = window.row_off, window.row_off + window.height - 1
         rows = f'row {first}' if first == last else f'rows {first} to {last}'
@@ -63,6 +125,19 @@ def reading_rows(path: Path, window: Window) -> Iterator[None]:
         raise RasterError(
             f'{path}, {rows} (from 0), cannot be read ({reason(error)}): {what} damaged, get it again'
         ) from error
+
+
+def is_placed(dataset: Any) -> bool:
+    """Return whether a raster says where its pixels lie.
+
+    For one that does not, rasterio gives the transform that leaves all as it is, which others say on purpose. QGIS
+    draws the rows of the former downwards from 0 and those of the latter upwards.
+    """
+    if not dataset.transform.is_identity:
+        return True
+    with MemoryFile(ext='vrt') as header:
+        rasterio.shutil.copy(dataset, header.name, driver='VRT')  # where GDAL writes only what it knows
+        return b'<GeoTransform>' in header.read()
 
 
 def reason(error: BaseException) -> str:

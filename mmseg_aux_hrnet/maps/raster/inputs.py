@@ -5,11 +5,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import rasterio
-from rasterio.errors import RasterioError
-
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, RasterError
 from mmseg_aux_hrnet.maps.legend import is_map
+from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
 
 RASTERS = ('.tif', '.tiff', '.vrt', '.jp2', '.img')
 WORLD_FILES = {  # suffixes of the small text file that gives a picture coordinates
@@ -69,9 +67,9 @@ def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
     for path in paths:
         try:
             # Its tags tell, not its name: maps may have been renamed, and images may be called _classes.
-            with rasterio.open(path, sharing=False) as dataset:
+            with open_dataset(path) as dataset:
                 predicted = is_map(dataset.tags())
-        except RasterioError:  # it fails in its own turn, with a message of its own
+        except RasterError:  # it fails in its own turn, with a message of its own
             predicted = False
         (maps if predicted else images).append(path)
     if maps:

@@ -1,25 +1,35 @@
 """A raster as the network needs it: windows of 8-bit RGB with the pixels that are valid."""
 
+import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.datasets.tiles import collar
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.maps.legend import is_map
 from mmseg_aux_hrnet.maps.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE, open_dataset, reading_rows
-from mmseg_aux_hrnet.maps.raster.validity import find_transparency, valid_reader
-from mmseg_aux_hrnet.maps.raster.values import Scale, palette_colours, parse_scale, sample_values, to_8bit
+from mmseg_aux_hrnet.maps.raster.dataset import is_placed, open_dataset, reading_rows
+from mmseg_aux_hrnet.maps.raster.validity import NoData, find_transparency, lossy_note, valid_reader
+from mmseg_aux_hrnet.maps.raster.values import (
+    LEVELS,
+    Scale,
+    palette_colours,
+    parse_scale,
+    sample_values,
+    sketch,
+    to_8bit,
+)
 
 
 class Reading(NamedTuple):
@@ -28,19 +38,26 @@ class Reading(NamedTuple):
     Attributes:
         bands: names or indices from 1 of red, green and blue; None for what the raster's colour interpretation says.
         scale: None for 8-bit values as they are; other types need a rule.
+        nodata: which values stand for nothing, beside what the raster says.
     """
 
     bands: tuple[str, str, str] | None = None
     scale: Scale | None = None
+    nodata: NoData = NoData()
 
     @classmethod
-    def parse(cls, *, bands: str | None, scale: str | None) -> 'Reading':
-        """Return what ``--bands`` and ``--scale`` say.
+    def parse(
+        cls, *, bands: str | None, scale: str | None, nodata: float | None = None, tolerance: float = 0.0
+    ) -> 'Reading':
+        """Return what ``--bands``, ``--scale``, ``--nodata`` and ``--nodata-tolerance`` say.
 
         Raises:
             ConfigError: one of them is malformed.
         """
-        return cls(None if bands is None else parse_bands(bands), None if scale is None else parse_scale(scale))
+        if not 0 <= tolerance < math.inf:
+            raise ConfigError(f'nodata tolerance {tolerance:g}: give 0 or more steps of the stored values, such as 20')
+        three, rule = None if bands is None else parse_bands(bands), None if scale is None else parse_scale(scale)
+        return cls(three, rule, NoData(nodata, tolerance))
 
 
 Palette = tuple[NDArray[np.uint8], NDArray[np.bool_]]  # of every value its colour, and whether it is seen
@@ -67,7 +84,7 @@ def open_source(path: str | Path, reading: Reading = AS_IT_SAYS) -> Iterator['Ra
         RasterError: the file cannot be read as a raster of colours.
         ConfigError: the reading does not fit it, or the raster needs one that says more.
     """
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_dataset(Path(path)) as dataset:
+    with open_dataset(Path(path)) as dataset:
         yield RasterSource(Path(path), dataset, reading)
 
 
@@ -80,6 +97,7 @@ class RasterSource:
         width: in pixels.
         crs: None where it has none.
         transform: pixels to coordinates.
+        placed: whether the file says that.
         bands: those that are red, green and blue, from 1.
         notes: lines that a user should read, about what the raster does not say for certain.
 
@@ -101,17 +119,19 @@ class RasterSource:
         self.width: int = dataset.width
         self.crs: CRS | None = dataset.crs
         self.transform: Affine = dataset.transform
+        self.placed = is_placed(dataset)
         self._dataset = dataset
         told = zip(dataset.indexes, dataset.colorinterp, dataset.descriptions, strict=True)
         described = [Band(index, colour.name, description or None) for index, colour, description in told]
         try:
             (self.bands, note), self._palette, self._scale = _colours(dataset, described, reading)
+            self._read_bands = list(dict.fromkeys(self.bands))  # each once: grey as three colours is decoded once
+            alpha, notes = find_transparency(dataset, described)
+            self._read_valid = valid_reader(dataset, bands=self._read_bands, alpha=alpha, nodata=reading.nodata)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
-        alpha, notes = find_transparency(dataset, described)
-        self.notes = tuple(f'{path}: {each}' for each in (note, *notes) if each is not None)
-        self._read_bands = list(dict.fromkeys(self.bands))  # each once: grey as three colours is decoded once
-        self._read_valid = valid_reader(dataset, bands=self._read_bands, alpha=alpha)
+        all_notes = (note, *notes, lossy_note(dataset, reading.nodata))
+        self.notes = tuple(f'{path}: {each}' for each in all_notes if each is not None)
 
     def read(self, window: Window) -> Patch:
         """Return the pixels of a window that lies inside the raster.
@@ -135,6 +155,30 @@ class RasterSource:
         if self._scale is not None:
             values = to_8bit(values, self._scale)
         return Patch(cv2.merge(list(values)), valid)  # many times faster than numpy's way of interleaving
+
+    def collar_note(self) -> str | None:
+        """Return a line where exact black or white reaches the edge as if it were no picture, as far as blocks show.
+
+        ``check_dataset`` sees tiles by the same rule.
+        """
+
+        def read(window: Window) -> NDArray[Any]:
+            values = self._dataset.read(self._read_bands, window=window)
+            return np.moveaxis(np.where(self._read_valid(window, values), values, values.dtype.type(1)), 0, -1)
+
+        if self._palette is not None:
+            return None
+        with suppress(RasterioError):  # damaged: who reads it all is told
+            image: NDArray[Any] = sketch(self._dataset, read)
+            white = LEVELS if image.dtype.kind == 'f' else np.iinfo(image.dtype).max
+            for name, colour in (('black', 0), ('white', white)):
+                share = collar(image, colour).mean()
+                if share:
+                    return (
+                        f'{self.path}: {100 * share:.2g} % of it, as far as samples show, is exact {name} that reaches '
+                        f'the edge, and is predicted like the rest: if it is no picture, give --nodata {colour}'
+                    )
+        return None
 
 
 def _colours(dataset: Any, bands: Sequence[Band], reading: Reading) -> tuple[Choice, Palette | None, Scale | None]:

@@ -3,23 +3,37 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.maps.raster.bands import ALPHA, Band
 from mmseg_aux_hrnet.maps.raster.values import sample_values
 
 NAMES = ('', 'alpha', 'mask', 'transparency', 'opacity')
 FEW = 16  # different values: an edge may be smooth, but most of a mask is 0 or 255
+Span = tuple[float, float]
 # Window, and the values of the bands that are read, (bands, H, W) -> which pixels are valid, bool (H, W).
 ReadValid = Callable[[Window, NDArray[np.generic]], NDArray[np.bool_]]
 
 
-def valid_reader(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) -> ReadValid:
+class NoData(NamedTuple):
+    """Which values stand for nothing, beside what masks and transparency say.
+
+    Attributes:
+        value: in place of the raster's own nodata value; None for that.
+        tolerance: how far from the value others may lie that stand for nothing too, as lossy compression leaves them.
+    """
+
+    value: float | None = None
+    tolerance: float = 0.0
+
+
+def valid_reader(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int], nodata: NoData) -> ReadValid:
     """Return what tells which pixels of a window are valid; partly transparent ones are.
 
     A nodata value of 8 bits is also a colour, such as the black of shadows, so only a pixel that has it in all bands is
@@ -29,23 +43,62 @@ def valid_reader(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int]) ->
         dataset: the raster, open in rasterio.
         bands: those that are read, from 1, each once.
         alpha: those that are transparency, from 1.
+        nodata: what a user says.
+
+    Raises:
+        ConfigError: the values of a band cannot be what the user says.
     """
     flags = {band: set(dataset.mask_flag_enums[band - 1]) for band in bands}
     masked = [band for band in bands if not flags[band] & {MaskFlags.all_valid, MaskFlags.alpha}]
-    shared = [band for band in masked if MaskFlags.per_dataset in flags[band]]
-    if shared:  # a mask of the whole data set counts alone, as in GDAL: nodata values beside it are ignored
-        return partial(_read_valid, dataset, masks=shared[:1], nodata=[None] * len(bands), together=False, alpha=alpha)
+    # A mask of the whole data set counts alone, as in GDAL: nodata values of the file beside it are ignored.
+    shared = [band for band in masked if MaskFlags.per_dataset in flags[band]][:1]
     by_value: list[int] = []
-    nodata: list[int | None] = []
+    spans: list[Span | None] = []
     for band in bands:
-        kind, value = np.dtype(dataset.dtypes[band - 1]), dataset.nodatavals[band - 1]
-        # To compare values is quicker than GDAL's mask, and the same but for floats, to which GDAL allows a tolerance.
-        exact = MaskFlags.nodata in flags[band] and ((kind.kind in 'iu' and kind.itemsize <= 4) or math.isnan(value))
-        by_value += [band] if band in masked and exact else []
-        nodata.append(int(value) if band in by_value and float(value).is_integer() else None)
+        kind = np.dtype(dataset.dtypes[band - 1])
+        value = dataset.nodatavals[band - 1] if nodata.value is None else _possible(nodata.value, kind)
+        if MaskFlags.nodata in flags[band] and (
+            nodata != NoData()
+            # To compare is quicker than GDAL's mask, and the same but for floats, to which GDAL allows a tolerance.
+            or (kind.kind in 'iu' and kind.itemsize <= 4)
+            or math.isnan(value)
+        ):
+            by_value.append(band)
+        told = band in by_value or nodata.value is not None
+        spans.append(_span(value, nodata.tolerance, kind) if told else None)
     together = all(dataset.dtypes[band - 1] == 'uint8' for band in bands)
-    masks = [band for band in masked if band not in by_value]
-    return partial(_read_valid, dataset, masks=masks, nodata=nodata, together=together, alpha=alpha)
+    masks = shared or [band for band in masked if band not in by_value]
+    return partial(_read_valid, dataset, masks=masks, nodata=spans, together=together, alpha=alpha)
+
+
+def lossy_note(dataset: Any, nodata: NoData) -> str | None:
+    """Return what a user should know of a raster whose nodata value its compression does not keep."""
+    stored = dataset.tags(ns='IMAGE_STRUCTURE')
+    lossy = 'JPEG' in stored.get('COMPRESSION', '') or stored.get('COMPRESSION_REVERSIBILITY') == 'LOSSY'
+    value = nodata.value if nodata.value is not None else dataset.nodata
+    if not lossy or nodata.tolerance or value is None:
+        return None
+    return (
+        f'its compression loses a little, so that pixels without data may be near {value:g} instead: '
+        'give --nodata-tolerance, such as 20'
+    )
+
+
+def _possible(value: float, kind: np.dtype[Any]) -> float:
+    if kind.kind in 'iu':
+        low, high = np.iinfo(kind).min, np.iinfo(kind).max
+        if not (float(value).is_integer() and low <= value <= high):
+            raise ConfigError(f'--nodata {value:g} is no value of this raster: give a whole number of {low} to {high}')
+    return value
+
+
+def _span(value: float, tolerance: float, kind: np.dtype[Any]) -> Span | None:
+    """Return the lowest and the highest value that stand for nothing; None where it is not-a-number, or impossible."""
+    if kind.kind == 'f':
+        return None if math.isnan(value) else (value - tolerance, value + tolerance)
+    if not float(value).is_integer():
+        return None
+    return int(value) - math.floor(tolerance), int(value) + math.floor(tolerance)
 
 
 def _read_valid(
@@ -54,7 +107,7 @@ def _read_valid(
     values: NDArray[np.generic],
     *,
     masks: Sequence[int],
-    nodata: Sequence[int | None],
+    nodata: Sequence[Span | None],
     together: bool,
     alpha: Sequence[int],
 ) -> NDArray[np.bool_]:
@@ -65,12 +118,16 @@ def _read_valid(
         window: inside it.
         values: of the bands that are read, (bands, H, W).
         masks: bands, from 1, whose mask must be set, each of them.
-        nodata: values that stand for nothing, one for each band that is read; None for no such value.
+        nodata: lowest and highest value that stand for nothing, for each band that is read; None for no such value.
         together: whether a pixel is nodata only where all bands hold such a value, or where any does.
         alpha: bands, from 1, that must not be 0.
     """
     valid = np.ones((window.height, window.width), bool)
-    nothing = [band == value for band, value in zip(values, nodata, strict=True) if value is not None]
+    nothing = [
+        band == span[0] if span[0] == span[1] else (band >= span[0]) & (band <= span[1])
+        for band, span in zip(values, nodata, strict=True)
+        if span is not None
+    ]
     if together and len(nothing) == len(values):
         valid &= ~np.logical_and.reduce(nothing)
     elif nothing and not together:

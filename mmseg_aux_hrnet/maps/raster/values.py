@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -27,15 +27,36 @@ def sample_values(dataset: Any, bands: Sequence[int]) -> NDArray[np.generic]:
         dataset: the raster, open in rasterio.
         bands: from 1.
     """
-    height, width = dataset.height, dataset.width
-    tops, lefts = ({max(size - SIDE, 0) * i // (PER_AXIS - 1) for i in range(PER_AXIS)} for size in (height, width))
     found: list[NDArray[np.generic]] = [np.zeros(0, np.result_type(*(dataset.dtypes[band - 1] for band in bands)))]
-    for top, left in itertools.product(sorted(tops), sorted(lefts)):
-        window = Window(left, top, min(width, SIDE), min(height, SIDE))
+    for window in itertools.chain(*_sample_windows(dataset)):
         with suppress(RasterioError):  # damaged there: whoever reads that window is told
             values = dataset.read(list(bands), window=window, masked=True).compressed()
             found.append(values[np.isfinite(values)])
     return np.concatenate(found)
+
+
+def sketch(dataset: Any, read: Callable[[Window], NDArray[np.generic]]) -> NDArray[np.generic]:
+    """Return blocks all over a raster as one image whose edges are parts of the raster's, (H, W, C).
+
+    A raster of no more than three blocks a side is returned whole.
+
+    Args:
+        dataset: the raster, open in rasterio.
+        read: returns a window of it, (H, W, C).
+    """
+    return np.concatenate([np.concatenate(list(map(read, row)), axis=1) for row in _sample_windows(dataset)])
+
+
+def _sample_windows(dataset: Any) -> list[list[Window]]:
+    """Return windows in rows from top to bottom, none of which overlaps another."""
+
+    def spans(size: int) -> list[tuple[int, int]]:
+        if size <= PER_AXIS * SIDE:
+            return [(start, min(SIDE, size - start)) for start in range(0, size, SIDE)]
+        return [((size - SIDE) * i // (PER_AXIS - 1), SIDE) for i in range(PER_AXIS)]
+
+    columns = spans(dataset.width)
+    return [[Window(left, top, width, height) for left, width in columns] for top, height in spans(dataset.height)]
 
 
 class Scale(NamedTuple):

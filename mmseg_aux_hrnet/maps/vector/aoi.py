@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
 from mmseg_aux_hrnet.errors import DataError, OutsideAreaError
+from mmseg_aux_hrnet.maps.options import warn_once
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, read_polygons, reproject_near
 
 SIDE = 1024  # pixels, of the windows that are searched for a pixel inside
@@ -56,7 +58,10 @@ class AreaOfInterest:
             raise DataError(f'the raster has no coordinate reference system: {path} cannot be laid over it')
         footprint = _footprint(Window(0, 0, width, height), transform)
         if (raster_crs := VectorCRS.from_wkt(crs.to_wkt())) != vector_crs:
-            polygons = shapely.get_parts(reproject_near(polygons, vector_crs, raster_crs, near=footprint))
+            moved, note = reproject_near(polygons, vector_crs, raster_crs, near=footprint)
+            polygons = shapely.get_parts(moved)
+            if note is not None:
+                warn_once(f'{path}: {note}')
         touching = polygons[shapely.intersects(polygons, footprint)]
         if not touching.size:
             raise OutsideAreaError(f'no polygon of {path} touches the raster')
@@ -84,6 +89,16 @@ class AreaOfInterest:
             return np.zeros(shape, bool)
         inside = rasterize(clipped, out_shape=shape, transform=window_transform(window, transform), dtype=np.uint8)
         return np.asarray(inside, bool)
+
+
+def area_digest(path: Path) -> str:
+    """Return the SHA-256 of the polygons of a vector file and of their reference system, however they are stored.
+
+    Raises:
+        DataError: as :func:`~mmseg_aux_hrnet.maps.vector.polygon_file.read_polygons`.
+    """
+    polygons, crs = read_polygons(path)
+    return sha256(b''.join([crs.to_wkt().encode(), *shapely.to_wkb(polygons)])).hexdigest()
 
 
 def _windows_of(polygons: Geometries, transform: Affine, height: int, width: int) -> Iterator[Window]:

@@ -1,23 +1,44 @@
-"""The polygons of a vector file: read, repaired, reprojected; and the files that belong to one of its name."""
+"""The polygons of a vector file: read, repaired, reprojected; and names by which GDAL finds any file."""
 
 import logging
+import re
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import shorten
+from typing import TypeVar
 
 import numpy as np
 import pyogrio
 import shapely
 from numpy.typing import NDArray
+from pyogrio.util import vsi_path
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
+from pyproj.transformer import AreaOfInterest as Place
+from pyproj.transformer import TransformerGroup
 
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, one_line
 from mmseg_aux_hrnet.maps.ground import EARTH_RADIUS
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar('T')
 Geometries = NDArray[np.object_]  # shapely objects
+WGS84 = 'OGC:CRS84'
+GOOD = 1.0  # metres: an operation between reference systems that is as good is taken without a word
+DATABASES = ('.gpkg', '.sqlite', '.db')
+PYOGRIO_ERRORS = (
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    pyogrio.errors.FeatureError,
+    pyogrio.errors.FieldError,
+    pyogrio.errors.GeometryError,
+)
+PLAIN = 'polygons'  # what GDAL calls a file until it is whole: the name that it gets may mean more to GDAL
 EDGE = 500.0  # metres: the chord of so long an arc on the earth leaves it by 5 mm
 MARGIN = 0.1  # of a place's size, kept around it
 ALLOWED = {  # missing: a row of a table without a geometry
@@ -26,23 +47,88 @@ ALLOWED = {  # missing: a row of a table without a geometry
     shapely.GeometryType.MULTIPOLYGON,
     shapely.GeometryType.GEOMETRYCOLLECTION,
 }
-# The suffix and those that come in its place or, from a hyphen on, after it.
-COMPANIONS = {
-    '.shp': ('.shp', '.shx', '.dbf', '.prj', '.cpg', '.qpj', '.sbn', '.sbx', '.qix'),
-    # Of SQLite, from a program that has the old file open or was killed; beside a new file they bring the old one back.
-    '.gpkg': ('-wal', '-shm', '-journal'),
-}
 
 
-def remove_companions(path: Path) -> None:
-    """Remove what lies beside a vector file of the name and belongs to it; of a Shapefile itself too.
+@contextmanager
+def plain_path(path: Path) -> Iterator[Path]:
+    """Give a name of a file or folder in which pyogrio and GDAL find nothing but a path.
+
+    They read ``!`` and ``;`` as marks of archives and of parameters, and what is before a colon as the name of a
+    driver; so a relative path becomes absolute, and what has such marks is reached through a link.
+    """
+    absolute = path.absolute()
+    # pyogrio's own reading of it is asked, which differs from system to system; a zip file is meant to be opened.
+    if vsi_path(absolute).endswith(str(absolute)) and str(absolute).isprintable():
+        yield absolute
+        return
+    with TemporaryDirectory() as folder:
+        stem = re.sub(r'\W', '_', absolute.stem)
+        for beside in absolute.parent.iterdir():  # a Shapefile is several files
+            if beside.name.startswith(absolute.stem):
+                Path(folder, stem + beside.name.removeprefix(absolute.stem)).symlink_to(beside)
+        yield Path(folder, stem + absolute.suffix)
+
+
+@contextmanager
+def plain_output(path: Path) -> Iterator[Path]:
+    """Give a plain name by which GDAL writes a file; what lies there when the block ends gets the file's own name.
+
+    Args:
+        path: of the file, in a folder in which nobody else writes.
+    """
+    part = path.with_name(PLAIN + path.suffix.lower())
+    with plain_path(part.parent) as folder:
+        yield folder / part.name
+    for file in list(path.parent.glob(f'{PLAIN}.*')):
+        file.rename(path if file == part else path.with_name(path.stem + file.name.removeprefix(PLAIN)))
+
+
+@contextmanager
+def without_locks() -> Iterator[None]:
+    """Let GDAL reach databases without locks, which not every file system knows; nobody else may write them."""
+    option = 'SQLITE_USE_OGR_VFS'
+    before = pyogrio.get_gdal_config_option(option)
+    pyogrio.set_gdal_config_options({option: True})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({option: before})
+
+
+def read_by_gdal(path: Path, read: Callable[[Path], T]) -> T:
+    """Return what a function reads of a vector file.
+
+    Args:
+        path: the file.
+        read: is given the name by which GDAL finds it.
 
     Raises:
-        OSError: one cannot be removed.
+        DataError: it cannot be read.
     """
-    for suffix in COMPANIONS.get(path.suffix.lower(), ()):
-        companion = path.with_suffix(suffix) if suffix.startswith('.') else path.with_name(path.name + suffix)
-        companion.unlink(missing_ok=True)
+    if not path.exists():
+        raise DataError(f'{path} does not exist: name a vector file')
+    changing = [path.with_name(path.name + suffix) for suffix in ('-wal', '-journal')]
+    try:
+        with plain_path(path) as plain:
+            try:
+                return read(plain)
+            except pyogrio.errors.DataSourceError:
+                # Where no change is under way, a database that cannot be locked can be read all the same.
+                if path.suffix.lower() not in DATABASES or any(beside.exists() for beside in changing):
+                    raise
+                with without_locks():
+                    return read(plain)
+    except PYOGRIO_ERRORS as error:
+        unknown = 'not recognized as being in a supported file format' in str(error)
+        reason = 'GDAL does not know its format' if unknown else short_reason(error)
+        raise DataError(f'{path} cannot be read as a vector file ({reason})') from error
+    except OSError as error:
+        raise DataError(f'{path} cannot be read ({error.strerror})') from error
+
+
+def short_reason(error: BaseException) -> str:
+    """Return why GDAL failed: of a database, it first tells thousands of characters of SQL."""
+    return shorten(re.sub(r'^.*\) failed: ', '', one_line(error).rpartition('; ')[2]), width=200)
 
 
 def repair(geometries: Geometries) -> Geometries:
@@ -60,10 +146,13 @@ def polygonal(geometries: Geometries) -> Geometries:
     return out
 
 
-def reproject_near(polygons: Geometries, source: CRS, target: CRS, *, near: shapely.Polygon) -> Geometries:
-    """Return each geometry in another reference system, as a multipolygon cut to a little more than a place.
+def reproject_near(
+    polygons: Geometries, source: CRS, target: CRS, *, near: shapely.Polygon
+) -> tuple[Geometries, str | None]:
+    """Return each geometry in another reference system, and a note where it may be off by more than a metre there.
 
-    What is far away may have no coordinates there, such as the poles of a map of the world in a zone of UTM.
+    Each is a multipolygon, cut to a little more than a place. What is far away may have no coordinates there, such as
+    the poles of a map of the world in a zone of UTM.
 
     Args:
         polygons: valid polygons or multipolygons in ``source``.
@@ -83,9 +172,42 @@ def reproject_near(polygons: Geometries, source: CRS, target: CRS, *, near: shap
         # errcheck, because else points that have no coordinates there become infinite, and nobody hears of it
         forward = partial(transformer.transform, errcheck=True)
         moved = shapely.transform(cut, forward, interleaved=False)
+        to_degrees = Transformer.from_crs(target, WGS84, always_xy=True)
+        note = operation_note(transformer, bounds=to_degrees.transform_bounds(*near.bounds))
     except ProjError as error:
         raise DataError(f'coordinates of {source.name} have none in {target.name} ({error})') from error
-    return repair(moved)
+    return repair(moved), note
+
+
+def operation_note(transformer: Transformer, *, bounds: tuple[float, float, float, float]) -> str | None:
+    """Return how good the operation is by which coordinates were moved; None where none is better, to a metre.
+
+    Args:
+        transformer: which has just moved some; PROJ chooses anew for each place.
+        bounds: of them, west, south, east and north in degrees.
+    """
+    source, target = transformer.source_crs, transformer.target_crs
+    assert source is not None and target is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', UserWarning)
+        place = Place(*bounds) if np.isfinite(bounds).all() else None
+        group = TransformerGroup(source, target, always_xy=True, area_of_interest=place)
+        try:
+            used = transformer.get_last_used_operation()
+        except ProjError:
+            return None
+    known = used.accuracy >= 0
+    better = [found for found in group.unavailable_operations if not known or 0 <= found.accuracy < used.accuracy]
+    grids = [(grid.short_name, found.accuracy) for found in better for grid in found.grids if not grid.available]
+    if known and used.accuracy <= GOOD and not grids:
+        return None
+    how = f'an accuracy of {used.accuracy:g} m' if known else 'unknown accuracy'
+    if 'allpark' in used.description:
+        how += ', without the shift between their datums, which may be a hundred metres'
+    name, metres = grids[0] if grids else ('', 0.0)
+    advice = f'; {metres:g} m needs the grid file {name}: projsync --file {name}' if grids else ''
+    names = [crs.name.split(' (with axis order')[0] for crs in (source, target)]
+    return f'coordinates in {names[0]} became those in {names[1]} with {how}{advice}'
 
 
 def _around(near: shapely.Polygon, transformer: Transformer) -> shapely.Geometry:
@@ -112,19 +234,20 @@ def read_polygons(path: Path) -> tuple[Geometries, CRS]:
     Raises:
         DataError: it cannot be read, has no CRS, several layers, or geometries other than polygons.
     """
-    state = path.stat() if path.exists() else None
-    return _polygons_of(path, None if state is None else (state.st_mtime_ns, state.st_size))
+    # With what lies beside it: the reference system of a Shapefile, and what was last written to a GeoPackage.
+    beside = sorted(file for file in path.parent.glob('*') if file.stem == path.stem)
+    return _polygons_of(path, tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in beside))
 
 
 @lru_cache(maxsize=1)
-def _polygons_of(path: Path, state: tuple[int, int] | None) -> tuple[Geometries, CRS]:
+def _polygons_of(path: Path, state: tuple[tuple[str, int, int], ...]) -> tuple[Geometries, CRS]:
     """Read a file in one of its states."""
     layers = list_layers(path)
     if len(layers) != 1:
         raise DataError(
             f'{path} holds the layers {", ".join(layers)}, and one is needed: write it to a file of its own'
         )
-    multipolygons, crs, repaired, _ = read_rows(path, layer=layers[0])
+    multipolygons, crs, repaired = read_rows(path, layer=layers[0])
     if repaired.any():
         logger.warning('%s: %d of %d polygons were broken and are repaired', path, repaired.sum(), len(repaired))
     polygons = shapely.get_parts(multipolygons)
@@ -139,45 +262,36 @@ def list_layers(path: Path) -> list[str]:
     Raises:
         DataError: it cannot be read or has none.
     """
-    if not path.exists():
-        raise DataError(f'{path} does not exist: name a vector file')
-    try:
-        found = pyogrio.list_layers(path)
-    except pyogrio.errors.DataSourceError as error:
-        raise DataError(f'{path} cannot be read as a vector file (GDAL does not know its format)') from error
+    found = read_by_gdal(path, pyogrio.list_layers)
     layers = [str(name) for name, kind in found if kind is not None]
     if not layers:
         raise DataError(f'{path} holds no layer with geometries, and one is needed: name a file with polygons')
     return layers
 
 
-def read_rows(
-    path: Path, *, layer: str, field: str | None = None
-) -> tuple[Geometries, CRS, NDArray[np.bool_], NDArray[np.generic] | None]:
+def read_rows(path: Path, *, layer: str) -> tuple[Geometries, CRS, NDArray[np.bool_]]:
     """Read the polygons of a layer, one for each row; broken ones are repaired.
 
     Args:
         path: file of any format that GDAL reads.
         layer: one of :func:`list_layers`.
-        field: one of the layer, whose values are read too.
 
     Returns:
         A valid, two-dimensional multipolygon for each row, empty where it has none with an area; the reference system
-        of their coordinates, east before north; which were broken, bool; and the values of the field, None where none
-        was asked for.
+        of their coordinates, east before north; and which were broken, bool.
 
     Raises:
         DataError: it cannot be read, has no CRS, or geometries other than polygons.
     """
-    columns = [] if field is None else [field]
     try:
         with warnings.catch_warnings():  # of open rings and of coordinates like nan: both are found below
             warnings.simplefilter('ignore', RuntimeWarning)
-            meta, _, wkb, values = pyogrio.raw.read(path, layer=layer, columns=columns, force_2d=True)
+            read = partial(pyogrio.raw.read, layer=layer, columns=[], force_2d=True)
+            meta, _, wkb, _ = read_by_gdal(path, read)
             closed = shapely.from_wkb(wkb, on_invalid='ignore')
             geometries = shapely.from_wkb(wkb, on_invalid='fix')
         crs = None if meta['crs'] is None else CRS.from_user_input(meta['crs'])
-    except (pyogrio.errors.DataSourceError, shapely.errors.GEOSException) as error:
+    except shapely.errors.GEOSException as error:
         raise DataError(f'{path} cannot be read as a vector file ({error})') from error
     except CRSError as error:
         raise DataError(f'{path} has a coordinate reference system that is not understood ({error})') from error
@@ -192,4 +306,4 @@ def read_rows(
     missing = shapely.is_missing(geometries)
     was_open = shapely.is_missing(closed) & ~missing  # a ring that does not close, which shapely only reads to fix it
     broken = was_open | (~shapely.is_valid(geometries) & ~missing)
-    return repair(geometries), crs, broken, values[0] if columns else None
+    return repair(geometries), crs, broken

@@ -25,7 +25,8 @@ class AuxFCNHead(BranchwiseFCNHead):
         in_index: which branches, 0 is the finest; strictly ascending.
         channels: width of the decoder; the sum of ``in_channels`` where not given.
         num_classes: classes.
-        loss_decode: one loss config or several; each weighs 0.4 unless it says otherwise.
+        loss_decode: one loss config or several, None for masked cross entropy; each weighs 0.4 unless it says
+            otherwise.
         **kwargs: as in mmseg's ``FCNHead``.
 
     Raises:
@@ -39,7 +40,7 @@ class AuxFCNHead(BranchwiseFCNHead):
         in_channels: Sequence[int],
         in_index: Sequence[int],
         num_classes: int,
-        loss_decode: dict[str, Any] | Sequence[dict[str, Any]],
+        loss_decode: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
         channels: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -55,7 +56,8 @@ class AuxFCNHead(BranchwiseFCNHead):
                 f'in_index={list(in_index)} of AuxFCNHead must ascend from 0 without repeats: the first, finest branch '
                 'sets the resolution'
             )
-        losses = [loss_decode] if isinstance(loss_decode, dict) else loss_decode
+        given = {'type': 'MaskedCrossEntropyLoss'} if loss_decode is None else loss_decode
+        losses = [given] if isinstance(given, dict) else given
         # A head of mmseg takes these too, but with defaults of a larger decoder.
         settings = {
             'num_convs': 1,

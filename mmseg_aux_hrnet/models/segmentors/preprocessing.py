@@ -15,7 +15,7 @@ from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.weights import unwrapped
 
 SIZE_DIVISOR = 32  # pixels: the stride of the coarsest map of HRNet, and of nearly every other backbone
-WHERE = 'model.data_preprocessor.test_cfg.size_divisor'  # of a config
+WHERE = 'model.data_preprocessor.test_cfg.size_divisor'
 
 
 def swaps_channels(preprocessor: Any) -> bool:

@@ -91,6 +91,31 @@ def test_draws_have_the_stated_distribution():
     assert abs(np.mean([result['flip'] for result in results]) - 0.3) < 0.03
 
 
+def test_turned_windows_are_windows_and_every_way_to_lie_is_as_frequent():
+    # Each pixel names its place; crops are not square, so a quarter turn needs a window that lies the other way.
+    rows, columns = np.mgrid[:40, :60].astype(np.uint8)
+    image = np.stack([rows, columns, rows], axis=2)
+    crop = RandomScaledCrop(scale=(60, 40), ratio_range=(1.0, 1.0), crop_size=(8, 16), flip_prob=0.5, turns=True)
+    np.random.seed(0)
+    ways = []
+    for _ in range(800):
+        got = crop(dict(img=image, gt_seg_map=columns, seg_fields=['gt_seg_map']))
+        assert got['img_shape'] == (8, 16)
+        assert np.array_equal(got['gt_seg_map'], got['img'][..., 1])
+        back = np.rot90(got['img'], -got['quarter_turns'])
+        back = back[:, ::-1] if got['flip'] else back
+        top, left = back[0, 0, :2].astype(int)
+        assert np.array_equal(back, image[top : top + back.shape[0], left : left + back.shape[1]])
+        ways.append(got['quarter_turns'] * 2 + got['flip'])
+    assert np.bincount(ways, minlength=8) == pytest.approx(100, abs=35)  # 3.7 standard deviations
+
+
+def test_without_turns_no_number_is_drawn_for_them():
+    plain, turned = (RandomScaledCrop(**PAIRS['green'][0], turns=turns) for turns in (False, True))
+    assert 'quarter_turns' not in applied([plain], sample(3), seed=3)
+    assert 'quarter_turns' in applied([turned], sample(3), seed=3)
+
+
 def test_the_class_rule_holds_where_it_can():
     crop = RandomScaledCrop(scale=(60, 40), ratio_range=(1.0, 1.0), crop_size=(20, 20), cat_max_ratio=0.75)
     label = np.zeros((40, 60), np.uint8)

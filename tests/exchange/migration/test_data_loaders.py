@@ -3,7 +3,7 @@ import pytest
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.exchange.migration.data import Data
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section
-from mmseg_aux_hrnet.exchange.migration.training import Length
+from mmseg_aux_hrnet.exchange.migration.schedule import Length
 
 NORMALIZE = dict(type='Normalize', mean=[1, 2, 3], std=[1, 1, 1])
 STEPS = [dict(type='LoadImageFromFile'), NORMALIZE, dict(type='Collect')]

@@ -94,7 +94,7 @@ def test_ocrnet_with_folders_in_lists_views_and_half_precision(migrated):
     assert [step.scale for step in new.tta_pipeline[1].transforms[0]] == [(768, 768), (1024, 1024), (1280, 1280)]
     optimization = new.optim_wrapper
     assert (optimization.type, optimization.loss_scale, optimization.clip_grad.max_norm) == ('AmpOptimWrapper', 512, 35)
-    assert [scheduler.type for scheduler in new.param_scheduler] == ['LinearLR', 'PolyLR']
+    assert [scheduler.type for scheduler in new.param_scheduler] == ['MmcvLR']
     assert (new.default_hooks.checkpoint.save_best, new.default_hooks.checkpoint.max_keep_ckpts) == ('OA', 2)
 
 

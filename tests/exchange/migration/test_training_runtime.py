@@ -5,8 +5,8 @@ from mmengine.config import Config
 from tool_support import REPO
 
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section
+from mmseg_aux_hrnet.exchange.migration.schedule import Length
 from mmseg_aux_hrnet.exchange.migration.training import (
-    Length,
     Validation,
     migrate_environment,
     migrate_hooks,

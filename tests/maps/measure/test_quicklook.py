@@ -12,14 +12,9 @@ from rasterio.transform import from_origin
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.maps.legend import PALETTE, class_colours
 from mmseg_aux_hrnet.maps.measure.frame import fit_frame, image_pixels, map_values
-from mmseg_aux_hrnet.maps.measure.quicklook import (
-    PALETTE,
-    class_colours,
-    draw_quicklook,
-    paint,
-    round_length,
-)
+from mmseg_aux_hrnet.maps.measure.quicklook import draw_quicklook, paint, round_length
 from mmseg_aux_hrnet.maps.measure.zonal import zonal_area
 from mmseg_aux_hrnet.maps.raster.source import AS_IT_SAYS, Reading
 

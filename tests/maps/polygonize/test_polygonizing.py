@@ -186,13 +186,19 @@ def test_a_hole_in_a_hole_that_is_too_large_is_filled_by_its_own_class(tmp_path)
     ]
 
 
-def test_without_a_reference_system_there_are_polygons_but_no_areas(tmp_path):
-    source = class_map(tmp_path / 'map.tif', crs=None, transform=None)
+@pytest.mark.parametrize(
+    ('transform', 'expected'),
+    [  # in pixels: downwards from 0, where QGIS draws a map without a place; or where the map says, on purpose
+        (None, {(1, -4, 4, -1), (6, -7, 9, -2)}),
+        (Affine.identity(), {(1, 1, 4, 4), (6, 2, 9, 7)}),
+    ],
+)
+def test_without_a_reference_system_there_are_polygons_but_no_areas(tmp_path, transform, expected):
+    source = class_map(tmp_path / 'map.tif', crs=None, transform=transform)
     summary = polygonize(source, tmp_path / 'out.gpkg')
     columns, polygons, crs = read(tmp_path / 'out.gpkg')
     assert list(columns) == ['class_id', 'class_name', 'pixels']
-    places = {tuple(polygon.bounds) for polygon in polygons}
-    assert places == {(1, -4, 4, -1), (6, -7, 9, -2)}  # pixels, y upwards
+    assert {tuple(polygon.bounds) for polygon in polygons} == expected
     assert crs is None
     assert 'no coordinate reference system' in summary.note
     assert summary.closing_line().endswith('polygons of 1 building, 1 green')

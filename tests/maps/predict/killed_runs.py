@@ -71,7 +71,7 @@ def go_on(raster, out, settings):
         'rows_left': 0 if whole_looking else open_rows,
         'windows': model.count,
         'columns': len(raster_map.plan.work.windows.columns.starts),
-        'left': sorted(path.name for path in out.parent.glob(f'.{out.name}*')),
+        'left': sorted(path.name for path in out.parent.glob(f'.{out.name}.[!j]*')),
     }
     print(json.dumps(said))
 

@@ -171,6 +171,27 @@ def test_what_is_predicted_of_an_area_is_that_part_of_the_whole():
     assert model.count == 6  # rows from 32, 40 and 48, columns from 0 and 8
 
 
+@pytest.mark.parametrize('overlap', [0, 1 / 3, 0.8])
+def test_no_row_is_read_twice(overlap):
+    work = work_on(noise((61, 70)), overlap=overlap)
+    everything(work, StubModel())
+    with work.open() as source:
+        rows = [row for window in source.reads for row in range(*window.toranges()[0])]
+    assert rows == list(range(61))
+
+
+def test_rows_that_an_area_leaves_out_do_not_get_into_those_below():
+    valid, area = np.ones((64, 64), bool), np.zeros((64, 64), bool)
+    area[[2, 63]] = True  # between them lie windows that are not read
+    whole = everything(work_on(noise((64, 64)), overlap=0.8), StubModel(shifted=True))[0]
+    work = work_inside(noise((64, 64)), valid, area, overlap=0.8)
+    probabilities, wanted = everything(work, StubModel(shifted=True))
+    np.testing.assert_array_equal(wanted, area)
+    np.testing.assert_array_equal(probabilities[:, area], whole[:, area])
+    with work.open() as source:
+        assert sum(window.height for window in source.reads) < 64
+
+
 def test_windows_without_a_valid_pixel_are_not_predicted():
     valid = np.zeros((64, 64), bool)
     valid[40:50, 40:50] = True

@@ -1,10 +1,14 @@
 """What is finished of a map is kept whole, with the conditions under which it was made."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
-from mmseg_aux_hrnet.maps.predict.journal import Journal
+from mmseg_aux_hrnet.maps.options import warn_once
+from mmseg_aux_hrnet.maps.predict.journal import Journal, differing
 
 CONDITIONS = {'window': [16, 16], 'model': 'a.pth'}
 
@@ -81,3 +85,47 @@ def test_damaged_conditions_are_one_line(journal):
     (journal.folder / 'plan.json').write_text('{', encoding='utf-8')
     with pytest.raises(ConfigError, match=r'plan\.json is damaged'):
         journal.begin(CONDITIONS, resume=True)
+
+
+def test_conditions_that_an_older_version_did_not_know_are_not_asked():
+    new = {**CONDITIONS, 'area': '1', 'content': [], 'modified': 1, 'aoi': 'a'}
+    assert differing({**CONDITIONS, 'modified': 1, 'aoi': 'a'}, new) == []
+    assert differing({**CONDITIONS, 'modified': 2, 'aoi': 'b'}, new) == ['aoi was b, now a', 'modified was 2, now 1']
+
+
+def test_content_counts_in_place_of_times_and_polygons_in_place_of_their_file():
+    new = {**CONDITIONS, 'area': '1', 'modified': 1, 'aoi': 'a'}
+    assert differing({**new, 'content': [], 'modified': 2, 'aoi': 'b'}, new) == []
+    assert differing({**new, 'area': '2'}, new) == ['area was 2, now 1']
+    assert differing({**new, 'nodata': '0 to 0'}, new) == ['nodata was 0 to 0, now None']
+
+
+def test_the_conditions_of_a_finished_map_stay(journal):
+    journal.add('content', [1])
+    journal.finish()
+    assert not journal.folder.exists()
+    assert Journal(journal.folder).of_finished() == {**CONDITIONS, 'content': [1]}
+
+
+@pytest.mark.parametrize('number', [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_told_of_once(journal, monkeypatch, caplog, number):
+    def acquire(lock):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr('filelock.FileLock.acquire', acquire)
+    warn_once.cache_clear()
+    for _ in range(2):
+        with journal.locked():
+            pass
+    assert [record.getMessage() for record in caplog.records] == [
+        f'{journal.folder.parent}: its file system knows no locks, so nothing keeps a second run from the same maps'
+    ]
+
+
+def test_other_faults_of_the_lock_are_raised(journal, monkeypatch):
+    def acquire(lock):
+        raise PermissionError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr('filelock.FileLock.acquire', acquire)
+    with pytest.raises(PermissionError), journal.locked():
+        pass

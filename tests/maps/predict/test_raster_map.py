@@ -1,11 +1,15 @@
 """Maps of small rasters by a model that costs nothing: values, files, and going on after anything that ends a run."""
 
 import errno
+import os
+import shutil
 import threading
 
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
+from affine import Affine
 from map_support import THREE, THRESHOLD, StubModel
 from raster_support import METRE, noise, write_raster
 from rasterio.crs import CRS
@@ -15,6 +19,7 @@ from mmseg_aux_hrnet.maps.predict import raster_map
 from mmseg_aux_hrnet.maps.predict.journal import Journal
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap, predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.maps.raster.dataset import is_placed
 from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
 
 SIZES = [(1, 1), (1, 50), (50, 1), (7, 9), (16, 16), (61, 70)]
@@ -49,6 +54,17 @@ def test_without_a_threshold_the_most_probable_class_wins(tmp_path, size):
     out = run(write_raster(tmp_path / 'ortho.tif', values), StubModel(legend=THREE))
     unlike = (made(out) != (values[:1] > 128)) & (values[:1] != 128)  # where both are equal, rounding decides
     assert not unlike.any()
+
+
+@pytest.mark.parametrize('place', [None, Affine.identity(), METRE])
+def test_a_map_says_where_it_lies_where_its_raster_does(tmp_path, place):
+    """Of no place and of the transform that leaves all as it is rasterio says the same, and QGIS draws them apart."""
+    path = write_raster(tmp_path / 'ortho.tif', noise(3), crs=None, transform=place)
+    out = run(path, probabilities='uint8')
+    for name in (path, out, tmp_path / 'map_prob.tif'):
+        with rasterio.open(name) as opened:
+            assert is_placed(opened) is (place is not None)
+            assert opened.transform == (place or Affine.identity())
 
 
 def test_a_third_of_nodata_stays_nodata_pixel_by_pixel(tmp_path):
@@ -127,7 +143,9 @@ def test_two_processes_do_not_make_one_map(raster):
         with its_map.locked(), pytest.raises(ConfigError, match='another process is making this map'):
             run(raster, **again)
     assert run(raster, StubModel(shifted=True)).read_bytes() == expected
-    assert {path.name for path in raster.parent.iterdir()} == {'map_classes.tif', 'ortho.tif', 'whole_classes.tif'}
+    maps = {f'{name}_classes{suffix}' for name in ('map', 'whole') for suffix in ('.tif', '.tif.aux.xml', '.qml')}
+    kept = {f'.{name}_classes.tif.json' for name in ('map', 'whole')}  # what they were made of
+    assert {path.name for path in raster.parent.iterdir()} == {'ortho.tif', *maps, *kept}
 
 
 def test_no_map_is_taken_for_an_image(raster):
@@ -162,12 +180,115 @@ def test_a_map_that_was_made_otherwise_is_not_taken_for_finished(raster):
         run(raster, resume=True, overlap=0.5)
 
 
-def test_a_map_older_than_its_raster_is_not_taken_for_finished(raster):
-    out = run(raster)
+def replaced_by_an_older_one(raster):
+    status = raster.stat()
     write_raster(raster, noise(3, (61, 70), seed=5))
-    with pytest.raises(ConfigError, match='exists'):
+    assert raster.stat().st_size == status.st_size
+    os.utime(raster, ns=(status.st_atime_ns - 10**12, status.st_mtime_ns - 10**12))  # as cp -p and rsync -a do
+
+
+def with_a_mask(raster):
+    write_mask(raster, np.arange(70) % 2 * np.ones((61, 1)) > 0)
+
+
+def with_another_mask(raster):
+    write_mask(raster, np.arange(70) % 3 * np.ones((61, 1)) > 0)
+
+
+def write_mask(raster, mask):
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(raster, 'r+') as opened:
+        opened.write_mask(mask)
+
+
+def with_another_nodata(raster):
+    said = '<PAMRasterBand band="{}"><NoDataValue>9</NoDataValue></PAMRasterBand>'
+    bands = ''.join(map(said.format, (1, 2, 3)))
+    raster.with_name('ortho.tif.aux.xml').write_text(f'<PAMDataset>{bands}</PAMDataset>')
+
+
+CHANGES = [replaced_by_an_older_one, with_a_mask, with_another_nodata]
+
+
+@pytest.mark.parametrize('change', CHANGES)
+def test_a_map_of_other_pixels_than_those_of_its_raster_is_not_taken_for_finished(raster, change):
+    out = run(raster)
+    before = out.read_bytes()
+    change(raster)
+    with pytest.raises(ConfigError, match='which was made otherwise, exists: replace it with --overwrite'):
         run(raster, resume=True)
-    assert out.is_file()
+    assert out.read_bytes() == before
+    out.with_name('.map_classes.tif.json').unlink()  # as of an older version, which knew only times
+    with pytest.raises(ConfigError, match='made otherwise'):
+        run(raster, resume=True)
+
+
+@pytest.mark.parametrize('change', CHANGES)
+def test_a_run_on_other_pixels_is_not_continued(raster, change):
+    with pytest.raises(Ended):
+        run(raster, EndingModel(9))
+    change(raster)
+    with pytest.raises(ConfigError, match=r'begun otherwise \(ortho\.tif\S* was of other content'):
+        run(raster, resume=True)
+
+
+def touched(raster):
+    os.utime(raster)
+
+
+def dated_in_the_future(raster):
+    os.utime(raster, (4e9, 4e9))
+
+
+def copied_anew(raster):
+    shutil.copyfile(raster, raster.with_name('copy'))
+    os.replace(raster.with_name('copy'), raster)
+
+
+def looked_at(raster):
+    raster.with_name('ortho.tif.ovr').write_bytes(b'overviews')
+    raster.with_name('ortho.tif.aux.xml').write_text(
+        '<PAMDataset><PAMRasterBand band="1"><Metadata><MDI key="STATISTICS_MEAN">9</MDI></Metadata></PAMRasterBand>'
+        '</PAMDataset>'
+    )
+
+
+@pytest.mark.parametrize('change', [touched, dated_in_the_future, copied_anew, looked_at])
+def test_a_raster_of_the_same_content_goes_on_and_stays_finished(raster, change):
+    with pytest.raises(Ended):
+        run(raster, EndingModel(9))
+    change(raster)
+    model = StubModel()
+    run(raster, model, resume=True)
+    change(raster)
+    again = StubModel()
+    run(raster, again, resume=True)
+    assert (0 < model.count < 30, again.count) == (True, 0)
+
+
+def test_a_raster_that_changes_while_it_is_predicted_makes_no_map(raster):
+    class Changing(StubModel):
+        def predict(self, images):
+            if len(self.windows) == 5:
+                replaced_by_an_older_one(raster)
+            return super().predict(images)
+
+    with pytest.raises(DataError, match=r'ortho\.tif was changed while it was predicted'):
+        run(raster, Changing())
+    assert not raster.with_name('map_classes.tif').exists()
+
+
+def test_a_source_of_a_virtual_raster_counts_through_others(raster):
+    inner, outer = raster.with_name('inner.vrt'), raster.with_name('outer.vrt')
+    rasterio.shutil.copy(raster, inner, driver='VRT')
+    outer.write_text(inner.read_text().replace('>ortho.tif<', '>inner.vrt<'))
+    with pytest.raises(Ended):
+        run(outer, EndingModel(9))
+    run(inner, name='whole_classes.tif')
+    replaced_by_an_older_one(raster)
+    with pytest.raises(ConfigError, match=r'begun otherwise \(ortho\.tif was of other content'):
+        run(outer, resume=True)
+    with pytest.raises(ConfigError, match='made otherwise'):
+        run(inner, resume=True, name='whole_classes.tif')
 
 
 class Ended(Exception):

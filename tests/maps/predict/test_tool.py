@@ -175,7 +175,7 @@ def test_processes_share_rasters_and_rows_and_give_the_same_bytes(files, raster,
     with configs_laid_out():
         assert run_here('predict_raster', *files, raster, second, '--out', tmp_path / 'one', *options) == 0
     ran = start(2, *files, raster, second, tmp_path / 'bad.tif', '--out', tmp_path / 'two', *options)
-    made = sorted(path.name for path in (tmp_path / 'two').iterdir())
+    made = sorted(path.name for path in (tmp_path / 'two').glob('*.tif'))
     assert made == ['ortho_classes.tif', 'ortho_prob.tif', 'second_classes.tif', 'second_prob.tif'], ran.stderr
     for name in made:
         assert (tmp_path / 'two' / name).read_bytes() == (tmp_path / 'one' / name).read_bytes()

@@ -1,18 +1,27 @@
 import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-from raster_support import noise, write_raster
+from affine import Affine
+from raster_support import METRE, noise, write_raster
+from rasterio._env import del_gdal_config
 from rasterio.control import GroundControlPoint
+from rasterio.env import PROJDataFinder
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.errors import RasterError
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS
+from mmseg_aux_hrnet.errors import RasterError, StackError
+from mmseg_aux_hrnet.maps.raster import dataset
+from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS, open_dataset
 from mmseg_aux_hrnet.maps.raster.source import open_source
 
+PLACED = Path(__file__).parents[2] / 'data' / 'written_by_486f072' / 'map' / 'ortho.tif'  # WGS 84 / UTM 33N
 TILED = {'tiled': True, 'blockxsize': 16, 'blockysize': 16, 'compress': 'deflate'}
 
 
@@ -116,3 +125,72 @@ def test_a_copy_that_fails_raises_what_has_no_public_name(tmp_path):
         rasterio.shutil.copy(source, tmp_path / 'no folder' / 'b.tif', driver='COG')
     # Once this holds, rasterio has moved its private name, or given it a public parent: then GDAL_ERRORS is shorter.
     assert not isinstance(caught.value, RasterioError)
+
+
+OPEN = """
+import sys, types
+for name, folder in zip(('mmseg_aux_hrnet', 'mmseg_aux_hrnet.maps'), sys.argv[2:]):  # their __init__ would load torch
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [folder]
+from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
+with open_dataset(__import__('pathlib').Path(sys.argv[1])) as opened:
+    print(opened.crs.to_epsg())
+"""
+
+
+@pytest.mark.skipif(PROJDataFinder().search_wheel() is None, reason='needs the database in the wheel of rasterio')
+def test_a_foreign_database_of_proj_is_named_and_that_of_rasterio_taken(tmp_path):
+    maps = Path(dataset.__file__).parents[1]
+    # In a process of its own: what PROJ has found once it does not look for again.
+    command = [sys.executable, '-c', OPEN, str(PLACED), str(maps.parent), str(maps)]
+    environment = {**os.environ, 'PROJ_LIB': str(tmp_path), 'PROJ_DATA': ''}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == '32633\n'
+    assert f'PROJ_LIB={tmp_path} is no database of this PROJ' in done.stderr
+
+
+def test_without_a_database_of_proj_nothing_is_opened(monkeypatch):
+    monkeypatch.setattr(dataset, 'PROJDataFinder', lambda: Mock(search_wheel=lambda: None))
+    monkeypatch.setattr(dataset, '_knows_systems', lambda: False)
+    dataset._check_proj.cache_clear()
+    with pytest.raises(StackError, match='Unset PROJ_DATA and PROJ_LIB'), open_dataset(PLACED):
+        pass
+
+
+@pytest.mark.parametrize(
+    'variable',
+    [
+        {'GDAL_DISABLE_READDIR_ON_OPEN': 'EMPTY_DIR'},
+        {'GDAL_PAM_ENABLED': 'NO'},
+        {'GDAL_GEOREF_SOURCES': 'NONE'},
+        {'GTIFF_POINT_GEO_IGNORE': 'YES'},
+    ],
+)
+def test_variables_of_gdal_take_no_mask_no_nodata_and_no_place_away(tmp_path, variable, monkeypatch):
+    masked, beside = tmp_path / 'masked.tif', tmp_path / 'beside.png'
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False):
+        write_raster(masked, noise(), mask=np.arange(30) % 2 * np.ones((20, 1)) > 0, tags={'AREA_OR_POINT': 'Point'})
+    with rasterio.open(beside, 'w', driver='PNG', height=20, width=30, count=3, dtype='uint8', nodata=7) as picture:
+        picture.write(noise())
+    (tmp_path / 'beside.pgw').write_text('2\n0\n0\n-2\n101\n199\n')
+    ((name, value),) = variable.items()
+    monkeypatch.setenv(name, value)
+    try:
+        for path in (masked, beside):
+            with open_dataset(path) as found:
+                assert found.transform == (METRE if path == masked else Affine(2, 0, 100, 0, -2, 200))
+                assert found.read_masks(1)[0].tolist() == ([0, 255] * 15 if path == masked else [255] * 30)
+                assert found.nodata == (None if path == masked else 7)
+    finally:
+        del_gdal_config(name)  # Env has put back, as a setting of GDAL, what it found in the variable
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs names with a colon: run the tests on Linux or macOS')
+@pytest.mark.parametrize('name', ['http:x.tif', 'GTIFF_DIR:1:x.tif', 'DERIVED_SUBDATASET:LOGAMPLITUDE:x.tif'])
+def test_a_raster_is_read_where_it_is_named(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    write_raster(Path('x.tif'), np.full((3, 4, 4), 9, np.uint8))  # what GDAL would read of the last
+    Path('x.tif').rename(Path('y.tif'))
+    write_raster(Path('x.tif'), np.full((3, 4, 4), 1, np.uint8))
+    Path('y.tif').rename(Path(name))
+    assert (read_whole(Path(name)).image == 9).all()

@@ -4,6 +4,7 @@ import rasterio
 from raster_support import noise, write_raster
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.maps.raster.source import Reading, open_source
 
 HOLE = np.zeros((20, 30), bool)
@@ -116,3 +117,91 @@ def test_mask_of_one_band_counts(tmp_path):
     path.write_text(f'<VRTDataset rasterXSize="30" rasterYSize="20">{bands}</VRTDataset>', encoding='utf-8')
     assert (read_whole(path, bands='1,2,3', scale='0:250').valid == ~HOLE).all()
     assert read_whole(path, bands='1,3,3', scale='0:250').valid.all()
+
+
+def valid_as_told(path, **told):
+    with open_source(path, Reading.parse(bands=None, scale=told.pop('scale', None), **told)) as source:
+        return source.read(Window(0, 0, source.width, source.height)).valid
+
+
+def test_a_value_that_is_told_is_nothing_where_all_bands_hold_it(tmp_path):
+    values = noise()
+    values[:, :5, :6] = 0
+    values[1, 10, 10] = 0  # dark green
+    expected = np.ones((20, 30), bool)
+    expected[:5, :6] = False
+    path = write_raster(tmp_path / 'a.tif', values, nodata=9)
+    np.testing.assert_array_equal(valid_as_told(path, nodata=0), expected)
+    assert valid_as_told(path).all()
+
+
+def test_a_value_that_is_told_counts_beside_a_mask_and_in_place_of_the_rasters_own(tmp_path):
+    values, mask = noise(), np.ones((20, 30), bool)
+    values[:, 0], mask[1] = 0, False
+    masked = write_raster(tmp_path / 'masked.tif', values, mask=mask)
+    assert (~valid_as_told(masked, nodata=0)).nonzero()[0].tolist() == [0] * 30 + [1] * 30
+    values[:, 2] = 255
+    declared = write_raster(tmp_path / 'declared.tif', values, nodata=255)
+    assert set((~valid_as_told(declared, nodata=0)).nonzero()[0]) == {0}
+
+
+@pytest.mark.parametrize(
+    ('dtype', 'tolerance', 'rows'), [('uint16', 0, {0}), ('uint16', 2.5, {0, 1}), ('float32', 2, {0, 1})]
+)
+def test_in_other_types_one_band_is_enough_and_a_tolerance_counts(tmp_path, dtype, tolerance, rows):
+    values = noise(dtype=dtype) + 100
+    values[2, 0], values[1, 1], values[1, 2] = 50, 52, 53
+    path = write_raster(tmp_path / 'a.tif', values.astype(dtype), nodata=50)
+    for told in ({}, {'nodata': 50}):
+        valid = valid_as_told(path, tolerance=tolerance, scale='0:400', **told)
+        assert set((~valid).nonzero()[0]) == rows
+
+
+def test_the_rim_that_jpeg_leaves_is_nothing_with_a_tolerance_and_a_note_says_so(tmp_path):
+    inside = np.hypot(*np.mgrid[-64:64, -64:64]) < 50
+    values = np.where(inside, 128 + noise(3, (128, 128)) // 4, 0).astype(np.uint8)
+    jpeg = {'compress': 'jpeg', 'photometric': 'ycbcr', 'jpeg_quality': 75}
+    path = write_raster(tmp_path / 'a.tif', values, nodata=0, **jpeg)
+    left, rest = (valid_as_told(path, tolerance=tolerance) & ~inside for tolerance in (0, 40))
+    assert left.sum() > 1000
+    assert rest.sum() < 200
+    assert (valid_as_told(path, tolerance=40) | ~inside).all()
+    with open_source(path) as source:
+        assert 'pixels without data may be near 0 instead: give --nodata-tolerance' in source.notes[0]
+    with open_source(path, Reading.parse(bands=None, scale=None, tolerance=40)) as source:
+        assert source.notes == ()
+
+
+@pytest.mark.parametrize('value', [256, -1, 0.5, float('nan')])
+def test_a_value_that_the_raster_cannot_hold_is_refused(tmp_path, value):
+    path = write_raster(tmp_path / 'a.tif', noise())
+    with pytest.raises(ConfigError, match=r'a\.tif: --nodata \S+ is no value of this raster: .* 0 to 255'):
+        valid_as_told(path, nodata=value)
+    with pytest.raises(ConfigError, match='nodata tolerance -1'):
+        Reading.parse(bands=None, scale=None, tolerance=-1)
+
+
+def collar_note(path):
+    with open_source(path, Reading.parse(bands=None, scale='0:255')) as source:
+        return source.collar_note()
+
+
+@pytest.mark.parametrize('size', [(40, 50), (2000, 900)])
+@pytest.mark.parametrize(
+    ('name', 'colour', 'dtype'), [('black', 0, 'uint8'), ('white', 255, 'uint8'), ('white', 65535, 'uint16')]
+)
+def test_black_or_white_that_reaches_the_edge_is_told(tmp_path, size, name, colour, dtype):
+    values = noise(3, size, dtype=dtype)
+    values[:, size[0] // 2 :, size[1] // 2 :] = colour  # a tile that a mosaic lacks
+    found = collar_note(write_raster(tmp_path / 'a.tif', values))
+    assert f'is exact {name} that reaches the edge' in found
+    assert found.endswith(f'give --nodata {colour}')
+    assert collar_note(write_raster(tmp_path / 'b.tif', values, nodata=colour)) is None
+
+
+def test_black_inside_or_little_or_nearly_black_is_a_picture(tmp_path):
+    values = noise(3, (40, 50))
+    values[:, 10:20, 10:20] = 0
+    values[:, :3, :3] = 0
+    values[:, :, 45:] = 1
+    assert collar_note(write_raster(tmp_path / 'a.tif', values)) is None

@@ -1,3 +1,6 @@
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pyogrio
 import pytest
@@ -10,9 +13,11 @@ from pyproj import Transformer
 from rasterio.crs import CRS
 from rasterio.transform import xy
 from rasterio.windows import Window
+from vector_support import lacks_grid
 
 from mmseg_aux_hrnet.errors import DataError, OutsideAreaError
-from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest
+from mmseg_aux_hrnet.maps.options import warn_once
+from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest, area_digest
 
 UTM = CRS.from_epsg(32633)
 HEIGHT, WIDTH = 60, 80
@@ -153,3 +158,46 @@ def test_polygons_between_the_centres_of_pixels_are_told_apart(tmp_path, transfo
         return
     with pytest.raises(OutsideAreaError, match='no polygon of .*small.gpkg has the centre of a pixel'):
         area(path, transform=transform)
+
+
+def test_an_area_is_the_same_however_it_is_stored(tmp_path):
+    box = shapely.box(400_000, 5_799_900, 400_050, 5_800_000)
+    first = area_digest(write(tmp_path / 'a.gpkg', [box]))
+    assert area_digest(write(tmp_path / 'a.shp', [shapely.orient_polygons(box, exterior_cw=True)])) == first
+    assert area_digest(write(tmp_path / 'b.gpkg', [shapely.box(0, 0, 1, 1)])) != first
+    with closing(sqlite3.connect(tmp_path / 'a.gpkg')) as connection:
+        connection.execute('CREATE TABLE other (a)')
+    assert area_digest(tmp_path / 'a.gpkg') == first
+
+
+def test_another_reference_system_beside_a_shapefile_is_another_area(tmp_path):
+    path = write(tmp_path / 'a.shp', [shapely.box(400_000, 5_799_900, 400_050, 5_800_000)])
+    first = area_digest(path)
+    (tmp_path / 'a.prj').write_text(CRS.from_epsg(32632).to_wkt())
+    assert area_digest(path) != first
+
+
+def test_what_was_last_written_to_a_geopackage_counts(tmp_path):
+    boxes = [shapely.box(400_000 + left, 5_799_900, 400_050 + left, 5_800_000) for left in (0, 100)]
+    path = write(tmp_path / 'a.gpkg', boxes)
+    first = area_digest(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute('PRAGMA journal_mode=WAL')
+        before = path.read_bytes()
+        triggers = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+        for trigger in triggers:  # they need functions that SQLite by itself does not have
+            connection.execute(f'DROP TRIGGER "{trigger}"')
+        connection.execute('DELETE FROM a WHERE fid = 2')
+        assert path.read_bytes() == before  # what changed lies beside it
+        assert area_digest(path) != first
+
+
+def test_an_area_that_may_lie_metres_off_is_told_of_once(tmp_path, caplog):
+    lacks_grid()
+    warn_once.cache_clear()
+    path = write(tmp_path / 'aoi.gpkg', [shapely.box(651_409, 313_177, 651_509, 313_277)], crs='EPSG:27700')
+    for _ in range(2):
+        area(path, crs=CRS.from_epsg(25831), transform=Affine(2, 0, 413_150, 0, -2, 5_835_100))
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f'{path}: coordinates in OSGB36 / British National Grid became those in ETRS89')
+    assert 'with an accuracy of 3 m; 0.03 m needs the grid file uk_os_OSTN15' in said

@@ -1,12 +1,15 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pyogrio
 import pytest
 import shapely
+from pyproj import CRS
+from vector_support import lacks_grid
 
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
+from mmseg_aux_hrnet.maps.vector.polygon_file import read_by_gdal, read_polygons, reproject_near, short_reason
 
 SQUARE = [[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]
 
@@ -116,3 +119,69 @@ def test_several_layers_are_refused_by_name(tmp_path):
         )
     with pytest.raises(DataError, match=r'city\.gpkg holds the layers parks, roads, and one is needed'):
         read_polygons(tmp_path / 'city.gpkg')
+
+
+@pytest.mark.parametrize('name', ['!a/z', 'c;d', 'x!y', 'a\nb', 'PG:z', '{z'])
+def test_a_file_is_read_where_it_is_named(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = Path(f'{name}.geojson')
+    path.parent.mkdir(exist_ok=True)
+    write_geojson(Path('y.geojson'), polygon(SQUARE), polygon(SQUARE))  # what pyogrio would read of x!y
+    polygons, _ = read_polygons(write_geojson(path, polygon(SQUARE)))
+    assert len(polygons) == 1
+
+
+def test_an_operation_of_metres_says_so_and_names_the_grid():
+    lacks_grid()
+    box = np.array([shapely.box(651_409, 313_177, 651_419, 313_187)])
+    _, note = reproject_near(box, CRS(27700), CRS(25831), near=shapely.box(413_000, 5_834_000, 414_000, 5_836_000))
+    grid = 'uk_os_OSTN15_NTv2_OSGBtoETRS.tif'
+    assert note == (
+        'coordinates in OSGB36 / British National Grid became those in ETRS89 / UTM zone 31N with an accuracy of 3 m; '
+        f'0.03 m needs the grid file {grid}: projsync --file {grid}'
+    )
+
+
+def test_an_operation_of_a_metre_is_taken_without_a_word():
+    near = shapely.box(500_000, 5_800_000, 501_000, 5_801_000)
+    for source, box in ((4326, shapely.box(8, 52, 10, 53)), (25833, shapely.box(90_000, 5_700_000, 95_000, 5_900_000))):
+        assert reproject_near(np.array([box]), CRS(source), CRS(25832), near=near)[1] is None
+
+
+def test_datums_between_which_nothing_is_known_are_told_of():
+    local = CRS.from_proj4('+proj=utm +zone=32 +ellps=bessel')
+    box = np.array([shapely.box(500_000, 5_800_000, 501_000, 5_801_000)])
+    _, note = reproject_near(box, local, CRS(25832), near=box[0])
+    assert 'with unknown accuracy, without the shift between their datums' in note
+
+
+def read_locked(path):
+    """Read a file as on a file system without locks, where SQLite fails and GDAL tells all of its statement."""
+    calls = []
+
+    def read(plain):
+        calls.append(pyogrio.get_gdal_config_option('SQLITE_USE_OGR_VFS'))
+        if calls[-1] is None:
+            raise pyogrio.errors.DataSourceError('sqlite3_exec(CREATE TABLE a (b);) failed: database is locked; locked')
+        return plain
+
+    return read_by_gdal(path, read), calls
+
+
+def test_a_database_is_read_without_locks_where_none_can_be_had(tmp_path):
+    path = tmp_path / 'z.gpkg'
+    path.touch()
+    assert read_locked(path) == (path, [None, True])
+    assert pyogrio.get_gdal_config_option('SQLITE_USE_OGR_VFS') is None
+
+
+def test_a_database_that_is_being_changed_is_not_read_without_locks(tmp_path):
+    for name in ('z.gpkg', 'z.gpkg-journal'):
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=r'cannot be read as a vector file \(locked\)'):
+        read_locked(tmp_path / 'z.gpkg')
+
+
+def test_the_reason_is_without_sql():
+    told = 'sqlite3_exec(CREATE TABLE a (b TEXT);INSERT INTO a VALUES (1); SELECT 2) failed: database is locked'
+    assert short_reason(pyogrio.errors.DataSourceError(told)) == 'database is locked'

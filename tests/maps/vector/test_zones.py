@@ -102,3 +102,71 @@ def test_no_zones_no_file_no_vectors(tmp_path):
     table.write_text('a,b\n1,2\n')
     with pytest.raises(DataError, match='no layer with geometries'):
         read_zones(table)
+
+
+def write_shapes(path, text, *, encoding, field='name', ldid=0):
+    """Write a Shapefile of two zones that does not say its encoding."""
+    write_zones(path, TWO, encoding=encoding, **{field: [text, 'b']})
+    path.with_suffix('.cpg').unlink()
+    table = bytearray(path.with_suffix('.dbf').read_bytes())
+    table[29] = ldid  # the number of the language: 0 says nothing, 87 what the system had
+    path.with_suffix('.dbf').write_bytes(table)
+    return path
+
+
+@pytest.mark.parametrize('ldid', [0, 3, 87])
+def test_a_shapefile_in_utf_8_that_does_not_say_so(tmp_path, ldid):
+    path = write_shapes(tmp_path / 'z.shp', 'Grünau', encoding='UTF-8', field='Straße', ldid=ldid)
+    zones = read_zones(path, id_field='Straße')
+    assert (zones.ids.tolist(), zones.notes) == (['Grünau', 'b'], ())
+
+
+@pytest.mark.parametrize('ldid', [0, 87])
+def test_a_shapefile_of_unknown_encoding_is_told_of_and_read_where_it_is_named(tmp_path, ldid):
+    path = write_shapes(tmp_path / 'z.shp', '海淀区', encoding='GBK', ldid=ldid)
+    zones = read_zones(path, id_field='name')
+    assert zones.ids.tolist() == ['º£µíÇø', 'b']
+    assert zones.notes == (
+        f'{path} has no .cpg file, which says its encoding: where º£µíÇø is garbled, give it with --encoding',
+    )
+    zones = read_zones(path, id_field='name', encoding='gbk')
+    assert (zones.ids.tolist(), zones.notes) == (['海淀区', 'b'], ())
+
+
+def test_a_field_whose_name_is_not_utf_8(tmp_path):
+    path = write_shapes(tmp_path / 'z.shp', 'a', encoding='GBK', field='名称')
+    assert read_zones(path, id_field='名称', encoding='gbk').ids.tolist() == ['a', 'b']
+    with pytest.raises(ConfigError, match='give --id-field, or --encoding where they are garbled'):
+        read_zones(path, id_field='名称')
+
+
+def test_text_that_was_cut_amid_a_character_keeps_the_others(tmp_path):
+    path = write_shapes(tmp_path / 'z.shp', '北京x', encoding='UTF-8')
+    table = path.with_suffix('.dbf').read_bytes()
+    path.with_suffix('.dbf').write_bytes(table.replace('京x'.encode(), '京'.encode()[:2] + b'  '))
+    assert read_zones(path, id_field='name').ids.tolist() == ['北', 'b']
+
+
+def test_text_of_other_formats_that_is_not_utf_8(tmp_path):
+    path = write_zones(tmp_path / 'z.geojson', TWO, name=['Grünau', 'b'])
+    path.write_bytes(path.read_bytes().replace('ü'.encode(), b'\xfc'))
+    with pytest.raises(DataError, match='text that is not utf-8: name its encoding with --encoding'):
+        read_zones(path, id_field='name')
+    assert read_zones(path, id_field='name', encoding='cp1252').ids.tolist() == ['Grünau', 'b']
+    with pytest.raises(ConfigError, match='--encoding gkb: Python knows no such one'):
+        read_zones(path, id_field='name', encoding='gkb')
+
+
+@pytest.mark.parametrize(('suffix', 'first'), [('gpkg', 1), ('shp', 0)])
+def test_zones_known_by_the_numbers_of_their_rows(tmp_path, suffix, first):
+    path = write_zones(tmp_path / f'z.{suffix}', TWO, name=['a', 'b'])
+    assert read_zones(path, id_field='fid').ids.tolist() == [first, first + 1]
+    assert read_zones(path, id_field='FID').field == 'FID'
+
+
+def test_other_fields_are_in_the_encoding_that_is_named_or_the_one_that_fits_all(tmp_path):
+    path = write_shapes(tmp_path / 'z.shp', '海淀区', encoding='GBK')
+    assert read_zones(path, encoding='gbk').others['name'].tolist() == ['海淀区', 'b']
+    assert read_zones(path).others['name'].tolist() == ['º£µíÇø', 'b']
+    path = write_shapes(tmp_path / 'y.shp', 'Grünau', encoding='UTF-8', field='Straße')
+    assert read_zones(path).others['Straße'].tolist() == ['Grünau', 'b']

@@ -6,7 +6,7 @@ from mmseg.registry import PARAM_SCHEDULERS
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section
-from mmseg_aux_hrnet.exchange.migration.training import Length, migrate_length, migrate_schedule
+from mmseg_aux_hrnet.exchange.migration.schedule import Length, migrate_length, migrate_schedule
 
 BASE = 0.01
 POLY = dict(policy='poly', power=0.9, min_lr=1e-4, by_epoch=False)
@@ -36,58 +36,87 @@ def curve(lr_config, length, steps, epoch=1):
     return rates, report
 
 
-def old_rate(config, step, total):
-    """Return the learning rate of an iteration by the formulas of mmcv 1.x."""
-    low = config.get('min_lr', 0.0)
+def old_rate(config, step, total, epoch=1):
+    """Return the learning rate of an iteration by the formulas of mmcv 1.x; the epochs are of ``epoch`` iterations."""
+    low = config.get('min_lr') or BASE * config.get('min_lr_ratio', 0)
+    steps = config.get('step')
+    done = step // epoch if config.get('by_epoch', True) else step
+    whole = total // epoch if config.get('by_epoch', True) else total
     rate = {
         'fixed': lambda: BASE,
-        'poly': lambda: (BASE - low) * (1 - step / total) ** config.get('power', 1.0) + low,
-        'CosineAnnealing': lambda: low + (BASE - low) * (1 + math.cos(math.pi * step / total)) / 2,
-        'step': lambda: BASE * config['gamma'] ** sum(step >= place for place in config['step']),
-        'exp': lambda: BASE * config['gamma'] ** step,
+        'poly': lambda: (BASE - low) * (1 - done / whole) ** config.get('power', 1.0) + low,
+        'CosineAnnealing': lambda: low + (BASE - low) * (1 + math.cos(math.pi * done / whole)) / 2,
+        'step': lambda: max(
+            BASE * config['gamma'] ** (done // steps if isinstance(steps, int) else sum(done >= s for s in steps)), low
+        ),
+        'exp': lambda: BASE * config['gamma'] ** done,
     }[config['policy']]()
-    if step >= config.get('warmup_iters', 0):
+    warm = config.get('warmup_iters', 0) * (epoch if config.get('warmup_by_epoch') else 1)
+    if step >= warm:
         return rate
     ratio = config['warmup_ratio']
-    return rate * (ratio if config['warmup'] == 'constant' else 1 - (1 - step / config['warmup_iters']) * (1 - ratio))
+    factors = {'constant': ratio, 'linear': 1 - (1 - step / warm) * (1 - ratio), 'exp': ratio ** (1 - step / warm)}
+    return rate * factors[config['warmup']]
 
 
-def deviation(config, steps):
-    rates, report = curve(config, Length(False, steps), steps)
+def deviation(config, length, epoch=1):
+    steps = length.number * epoch
+    rates, report = curve(config, length, steps, epoch=epoch)
     assert not report.notes
-    wanted = [old_rate(config, step, steps) for step in range(steps)]
+    wanted = [old_rate(config, step, steps, epoch) for step in range(steps)]
     return max(abs(got - want) / want for got, want in zip(rates, wanted, strict=True))
 
 
-@pytest.mark.parametrize(
-    'config',
-    [
-        POLY,
-        dict(POLY, min_lr=0.0, **WARM),
-        COSINE,
-        STEP,
-        dict(STEP, **{**WARM, 'warmup': 'constant'}),
-        dict(policy='exp', gamma=0.999, by_epoch=False),
-        dict(policy='fixed', **WARM),
-    ],
-    ids=str,
-)
+EVERY = [
+    POLY,
+    dict(POLY, min_lr=0.0, **WARM),
+    dict(POLY, **WARM),
+    dict(POLY, **{**WARM, 'warmup': 'constant', 'warmup_ratio': 0.1}),
+    dict(POLY, **{**WARM, 'warmup': 'exp'}),
+    COSINE,
+    dict(COSINE, **WARM),
+    dict(policy='CosineAnnealing', min_lr_ratio=0.05, by_epoch=False, **WARM),
+    STEP,
+    dict(STEP, step=300),
+    dict(STEP, min_lr=2e-3),
+    dict(STEP, step=300, min_lr=1e-4, **WARM),
+    dict(STEP, **{**WARM, 'warmup': 'constant'}),
+    dict(policy='exp', gamma=0.999, by_epoch=False),
+    dict(policy='exp', gamma=0.999, by_epoch=False, **WARM),
+    dict(policy='fixed', by_epoch=False, **WARM),
+]
+
+
+@pytest.mark.parametrize('config', EVERY, ids=str)
 @pytest.mark.parametrize('steps', [2000, 2001])
 def test_learning_rates_are_those_of_0x(config, steps):
-    assert deviation(config, steps) < 1e-9
+    assert deviation(config, Length(False, steps)) < 1e-9
+
+
+@pytest.mark.parametrize('config', EVERY, ids=str)
+@pytest.mark.parametrize('by_epoch', [False, True])
+@pytest.mark.parametrize('warmup_by_epoch', [False, True])
+def test_learning_rates_of_a_training_of_epochs_are_those_of_0x(config, by_epoch, warmup_by_epoch):
+    epochs = dict(warmup_iters=3, warmup_by_epoch=True) if warmup_by_epoch and 'warmup' in config else {}
+    step = dict(step=[4, 9] if isinstance(config['step'], list) else 3) if by_epoch and 'step' in config else {}
+    assert deviation({**config, **step, **epochs, 'by_epoch': by_epoch}, Length(True, 12), epoch=50) < 1e-9
 
 
 @pytest.mark.slow  # 80,000 steps
-@pytest.mark.parametrize(('steps', 'warm'), [(80_000, {}), (80_000, dict(WARM, warmup_iters=1500, warmup_ratio=1e-6))])
-def test_learning_rates_of_the_whole_training_with_a_floor(steps, warm):
-    # Beside a warm-up, PolyLR also pulls the low rates of the start towards its floor.
-    assert deviation(dict(POLY, **warm), steps) < (0.002 if warm else 1e-9)
+@pytest.mark.parametrize('warm', [{}, dict(WARM, warmup_iters=1500, warmup_ratio=1e-6)])
+def test_learning_rates_of_the_whole_training_with_a_floor(warm):
+    assert deviation(dict(POLY, **warm), Length(False, 80_000)) < 1e-9
 
 
-def test_decay_by_iteration_in_a_training_of_epochs_runs_to_the_end_of_the_last_epoch():
-    rates, _ = curve(POLY, Length(True, 4), 400, epoch=100)
-    wanted = [old_rate(POLY, step, 399) for step in range(400)]
-    assert max(abs(got - want) / want for got, want in zip(rates, wanted, strict=True)) < 1e-9
+def test_groups_with_a_rate_of_their_own_have_the_same_floor():
+    [settings], _ = schedulers(dict(POLY, **{**WARM, 'warmup_iters': 5}), Length(False, 10))
+    groups = [dict(params=[torch.nn.Parameter(torch.zeros(1))], lr=rate) for rate in (0.1, 0.01)]
+    optimizer = torch.optim.SGD(groups, lr=1.0)
+    scheduler = PARAM_SCHEDULERS.build(dict(settings), default_args=dict(optimizer=optimizer))
+    for _ in range(10):
+        optimizer.step()
+        scheduler.step()
+    assert [group['lr'] for group in optimizer.param_groups] == [1e-4, 1e-4]
 
 
 def test_decay_by_epoch():
@@ -97,22 +126,12 @@ def test_decay_by_epoch():
     assert rates[::5] == pytest.approx([BASE, BASE * 0.75, BASE / 2, BASE / 4])
 
 
-def test_warm_up_by_epochs():
-    warm = dict(policy='fixed', warmup='linear', warmup_iters=2, warmup_ratio=0.5, warmup_by_epoch=True)
-    rates, _ = curve(warm, Length(True, 4), 40, epoch=10)
-    assert rates[0] == BASE / 2
-    assert rates[19] == pytest.approx(BASE)
-    assert rates == sorted(rates)
-
-
 @pytest.mark.parametrize(
     ('config', 'place', 'count'),
     [
         (dict(policy='cyclic', by_epoch=False, target_ratio=(1, 2)), 'lr_config', 0),
         (dict(policy='step', step=3, by_epoch=True), 'lr_config', 0),
         (dict(policy='fixed', warmup='linear', warmup_iters=1, warmup_by_epoch=True), 'lr_config.warmup_by_epoch', 0),
-        (dict(policy='fixed', warmup='exp', warmup_iters=5), 'lr_config.warmup', 1),
-        (dict(STEP, min_lr=1e-5), 'lr_config.min_lr', 1),
         (dict(POLY, odd=1), 'lr_config.odd', 1),
     ],
 )
@@ -120,6 +139,19 @@ def test_what_is_not_as_it_was_is_named(config, place, count):
     got, report = schedulers(config, Length(False, 10))
     assert len(got) == count
     assert [note.place for note in report.notes] == [place]
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (dict(policy='step'), "policy 'step' has no step"),
+        (dict(policy='exp'), "policy 'exp' has no gamma"),
+        (dict(policy='fixed', warmup='cosine', warmup_iters=5), 'mmcv 1 has linear, constant, exp'),
+    ],
+)
+def test_what_mmcv_1_refuses_is_refused(config, message):
+    with pytest.raises(ConfigError, match=message):
+        schedulers(config, Length(False, 10))
 
 
 def test_the_unit_is_that_of_the_training_unless_said():

@@ -6,7 +6,7 @@ import pyogrio
 import pytest
 import shapely
 
-from mmseg_aux_hrnet.maps.vector.polygon_file import remove_companions
+from mmseg_aux_hrnet.files.whole import remove_companions
 
 
 def write_boxes(path, count):

@@ -1,0 +1,208 @@
+"""Trains recipes on one data set, several seeds each, and tables their figures: which ingredients earn their place.
+
+Usage: python benchmarks/recipe.py DATA_ROOT --out FOLDER (--minutes M | --iterations N) [--recipes NAME...]
+       [--seeds N...] [--tests LIST...]
+
+Every training is a run of tools/train.py in a process of its own; what is finished stands in FOLDER/NAME_SEED.json and
+is not trained again, so that a run of days may be stopped and go on. With --minutes each recipe gets as many iterations
+as it makes in that time on this machine, measured before; with --iterations all get the same. Choose by ``val``; the
+tests are for the table only.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from contenders import LOSS, plain_losses, stock_model
+from mmengine.config import Config
+from rich.console import Console
+
+import mmseg_aux_hrnet
+from mmseg_aux_hrnet.run import TestOptions, test
+from mmseg_aux_hrnet.weights import best_checkpoint
+
+TRAIN = Path(__file__).resolve().parent.parent / 'tools/train.py'
+LEAF = 'hrnet/fcn_hr18s-v1_256x256_1500it_singlegreen{}.py'
+PROBED = 30  # iterations, whose last third is timed
+FIGURE = 'IoU.green'
+
+Edit = Callable[[Config], None]
+
+
+def _stock(config: Config) -> None:
+    """Train mmseg's own network by its own transforms and loss."""
+    plain_losses(config.model)
+    config.model = stock_model(config.model)
+    config.model.decode_head.loss_decode = LOSS
+    crop = config.model.data_preprocessor.size
+    steps = [dict(step, crop_size=crop) if 'crop_size' in step else step for step in config.stock_train_pipeline]
+    config.train_dataloader.dataset.pipeline = steps
+
+
+def _step(kind: str, **changes: Any) -> Edit:
+    """Return what changes one transform of the training."""
+
+    def edit(config: Config) -> None:
+        for step in config.train_dataloader.dataset.pipeline:
+            if step['type'] == kind:
+                step.update(changes)
+
+    return edit
+
+
+def _auxiliary(*finest: int, weight: float = 0.4) -> Edit:
+    """Return what adds an auxiliary decoder for each branch that is the finest it sees."""
+
+    def edit(config: Config) -> None:
+        widths, losses = config.model.decode_head.in_channels, config.model.decode_head.loss_decode
+        config.model.auxiliary_head = [
+            {
+                'type': 'AuxFCNHead',
+                'in_channels': list(widths[first:]),
+                'in_index': list(range(first, 4)),
+                'num_classes': config.model.decode_head.num_classes,
+                'norm_cfg': config.model.decode_head.norm_cfg,
+                'loss_decode': [{**loss, 'loss_weight': weight} for loss in losses],
+            }
+            for first in finest
+        ]
+
+    return edit
+
+
+def _no_mean(config: Config) -> None:
+    """Predict with the weights as they are, not with their mean over iterations."""
+    config.default_hooks.ema = None
+
+
+PLAIN_COLOURS = {'brightness_delta': 32, 'contrast_range': (0.5, 1.5), 'saturation_range': (0.5, 1.5), 'hue_delta': 18}
+RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
+    'stock mmseg': ('', (_stock,)),
+    'SGD': ('', ()),
+    'AdamW': ('-adamw', ()),
+    'AdamW without mean': ('-adamw', (_no_mean,)),
+    'AdamW without turns': ('-adamw', (_step('RandomScaledCrop', turns=False),)),
+    'AdamW, colours of mmseg': ('-adamw', (_step('TablePhotoMetricDistortion', **PLAIN_COLOURS),)),
+    'AdamW, scales 0.75 to 1.5': ('-adamw', (_step('RandomScaledCrop', ratio_range=(0.75, 1.5)),)),
+    'AdamW + aux 123, 23': ('-adamw', (_auxiliary(1, 2),)),
+    'AdamW + aux 123': ('-adamw', (_auxiliary(1),)),
+    'AdamW + aux 23': ('-adamw', (_auxiliary(2),)),
+    'AdamW + aux 123, 23 of weight 0.2': ('-adamw', (_auxiliary(1, 2, weight=0.2),)),
+    'AdamW + aux 123, 23 of weight 1': ('-adamw', (_auxiliary(1, 2, weight=1.0),)),
+}
+
+
+def recipe_config(
+    name: str, root: Path, *, iterations: int, seed: int, changes: dict[str, Any] | None = None
+) -> Config:
+    """Return the config of a recipe that trains for some iterations, validating six times."""
+    leaf, edits = RECIPES[name]
+    config = Config.fromfile(mmseg_aux_hrnet.config(LEAF.format(leaf)))
+    for edit in edits:
+        edit(config)
+    former = config.train_cfg.max_iters
+    for scheduler in config.param_scheduler:
+        # A warm-up ends, and what follows it begins, where it did; what lasted to the end still does.
+        scheduler.begin = min(scheduler.get('begin', 0), iterations // 2)
+        scheduler.end = iterations if scheduler.end == former else min(scheduler.end, iterations // 2)
+    every = max(1, iterations // 6)
+    config.train_cfg.update(max_iters=iterations, val_interval=every)
+    config.default_hooks.checkpoint.interval = every
+    config.default_hooks.logger.interval = 10
+    config.randomness = {'seed': seed}
+    for split in ('train', 'val', 'test'):
+        config[f'{split}_dataloader'].dataset.data_root = str(root)
+    config.merge_from_dict(changes or {})
+    return config
+
+
+def train(config: Config, folder: Path) -> list[float]:
+    """Train in a process of its own; return the seconds of each interval of iterations that the log has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / 'config.py'
+    config.dump(path)
+    words = [sys.executable, str(TRAIN), str(path), '--work-dir', str(folder)]
+    run = subprocess.run(words, capture_output=True, text=True, env={**os.environ, 'PYTHONUNBUFFERED': '1'})
+    if run.returncode:
+        raise SystemExit(f'{folder}: {run.stderr.strip().splitlines()[-1]}')
+    log = max(folder.glob('*/vis_data/scalars.json'), key=os.path.getmtime)
+    return [line['time'] for line in map(json.loads, log.read_text(encoding='utf-8').splitlines()) if 'loss' in line]
+
+
+def measured(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Train and test a recipe, unless that was done; return its figures by list, percent."""
+    done = args.out / f'{name}_{seed}.json'
+    if done.is_file():
+        return dict(json.loads(done.read_text(encoding='utf-8')))
+    iterations = args.iterations
+    if iterations is None:
+        probe = recipe_config(name, args.root, iterations=PROBED, seed=seed, changes=args.changes)
+        iterations = max(1, int(60 * args.minutes / train(probe, args.out / f'{name}_probe')[-1]))
+    folder = args.out / f'{name}_{seed}'
+    config = recipe_config(name, args.root, iterations=iterations, seed=seed, changes=args.changes)
+    train(config, folder)
+    figures = {}
+    for listed in ('val.txt', *args.tests):
+        config = Config.fromfile(folder / 'config.py')
+        config.test_dataloader.dataset.ann_file = f'splits/{listed}'
+        split = listed.split('_')[0].split('.')[0]
+        config.test_dataloader.dataset.data_prefix = {
+            'img_path': f'rawdata/{split}',
+            'seg_map_path': f'labeldata/{split}',
+        }
+        result = test(config, best_checkpoint(folder), TestOptions(work_dir=folder / 'test'))
+        figures[listed] = result.figures[FIGURE]
+    record = {'recipe': name, 'seed': seed, 'iterations': iterations, 'figures': figures}
+    done.write_text(json.dumps(record, indent=2), encoding='utf-8')
+    return record
+
+
+def table(records: Iterable[dict[str, Any]]) -> str:
+    """Return the means and the spread over seeds of each recipe, Markdown."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        by_name.setdefault(record['recipe'], []).append(record)
+    lists = list(next(iter(by_name.values()))[0]['figures'])
+    rows = [['recipe', 'seeds', 'iterations', *lists], ['---'] * (3 + len(lists))]
+    for name, runs in by_name.items():
+        cells = []
+        for listed in lists:
+            values = [run['figures'][listed] for run in runs]
+            cells.append(f'{statistics.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})')
+        rows.append([name, str(len(runs)), str(round(statistics.mean(run['iterations'] for run in runs))), *cells])
+    return '\n'.join('| ' + ' | '.join(row) + ' |' for row in rows)
+
+
+def main() -> None:
+    """Train, test and print."""
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument('root', type=Path, metavar='DATA_ROOT', help='data set in the layout of SingleGreenDataset')
+    line.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='for runs and figures')
+    line.add_argument('--recipes', nargs='+', choices=RECIPES, default=list(RECIPES), help='default: all')
+    line.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: %(default)s')
+    length = line.add_mutually_exclusive_group(required=True)
+    length.add_argument('--minutes', type=float, help='of training for each recipe and seed')
+    length.add_argument('--iterations', type=int, help='of each recipe and seed, whatever time they take')
+    line.add_argument('--tests', nargs='*', default=['test.txt'], metavar='LIST', help='lists below splits/')
+    line.add_argument('--toy', action='store_true', help='tiny crops and batches: does it run at all')
+    args = line.parse_args()
+    args.changes = {}
+    if args.toy:
+        args.changes = {'model.data_preprocessor.size': (64, 64), 'train_dataloader.batch_size': 2}
+    screen = Console(stderr=True)
+    records = []
+    for seed in args.seeds:  # a whole table of one seed first
+        for name in args.recipes:
+            with screen.status(f'{name}, seed {seed}'):
+                records.append(measured(name, seed, args))
+    print(table(records))
+
+
+if __name__ == '__main__':
+    main()

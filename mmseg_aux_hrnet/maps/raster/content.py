@@ -1,0 +1,86 @@
+"""The files that a raster is made of and their content, by which a later run knows whether they are the same."""
+
+import io
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from mmseg_aux_hrnet.errors import RasterError
+from mmseg_aux_hrnet.files.hashing import sha256_of
+from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
+
+Entry = dict[str, Any]  # of a file, as JSON knows it: its ``name``, the ``sha256`` of what counts of it, its ``stamp``
+# A file that was changed so recently may change again without a new time stamp (FAT counts in 2 seconds).
+SETTLED_AFTER = 2.5  # seconds
+OVERVIEWS = ('.ovr', '.rrd')  # coarse copies, which no map is made of
+# What GDAL and QGIS add to a side file when somebody looks at a raster.
+REMARKS = ('Metadata', 'Histograms', 'GDALRasterAttributeTable', 'CategoryNames')
+
+
+def raster_files(path: Path) -> list[Path]:
+    """Return the files that a raster is made of: itself, masks and side files, and the same of all sources of a VRT.
+
+    Raises:
+        StackError: rasters cannot be opened at all.
+    """
+    found: dict[Path, None] = {}
+    waiting = [path]
+    while waiting:
+        file = waiting.pop(0)
+        if file not in found and file.suffix.lower() not in OVERVIEWS:
+            found[file] = None
+            with suppress(RasterError), open_dataset(file) as dataset:  # most side files are no rasters
+                waiting += [Path(name) for name in dataset.files if Path(name).is_file()]
+    return list(found)
+
+
+def read_content(path: Path, *, earlier: Sequence[Entry] = ()) -> list[Entry]:
+    """Return the content of all files of a raster.
+
+    Args:
+        path: the raster.
+        earlier: what this function returned before: files that nobody has touched since are not read again.
+
+    Raises:
+        RasterError: a file cannot be read.
+    """
+    known = {(entry['name'], *entry['stamp']): entry['sha256'] for entry in earlier if entry['stamp']}
+    entries = []
+    for file in raster_files(path):
+        try:
+            now, status = time.time(), file.stat()
+            stamp = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+            digest = known.get((file.name, *stamp)) or _digest(file)
+        except OSError as error:
+            raise RasterError(f'{file} cannot be read ({error.strerror})') from error
+        settled = now - max(stamp[2:]) / 1e9 > SETTLED_AFTER  # not so where it is dated in the future: it is read again
+        if digest is not None:
+            entries.append({'name': file.name, 'sha256': digest, 'stamp': list(stamp) if settled else None})
+    return entries
+
+
+def unlike_files(old: Sequence[Entry], new: Sequence[Entry]) -> list[str]:
+    """Return the names of files whose content is not the same in two records of a raster, or that only one has."""
+    before, now = ([(entry['name'], entry['sha256']) for entry in entries] for entries in (old, new))
+    unlike = [file for file in (*before, *now) if file not in before or file not in now]
+    unlike = unlike or [file for file, other in zip(before, now, strict=True) if file != other]
+    return list(dict.fromkeys(name for name, _ in unlike))
+
+
+def _digest(file: Path) -> str | None:
+    """Return the SHA-256 of what counts of a file; None where nothing does."""
+    if file.name.endswith('.aux.xml'):
+        with suppress(ElementTree.ParseError):
+            root = ElementTree.parse(file).getroot()
+            for parent in (root, *root):
+                for remark in [child for child in parent if child.tag in REMARKS]:
+                    parent.remove(remark)
+            for band in [child for child in root if child.tag == 'PAMRasterBand' and not len(child)]:
+                root.remove(band)
+            said = ElementTree.canonicalize(ElementTree.tostring(root, 'unicode'), strip_text=True)
+            return sha256_of(io.BytesIO(said.encode())) if len(root) else None
+    with file.open('rb') as content:
+        return sha256_of(content)
