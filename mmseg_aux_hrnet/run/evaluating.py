@@ -126,8 +126,8 @@ def _same_place(prediction: Path, label: Path, *, size: tuple[int, ...]) -> bool
     theirs = None if ours is None else place_of(label)
     if ours is None or theirs is None:
         return True
-    moves = ~theirs[0] * ours[0]
-    return all(abs(a - b) <= 0.5 for corner in ((0, 0), size) for a, b in zip(moves * corner, corner, strict=True))
+    moves = ~theirs[0] @ ours[0]
+    return all(abs(a - b) <= 0.5 for corner in ((0, 0), size) for a, b in zip(moves @ corner, corner, strict=True))
 
 
 def read_pair(pair: Pair, comparison: Comparison) -> dict[str, NDArray[np.uint8]]:

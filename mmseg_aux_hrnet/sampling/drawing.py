@@ -126,7 +126,7 @@ def _locate(
                 point = Point(path, top + int(row), int(column), name)
                 if georeference is not None:
                     transform, crs = georeference
-                    x, y = transform * (point.column + 0.5, point.row + 0.5)
+                    x, y = transform @ (point.column + 0.5, point.row + 0.5)
                     point = point._replace(place=(x, y, crs))
                 found.append(point)
     if (seen != counts).any():
