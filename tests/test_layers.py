@@ -14,7 +14,7 @@ PACKAGE = REPO / 'mmseg_aux_hrnet'
 TABLE = {
     '__init__': ('datasets engine evaluation models stack version weights', ''),
     'classes': ('errors', 'numpy torch'),
-    'datasets': ('errors files registry', 'cv2 isal mmcv mmengine mmseg numpy PIL pyspng simplejpeg torch'),
+    'datasets': ('classes errors files registry', 'cv2 isal mmcv mmengine mmseg numpy PIL pyspng simplejpeg torch'),
     'decision': ('errors', 'numpy torch'),
     'demo': ('datasets errors files', 'numpy PIL'),
     'doctor': ('classes datasets errors files run visualization', 'cv2 matplotlib mmengine mmseg numpy PIL rich'),
