@@ -13,10 +13,11 @@ PACKAGE = REPO / 'mmseg_aux_hrnet'
 # module, sub-package, or room of maps and exchange: (ours, others) that it may import beside itself and the stdlib
 TABLE = {
     '__init__': ('datasets engine evaluation models stack version weights', ''),
+    'bands': ('errors', ''),
     'classes': ('errors', 'numpy torch'),
     'collar': ('', 'cv2 numpy'),
     'datasets': (
-        'classes errors files raster registry',
+        'bands classes errors files raster registry',
         'cv2 isal mmcv mmengine mmseg numpy PIL pyspng simplejpeg torch',
     ),
     'decision': ('errors', 'numpy torch'),
@@ -51,8 +52,8 @@ TABLE = {
         'cv2 filelock mmengine numpy rasterio rich torch',
     ),
     'maps/vector': ('errors maps', 'affine numpy pyogrio pyproj rasterio shapely'),
-    'models': ('decision errors weights', 'mmcv mmengine mmseg torch'),
-    'raster': ('collar errors files', 'affine cv2 numpy rasterio'),
+    'models': ('bands decision errors weights', 'mmcv mmengine mmseg torch'),
+    'raster': ('bands collar errors files', 'affine cv2 numpy rasterio'),
     'registry': ('', 'mmengine mmseg'),
     'report': (
         'classes datasets decision errors evaluation files version visualization',
@@ -66,7 +67,7 @@ TABLE = {
     'stack': ('errors', 'mmengine'),
     'version': ('', ''),
     'visualization': ('classes files', 'matplotlib numpy PIL'),
-    'weights': ('errors files', 'mmengine numpy safetensors torch'),
+    'weights': ('bands errors files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)
 SCRIPTS = [REPO / 'split.py', REPO / 'mmseg_aux_hrnet_cli.py', *sorted((REPO / 'tools').glob('*.py'))]
