@@ -106,6 +106,12 @@ def make_bands(names: Sequence[str] | None, scale: Sequence[Any] | None = None) 
     return Bands(named, ranges)
 
 
+def parse_shown(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of ``--show``, of a text with commas or of a list."""
+    parts = given.split(',') if isinstance(given, str) else given
+    return tuple(part.strip().lower() for part in parts)
+
+
 def bands_in(meta: Mapping[str, Any]) -> Bands:
     """Return the bands that a data set's metainfo or a checkpoint's ``dataset_meta`` names; RGB where it names none.
 
@@ -115,13 +121,14 @@ def bands_in(meta: Mapping[str, Any]) -> Bands:
     return make_bands(meta.get('bands'), meta.get('scale'))
 
 
-def check_same_bands(trained: Bands, given: Bands, *, source: str) -> None:
+def check_same_bands(trained: Bands, given: Bands, *, source: str, same_rule: bool = True) -> None:
     """Raise where a network would be shown other bands than those that it was trained on, or in another order.
 
     Args:
         trained: those of the network.
         given: those of the data.
         source: who was trained, for the message.
+        same_rule: their values have to be scaled alike too.
 
     Raises:
         ConfigError: names both.
@@ -129,9 +136,9 @@ def check_same_bands(trained: Bands, given: Bands, *, source: str) -> None:
     if trained.names != given.names:
         raise ConfigError(
             f'{source} was trained on the bands {", ".join(trained.names)}, and the data set of this config gives '
-            f'{", ".join(given.names)}: test it on data with its own bands, in its own order'
+            f'{", ".join(given.names)}: use it with data of its own bands, in its own order'
         )
-    if trained.scale != given.scale:
+    if same_rule and trained.scale != given.scale:
         raise ConfigError(
             f'{source} was trained on values scaled by {_rule(trained)}, and the data set of this config scales by '
             f'{_rule(given)}: give both one rule, see "scale" of dataset.json'

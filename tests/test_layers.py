@@ -26,12 +26,12 @@ TABLE = {
         'classes collar datasets errors files run visualization',
         'cv2 matplotlib mmengine mmseg numpy PIL rich',
     ),
-    'engine': ('classes errors evaluation files version visualization', 'mmengine mmseg numpy PIL rich torch'),
+    'engine': ('bands classes errors evaluation files version visualization', 'mmengine mmseg numpy PIL rich torch'),
     'errors': ('', ''),
     'evaluation': ('classes decision errors files', 'cv2 mmengine mmseg numpy rich torch'),
     'exchange': ('classes decision errors evaluation files models report run version weights', 'mmengine mmseg torch'),
     'exchange/export': (
-        'decision errors exchange files run version weights',
+        'bands decision errors exchange files run version weights',
         'mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
@@ -48,7 +48,7 @@ TABLE = {
         'affine buildingregulariser cv2 geopandas numpy pyarrow pyogrio pyproj rasterio shapely',
     ),
     'maps/predict': (
-        'classes decision errors files maps maps/class_map maps/vector models raster run version weights',
+        'bands classes decision errors files maps maps/class_map maps/vector models raster run version weights',
         'cv2 filelock mmengine numpy rasterio rich torch',
     ),
     'maps/vector': ('errors maps', 'affine numpy pyogrio pyproj rasterio shapely'),
@@ -60,13 +60,14 @@ TABLE = {
         'jinja2 markupsafe matplotlib numpy PIL rich',
     ),
     'run': (
-        'classes datasets decision engine errors evaluation files models report sampling stack visualization weights',
+        'bands classes datasets decision engine errors evaluation files models report sampling stack visualization '
+        'weights',
         'mmengine mmseg numpy rich torch',
     ),
     'sampling': ('datasets errors raster', 'numpy PIL rasterio rich'),
     'stack': ('errors', 'mmengine'),
     'version': ('', ''),
-    'visualization': ('classes files', 'matplotlib numpy PIL'),
+    'visualization': ('bands classes errors files raster', 'matplotlib numpy PIL'),
     'weights': ('bands errors files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)

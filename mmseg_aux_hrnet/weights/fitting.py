@@ -9,7 +9,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmseg_aux_hrnet.bands import Bands, bands_in
+from mmseg_aux_hrnet.bands import RGB, Bands, bands_in, check_same_bands
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.weights.checkpoint import LISTED_KEYS, SAFETENSORS, WRAPPERS, Checkpoint
 
@@ -172,6 +172,25 @@ def fit_bands(weight: Tensor, has: Sequence[str], wants: Sequence[str], *, sourc
     parts += [f'{", ".join(new)} set to the mean of {", ".join(has)}'] * bool(new)
     parts += [f'all multiplied by {factor:.4g}'] * (factor != 1)
     return torch.stack(planes, dim=1) * factor, f'{FIRST}: {"; ".join(parts)}'
+
+
+def check_bands(checkpoint: Checkpoint, given: Bands, *, same_rule: bool = True) -> None:
+    """Raise where a checkpoint says that it was trained on other bands than the data of a config give.
+
+    One that says nothing of bands is of RGB, where the data are of three.
+
+    Args:
+        checkpoint: of the whole network.
+        given: bands of the data.
+        same_rule: values have to be scaled alike too.
+
+    Raises:
+        ConfigError: names both.
+        CheckpointError: the file's own names are none.
+    """
+    described = checkpoint.meta.get('dataset_meta')
+    if isinstance(described, Mapping) and (described.get('bands') or len(given.names) == len(RGB)):
+        check_same_bands(_bands_of(checkpoint), given, source=str(checkpoint.path), same_rule=same_rule)
 
 
 def _bands_of(checkpoint: Checkpoint) -> Bands:
