@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ class TrainedModel:
 
     Attributes:
         model: predicts whole images, whatever the config's ``test_cfg`` says.
-        bands: what the model is shown, and the rule of its values; of the checkpoint, else of the data of the config.
         classes: of the checkpoint, else of the data set of the config; a threshold is on the one of interest.
         decision: how the class map follows from the probabilities; None for the most probable class.
         gsd: metres per pixel of the training images; None where unknown. Of an export, that of its users' images.
@@ -42,10 +41,10 @@ class TrainedModel:
         config_sha256: of the text of the merged config, as in evaluation reports.
         checkpoint_name: file name of the checkpoint.
         checkpoint_sha256: of the file.
+        bands: what the model is shown, and the rule of its values; of the checkpoint, else of the data of the config.
     """
 
     model: Any
-    bands: Bands
     classes: Classes
     decision: Threshold | None
     gsd: float | None
@@ -55,6 +54,7 @@ class TrainedModel:
     config_sha256: str
     checkpoint_name: str
     checkpoint_sha256: str
+    bands: Bands = field(default_factory=Bands)
 
 
 def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str | None) -> TrainedModel:
@@ -89,7 +89,6 @@ def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str
     model.test_cfg = ConfigDict({**(model.test_cfg or {}), 'mode': 'whole'})
     return TrainedModel(
         model=model,
-        bands=_bands(config, meta, model=model),
         classes=classes,
         decision=decision,
         gsd=None if gsd is None else float(gsd),
@@ -99,6 +98,7 @@ def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str
         config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         checkpoint_name=checkpoint.path.name,
         checkpoint_sha256=checkpoint.sha256,
+        bands=_bands(config, meta, model=model),
     )
 
 
