@@ -15,7 +15,10 @@ TABLE = {
     '__init__': ('datasets engine evaluation models stack version weights', ''),
     'classes': ('errors', 'numpy torch'),
     'collar': ('', 'cv2 numpy'),
-    'datasets': ('errors files raster registry', 'cv2 isal mmcv mmengine mmseg numpy PIL pyspng simplejpeg torch'),
+    'datasets': (
+        'errors files raster registry',
+        'cv2 isal mmcv mmengine mmseg numpy PIL pyspng shapely simplejpeg torch',
+    ),
     'decision': ('errors', 'numpy torch'),
     'demo': ('datasets errors files', 'numpy PIL'),
     'doctor': (
