@@ -25,7 +25,7 @@ TABLE = {
         'classes collar datasets errors files run visualization',
         'cv2 matplotlib mmengine mmseg numpy PIL rich',
     ),
-    'engine': ('classes errors evaluation files version visualization', 'mmengine mmseg numpy PIL rich torch'),
+    'engine': ('classes datasets errors evaluation files version visualization', 'mmengine mmseg numpy rich torch'),
     'errors': ('', ''),
     'evaluation': ('classes decision errors files', 'cv2 mmengine mmseg numpy rich torch'),
     'exchange': ('classes decision errors evaluation files models report run version weights', 'mmengine mmseg torch'),

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmseg_aux_hrnet.datasets.ground_split import divide_ground, ground_in_two, seen_share
+from mmseg_aux_hrnet.datasets.ground_split import divide_ground, ground_in_two, seen_ground
 from mmseg_aux_hrnet.errors import SplitError
 
 RATIOS = (0.7, 0.15, 0.15)
@@ -59,6 +60,16 @@ def test_the_order_of_the_tiles_does_not_count_and_the_seed_does():
     assert divide_ground(boxes, block=200, ratios=RATIOS, seed=4) != splits
 
 
+def test_turned_tiles_and_a_seam_of_your_own():
+    boxes = grid(10, side=100, step=100)
+    turned = shapely.affinity.rotate(shapely.MultiPolygon(shapely.box(*boxes.T).tolist()), 30).geoms
+    turned = np.array(list(turned))
+    assert None not in divide_ground(turned, block=300, ratios=RATIOS, seed=0, seam=0.01)
+    wider = shapely.buffer(turned, 0.2, join_style='mitre')
+    assert None in divide_ground(wider, block=300, ratios=RATIOS, seed=0)
+    assert None not in divide_ground(wider, block=300, ratios=RATIOS, seed=0, seam=0.5)
+
+
 def test_corners_that_were_computed_apart_are_no_common_ground():
     boxes = grid(10, side=100 + 2e-4, step=100)
     assert None not in divide_ground(boxes, block=300, ratios=RATIOS, seed=0)
@@ -107,10 +118,12 @@ def test_a_box_without_ground_is_an_error():
 def test_the_share_of_ground_that_was_seen():
     test = shapely.box(*grid(2, side=100, step=100, x=0, y=0).T)  # 200 x 200 m
     train = shapely.box([150, 150, 900], [0, 0, 900], [250, 250, 950], [100, 200, 950])  # of the first, 50 x 200 m
-    assert seen_share(test, train) == pytest.approx(0.25, abs=1e-4)
-    assert seen_share(np.repeat(test, 3), np.repeat(train, 2)) == pytest.approx(0.25, abs=1e-4)
-    assert seen_share(test, train[2:]) == seen_share(test[:0], train) == seen_share(test, train[:0]) == 0
-    assert seen_share(test, shapely.box([200], [0], [300], [200])) == 0  # side by side
+    share, tiles = seen_ground(test, train)
+    assert (share, tiles.tolist()) == (pytest.approx(0.25), [1, 3])
+    assert seen_ground(np.repeat(test, 3), np.repeat(train, 2))[0] == pytest.approx(0.25)
+    assert seen_ground(test, train[2:])[0] == seen_ground(test[:0], train)[0] == seen_ground(test, train[:0])[0] == 0
+    assert seen_ground(test, shapely.box([200], [0], [300], [200]))[0] == 0  # side by side
+    assert seen_ground(test, shapely.box([199.9], [0], [300], [200]), seam=0.5)[0] == 0
 
 
 def test_pairs_in_two_splits_are_counted_once():

@@ -3,15 +3,18 @@
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 import PIL
 from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations, LoadImageFromNDArray
 from mmseg.registry import TRANSFORMS
+from numpy.typing import NDArray
 from PIL import features
 
-from mmseg_aux_hrnet.datasets.cache import CACHE_GB, TileCache
-from mmseg_aux_hrnet.datasets.tiles import FAST, read_bgr, read_label
+from mmseg_aux_hrnet.datasets.cache import CACHE_GB, Decode, TileCache
+from mmseg_aux_hrnet.datasets.georeference import has_side_file, is_for_gdal, turn_of_label
+from mmseg_aux_hrnet.datasets.tiles import FAST, read_label, read_tile
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 from mmseg_aux_hrnet.registry import REGISTRIES
 
@@ -25,7 +28,8 @@ class LoadTile(LoadImageFromFile):
     """Load an image as three 8-bit channels, or say why not.
 
     Required keys: ``img_path``. Added keys: ``img``, uint8 or with ``to_float32`` float32 (H, W, 3), 0..255, in the
-    order blue, green, red that mmseg's transforms expect; ``img_shape`` and ``ori_shape``, (H, W) in pixels.
+    order blue, green, red that mmseg's transforms expect; ``img_shape`` and ``ori_shape``, (H, W) in pixels; where a
+    georeferenced tile has pixels without data, ``img_valid``, bool (H, W), False there.
 
     Args:
         cache_dir: folder that keeps decoded images, see :class:`~mmseg_aux_hrnet.datasets.cache.TileCache`; None
@@ -34,7 +38,7 @@ class LoadTile(LoadImageFromFile):
         **kwargs: as in mmcv; those that choose how files are fetched and decoded have no effect.
 
     Raises (on call):
-        ImageError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_rgb`.
+        ImageError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_tile`.
 
     Raises (when built):
         ConfigError: another ``color_type`` than ``color`` is asked for, or the cache cannot be made.
@@ -48,8 +52,12 @@ class LoadTile(LoadImageFromFile):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image."""
-        read = partial(read_bgr, results['img_path'])  # cached as BGR: turning it costs as much as reading an entry
-        image = read() if self._cache is None else self._cache.load(results['img_path'], recipe=BGR, decode=read)
+        path = results['img_path']
+        # Cached as BGR: turning it costs as much as reading an entry.
+        image = _load(self._cache, path, recipe=BGR, decode=partial(read_tile, path))
+        if image.shape[2] == 4:
+            results['img_valid'] = image[..., 3] > 0
+            image = cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
@@ -59,9 +67,12 @@ class LoadTile(LoadImageFromFile):
 class LoadLabel(LoadAnnotations):
     """Load a label by the data set's rule; samples without label pass unchanged.
 
-    Required keys: ``ori_shape``, and where there is a label ``seg_map_path``, ``label_rule`` and ``seg_fields``.
-    Optional keys: ``label_map``, the new class of each class. Modified keys: ``seg_fields``. Added keys:
-    ``gt_seg_map``, uint8 (H, W).
+    Where image and label both say where they lie, they are compared by place, and a label that is stored another way up
+    is turned as its image. Pixels without data in the image are ignored.
+
+    Required keys: ``ori_shape``, and where there is a label ``img_path``, ``seg_map_path``, ``label_rule`` and
+    ``seg_fields``. Optional keys: ``label_map``, the new class of each class; ``img_valid``, bool (H, W). Modified
+    keys: ``seg_fields``. Added keys: ``gt_seg_map``, uint8 (H, W).
 
     Args:
         cache_dir: folder that keeps decoded labels, as for :class:`LoadTile`.
@@ -69,8 +80,8 @@ class LoadLabel(LoadAnnotations):
         **kwargs: as in mmseg.
 
     Raises (on call):
-        LabelError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_label`; or the label is of another size than the
-            image.
+        LabelError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_label`; or the label is of another size, or lies at
+            another place, than the image.
 
     Raises (when built):
         ConfigError: ``reduce_zero_label`` is set, or the cache cannot be made.
@@ -88,8 +99,10 @@ class LoadLabel(LoadAnnotations):
         if path is None:
             return results
         rule = results['label_rule']
-        read = partial(read_label, path, rule)
-        label = read() if self._cache is None else self._cache.load(path, recipe=f'{rule}, {DECODER}', decode=read)
+        label = _load(self._cache, path, recipe=f'{rule}, {DECODER}', decode=partial(read_label, path, rule))
+        turn = turn_of_label(results['img_path'], path)
+        if turn is not None:
+            label = turn(label)
         height, width = results['ori_shape'][:2]
         if label.shape != (height, width):
             raise LabelError(
@@ -100,9 +113,24 @@ class LoadLabel(LoadAnnotations):
             table = np.arange(256, dtype=np.uint8)
             table[list(results['label_map'])] = list(results['label_map'].values())
             label = table[label]
+        if 'img_valid' in results:
+            label = np.where(results['img_valid'], label, np.uint8(rule.ignore_index))
         results['gt_seg_map'] = label
         results['seg_fields'].append('gt_seg_map')
         return results
+
+
+def _load(cache: TileCache | None, path: str, *, recipe: str, decode: Decode) -> NDArray[Any]:
+    """Return the pixels of a file, kept in the cache where they depend on this file alone."""
+    if cache is None:
+        return decode(None)
+    if is_for_gdal(path):
+        from mmseg_aux_hrnet.raster.dataset import VERSION
+
+        if has_side_file(path):  # with a mask or a nodata value in it
+            return decode(None)
+        recipe = f'{recipe}, {VERSION}'
+    return cache.load(path, recipe=recipe, decode=decode)
 
 
 @REGISTRIES['TRANSFORMS'].register_module(name='LoadImageFromNDArray')

@@ -8,9 +8,9 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 from numpy.typing import NDArray
-from PIL import Image
 
 from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.datasets.tiles import read_picture
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation import class_rates, confusion_counts, overall_rates
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
@@ -59,8 +59,7 @@ class ContactSheetHook(Hook):
             place = self._order.get(sample.metainfo.get('img_path'))
             if place is None:
                 continue
-            with Image.open(sample.img_path) as source:
-                image = np.asarray(source.convert('RGB'))
+            image = read_picture(sample.img_path)
             prediction = index_map(sample.pred_sem_seg.data, name='prediction').astype(np.uint8)
             label, note = None, Path(sample.img_path).name
             if 'gt_sem_seg' in sample:

@@ -6,8 +6,8 @@ import numpy as np
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmseg.registry import HOOKS
-from PIL import Image
 
+from mmseg_aux_hrnet.datasets.tiles import read_picture
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
 from mmseg_aux_hrnet.evaluation.image_result import index_map
 from mmseg_aux_hrnet.files.names import OutputFiles
@@ -32,8 +32,7 @@ class OverlayHook(Hook):
         """Write the pictures of one batch."""
         classes = marked_classes(runner.test_evaluator, runner.test_dataloader.dataset.metainfo)
         for sample in outputs:
-            with Image.open(sample.img_path) as source:
-                image = np.asarray(source.convert('RGB'))
+            image = read_picture(sample.img_path)
             prediction = index_map(sample.pred_sem_seg.data, name='prediction').astype(np.uint8)
             label = None
             if 'gt_sem_seg' in sample:
