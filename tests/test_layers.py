@@ -18,7 +18,7 @@ TABLE = {
     'collar': ('', 'cv2 numpy'),
     'datasets': (
         'bands classes errors files raster registry',
-        'cv2 isal mmcv mmengine mmseg numpy PIL pyspng simplejpeg torch',
+        'cv2 isal mmcv mmengine mmseg numpy PIL pyspng shapely simplejpeg torch',
     ),
     'decision': ('errors', 'numpy torch'),
     'demo': ('datasets errors files', 'numpy PIL'),
@@ -26,7 +26,10 @@ TABLE = {
         'classes collar datasets errors files run visualization',
         'cv2 matplotlib mmengine mmseg numpy PIL rich',
     ),
-    'engine': ('bands classes errors evaluation files version visualization', 'mmengine mmseg numpy PIL rich torch'),
+    'engine': (
+        'bands classes datasets errors evaluation files version visualization',
+        'mmengine mmseg numpy rich torch',
+    ),
     'errors': ('', ''),
     'evaluation': ('classes decision errors files', 'cv2 mmengine mmseg numpy rich torch'),
     'exchange': ('classes decision errors evaluation files models report run version weights', 'mmengine mmseg torch'),
@@ -67,7 +70,7 @@ TABLE = {
     'sampling': ('datasets errors raster', 'numpy PIL rasterio rich'),
     'stack': ('errors', 'mmengine'),
     'version': ('', ''),
-    'visualization': ('bands classes errors files raster', 'matplotlib numpy PIL'),
+    'visualization': ('classes files', 'matplotlib numpy PIL'),
     'weights': ('bands errors files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)

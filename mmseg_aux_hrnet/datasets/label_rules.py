@@ -1,9 +1,10 @@
 """How a label file's pixels become class indices: four explicit rules, no guess."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
@@ -11,8 +12,13 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 
+if TYPE_CHECKING:
+    from mmseg_aux_hrnet.raster.tile import LabelPixels
+
 LabelFormat = Literal['index', 'palette', 'colour', 'binary']
 LABEL_FORMATS: tuple[str, ...] = get_args(LabelFormat)
+
+ONE_CHANNEL_MODES = ('L', 'P', '1')
 
 Colour = tuple[int, int, int]
 
@@ -57,6 +63,65 @@ def label_rule(label_format: str, palette: Sequence[Sequence[int]], *, ignore_in
     if label_format in ('palette', 'colour') and len(set(colours)) != len(colours):
         raise ConfigError(f'label_format={label_format!r} needs a colour of its own for each class, got {colours}')
     return LabelRule(label_format, colours, ignore_index)  # type: ignore[arg-type]  # checked above
+
+
+def decode_pixels(pixels: NDArray[Any], mode: str, colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
+    """Return the classes of pixels, uint8 (H, W).
+
+    Args:
+        pixels: of the file, (H, W) or (H, W, bands).
+        mode: Pillow's word for their form.
+        colours: of the file's palette, (N, 3).
+        rule: how they become classes.
+
+    Raises:
+        LabelError: the form is not the one that the rule is for, or a value or colour is not a class.
+    """
+    forms = {'index': ONE_CHANNEL_MODES, 'binary': ('L', '1'), 'palette': ('P',), 'colour': ('RGB',)}
+    if mode not in forms[rule.label_format]:
+        fitting = {'L': "'index' or 'binary'", 'P': "'palette' or 'index'", '1': "'index'", 'RGB': "'colour'"}
+        way_out = (
+            f"set the data set's label_format to {fitting[mode]}"
+            if mode in fitting
+            else 'save it as an 8-bit palette or grey PNG'
+        )
+        raise LabelError(
+            f'pixels are of mode {mode}, but label_format={rule.label_format!r} reads '
+            f'{" or ".join(forms[rule.label_format])}: {way_out}'
+        )
+    if rule.label_format == 'colour':
+        return decode_colour(pixels, rule)
+    if mode == 'P':
+        return (decode_palette if rule.label_format == 'palette' else decode_indices)(pixels, colours, rule)
+    if mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
+        return pixels.astype(np.uint8)
+    return decode_grey(pixels, rule)
+
+
+def decode_placed(label: 'LabelPixels', rule: LabelRule) -> NDArray[np.uint8]:
+    """Return the classes of a georeferenced label, uint8 (H, W), ignored where it has no data.
+
+    Raises:
+        LabelError: as :func:`decode_pixels`; or what stands for no data is a class.
+    """
+    values, mode, colours, valid, nodata = label
+    if valid.all():
+        return decode_pixels(values, mode, colours, rule)
+    if nodata in range(256) and (values[~valid] == nodata).any():
+        meaning = rule.ignore_index
+        with suppress(LabelError):  # it stands for nothing else, as it should
+            meaning = decode_pixels(np.full_like(values[:1, :1], nodata), mode, colours, rule).item()
+        if meaning != rule.ignore_index:
+            raise LabelError(
+                f'value {nodata:g} is no data, and class {meaning} too: if it is the class, say so with '
+                'gdal_edit.py -unsetnodata'
+            )
+    classes = np.full(valid.shape, rule.ignore_index, np.uint8)
+    if valid.any():
+        # What stands for no data need not be a value of the rule: another pixel takes its place.
+        filled = np.where(valid if values.ndim == 2 else valid[..., None], values, values[valid][0])
+        classes[valid] = decode_pixels(filled, mode, colours, rule)[valid]
+    return classes
 
 
 def decode_grey(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:

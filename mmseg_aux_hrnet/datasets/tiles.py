@@ -3,6 +3,8 @@
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_colour, decode_grey, decode_indices, decode_palette
-from mmseg_aux_hrnet.errors import DataError, ImageError, LabelError
+from mmseg_aux_hrnet.bands import Bands
+from mmseg_aux_hrnet.datasets.georeference import is_for_gdal
+from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_pixels, decode_placed
+from mmseg_aux_hrnet.errors import ConfigError, DataError, ImageError, LabelError, RasterError
 
 try:
     import pyspng
@@ -24,8 +28,8 @@ try:
 except ImportError:
     FAST = ''
 
+PLAIN = Bands()
 RGB_MODES = ('RGB', 'RGBA', 'L', 'LA', 'P', '1')
-ONE_CHANNEL_MODES = ('L', 'P', '1')
 TIFF_SAMPLES_PER_PIXEL = 277
 ORIENTATION = 274
 METADATA = {'exif', 'xmp', 'Raw profile type exif', 'XML:com.adobe.xmp'}
@@ -51,19 +55,90 @@ def read_rgb(path: str | Path, content: bytes | None = None) -> NDArray[Any]:
     return cv2.cvtColor(read_bgr(path, content), cv2.COLOR_BGR2RGB)
 
 
-def read_bgr(path: str | Path, content: bytes | None = None) -> NDArray[Any]:
-    """Return an image as blue, green, red, uint8 (H, W, 3).
-
-    Grey and palette files are widened, and an alpha channel is dropped. It is turned as its EXIF says,
-    which mmcv does too.
+def read_picture(path: str | Path, bands: Bands = PLAIN, *, show: Sequence[str] | None = None) -> NDArray[Any]:
+    """Return an image to look at as RGB, uint8 (H, W, 3); what training here would refuse, as Pillow shows it.
 
     Args:
         path: the file.
-        content: what is in the file, where it was read already.
+        bands: those of the data set, and the rule of their values.
+        show: three of them, shown as red, green and blue; None for what :meth:`~mmseg_aux_hrnet.bands.Bands.shown`
+            chooses.
 
     Raises:
-        ImageError: the file is missing, damaged, not 8-bit, or has bands besides red, green, blue and alpha.
+        ImageError: it is of no kind that Pillow knows, or does not have the bands.
+        ConfigError: ``show`` is not among the bands.
     """
+    if not bands.plain or show is not None:
+        chosen = bands.shown(show).names
+        needed = bands.of(tuple(dict.fromkeys(chosen)))
+        return read_bands(path, needed, stored=bands.names)[..., [needed.loaded.index(name) for name in chosen]]
+    try:
+        return read_rgb(path)
+    except ImageError:
+        with suppress(*DAMAGE), Image.open(path) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+        raise
+
+
+def read_bands(path: str | Path, bands: Bands, *, stored: Sequence[str] | None = None) -> NDArray[Any]:
+    """Return bands of an image by their names in 8 bits, uint8 (H, W, bands), or one channel more, 0 without data.
+
+    Args:
+        path: a raster file.
+        bands: those that are needed, in the order of ``bands.loaded``, and the rule of their values.
+        stored: names of all bands of the file in its order, for files that do not name them.
+
+    Raises:
+        ImageError: the file is missing or damaged, a band is missing or ambiguous, or values of other than 8 bits have
+            no rule.
+        StackError: the extra ``geo`` is not installed.
+    """
+    from mmseg_aux_hrnet.raster import tile
+
+    try:
+        image, valid = tile.read_bands(path, bands, stored=stored)
+    except RasterError as error:
+        raise ImageError(str(error)) from error
+    except ConfigError as error:
+        text = str(error)
+        raise ImageError(text if str(path) in text else f'{path}: {text}') from error
+    return image if valid.all() else np.dstack([image, valid.astype(np.uint8) * 255])
+
+
+def read_bgr(path: str | Path, content: bytes | None = None) -> NDArray[Any]:
+    """Return an image as blue, green, red, uint8 (H, W, 3); see :func:`read_tile`."""
+    image = read_tile(path, content)
+    return image if image.shape[2] == 3 else cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
+
+
+def read_tile(path: str | Path, content: bytes | None = None) -> NDArray[Any]:
+    """Return an image as blue, green, red, uint8 (H, W, 3), or with alpha (H, W, 4), 0 where there is no data.
+
+    Grey and palette files are widened. Only of georeferenced TIFFs it is known where there is no data; an alpha channel
+    of other files is dropped, and they are turned as their EXIF says, which mmcv does too.
+
+    Args:
+        path: the file.
+        content: what is in the file, where it was read already; a georeferenced one is read by its path.
+
+    Raises:
+        ImageError: the file is missing, damaged, not 8-bit, has several pages, or bands besides red, green, blue and
+            alpha.
+        StackError: it is georeferenced, and the extra ``geo`` is not installed.
+    """
+    if is_for_gdal(path, ImageError):
+        from mmseg_aux_hrnet.raster.tile import read_image  # late, here and below: the extra ``geo`` may be missing
+
+        try:
+            image, valid = read_image(path)
+        except RasterError as error:
+            raise ImageError(str(error)) from error
+        bgr: NDArray[Any] = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        return bgr if valid.all() else np.dstack([bgr, valid.astype(np.uint8) * 255])
+    return _read_plain(path, content)
+
+
+def _read_plain(path: str | Path, content: bytes | None) -> NDArray[Any]:
     image = _open(path, content, ImageError)
     try:
         samples = int(getattr(image, 'tag_v2', {}).get(TIFF_SAMPLES_PER_PIXEL, 1))
@@ -173,9 +248,27 @@ def read_label(path: str | Path, rule: LabelRule, content: bytes | None = None) 
         content: what is in the file, where it was read already.
 
     Raises:
-        LabelError: the file is missing or damaged, is of another form than the rule's, or holds a value or colour that
-            is not a class; names the file, the value and its position.
+        LabelError: the file is missing or damaged, has several pages, is of another form than the rule's, or holds a
+            value or colour that is not a class; names the file, the value and its position.
+        StackError: it is georeferenced, and the extra ``geo`` is not installed.
     """
+    if is_for_gdal(path, LabelError):
+        from mmseg_aux_hrnet.raster.tile import read_label_pixels
+
+        try:
+            decode = partial(decode_placed, read_label_pixels(path))
+        except RasterError as error:
+            raise LabelError(str(error)) from error
+    else:
+        decode = partial(decode_pixels, *_plain_pixels(path, content))
+    try:
+        return decode(rule)
+    except LabelError as error:
+        raise LabelError(f'{path}: {error}') from error
+
+
+def _plain_pixels(path: str | Path, content: bytes | None) -> tuple[NDArray[Any], str, NDArray[np.uint8]]:
+    """Return what a label file holds before any rule: pixels, their mode, colours of its palette (N, 3)."""
     image = _open(path, content, LabelError)
     if '16' in _raw_mode(image) or _raw_mode(image) in STRETCHED_GREYS:
         raise LabelError(f'{path} has pixels of mode {_raw_mode(image)}: save it as an 8-bit palette or grey PNG')
@@ -189,10 +282,7 @@ def read_label(path: str | Path, rule: LabelRule, content: bytes | None = None) 
             colours = bytes(image.palette.palette) if image.palette else b''
     except DAMAGE as error:
         raise LabelError(f'{path} cannot be decoded ({error!r}): it is damaged, replace it') from error
-    try:
-        return _decode(pixels, image.mode, np.frombuffer(colours, np.uint8).reshape(-1, 3), rule)
-    except LabelError as error:
-        raise LabelError(f'{path}: {error}') from error
+    return pixels, image.mode, np.frombuffer(colours, np.uint8).reshape(-1, 3)
 
 
 def refuse_masks_as_index(
@@ -222,32 +312,6 @@ def refuse_masks_as_index(
             f'{paths[0]} and the other labels hold only 0 and {rule.ignore_index}, so all but the background would be '
             "ignored: masks of 0 and 255 need label_format='binary', as one-channel files"
         )
-
-
-def _decode(pixels: NDArray[Any], mode: str, colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
-    """Return the classes of pixels in Pillow's ``mode``, with the file's palette, (N, 3).
-
-    LabelError unless the file's form is the one that the rule is for.
-    """
-    forms = {'index': ONE_CHANNEL_MODES, 'binary': ('L', '1'), 'palette': ('P',), 'colour': ('RGB',)}
-    if mode not in forms[rule.label_format]:
-        fitting = {'L': "'index' or 'binary'", 'P': "'palette' or 'index'", '1': "'index'", 'RGB': "'colour'"}
-        way_out = (
-            f"set the data set's label_format to {fitting[mode]}"
-            if mode in fitting
-            else 'save it as an 8-bit palette or grey PNG'
-        )
-        raise LabelError(
-            f'pixels are of mode {mode}, but label_format={rule.label_format!r} reads '
-            f'{" or ".join(forms[rule.label_format])}: {way_out}'
-        )
-    if rule.label_format == 'colour':
-        return decode_colour(pixels, rule)
-    if mode == 'P':
-        return (decode_palette if rule.label_format == 'palette' else decode_indices)(pixels, colours, rule)
-    if mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
-        return pixels.astype(np.uint8)
-    return decode_grey(pixels, rule)
 
 
 def _open(path: str | Path, content: bytes | None, error_type: type[DataError]) -> Image.Image:

@@ -22,6 +22,8 @@ from mmseg_aux_hrnet.errors import RasterError, StackError
 
 logger = logging.getLogger(__name__)
 
+VERSION = f'GDAL {rasterio.__gdal_version__}'  # decides on the pixels of lossy formats
+
 # A raster without coordinates is an image like any other: who needs metres asks for them and hears of it.
 warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
 # What rasterio raises when GDAL cannot write. Copying a file raises GDAL's own errors, which have no public name:
@@ -47,6 +49,9 @@ SETTINGS: dict[str, Any] = {
     'GDAL_TIFF_ENDIANNESS': 'NATIVE',
     'OSR_WKT_FORMAT': 'DEFAULT',
 }
+# For tiles. GDAL lists the folder at each opening, for side files: where there are many, that takes longer than to read
+# a tile. So it asks for each of them.
+WITHOUT_LISTING = {'GDAL_DISABLE_READDIR_ON_OPEN': 'TRUE'}
 
 
 @contextmanager
@@ -54,7 +59,7 @@ def gdal(**more: Any) -> Iterator[None]:
     """Let GDAL work as we set it, whatever variables of the environment say, and with a PROJ that knows its systems.
 
     Args:
-        **more: other settings of GDAL.
+        **more: other settings of GDAL, or others than ours.
 
     Raises:
         StackError: no database of reference systems is there.
@@ -93,11 +98,11 @@ def open_dataset(path: Path, **more: Any) -> Iterator[Any]:
     """Open a raster for reading, for use in one thread; GDAL works as we set it until the end of the block.
 
     Args:
-        path: the raster.
-        **more: other settings of GDAL.
+        path: of the file.
+        **more: settings of GDAL, as in :func:`gdal`.
 
     Raises:
-        RasterError: it is missing, no raster, has no pixels of real numbers, or lies on no regular grid.
+        RasterError: it is missing, no raster, has no pixels of real numbers, several pages, or lies on no regular grid.
         StackError: no database of reference systems is there.
     """
     # First without GDAL, which says of a missing, a forbidden and an empty file only that it knows no such format.
@@ -162,6 +167,11 @@ def _refuse_odd(path: Path, dataset: Any) -> None:
     if not dataset.count:
         inside = f'; it holds {len(dataset.subdatasets)} others: extract one with gdal_translate'
         raise RasterError(f'{path} has no bands of its own{inside if dataset.subdatasets else ""}')
+    if dataset.driver == 'GTiff' and dataset.subdatasets:
+        raise RasterError(
+            f'{path} has {len(dataset.subdatasets)} pages, and which of them is meant is not known: extract one with '
+            f'gdal_translate GTIFF_DIR:1:{path.name} page.tif'
+        )
     if any('complex' in kind for kind in dataset.dtypes):
         raise RasterError(f'{path} has complex values ({dataset.dtypes[0]}), and no colours can be made of them')
     if dataset.gcps[0] and dataset.crs is None:

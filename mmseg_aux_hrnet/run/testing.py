@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmseg_aux_hrnet.bands import bands_in, parse_shown
+from mmseg_aux_hrnet.datasets.tiles import read_picture
 from mmseg_aux_hrnet.decision import Threshold, parse_option
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance, tolerance
@@ -32,7 +33,7 @@ from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run import launch, testing_config
 from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
-from mmseg_aux_hrnet.visualization import draw_sweep, read_picture
+from mmseg_aux_hrnet.visualization import draw_sweep
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, check_bands, load_model_weights
 
 

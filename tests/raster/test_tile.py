@@ -4,9 +4,15 @@ from raster_support import noise, write_raster
 
 from mmseg_aux_hrnet.bands import Bands, make_bands
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
-from mmseg_aux_hrnet.raster.tile import read_tile
+from mmseg_aux_hrnet.raster.tile import read_bands
 
 RGBN = ('red', 'green', 'blue', 'nir')
+
+
+def read_tile(path, bands, **stored):
+    image, valid = read_bands(path, bands, **stored)
+    assert valid.all()
+    return image
 
 
 @pytest.mark.parametrize('order', [RGBN, ('nir', 'blue', 'red', 'green'), (*RGBN, 'swir')])
@@ -55,7 +61,16 @@ def test_values_are_scaled_by_the_rule_of_their_band(tmp_path, dtype):
 def test_nothing_is_no_number(tmp_path):
     values = np.array([[[np.nan, np.inf, -np.inf, 1.0]]], np.float32)
     path = write_raster(tmp_path / 'a.tif', values, descriptions=('nir',))
-    assert read_tile(path, make_bands(('nir',), (0, 1))).ravel().tolist() == [0, 255, 0, 255]
+    image, valid = read_bands(path, make_bands(('nir',), (0, 1)))
+    assert image.ravel().tolist() == [0, 255, 0, 255] and valid.ravel().tolist() == [False, False, False, True]
+
+
+def test_pixels_without_data_in_one_band_are_none(tmp_path):
+    values = noise(2, dtype='uint16')
+    values[1, 3, 4] = 0
+    path = write_raster(tmp_path / 'a.tif', values, descriptions=('red', 'nir'), nodata=0)
+    _, valid = read_bands(path, make_bands(('nir', 'red'), (0, 250)))
+    assert np.argwhere(~valid).tolist() == [[3, 4]]
 
 
 def test_sixteen_bits_without_a_rule_are_refused(tmp_path):

@@ -1,5 +1,5 @@
 """Keeps decoded tiles in files that are mapped into memory."""
 
-from mmseg_aux_hrnet.datasets.cache.tile_cache import CACHE_GB, TileCache
+from mmseg_aux_hrnet.datasets.cache.tile_cache import CACHE_GB, Decode, TileCache
 
-__all__ = ('CACHE_GB', 'TileCache')
+__all__ = ('CACHE_GB', 'Decode', 'TileCache')

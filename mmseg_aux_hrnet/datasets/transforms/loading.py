@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +12,17 @@ from mmseg.registry import TRANSFORMS
 from numpy.typing import NDArray
 from PIL import features
 
-from mmseg_aux_hrnet.bands import RGB, Bands, make_bands
-from mmseg_aux_hrnet.datasets.cache import CACHE_GB, TileCache
-from mmseg_aux_hrnet.datasets.tiles import FAST, read_bgr, read_label
-from mmseg_aux_hrnet.errors import ConfigError, ImageError, LabelError, RasterError
+from mmseg_aux_hrnet.bands import RGB, make_bands
+from mmseg_aux_hrnet.datasets.cache import CACHE_GB, Decode, TileCache
+from mmseg_aux_hrnet.datasets.georeference import has_side_file, is_for_gdal, turn_of_label
+from mmseg_aux_hrnet.datasets.tiles import FAST, read_bands, read_label, read_tile
+from mmseg_aux_hrnet.errors import ConfigError, ImageError, LabelError
 from mmseg_aux_hrnet.registry import REGISTRIES
 
 # What decoded pixels depend on beside their file. The number goes up when a reader here changes what it returns.
 DECODER = f'2, Pillow {PIL.__version__}, libjpeg {features.version("libjpeg_turbo") or features.version("jpg")} {FAST}'
 BGR = f'blue, green, red, {DECODER}'
-BANDS = f'bands 1, rasterio {version("rasterio")}' if find_spec('rasterio') else ''  # the number as in DECODER
+BANDS = 'bands 1'  # the number as in DECODER
 PICTURES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp')  # which name no bands but red, green and blue
 
 
@@ -34,8 +32,9 @@ class LoadTile(LoadImageFromFile):
 
     Required keys: ``img_path``. Added keys: ``img``, uint8 or with ``to_float32`` float32 (H, W, channels), 0..255:
     three channels in the order blue, green, red that mmseg's transforms expect, else the bands in their order, see
-    :class:`~mmseg_aux_hrnet.bands.Bands`; ``img_shape`` and ``ori_shape``, (H, W) in pixels; and ``bands``, the names
-    of the channels, where they are not blue, green, red.
+    :class:`~mmseg_aux_hrnet.bands.Bands`; ``img_shape`` and ``ori_shape``, (H, W) in pixels; ``bands``, the names of
+    the channels, where they are not blue, green, red; and where a georeferenced tile has pixels without data,
+    ``img_valid``, bool (H, W), False there.
 
     Args:
         bands: names of the bands that are loaded, found by description or colour interpretation in whatever order a
@@ -49,8 +48,8 @@ class LoadTile(LoadImageFromFile):
         **kwargs: as in mmcv; those that choose how files are fetched and decoded have no effect.
 
     Raises (on call):
-        ImageError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_rgb` and
-            :func:`~mmseg_aux_hrnet.raster.tile.read_tile`.
+        ImageError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_tile` and
+            :func:`~mmseg_aux_hrnet.datasets.tiles.read_bands`.
 
     Raises (when built):
         ConfigError: another ``color_type`` than ``color`` is asked for, the bands or their rule are not what they must
@@ -78,40 +77,35 @@ class LoadTile(LoadImageFromFile):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image."""
-        path = results['img_path']
-        read, recipe = partial(read_bgr, path), BGR  # cached as BGR: turning it costs as much as reading an entry
-        if self._by_name and not (self.bands.plain and str(path).lower().endswith(PICTURES)):
-            read, recipe = partial(_read_bands, path, self.bands, self._stored), f'{self.bands}, {self._stored}'
-            recipe = f'{recipe}, {BANDS}'
-        image = read(None) if self._cache is None else self._cache.load(path, recipe=recipe, decode=read)
+        path, bands = results['img_path'], self.bands
+        if self._by_name and not (bands.plain and str(path).lower().endswith(PICTURES)):
+            recipe, decode = f'{BANDS}, {bands}, {self._stored}', partial(self._read_bands, path)
+        else:  # cached as BGR: turning it costs as much as reading an entry
+            recipe, decode = BGR, partial(read_tile, path)
+        image = _load(self._cache, path, recipe=recipe, decode=decode)
+        if image.shape[2] > len(bands.names):
+            results['img_valid'] = image[..., -1] > 0
+            image = np.ascontiguousarray(image[..., :-1])
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
-        if self.bands.names != RGB:
-            results['bands'] = self.bands.loaded
+        if bands.names != RGB:
+            results['bands'] = bands.loaded
         return results
 
-
-def _read_bands(
-    path: str | Path, bands: Bands, stored: Sequence[str] | None, content: bytes | None
-) -> NDArray[np.uint8]:
-    """Return the bands of a file; ``content`` is not used, for names may stand in a file beside it."""
-    from mmseg_aux_hrnet.raster.tile import read_tile
-
-    try:
-        return read_tile(path, bands, stored=stored)
-    except RasterError as error:
-        raise ImageError(str(error)) from error
-    except ConfigError as error:
-        raise ImageError(f'{path}: {error}') from error
+    def _read_bands(self, path: str, content: bytes | None) -> NDArray[Any]:  # content: names may lie beside the file
+        return read_bands(path, self.bands, stored=self._stored)
 
 
 @TRANSFORMS.register_module()
 class LoadLabel(LoadAnnotations):
     """Load a label by the data set's rule; samples without label pass unchanged.
 
-    Required keys: ``ori_shape``, and where there is a label ``seg_map_path``, ``label_rule`` and ``seg_fields``.
-    Optional keys: ``label_map``, the new class of each class. Modified keys: ``seg_fields``. Added keys:
-    ``gt_seg_map``, uint8 (H, W).
+    Where image and label both say where they lie, they are compared by place, and a label that is stored another way up
+    is turned as its image. Pixels without data in the image are ignored.
+
+    Required keys: ``ori_shape``, and where there is a label ``img_path``, ``seg_map_path``, ``label_rule`` and
+    ``seg_fields``. Optional keys: ``label_map``, the new class of each class; ``img_valid``, bool (H, W). Modified
+    keys: ``seg_fields``. Added keys: ``gt_seg_map``, uint8 (H, W).
 
     Args:
         cache_dir: folder that keeps decoded labels, as for :class:`LoadTile`.
@@ -119,8 +113,8 @@ class LoadLabel(LoadAnnotations):
         **kwargs: as in mmseg.
 
     Raises (on call):
-        LabelError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_label`; or the label is of another size than the
-            image.
+        LabelError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_label`; or the label is of another size, or lies at
+            another place, than the image.
 
     Raises (when built):
         ConfigError: ``reduce_zero_label`` is set, or the cache cannot be made.
@@ -138,8 +132,10 @@ class LoadLabel(LoadAnnotations):
         if path is None:
             return results
         rule = results['label_rule']
-        read = partial(read_label, path, rule)
-        label = read() if self._cache is None else self._cache.load(path, recipe=f'{rule}, {DECODER}', decode=read)
+        label = _load(self._cache, path, recipe=f'{rule}, {DECODER}', decode=partial(read_label, path, rule))
+        turn = turn_of_label(results['img_path'], path)
+        if turn is not None:
+            label = turn(label)
         height, width = results['ori_shape'][:2]
         if label.shape != (height, width):
             raise LabelError(
@@ -150,9 +146,24 @@ class LoadLabel(LoadAnnotations):
             table = np.arange(256, dtype=np.uint8)
             table[list(results['label_map'])] = list(results['label_map'].values())
             label = table[label]
+        if 'img_valid' in results:
+            label = np.where(results['img_valid'], label, np.uint8(rule.ignore_index))
         results['gt_seg_map'] = label
         results['seg_fields'].append('gt_seg_map')
         return results
+
+
+def _load(cache: TileCache | None, path: str, *, recipe: str, decode: Decode) -> NDArray[Any]:
+    """Return the pixels of a file, kept in the cache where they depend on this file alone."""
+    if cache is None:
+        return decode(None)
+    if is_for_gdal(path):
+        from mmseg_aux_hrnet.raster.dataset import VERSION
+
+        if has_side_file(path):  # with a mask or a nodata value in it
+            return decode(None)
+        recipe = f'{recipe}, {VERSION}'
+    return cache.load(path, recipe=recipe, decode=decode)
 
 
 @REGISTRIES['TRANSFORMS'].register_module(name=['LoadImageFromNDArray', 'LoadImageFromFile'])

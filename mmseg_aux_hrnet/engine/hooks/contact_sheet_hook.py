@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.bands import Bands, bands_in
 from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.datasets.tiles import read_picture
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation import class_rates, confusion_counts, overall_rates
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
 from mmseg_aux_hrnet.evaluation.image_result import index_map
-from mmseg_aux_hrnet.visualization import SheetTile, draw_contact_sheet, read_picture, save_picture, shrink
+from mmseg_aux_hrnet.visualization import SheetTile, draw_contact_sheet, save_picture, shrink
 
 SHEET = 'validation_samples.png'
 

@@ -5,8 +5,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from affine import Affine
 from mmengine.config import Config
 from PIL import Image
+from raster_support import METRE, noise, write_raster
 from tests_support import GREEN_PALETTE
 
 import mmseg_aux_hrnet
@@ -110,6 +112,51 @@ def test_channels_are_blue_green_red(tmp_path, suffix):
 
 def test_a_sample_without_label_passes():
     assert LoadLabel(cache_dir=None)(dict(seg_fields=[])) == dict(seg_fields=[])
+
+
+@pytest.fixture
+def placed_root(tmp_path):
+    """A data set of one GeoTIFF image with pixels without data, and its GeoTIFF label, south up."""
+    for folder in ('rawdata/train', 'labeldata/train', 'splits'):
+        (tmp_path / folder).mkdir(parents=True)
+    write_raster(tmp_path / 'rawdata/train/a.tif', PLACED, nodata=0)
+    south_up = METRE @ Affine.translation(0, 20) @ Affine.scale(1, -1)
+    write_raster(tmp_path / 'labeldata/train/a.tif', CLASSES[::-1], transform=south_up)
+    (tmp_path / 'splits/train.txt').write_text('a\n', encoding='utf-8')
+    return tmp_path
+
+
+PLACED = noise(3, (20, 30))
+PLACED[:, 3:6, 4] = 0
+CLASSES = np.random.default_rng(1).integers(0, 2, (20, 30)).astype(np.uint8)
+
+
+@pytest.mark.parametrize('make', [green, cached])
+def test_a_label_is_turned_as_its_image_and_ignored_where_that_has_no_data(placed_root, make):
+    expected = CLASSES.copy()
+    expected[3:6, 4] = 255
+    dataset = make(placed_root, label_format='index')
+    for _ in range(2):
+        sample = dataset[0]
+        assert np.array_equal(sample['gt_seg_map'], expected)
+        assert np.array_equal(sample['img'], np.moveaxis(PLACED[::-1], 0, -1))
+        assert sample['img'].flags.c_contiguous
+
+
+@pytest.mark.parametrize('make', [green, cached])
+def test_a_label_at_another_place_is_refused_when_it_is_loaded(placed_root, make):
+    dataset = make(placed_root, label_format='index')
+    dataset[0]
+    write_raster(placed_root / 'labeldata/train/a.tif', CLASSES, transform=METRE @ Affine.translation(10, 0))
+    with pytest.raises(LabelError, match=r'labeldata.train.a\.tif lies at another place than .*rawdata.train.a\.tif'):
+        dataset[0]
+
+
+def test_a_mask_beside_a_tile_counts_where_tiles_are_cached(placed_root):
+    dataset = cached(placed_root, label_format='index')
+    dataset[0]
+    write_raster(placed_root / 'rawdata/train/a.tif', PLACED, mask=CLASSES > 0)  # beside it, and the same pixels
+    assert ((dataset[0]['gt_seg_map'] == 255) == (CLASSES == 0)).all()
 
 
 def test_a_sample_depends_on_its_draw_only(green_root):
