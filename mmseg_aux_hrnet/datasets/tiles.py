@@ -200,11 +200,14 @@ def refuse_masks_as_index(
 ) -> None:
     """Raise where the labels of a list look like masks of 0 and 255, all of whose foreground would be ignored.
 
-    Looks at up to 64 labels, evenly spread, and stops at the first that holds a class above 0.
+    Looks at up to 64 labels, evenly spread, and stops at the first that holds a class above 0. Where the rule says the
+    class of each value, there is nothing to guess.
 
     Raises:
         LabelError: of those labels some hold the ignored value and none holds a class above 0.
     """
+    if rule.label_values is not None:
+        return
     ignored, background = False, False
     step = -(-len(paths) // MASK_SAMPLE) or 1
     for path in paths[::step]:
@@ -245,9 +248,9 @@ def _decode(pixels: NDArray[Any], mode: str, colours: NDArray[np.uint8], rule: L
         return decode_colour(pixels, rule)
     if mode == 'P':
         return (decode_palette if rule.label_format == 'palette' else decode_indices)(pixels, colours, rule)
-    if mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
+    if mode == '1' and rule.label_values is None:  # one bit a pixel has no other reading than classes 0 and 1
         return pixels.astype(np.uint8)
-    return decode_grey(pixels, rule)
+    return decode_grey(pixels.astype(np.uint8, copy=False), rule)
 
 
 def _open(path: str | Path, content: bytes | None, error_type: type[DataError]) -> Image.Image:
