@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
         description='Look for faults in images, labels and lists. Exit code 0: no fault, 1: faults, by which training '
         'would stop or go wrong, 2: it could not run.'
     )
-    line.add_argument('source', help='a config; with --kind the folder of a data set')
+    line.add_argument('source', help='a config; or the folder of a data set, with dataset.json in it or with --kind')
     line.add_argument('--kind', choices=('singlegreen', 'urbanisation'), help='layout of the folder (data/README.md)')
     add_shared(line, '--data-root')
     line.add_argument(
@@ -26,6 +26,11 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         choices=('index', 'palette', 'colour', 'binary'),
         help='read labels so, whatever the data set says; of several, the first that reads a label counts',
+    )
+    line.add_argument(
+        '--label-values',
+        metavar='VALUE=CLASS,...',
+        help='class of each value of index labels whose values are not the classes, such as 0=ignore,1=0,2=1',
     )
     line.add_argument('--picture', type=Path, metavar='PNG', help='default: work_dirs/check_dataset/NAME.png')
     line.add_argument('--json', type=Path, metavar='FILE', help='write all findings and figures, with every file')
@@ -37,11 +42,17 @@ def parser() -> argparse.ArgumentParser:
 
 def check(args: argparse.Namespace, *, faults: list[int]) -> str:
     """Examine, show and write as the command line says; add to ``faults`` their number and return the closing line."""
+    from mmseg_aux_hrnet.datasets.label_rules import parse_label_values
     from mmseg_aux_hrnet.doctor import checkup, fixing, outputs, screen, sources
     from mmseg_aux_hrnet.run.command import on_screen
 
     found = sources.find_sources(
-        args.source, kind=args.kind, data_root=args.data_root, label_formats=args.label_format, options=args.cfg_options
+        args.source,
+        kind=args.kind,
+        data_root=args.data_root,
+        label_formats=args.label_format,
+        label_values=None if args.label_values is None else parse_label_values(args.label_values),
+        options=args.cfg_options,
     )
     picture = args.picture or Path('work_dirs', 'check_dataset', f'{Path(args.source).resolve().stem}.png')
     outputs.check_outputs(picture, args.json)

@@ -24,6 +24,9 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--palette', metavar='RRGGBB,...', help='the colour of each class, such as 000000,800000')
     line.add_argument('--label-format', choices=FORMS, help='form of the labels (default: of the config, else index)')
     line.add_argument(
+        '--label-values', metavar='VALUE=CLASS,...', help='class of each value of the labels, such as 0=ignore,1=0,2=1'
+    )
+    line.add_argument(
         '--prediction-format', choices=FORMS, default='index', help='form of the predictions (default: index)'
     )
     line.add_argument('--ignore-index', type=int, default=255, metavar='VALUE', help='label that does not count (255)')
@@ -37,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 def work(args: argparse.Namespace) -> str:
     """Evaluate as the command line says, print the figures and return the closing line."""
+    from mmseg_aux_hrnet.datasets.label_rules import parse_label_values
     from mmseg_aux_hrnet.run import EvaluateOptions, evaluate
     from mmseg_aux_hrnet.run.evaluating import parse_palette
 
@@ -45,6 +49,8 @@ def work(args: argparse.Namespace) -> str:
         given['classes'] = [name.strip() for name in args.classes.split(',')]
     if args.palette is not None:
         given['palette'] = parse_palette(args.palette)
+    if args.label_values is not None:
+        given['label_values'] = parse_label_values(args.label_values)
     folders = given.pop('predictions'), given.pop('labels')
     result = evaluate(*folders, EvaluateOptions(**given), on_table=show)
     written = '' if result.report is None else f'  report: {result.report}'

@@ -1,6 +1,7 @@
 """Data sets and their transforms, registered in mmseg's ``DATASETS`` and ``TRANSFORMS``."""
 
 from mmseg_aux_hrnet.datasets.single_green import SingleGreenDataset
+from mmseg_aux_hrnet.datasets.tile_dataset import TileDataset
 from mmseg_aux_hrnet.datasets.transforms import (
     LoadArrayOrPath,
     LoadLabel,
@@ -19,5 +20,6 @@ __all__ = (
     'RandomScaledCrop',
     'SingleGreenDataset',
     'TablePhotoMetricDistortion',
+    'TileDataset',
     'UrbanisationDataset',
 )

@@ -3,10 +3,11 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mmseg_aux_hrnet.bands import MOST_BANDS, RGB, Bands
 from mmseg_aux_hrnet.classes import Classes, class_set
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.files.whole import whole_file
@@ -14,8 +15,6 @@ from mmseg_aux_hrnet.files.whole import whole_file
 NAME = 'dataset.json'
 FORMAT, VERSION = 'mmseg_aux_hrnet data set', 1
 DTYPES = ('uint8', 'uint16', 'float32')
-MAX_BANDS = 12
-RGB = ('red', 'green', 'blue')
 LAYOUTS = ('singlegreen', 'urbanisation')
 ENTRIES = {
     *('format', 'version', 'layout', 'classes', 'class_of_interest', 'bands', 'dtype', 'scale', 'mean', 'std'),
@@ -53,6 +52,17 @@ class DataDescription:
     crs: str | None = None
     layout: str = 'singlegreen'
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    def of_bands(self, names: Sequence[str]) -> 'DataDescription':
+        """Return the same tiles with some of their bands, in the order of ``names``.
+
+        Raises:
+            ConfigError: one is not among them.
+        """
+        some = Bands(self.bands, self.scale).of(names)
+        places = [self.bands.index(name) for name in names]
+        mean, std = (tuple(values[place] for place in places) for values in (self.mean, self.std))
+        return replace(self, bands=some.names, scale=some.scale, mean=mean, std=std)
 
 
 def read_description(root: str | Path) -> DataDescription:
@@ -117,8 +127,8 @@ def _checked(said: Mapping[str, Any]) -> DataDescription:
         'class_of_interest': said.get('class_of_interest'),
     }
     bands = tuple(str(name) for name in said['bands'])
-    if not 1 <= len(bands) <= MAX_BANDS or len(set(bands)) != len(bands):
-        raise ConfigError(f'"bands" is {list(bands)}: 1 to {MAX_BANDS} different names are needed, such as red')
+    if not 1 <= len(bands) <= MOST_BANDS or len(set(bands)) != len(bands):
+        raise ConfigError(f'"bands" is {list(bands)}: 1 to {MOST_BANDS} different names are needed, such as red')
     for key, allowed in (('dtype', DTYPES), ('layout', LAYOUTS)):
         if said[key] not in allowed:
             raise ConfigError(f'"{key}" is {said[key]!r}: use one of {", ".join(allowed)}')

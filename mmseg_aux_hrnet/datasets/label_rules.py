@@ -1,6 +1,6 @@
-"""How a label file's pixels become class indices: four explicit rules, no guess."""
+"""How a label file's pixels become class indices: explicit rules, no guess."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
@@ -21,6 +21,8 @@ LABEL_FORMATS: tuple[str, ...] = get_args(LabelFormat)
 ONE_CHANNEL_MODES = ('L', 'P', '1')
 
 Colour = tuple[int, int, int]
+IGNORED = 'ignore'  # in label_values, where an index would stand
+LabelValues = Mapping[Any, Any]  # value of the file, also as text, to its class, IGNORED or None
 
 
 class LabelRule(NamedTuple):
@@ -32,23 +34,45 @@ class LabelRule(NamedTuple):
             file of 0 and 255, which stand for classes 0 and 1.
         palette: RGB colour of each class, 0..255.
         ignore_index: value of ignored pixels in ``index`` and ``palette`` files, and in what is decoded.
+        label_values: of ``index`` files whose values are not the classes: each value that may occur, with its class, or
+            ``ignore_index``; None where values are classes.
     """
 
     label_format: LabelFormat
     palette: tuple[Colour, ...]
     ignore_index: int = 255
+    label_values: tuple[tuple[int, int], ...] | None = None
 
     @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.palette)
 
+    @property
+    def class_of(self) -> dict[int, int]:
+        """Class of each value that an ``index`` file may hold, ``ignore_index`` for those that do not count."""
+        return dict(self.label_values or [*enumerate(range(self.num_classes)), (self.ignore_index, self.ignore_index)])
 
-def label_rule(label_format: str, palette: Sequence[Sequence[int]], *, ignore_index: int = 255) -> LabelRule:
+
+def label_rule(
+    label_format: str,
+    palette: Sequence[Sequence[int]],
+    *,
+    ignore_index: int = 255,
+    label_values: LabelValues | None = None,
+) -> LabelRule:
     """Return a checked rule.
 
+    Args:
+        label_format: see :class:`LabelRule`.
+        palette: RGB colour of each class.
+        ignore_index: value of ignored pixels.
+        label_values: the class of each value of ``index`` files whose values are not the classes, such as
+            ``{0: 'ignore', 1: 0, 2: 1}``: 0 is not labelled, and the classes count from 1. No other value may occur.
+
     Raises:
-        ConfigError: the format is unknown, or does not suit the number of classes or the colours.
+        ConfigError: the format is unknown, or does not suit the number of classes or the colours, or ``label_values``
+            goes with another format or names what is not a class.
     """
     if label_format not in LABEL_FORMATS:
         raise ConfigError(f'label_format={label_format!r} is unknown: use one of {", ".join(LABEL_FORMATS)}')
@@ -62,7 +86,46 @@ def label_rule(label_format: str, palette: Sequence[Sequence[int]], *, ignore_in
         raise ConfigError(f"label_format='binary' is for 2 classes, not {len(colours)}: use 'index' or 'colour'")
     if label_format in ('palette', 'colour') and len(set(colours)) != len(colours):
         raise ConfigError(f'label_format={label_format!r} needs a colour of its own for each class, got {colours}')
-    return LabelRule(label_format, colours, ignore_index)  # type: ignore[arg-type]  # checked above
+    values = None if label_values is None else _checked_values(label_values, len(colours), ignore_index)
+    if values is not None and label_format != 'index':
+        raise ConfigError(
+            f"label_values is for label_format='index', not {label_format!r}: files of that form say their classes "
+            'themselves'
+        )
+    return LabelRule(label_format, colours, ignore_index, values)  # type: ignore[arg-type]  # checked above
+
+
+def _checked_values(given: LabelValues, classes: int, ignore_index: int) -> tuple[tuple[int, int], ...]:
+    """Return each value with its class, in the order of the values."""
+    try:
+        values = {
+            int(value): ignore_index if index in (None, IGNORED) else int(index) for value, index in given.items()
+        }
+    except (AttributeError, TypeError, ValueError):
+        values = {}
+    labelled = {index for index in values.values() if index != ignore_index}
+    if not labelled <= {*range(classes)} or not labelled or not all(0 <= value <= 255 for value in values):
+        raise ConfigError(
+            f'label_values={given!r}: give each value 0..255 of the files a class 0..{classes - 1} or {IGNORED!r}, '
+            "such as {0: 'ignore', 1: 0, 2: 1}"
+        )
+    return tuple(sorted(values.items()))
+
+
+def parse_label_values(text: str) -> dict[int, int | str]:
+    """Return the ``label_values`` of a text such as ``0=ignore,1=0,2=1``.
+
+    Raises:
+        ConfigError: a part is not ``VALUE=CLASS`` or ``VALUE=ignore``, or a value is there twice.
+    """
+    pairs = [part.strip().partition('=') for part in text.split(',')]
+    try:
+        values = {int(value): IGNORED if index.strip() == IGNORED else int(index) for value, _, index in pairs}
+    except ValueError:
+        values = {}
+    if len(values) != len(pairs):
+        raise ConfigError(f'--label-values {text}: give each value once with its class or ignore: 0=ignore,1=0,2=1')
+    return values
 
 
 def decode_pixels(pixels: NDArray[Any], mode: str, colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
@@ -93,9 +156,9 @@ def decode_pixels(pixels: NDArray[Any], mode: str, colours: NDArray[np.uint8], r
         return decode_colour(pixels, rule)
     if mode == 'P':
         return (decode_palette if rule.label_format == 'palette' else decode_indices)(pixels, colours, rule)
-    if mode == '1':  # one bit a pixel has no other reading than classes 0 and 1
+    if mode == '1' and rule.label_values is None:  # one bit a pixel has no other reading than classes 0 and 1
         return pixels.astype(np.uint8)
-    return decode_grey(pixels, rule)
+    return decode_grey(pixels.astype(np.uint8, copy=False), rule)
 
 
 def decode_placed(label: 'LabelPixels', rule: LabelRule) -> NDArray[np.uint8]:
@@ -135,10 +198,12 @@ def decode_grey(values: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]
         table[[0, 255]] = [0, 1]
         allowed, hint = '0 and 255', "label_format='index' reads class indices"
     else:
-        table[: rule.num_classes] = np.arange(rule.num_classes)
-        table[rule.ignore_index] = rule.ignore_index
+        table[[*rule.class_of]] = [*rule.class_of.values()]
         allowed = f'0..{rule.num_classes - 1} and {rule.ignore_index}'
         hint = "label_format='binary' reads 0 and 255" if rule.num_classes == 2 else "label_format='colour' reads RGB"
+        hint += ', and label_values gives other values a class'
+        if rule.label_values is not None:
+            allowed, hint = ', '.join(map(str, rule.class_of)), 'give the others a class or ignore in label_values'
     return _look_up(values, table, describe='value {}'.format, allowed=allowed, hint=hint)
 
 
@@ -157,9 +222,11 @@ def decode_indices(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
     Raises:
         LabelError: index and colour contradict each other, or an index is not a class.
     """
-    first = colours[: rule.num_classes]
+    class_of = rule.class_of
+    labelled = {value: index for value, index in class_of.items() if index < rule.num_classes}
+    first = colours[: max(labelled) + 1]
     grey = bool((colours == colours[:, :1]).all())
-    fits = np.array_equal(first, np.array(rule.palette, np.uint8)[: len(first)])
+    fits = all(tuple(first[value]) == rule.palette[labelled[value]] for value in labelled if value < len(first))
     if not len(colours) or (fits and not grey):
         return decode_grey(values, rule)
     used = np.flatnonzero(np.bincount(values.ravel(), minlength=len(colours)))
@@ -167,14 +234,14 @@ def decode_indices(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
     if not grey and len(set(rule.palette)) == rule.num_classes:
         known = {colour: index for index, colour in enumerate(rule.palette)}
         named = [known.get(tuple(colour), -1) for colour in colours[used].tolist()]
-        if -1 not in named and named != used.tolist():
+        if -1 not in named and named != [class_of.get(value, -1) for value in used.tolist()]:
             raise LabelError(
                 f'its palette gives the indices {used.tolist()} the colours of the classes {named}, so a program may '
                 "have changed the indices: label_format='palette' reads the colours"
             )
     elif grey:
-        shades, classes = colours[used, 0], range(rule.num_classes)
-        if np.isin(shades, [*classes, rule.ignore_index]).all() and np.isin(shades, classes[1:]).any():
+        shades = colours[used, 0]
+        if np.isin(shades, [*class_of]).all() and np.isin(shades, [*{*labelled} - {0}]).any():
             table = np.arange(256, dtype=np.uint8)
             table[used] = shades
             return decode_grey(table[values], rule)

@@ -8,7 +8,7 @@ from mmseg.datasets import BaseSegDataset
 
 from mmseg_aux_hrnet.bands import Bands, make_bands
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB
-from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, label_rule
+from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, LabelValues, label_rule
 from mmseg_aux_hrnet.datasets.splits import IMAGE_SUFFIXES, LABEL_SUFFIXES, SplitEntry, index_by_stem, read_split
 from mmseg_aux_hrnet.datasets.tiles import refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
@@ -37,6 +37,8 @@ class ListedDataset(BaseSegDataset):
         data_prefix: folders of a ``.txt`` list relative to ``data_root``: ``img_path``, and ``seg_map_path`` where
             there are labels.
         label_format: how label files are decoded, see :class:`~mmseg_aux_hrnet.datasets.label_rules.LabelRule`.
+        label_values: the class of each value of the label files where values are not the classes, such as
+            ``{0: 'ignore', 1: 0, 2: 1}``; for ``index`` labels. Another value is an error, and the metainfo holds it.
         img_suffix: what follows the stem of a ``.txt`` list in the name of an image; where None, any known ending.
         seg_map_suffix: the same for labels, such as ``_label.png``.
         pipeline: transforms, as in mmseg.
@@ -54,7 +56,8 @@ class ListedDataset(BaseSegDataset):
         DataError: the data root or a prefix folder does not exist.
         LabelError: labels in which 255 means ignored are masks of 0 and 255.
         SplitError: the list is missing, empty or names a file that is missing or ambiguous.
-        ConfigError: ``label_format`` is unknown, or ``reduce_zero_label`` is set.
+        ConfigError: ``label_format`` is unknown, ``label_values`` do not go with it or name what is not a class, or
+            ``reduce_zero_label`` is set.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class ListedDataset(BaseSegDataset):
         label_format: LabelFormat,
         data_root: str | None = None,
         data_prefix: dict[str, str | None] | None = None,
+        label_values: LabelValues | None = None,
         img_suffix: str | None = None,
         seg_map_suffix: str | None = None,
         pipeline: Sequence[Any] = (),
@@ -81,6 +85,7 @@ class ListedDataset(BaseSegDataset):
         if data_root is not None and not Path(data_root).is_dir():
             raise DataError(f'data root {data_root} is not a folder: set it with --data-root DIR, see data/README.md')
         self.label_format = label_format
+        self.label_values = label_values
         self._suffixes = {'img_path': img_suffix, 'seg_map_path': seg_map_suffix}
         # An empty prefix says that there is none; mmseg would join it to the data root.
         prefix = {name: portable(folder) for name, folder in (data_prefix or {}).items() if folder}
@@ -98,10 +103,16 @@ class ListedDataset(BaseSegDataset):
         )
 
     @property
+    def metainfo(self) -> dict[str, Any]:
+        """What is said of the data, which checkpoints keep: classes, colours, and what the values of labels mean."""
+        said = {} if self.label_values is None else {'label_values': dict(self.label_values)}
+        return {**super().metainfo, **said}
+
+    @property
     def label_rule(self) -> LabelRule:
         """The rule that label files are decoded by; its classes are those of the files, before any renumbering."""
         palette = self.metainfo['palette'] if self.label_map is None else self.METAINFO['palette']
-        return label_rule(self.label_format, palette, ignore_index=self.ignore_index)
+        return label_rule(self.label_format, palette, ignore_index=self.ignore_index, label_values=self.label_values)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Return one record an image, in the order of the list."""

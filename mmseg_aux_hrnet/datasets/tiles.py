@@ -290,11 +290,14 @@ def refuse_masks_as_index(
 ) -> None:
     """Raise where the labels of a list look like masks of 0 and 255, all of whose foreground would be ignored.
 
-    Looks at up to 64 labels, evenly spread, and stops at the first that holds a class above 0.
+    Looks at up to 64 labels, evenly spread, and stops at the first that holds a class above 0. Where the rule says the
+    class of each value, there is nothing to guess.
 
     Raises:
         LabelError: of those labels some hold the ignored value and none holds a class above 0.
     """
+    if rule.label_values is not None:
+        return
     ignored, background = False, False
     step = -(-len(paths) // MASK_SAMPLE) or 1
     for path in paths[::step]:

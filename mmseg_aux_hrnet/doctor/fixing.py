@@ -2,11 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from mmseg_aux_hrnet.datasets.description import read_description, write_description
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
 from mmseg_aux_hrnet.datasets.split_layouts import format_line
 from mmseg_aux_hrnet.datasets.splits import LABEL_SUFFIXES, SPLITS, cut_suffix, write_split
+from mmseg_aux_hrnet.datasets.tile_dataset import TileDataset
 from mmseg_aux_hrnet.doctor.checks import exact_duplicates
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import ExaminedTile
@@ -72,14 +75,24 @@ def write_copy(out: Path, checkup: Checkup, *, on_tile: Callable[[int, int], Non
             _write_tiles(part, kept, on_tile)
             _write_lists(part, kept)
             (part / LEFT_OUT).write_text(text, encoding='utf-8', newline='\n')
+            source = kept[0].pair.source
+            if isinstance(source.dataset, TileDataset):  # its counts of pixels are those of the tiles before
+                described = read_description(source.root)
+                write_description(part, replace(described, label_values=None, record={}))
     except OSError as error:
         reason = f'{error.strerror or error} ({error.filename})'
         raise DataError(f'--fix {out} cannot be written: {reason}; choose another folder') from error
     where = f', see {out / LEFT_OUT}' if lines else ''
-    formats = {tile.pair.source.dataset.label_format for tile in kept}
-    # A config that reads index or palette labels reads the copy as it is.
-    hint = '' if formats <= {'index', 'palette'} else "; its labels need label_format='palette'"
-    return f'clean copy: {out}, {len(kept)} images; {len(lines)} left out{where}{hint}'
+    return f'clean copy: {out}, {len(kept)} images; {len(lines)} left out{where}{_needs(kept)}'
+
+
+def _needs(tiles: Sequence[ExaminedTile]) -> str:
+    """Return what a config must say of the labels of the copy; empty where it reads the copy as it is."""
+    datasets = [tile.pair.source.dataset for tile in tiles]
+    if any(one.label_values is not None and not isinstance(one, TileDataset) for one in datasets):
+        return '; the values of its labels are the classes: leave label_values out'
+    formats = {one.label_format for one in datasets}
+    return '' if formats <= {'index', 'palette'} else "; its labels need label_format='palette'"
 
 
 def _never_paired(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:

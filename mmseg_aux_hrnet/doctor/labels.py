@@ -71,7 +71,8 @@ def formats_that_read(path: Path, rule: LabelRule) -> tuple[str, ...]:
     foreground: dict[str, bool] = {}
     for label_format in LABEL_FORMATS:
         try:
-            other = label_rule(label_format, rule.palette, ignore_index=rule.ignore_index)
+            values = dict(rule.label_values) if rule.label_values and label_format == 'index' else None
+            other = label_rule(label_format, rule.palette, ignore_index=rule.ignore_index, label_values=values)
             classes = read_label(path, other)
         except (ConfigError, LabelError):  # ConfigError: no such rule for these classes, such as binary for three
             continue

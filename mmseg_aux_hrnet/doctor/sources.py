@@ -10,7 +10,8 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.datasets.label_rules import LabelRule, label_rule
+from mmseg_aux_hrnet.datasets import description
+from mmseg_aux_hrnet.datasets.label_rules import LabelRule, LabelValues, label_rule
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
 from mmseg_aux_hrnet.datasets.split_layouts import find_layout
 from mmseg_aux_hrnet.datasets.splits import SPLITS
@@ -21,6 +22,21 @@ LOADERS = {'train': 'train_dataloader', 'val': 'val_dataloader', 'test': 'test_d
 IGNORED = 255  # in what is counted, whatever value a data set ignores
 UNDIVIDED = 'all'  # the split of a folder that is not divided yet
 DATASET_OF = {'singlegreen': 'SingleGreenDataset', 'urbanisation': 'UrbanisationDataset'}
+
+
+class Reading(NamedTuple):
+    """How labels are read, whatever the data sets say.
+
+    Attributes:
+        label_formats: the first that reads a label counts; empty for what the data set says.
+        label_values: the class of each value; None for what the data set says.
+    """
+
+    label_formats: tuple[str, ...] = ()
+    label_values: LabelValues | None = None
+
+
+AS_SAID = Reading()
 
 
 class DataSource(NamedTuple):
@@ -54,38 +70,44 @@ def find_sources(
     kind: str | None,
     data_root: str | None = None,
     label_formats: Sequence[str] = (),
+    label_values: LabelValues | None = None,
     options: Sequence[str] = (),
 ) -> list[DataSource]:
     """Return the data sets that a command line names.
 
     Args:
-        source: a config; where ``kind`` is given, the folder of a data set.
+        source: a config; or the folder of a data set, where ``kind`` is given or its ``dataset.json`` describes it.
         kind: layout of the folder.
         data_root: replaces the data root of a config.
         label_formats: replace those of the data sets.
+        label_values: replace those of the data sets; of ``index`` labels, which is then the only format unless said.
         options: ``KEY=VALUE`` settings of a config.
 
     Raises:
         ConfigError: the config cannot be read, names no data, or the options do not go together.
         DataError: a data root does not exist, or the folder is not of that kind.
     """
-    if kind is not None:
+    if label_values is not None and not label_formats:
+        label_formats = ('index',)
+    reading = Reading(tuple(label_formats), label_values)
+    described = (Path(source) / description.NAME).is_file()
+    if kind is not None or described:
         if data_root is not None or options:
-            raise ConfigError('--data-root and --cfg-options change a config: with --kind, give the folder only')
-        return folder_sources(Path(source), kind=kind, label_formats=label_formats)
+            raise ConfigError('--data-root and --cfg-options change a config: with a folder, give the folder only')
+        return folder_sources(Path(source), kind=kind, reading=reading)
     if Path(source).is_dir():
         raise ConfigError(
             f'{source} is a folder: say its layout, with --kind {" or ".join(DATASET_OF)}, or give a config'
         )
     config = load_config(source, parse_options(options))
     set_data_root(config, data_root)
-    sources = config_sources(config, label_formats=label_formats)
+    sources = config_sources(config, reading=reading)
     if not sources:
         raise ConfigError(f'config {source} has no data set in {", ".join(LOADERS.values())}: give a leaf config')
     return sources
 
 
-def config_sources(config: Config, *, label_formats: Sequence[str] = ()) -> list[DataSource]:
+def config_sources(config: Config, *, reading: Reading = AS_SAID) -> list[DataSource]:
     """Return the data sets of the loaders of a config.
 
     Raises:
@@ -94,22 +116,25 @@ def config_sources(config: Config, *, label_formats: Sequence[str] = ()) -> list
     """
     init_default_scope(config.get('default_scope', 'mmseg'))
     return [
-        build_source(dict(settings), split=split, label_formats=label_formats)
+        build_source(dict(settings), split=split, reading=reading)
         for split, loader in LOADERS.items()
         if config.get(loader) is not None
         for settings in datasets_of(config[loader].dataset)
     ]
 
 
-def folder_sources(root: Path, *, kind: str, label_formats: Sequence[str] = ()) -> list[DataSource]:
+def folder_sources(root: Path, *, kind: str | None, reading: Reading = AS_SAID) -> list[DataSource]:
     """Return the data sets of a folder: by its lists where it has any, else by its folders.
+
+    Its ``dataset.json`` says its classes and layout, where it has one; else ``kind`` does.
 
     Raises:
         SplitError: the folder is not of that kind.
         ConfigError: a label format does not suit the data set.
     """
     init_default_scope('mmseg')
-    layout = find_layout(root, kind=kind)
+    described = (root / description.NAME).is_file()
+    layout = find_layout(root, kind=description.read_description(root).layout if described else kind)
     forms = (layout.form, 'lst' if layout.form == 'txt' else 'txt')  # of two lists that of the layout's own form counts
     lists: dict[str, str] = {}
     for split in SPLITS:
@@ -120,17 +145,18 @@ def folder_sources(root: Path, *, kind: str, label_formats: Sequence[str] = ()) 
     sources = []
     for split in [split for split in SPLITS if split in divided or split in lists] or [UNDIVIDED]:
         ann_file = lists.get(split, f'{layout.lists}/{split}.{layout.form}')
-        settings: dict[str, Any] = {'type': DATASET_OF[kind], 'data_root': str(root), 'ann_file': ann_file}
+        settings: dict[str, Any] = {'type': 'TileDataset' if described else DATASET_OF[str(kind)]}
+        settings |= {'data_root': str(root), 'ann_file': ann_file}
         if split not in lists or not ann_file.endswith('.lst'):  # a .lst names the folders of its files itself
             below = f'/{split}' if divided else ''
             prefix = {'img_path': f'{layout.images}{below}', 'seg_map_path': f'{layout.labels}{below}'}
             settings['data_prefix'] = prefix
-        sources.append(build_source(settings, split=split, label_formats=label_formats, listed=split in lists))
+        sources.append(build_source(settings, split=split, reading=reading, listed=split in lists))
     return sources
 
 
 def build_source(
-    settings: dict[str, Any], *, split: str, label_formats: Sequence[str] = (), listed: bool = True
+    settings: dict[str, Any], *, split: str, reading: Reading = AS_SAID, listed: bool = True
 ) -> DataSource:
     """Build a data set without looking for its files.
 
@@ -144,11 +170,11 @@ def build_source(
         raise DataError(f'data root {root} is not a folder: set it with --data-root DIR, see data/README.md')
     try:
         dataset = DATASETS.build({**settings, 'lazy_init': True})
-        if label_formats and isinstance(dataset, ListedDataset):
-            # Through the rule, which refuses a format that does not suit the classes.
-            rule = label_rule(label_formats[0], dataset.metainfo['palette'])
-            settings['label_format'] = dataset.label_format = rule.label_format
-        rules = _rules(dataset, label_formats)
+        rules = _rules(dataset, reading)
+        if reading != AS_SAID:
+            settings['label_format'] = dataset.label_format = rules[0].label_format
+            if reading.label_values is not None and rules[0].label_values is not None:
+                settings['label_values'] = dataset.label_values = reading.label_values
     except AuxHRNetError:
         raise
     except Exception as error:  # a data set of any package can fail in any way
@@ -157,14 +183,27 @@ def build_source(
     return DataSource(split, dataset, settings, rules, _class_table(dataset, rules[0]), listed)
 
 
-def _rules(dataset: Any, label_formats: Sequence[str]) -> tuple[LabelRule, ...]:
+def _rules(dataset: Any, reading: Reading) -> tuple[LabelRule, ...]:
     """Return how labels are read; mmseg's own data sets take the values of one channel as they are."""
     if isinstance(dataset, ListedDataset):
-        rule = dataset.label_rule
-        formats: Sequence[str] = label_formats or (rule.label_format,)
-        return tuple(label_rule(name, rule.palette, ignore_index=rule.ignore_index) for name in formats)
-    if label_formats:
-        raise ConfigError(f'--label-format is for the data sets of this package; {type(dataset).__name__} has its own')
+        formats = reading.label_formats or (dataset.label_format,)
+        of_files = dataset.label_values if reading.label_values is None else reading.label_values
+        palette = dataset.metainfo['palette'] if dataset.label_map is None else dataset.METAINFO['palette']
+        # Of several formats, the values are those of index files; one other format alone is refused with them.
+        return tuple(
+            label_rule(
+                name,
+                palette,
+                ignore_index=dataset.ignore_index,
+                label_values=of_files if name == 'index' or len(formats) == 1 else None,
+            )
+            for name in formats
+        )
+    if reading != AS_SAID:
+        raise ConfigError(
+            f'--label-format and --label-values are for the data sets of this package; {type(dataset).__name__} has '
+            'its own'
+        )
     classes = dataset.METAINFO.get('classes') or dataset.metainfo.get('classes')
     if not classes:
         raise ConfigError(f'data set {type(dataset).__name__} names no classes: set metainfo=dict(classes=(...))')

@@ -14,6 +14,7 @@ from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.bands import Bands, make_bands
 from mmseg_aux_hrnet.datasets.listed_dataset import loaded_bands, strict_pipeline
+from mmseg_aux_hrnet.datasets.tile_dataset import TileDataset
 from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.files.names import portable
@@ -173,6 +174,8 @@ def describe_test_dataset(config: Config) -> dict[str, Any]:
         dataset = DATASETS.build({**described, 'data_root': None, 'pipeline': [], 'lazy_init': True})
     except (AssertionError, OSError) as error:
         raise ConfigError(f'{described.type} needs its files to say what its classes are: give --classes') from error
+    if isinstance(dataset, TileDataset):
+        _check_filled(dataset.metainfo, config)
     if dataset.label_map is not None or dataset.reduce_zero_label:
         raise ConfigError(f'{described.type} renumbers the classes of its labels while loading: give --classes')
     return {**dataset.metainfo, 'label_format': getattr(dataset, 'label_format', 'index')}
@@ -192,6 +195,8 @@ def dataset_meta(config: Config, loader: str = 'train_dataloader') -> dict[str, 
     found = DATASETS.get(kind) if isinstance(kind, str) else kind
     if kind is not None and found is None and 'classes' not in own:
         raise ConfigError(f'data set type {kind} is not registered: add its module to custom_imports')
+    if found is TileDataset:
+        _check_filled(own, config)
     return {**getattr(found, 'METAINFO', {}), **own}
 
 
@@ -203,6 +208,17 @@ def dataset_bands(config: Config, loader: str) -> Bands:
     """
     settings = (config.get(loader) or {}).get('dataset')
     settings = next(datasets_of(settings)) if settings else {}
-    told = {key: settings[key] for key in ('bands', 'scale') if settings.get(key) is not None}
+    # Of described tiles, what dataset.json says of them is in the metainfo.
+    told = {key: (settings.get('metainfo') or {}).get(key) for key in ('bands', 'scale')}
+    told = {key: settings.get(key) or value for key, value in told.items()}
+    told = {key: value for key, value in told.items() if value is not None}
     steps = strict_pipeline(settings.get('pipeline') or [], loader=told)
     return loaded_bands(steps, make_bands(told.get('bands'), told.get('scale')))
+
+
+def _check_filled(metainfo: Mapping[str, Any], config: Config) -> None:
+    if not metainfo.get('classes'):
+        raise ConfigError(
+            f'{config.filename or "the config"} names no classes before training fills them in from the data: give the '
+            'config that training wrote to its work dir'
+        )

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from mmseg_aux_hrnet.classes import Classes, class_set
-from mmseg_aux_hrnet.datasets.label_rules import LabelRule, label_rule
+from mmseg_aux_hrnet.datasets.label_rules import LabelRule, LabelValues, label_rule
 from mmseg_aux_hrnet.datasets.splits import LABEL_SUFFIXES, index_by_stem
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.evaluation.boundary import tolerance
@@ -178,6 +178,8 @@ class EvaluateOptions:
         palette: RGB colour of each class, 0..255, beside ``classes``; None where there are none.
         label_format: form of the labels: ``index``, ``palette``, ``colour`` or ``binary``; None for that of the config,
             else ``index``.
+        label_values: the class of each value of the labels, such as ``{0: 'ignore', 1: 0, 2: 1}``; None for what the
+            config says, else values are classes. Predictions hold classes.
         prediction_format: form of the predictions.
         ignore_index: label value that does not count.
         class_of_interest: name of the class that the table marks; None for that of the config, else the last of two.
@@ -191,6 +193,7 @@ class EvaluateOptions:
     classes: Sequence[str] | None = None
     palette: Sequence[Sequence[int]] | None = None
     label_format: str | None = None
+    label_values: LabelValues | None = None
     prediction_format: str = 'index'
     ignore_index: int = 255
     class_of_interest: str | None = None
@@ -243,7 +246,13 @@ def evaluate(
     classes = class_set(meta, of_interest=options.class_of_interest)
     comparison = Comparison(
         prediction_rule=_rule(classes, options.prediction_format, options.ignore_index),
-        label_rule=_rule(classes, options.label_format or meta['label_format'], options.ignore_index),
+        label_rule=_rule(
+            classes,
+            options.label_format or meta['label_format'],
+            options.ignore_index,
+            # The values that a config says are those of its own format.
+            label_values=options.label_values or (meta.get('label_values') if options.label_format is None else None),
+        ),
         tolerance=distance.pixels,
     )
     pairs = pair_folders(predictions, labels)
@@ -299,8 +308,10 @@ def parse_palette(text: str) -> list[tuple[int, ...]]:
         raise ConfigError(f'--palette {text}: give one colour per class, such as 000000,800000') from None
 
 
-def _rule(classes: Classes, label_format: str, ignore_index: int) -> LabelRule:
+def _rule(
+    classes: Classes, label_format: str, ignore_index: int, *, label_values: LabelValues | None = None
+) -> LabelRule:
     if classes.palette is None and label_format in ('palette', 'colour'):
         raise ConfigError(f'files of the form {label_format!r} need the colours of the classes: give --palette')
     palette = classes.palette or GREYS[: len(classes.names)]
-    return label_rule(label_format, palette, ignore_index=ignore_index)
+    return label_rule(label_format, palette, ignore_index=ignore_index, label_values=label_values)

@@ -31,7 +31,7 @@ from mmseg_aux_hrnet.report.folder import check_report_folder, report_metrics
 from mmseg_aux_hrnet.report.page import kept_tiles, read_training_log, write_report
 from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
-from mmseg_aux_hrnet.run import launch, testing_config
+from mmseg_aux_hrnet.run import launch, testing_config, tile_config
 from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
 from mmseg_aux_hrnet.visualization import draw_sweep
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, check_bands, load_model_weights
@@ -138,7 +138,7 @@ def test(
     name, source = config_name(config), config.filename if isinstance(config, Config) else str(config)
     config = load_config(config, options.cfg_options)
     text = config.pretty_text  # before the edits, which are not part of what was asked to be tested
-    dataset, out = _edit(config, options, distance, name=name)
+    dataset, out = _edit(config, options, distance, name=name, checkpoint=checkpoint)
     work_dir = Path(config.work_dir)
     runner = Runner.from_cfg(config)
     fill_sizes(runner.model)
@@ -175,7 +175,9 @@ def test(
     return TestResult(work_dir, has_labels(dataset), figures, predictions, report, curves, summary)
 
 
-def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: str) -> tuple[Any, str | None]:
+def _edit(
+    config: Config, options: TestOptions, distance: Tolerance, *, name: str, checkpoint: str | Path
+) -> tuple[Any, str | None]:
     """Change the config as the options say; return the data set, and the folder of the label maps, if any.
 
     These are all edits of a config that is tested, in the order that matters.
@@ -188,6 +190,7 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
     testing_config.set_split(config, options.split)
     set_data_root(config, options.data_root)
     check_data_root(config, ('test_dataloader',))
+    tile_config.fill_for_test(config, checkpoint)
     # Augmentation changes the pipeline, so it comes before the data set is built of it.
     if options.scales is not None or options.flip:
         scales = testing_config.parse_scales(options.scales or (1.0,))

@@ -18,6 +18,7 @@ from mmseg_aux_hrnet.decision import Threshold, head_decision
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
 from mmseg_aux_hrnet.models import fill_sizes, use_threshold
 from mmseg_aux_hrnet.run.config import dataset_bands, dataset_meta
+from mmseg_aux_hrnet.run.tile_config import fill_from_checkpoint
 from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights
 
 DEFAULT_TILE = 512  # pixels
@@ -61,7 +62,7 @@ def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str
     """Build the config's segmentor and fill it from ``checkpoint``, exactly.
 
     Args:
-        config: a merged config.
+        config: a merged config; where it is one of described tiles that is not filled in, the checkpoint fills it in.
         checkpoint: of this config; ``hashed``.
         threshold: a number for the class of interest, ``argmax``, or None for what the checkpoint or the head says.
 
@@ -70,6 +71,7 @@ def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str
         ConfigError: the config lacks what an export or a map needs.
     """
     text = config.pretty_text
+    fill_from_checkpoint(config, checkpoint)
     model = _build(config)
     meta = load_model_weights(model, checkpoint)
     classes = _classes(config, meta, count=2 if model.out_channels == 1 else int(model.out_channels))

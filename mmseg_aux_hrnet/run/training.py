@@ -19,7 +19,7 @@ from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ConfigError, ResourceError
 from mmseg_aux_hrnet.models import HRNetV2, fill_sizes, speed
 from mmseg_aux_hrnet.models.speed import Level
-from mmseg_aux_hrnet.run import launch, training_config
+from mmseg_aux_hrnet.run import launch, tile_config, training_config
 from mmseg_aux_hrnet.run.config import (
     check_data_root,
     config_name,
@@ -243,6 +243,8 @@ def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:
     # Where the data are, before what is done with them: a missing folder is the fault that most beginners have.
     set_data_root(config, options.data_root)
     check_data_root(config, ('train_dataloader', 'val_dataloader'))
+    # Before all that asks for heads or figures: both depend on the classes of the data.
+    tile_config.fill_for_training(config)
     training_config.set_pretrained(config, options.pretrained)
     training_config.set_teacher(config, options.teacher)
     if options.seed is not None:

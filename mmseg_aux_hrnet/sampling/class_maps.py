@@ -113,15 +113,19 @@ def map_rows(path: Path, rule: LabelRule) -> Iterator[tuple[int, NDArray[np.uint
             with reading_rows(path, window):
                 values: NDArray[np.uint8] = dataset.read(1, window=window)
                 valid = dataset.read_masks(1, window=window) > 0
-            if dataset.nodata in range(rule.num_classes) and (values[~valid] == dataset.nodata).any():
+            if (
+                rule.class_of.get(dataset.nodata, -1) in range(rule.num_classes)
+                and (values[~valid] == dataset.nodata).any()
+            ):
                 raise DataError(
                     f'{path} says that value {dataset.nodata:g} is no data, and it is a class too: if it is the class, '
                     'say so with gdal_edit.py -unsetnodata'
                 )
             try:
-                yield top, decode_grey(np.where(valid, values, np.uint8(rule.ignore_index)), rule)
+                classes = decode_grey(np.where(valid, values, np.uint8(next(iter(rule.class_of)))), rule)
             except LabelError as error:
                 raise LabelError(f'{path}, from row {top} on: {error}') from error
+            yield top, np.where(valid, classes, np.uint8(rule.ignore_index))
 
 
 def read_class_map(path: str | Path, rule: LabelRule) -> NDArray[np.uint8]:

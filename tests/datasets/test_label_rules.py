@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from mmseg_aux_hrnet.datasets.label_rules import decode_colour, decode_grey, decode_palette, label_rule
+from mmseg_aux_hrnet.datasets.label_rules import (
+    decode_colour,
+    decode_grey,
+    decode_indices,
+    decode_palette,
+    label_rule,
+    parse_label_values,
+)
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 
 PALETTE = [[0, 0, 0], [128, 0, 0]]
@@ -62,3 +69,59 @@ def test_unknown_palette_colours_are_named(index, message):
 def test_wrong_rules_raise(form, palette, message):
     with pytest.raises(ConfigError, match=message):
         label_rule(form, palette)
+
+
+VALUES = {0: 'ignore', 1: 0, 4: 1}
+
+
+def test_label_values_give_each_value_its_class():
+    values = np.array([[0, 1], [4, 4]], np.uint8)
+    assert decode_grey(values, label_rule('index', PALETTE, label_values=VALUES)).tolist() == [[255, 0], [1, 1]]
+    written = {'0': None, '1': 0, '4': 1}  # as in JSON
+    assert label_rule('index', PALETTE, label_values=written) == label_rule('index', PALETTE, label_values=VALUES)
+    assert label_rule('index', PALETTE, label_values={1: 0, 4: 1}) != label_rule('index', PALETTE)
+
+
+@pytest.mark.parametrize('value', [2, 255])
+def test_a_value_that_is_not_in_the_rule_is_named_with_its_position(value):
+    values = np.array([[0, 1], [1, value]], np.uint8)
+    with pytest.raises(LabelError, match=rf'value {value} at \(row, column\) \(1, 1\).*allowed are 0, 1, 4; .*ignore'):
+        decode_grey(values, label_rule('index', PALETTE, label_values=VALUES))
+
+
+def test_label_values_stand_for_indices_of_palette_files():
+    rule = label_rule('index', PALETTE, label_values=VALUES)
+    values = np.array([[0, 1, 4]], np.uint8)
+    any_colours = np.array([[9, 9, 9], [1, 200, 3], [0, 0, 0], [0, 0, 0], [7, 0, 90]], np.uint8)
+    assert decode_indices(values, any_colours, rule).tolist() == [[255, 0, 1]]
+    greys = np.repeat(np.array([[4], [0], [1]], np.uint8), 3, axis=1)  # a program wrote the values as a palette
+    assert decode_indices(np.array([[0, 1, 2]], np.uint8), greys, rule).tolist() == [[1, 255, 0]]
+    exchanged = np.array([[9, 9, 9], [128, 0, 0], [9, 9, 9], [9, 9, 9], [0, 0, 0]], np.uint8)
+    with pytest.raises(LabelError, match=r'indices \[1, 4\] the colours of the classes \[1, 0\]'):
+        decode_indices(values[:, 1:], exchanged, rule)
+
+
+@pytest.mark.parametrize(
+    ('form', 'values', 'message'),
+    [
+        ('palette', VALUES, "label_values is for label_format='index', not 'palette'"),
+        ('colour', VALUES, "not 'colour'"),
+        ('binary', VALUES, "not 'binary'"),
+        ('index', {0: 2}, r'a class 0\.\.1 or'),
+        ('index', {0: -1, 1: 0}, r'a class 0\.\.1 or'),
+        ('index', {256: 0}, r'each value 0\.\.255'),
+        ('index', {'a': 0}, 'label_values='),
+        ('index', {0: 'ignore'}, 'label_values='),
+        ('index', {}, 'label_values='),
+    ],
+)
+def test_wrong_label_values_raise(form, values, message):
+    with pytest.raises(ConfigError, match=message):
+        label_rule(form, PALETTE, label_values=values)
+
+
+def test_label_values_of_a_command_line():
+    assert parse_label_values('0=ignore, 1=0,4=1') == VALUES
+    for text in ('0', '0=a', '0=0,0=1', '', 'a=0'):
+        with pytest.raises(ConfigError, match='0=ignore,1=0,2=1'):
+            parse_label_values(text)

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from doctor_support import PALETTE, examined, found, image_of, label_of, mask, scene, state, write_root
 from PIL import Image
+from tests_support import tile_description, write_tile_root
 
+from mmseg_aux_hrnet.datasets.description import read_description
+from mmseg_aux_hrnet.doctor.checkup import check
 from mmseg_aux_hrnet.doctor.fixing import LEFT_OUT, check_out, write_copy
 from mmseg_aux_hrnet.doctor.sources import find_sources
 from mmseg_aux_hrnet.errors import ConfigError, DataError
@@ -169,3 +172,26 @@ def test_a_data_set_of_nothing_but_faults_has_no_copy(tmp_path):
     image_of(root, 'train_0').write_bytes(b'')
     with pytest.raises(DataError, match='no image is left'):
         write_copy(tmp_path / 'clean', examined(root), on_tile=nothing)
+
+
+def test_labels_of_other_values_become_classes(tmp_path):
+    root = write_tile_root(tmp_path / 'data', 3, label_values={0: None, 1: 0, 2: 1, 5: 2}, record={'pixels': 9})
+    checkup = check(find_sources(str(root), kind=None), workers=2, on_tile=nothing)
+    assert not checkup.faults and checkup.summaries[0].ignored == 4 * 8 * 96
+    line = write_copy(tmp_path / 'clean', checkup, on_tile=nothing)
+    assert line == f'clean copy: {tmp_path / "clean"}, 8 images; 0 left out'
+    assert read_description(tmp_path / 'clean') == tile_description(3)
+    again = check(find_sources(str(tmp_path / 'clean'), kind=None), workers=2, on_tile=nothing)
+    assert [summary.pixels for summary in again.summaries] == [summary.pixels for summary in checkup.summaries]
+
+
+def test_values_said_on_the_command_line_are_classes_in_the_copy(tmp_path):
+    root = write_root(tmp_path / 'data')
+    for stem in ('train_0', 'train_1', 'train_2', 'train_3', 'val_0', 'val_1', 'test_0', 'test_1'):
+        Image.fromarray(mask(int(stem[-1])) + 1).save(label_of(root, stem))
+    sources = find_sources(str(root), kind='singlegreen', label_values={0: 'ignore', 1: 0, 2: 1})
+    checkup = check(sources, workers=2, on_tile=nothing)
+    assert not checkup.faults
+    line = write_copy(tmp_path / 'clean', checkup, on_tile=nothing)
+    assert line.endswith('the values of its labels are the classes: leave label_values out')
+    assert not examined(tmp_path / 'clean').faults

@@ -37,9 +37,9 @@ class RandomScaledCrop(BaseTransform):
 
     Args:
         crop_size: (height, width) of the window in pixels; a scaled image that is smaller is kept whole.
-        scale: (width, height) that images fit into at ratio 1; needs ``ratio_range``.
+        scale: (width, height) that images fit into at ratio 1; each image's own size where None.
         ratio_range: lowest and highest factor of ``scale``, drawn evenly.
-        scales: sizes as ``scale``, one of which is drawn; in place of ``scale``.
+        scales: sizes as ``scale``, one of which is drawn; in place of ``ratio_range``.
         cat_max_ratio: share of the pixels that are not ignored from which one class is too frequent; up to ten
             windows are tried for a lower one.
         ignore_index: value of ignored pixels.
@@ -47,7 +47,7 @@ class RandomScaledCrop(BaseTransform):
         turns: turn the window counter-clockwise by 0, 90, 180 or 270 degrees, each as often, after the flip.
 
     Raises (when built):
-        ConfigError: a size, share or range is impossible, or not one of ``scale`` and ``scales`` is given.
+        ConfigError: a size, share or range is impossible, or not one of ``ratio_range`` and ``scales`` is given.
 
     Raises (on call):
         DataError: there is no label to measure ``cat_max_ratio`` on.
@@ -67,11 +67,11 @@ class RandomScaledCrop(BaseTransform):
     ) -> None:
         super().__init__()
         self.crop_size = _size(crop_size, 'crop_size')
-        by_ratio = scale is not None and ratio_range is not None and scales is None
+        by_ratio = ratio_range is not None and scales is None
         by_choice = bool(scales) and scale is None and ratio_range is None
         if not (by_ratio or by_choice):
             raise ConfigError(
-                'give either scale=(width, height) and ratio_range=(low, high), or scales=[(width, height)]'
+                'give either ratio_range=(low, high), and scale=(width, height) or not, or scales=[(width, height)]'
             )
         if ratio_range is not None and (len(ratio_range) != 2 or not 0 < ratio_range[0] <= ratio_range[1]):
             raise ConfigError(f'ratio_range={ratio_range!r}: give two factors above 0, the lower one first')
@@ -87,13 +87,14 @@ class RandomScaledCrop(BaseTransform):
         """Draw and cut; the order of the draws is that of the three transforms."""
         image = results['img']
         height, width = image.shape[:2]
-        if self.scale is None or self.ratio_range is None:
+        if self.ratio_range is None:
             index = np.random.randint(len(self.scales))
             results.update(scale=self.scales[index], scale_idx=index)
         else:
             low, high = self.ratio_range
             ratio = np.random.random_sample() * (high - low) + low  # as mmcv draws it
-            results['scale'] = (int(self.scale[0] * ratio), int(self.scale[1] * ratio))
+            full_width, full_height = self.scale or (width, height)
+            results['scale'] = (int(full_width * ratio), int(full_height * ratio))
         new_width, new_height = rescale_size((width, height), results['scale'])
         scaled = (new_height, new_width)
         if min(scaled) < 1:

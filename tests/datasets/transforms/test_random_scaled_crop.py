@@ -111,6 +111,13 @@ def test_turned_windows_are_windows_and_every_way_to_lie_is_as_frequent():
     assert np.bincount(ways, minlength=8) == pytest.approx(100, abs=35)  # 3.7 standard deviations
 
 
+def test_without_a_scale_the_size_of_the_image_is_scaled():
+    crop = RandomScaledCrop(ratio_range=(0.5, 2.0), crop_size=(999, 999))
+    sizes = [applied([crop], sample(0), seed=seed)['img_shape'] for seed in range(200)]
+    assert all(abs(width - 1.5 * height) <= 1 for height, width in sizes)
+    assert 20 <= min(sizes)[0] < 23 and 77 < max(sizes)[0] <= 80  # of 40 rows
+
+
 def test_without_turns_no_number_is_drawn_for_them():
     plain, turned = (RandomScaledCrop(**PAIRS['green'][0], turns=turns) for turns in (False, True))
     assert 'quarter_turns' not in applied([plain], sample(3), seed=3)
@@ -153,10 +160,10 @@ def test_read_only_arrays_are_taken_and_kept():
 @pytest.mark.parametrize(
     ('settings', 'words'),
     [
-        (dict(crop_size=CROP), 'give either scale'),
-        (dict(crop_size=CROP, scale=SCALE), 'give either scale'),
-        (dict(crop_size=CROP, scale=SCALE, ratio_range=RATIOS, scales=SCALES), 'give either scale'),
-        (dict(crop_size=CROP, scales=[]), 'give either scale'),
+        (dict(crop_size=CROP), 'give either ratio_range'),
+        (dict(crop_size=CROP, scale=SCALE), 'give either ratio_range'),
+        (dict(crop_size=CROP, scale=SCALE, ratio_range=RATIOS, scales=SCALES), 'give either ratio_range'),
+        (dict(crop_size=CROP, scales=[]), 'give either ratio_range'),
         (dict(crop_size=CROP, scales=[64]), 'scales=64 is not a size'),
         (dict(crop_size=(0, 8), scales=SCALES), r'crop_size=\(0, 8\) is not a size'),
         (dict(crop_size=CROP, scale=SCALE, ratio_range=(2.0, 0.5)), 'the lower one first'),
