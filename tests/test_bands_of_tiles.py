@@ -16,6 +16,7 @@ from mmseg_aux_hrnet.bands import make_bands
 from mmseg_aux_hrnet.datasets.tiles import read_picture
 from mmseg_aux_hrnet.weights import best_checkpoint, read_checkpoint
 
+pytestmark = pytest.mark.slow  # trains for seconds
 LEAF = REPO / 'configs/tiles/fcn_hr18s-v1.py'
 RGBN = ('red', 'green', 'blue', 'nir')
 FACTS = dict(
