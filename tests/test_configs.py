@@ -4,11 +4,15 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.structures import PixelData
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from tests_support import tile_description
 from tool_support import REPO
 
+from mmseg_aux_hrnet.datasets.description import write_description
 from mmseg_aux_hrnet.engine.hooks.data_check_hooks import heads
+from mmseg_aux_hrnet.run.config import dataset_meta, set_data_root
+from mmseg_aux_hrnet.run.tile_config import fill_for_training
 from mmseg_aux_hrnet.run.training_config import set_pretrained
 
 LEAVES = sorted((REPO / 'configs').glob('*/*.py'))
@@ -26,6 +30,22 @@ def build(config):
     set_pretrained(config, 'none')  # the real weights are on the network
     torch.manual_seed(0)
     return MODELS.build(config.model)
+
+
+@pytest.fixture(scope='module')
+def read(tmp_path_factory):
+    """Read a leaf; those of described tiles are filled for five classes."""
+    root = tmp_path_factory.mktemp('tiles')
+    write_description(root, tile_description(5))
+
+    def read_leaf(leaf):
+        config = Config.fromfile(leaf)
+        if leaf.parent.name == 'tiles':
+            set_data_root(config, root)
+            fill_for_training(config)
+        return config
+
+    return read_leaf
 
 
 @pytest.fixture(scope='module')
@@ -57,6 +77,7 @@ def head_names(leaf):
 def test_there_are_leaves():
     assert len([leaf for leaf in LEAVES if leaf.parent.name == 'hrnet']) >= 25
     assert len([leaf for leaf in LEAVES if leaf.parent.name == 'baselines']) == 7
+    assert len([leaf for leaf in LEAVES if leaf.parent.name == 'tiles']) == 8
 
 
 LARGE = ('hr48', 'r50')  # a training step of these takes seconds
@@ -64,8 +85,8 @@ MARKED = [pytest.param(leaf, marks=[pytest.mark.slow] * any(w in leaf.stem for w
 
 
 @pytest.mark.parametrize('leaf', MARKED, ids=lambda leaf: leaf.stem)
-def test_leaf_builds_and_runs_forward_and_backward(leaf, request):
-    config = Config.fromfile(leaf)
+def test_leaf_builds_and_runs_forward_and_backward(leaf, read, request):
+    config = read(leaf)
     if 'teacher' in config.model:
         config.model.teacher_checkpoint = request.getfixturevalue('teacher_weights')
     model = build(config).train()
@@ -78,9 +99,9 @@ def test_leaf_builds_and_runs_forward_and_backward(leaf, request):
 
 
 @pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
-def test_leaf_is_short_and_names_what_exists(leaf):
-    config = Config.fromfile(leaf)
-    classes = DATASETS.get(config.train_dataloader.dataset.type).METAINFO['classes']
+def test_leaf_is_short_and_names_what_exists(leaf, read):
+    config = read(leaf)
+    classes = dataset_meta(config)['classes']
     assert len(leaf.read_text().splitlines()) <= 40
     every = [*as_list(config.model.decode_head), *as_list(config.model.get('auxiliary_head'))]
     channels = {head.get('out_channels', head.num_classes) for head in every}

@@ -170,12 +170,11 @@ def describe_test_dataset(config: Config) -> dict[str, Any]:
     """
     init_default_scope(config.get('default_scope') or 'mmseg')
     described = next(datasets_of(config.test_dataloader.dataset))
+    _check_filled(described, config)
     try:
         dataset = DATASETS.build({**described, 'data_root': None, 'pipeline': [], 'lazy_init': True})
     except (AssertionError, OSError) as error:
         raise ConfigError(f'{described.type} needs its files to say what its classes are: give --classes') from error
-    if isinstance(dataset, TileDataset):
-        _check_filled(dataset.metainfo, config)
     if dataset.label_map is not None or dataset.reduce_zero_label:
         raise ConfigError(f'{described.type} renumbers the classes of its labels while loading: give --classes')
     return {**dataset.metainfo, 'label_format': getattr(dataset, 'label_format', 'index')}
@@ -195,8 +194,7 @@ def dataset_meta(config: Config, loader: str = 'train_dataloader') -> dict[str, 
     found = DATASETS.get(kind) if isinstance(kind, str) else kind
     if kind is not None and found is None and 'classes' not in own:
         raise ConfigError(f'data set type {kind} is not registered: add its module to custom_imports')
-    if found is TileDataset:
-        _check_filled(own, config)
+    _check_filled(settings, config)
     return {**getattr(found, 'METAINFO', {}), **own}
 
 
@@ -216,8 +214,8 @@ def dataset_bands(config: Config, loader: str) -> Bands:
     return loaded_bands(steps, make_bands(told.get('bands'), told.get('scale')))
 
 
-def _check_filled(metainfo: Mapping[str, Any], config: Config) -> None:
-    if not metainfo.get('classes'):
+def _check_filled(dataset: Any, config: Config) -> None:
+    if dataset.get('type') in ('TileDataset', TileDataset) and 'classes' not in (dataset.get('metainfo') or {}):
         raise ConfigError(
             f'{config.filename or "the config"} names no classes before training fills them in from the data: give the '
             'config that training wrote to its work dir'
