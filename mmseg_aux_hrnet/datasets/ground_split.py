@@ -11,8 +11,20 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.datasets.splits import SPLITS, deal_scenes
 from mmseg_aux_hrnet.errors import SplitError
+from mmseg_aux_hrnet.raster.place import Place, metric_corners
 
 SEAM = 1e-3  # metres; neighbours whose corners were computed apart share less ground than that
+
+
+def grounds_of(places: Sequence[Place]) -> tuple[NDArray[Any], float]:
+    """Return the ground of tiles as polygons in metres of one reference system, (N,), and the seam between them.
+
+    Raises:
+        DataError: see :func:`~mmseg_aux_hrnet.raster.place.metric_corners`.
+    """
+    corners, seam = metric_corners(places)
+    polygons: NDArray[Any] = shapely.polygons(corners)
+    return polygons, seam
 
 
 def divide_ground(

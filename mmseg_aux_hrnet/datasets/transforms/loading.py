@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import features
 
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB, Decode, TileCache
-from mmseg_aux_hrnet.datasets.georeference import has_side_file, is_for_gdal, turn_of_label
+from mmseg_aux_hrnet.datasets.georeference import is_for_gdal, side_files, turn_of_label
 from mmseg_aux_hrnet.datasets.tiles import FAST, read_label, read_tile
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 from mmseg_aux_hrnet.registry import REGISTRIES
@@ -127,7 +127,7 @@ def _load(cache: TileCache | None, path: str, *, recipe: str, decode: Decode) ->
     if is_for_gdal(path):
         from mmseg_aux_hrnet.raster.dataset import VERSION
 
-        if has_side_file(path):  # with a mask or a nodata value in it
+        if side_files(path):  # with a mask or a nodata value in it
             return decode(None)
         recipe = f'{recipe}, {VERSION}'
     return cache.load(path, recipe=recipe, decode=decode)
