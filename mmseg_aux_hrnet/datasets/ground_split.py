@@ -58,6 +58,12 @@ def divide_ground(
     # To a millimetre first: centres on the edge of a block must not go by the last digit.
     centres = np.round((boxes[:, :2] + boxes[:, 2:]) / 2, 3)
     names = [f'{column:.0f}_{row:.0f}' for column, row in np.floor(centres / block)]
+    asked = sum(ratio > 0 for ratio in ratios)
+    if len(set(names)) < asked:
+        raise SplitError(
+            f'{len(set(names))} blocks of {block:g} m cannot fill {asked} splits; give smaller blocks, or a ratio of 0 '
+            'to val or test'
+        )
     dealt = deal_scenes(Counter(names), ratios=ratios, seed=seed)
     split_of = {name: split for split, blocks in dealt.items() for name in blocks}
     splits = _yield_ground(polygons, np.array([split_of[name] for name in names], object), seam)
