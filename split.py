@@ -1,10 +1,14 @@
-"""Write the split lists of a data root: of a train/val/test tree, or by ratio and scene from one folder."""
+"""Write the split lists of a data root: of a train/val/test tree, or by ratio from one folder, by scene or ground."""
 
 import argparse
 import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent / 'tools'))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import progress
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -29,6 +33,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='REGEX',
         help='the scene in a stem: the first group or the whole match, such as "^(.+)_r[0-9]+c[0-9]+$"; no scene may '
         'be in two splits. Without it every image is a scene of its own',
+    )
+    parser.add_argument(
+        '--block',
+        type=float,
+        metavar='METRES',
+        help='divide georeferenced images by squares of ground of this side, so that no place is in two splits; images '
+        'that reach into the ground of another split are left out, those of train first',
     )
     parser.add_argument(
         '--form', choices=('txt', 'lst'), help='txt: one stem a line; lst: IMAGE LABEL (default: as the kind has it)'
@@ -57,15 +68,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         layout = find_layout(args.data_root, kind=args.kind)
-        lists, scenes, left_out = plan_lists(
-            args.data_root,
-            layout=layout,
-            form=args.form or layout.form,
-            ratios=args.ratio,
-            seed=args.seed,
-            scene=args.scene,
-            test_images_only=args.test_images_only,
-        )
+        with progress('Reading where images lie') as on_header:
+            lists, scenes, left_out = plan_lists(
+                args.data_root,
+                layout=layout,
+                form=args.form or layout.form,
+                ratios=args.ratio,
+                seed=args.seed,
+                scene=args.scene,
+                block=args.block,
+                test_images_only=args.test_images_only,
+                on_header=on_header,
+            )
         folder = args.out or args.data_root / layout.lists
         write_splits({folder / name: lines for name, lines in lists.items()}, force=args.force)
     except AuxHRNetError as error:
@@ -74,8 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, lines in lists.items():
         counted = f', {scenes[name]} scenes' if scenes else ''
         print(f'{Path(name).stem}: {len(lines)} images{counted} -> {folder / name}')
+    if args.block is not None:
+        print(f'ground: blocks of {args.block:g} m; checked: 0 pairs of images in two splits share ground')
     if left_out:
-        print(f'left out: {len(left_out)} images in no train, val or test folder, the first is {left_out[0]}')
+        why = 'in no train, val or test folder' if args.block is None else 'that share ground with another split'
+        print(f'left out: {len(left_out)} images {why}, the first is {left_out[0]}')
     return 0
 
 

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+import shapely
+from raster_support import METRE, write_raster
 from tool_support import REPO
 
 from mmseg_aux_hrnet.datasets.split_layouts import LAYOUTS, format_line
@@ -216,3 +220,91 @@ def test_the_lists_of_the_real_images_are_met(tmp_path, name, lists, options, na
     for file in names:
         ours, theirs = read_split(tmp_path / file), read_split(REAL / name / lists / file)
         assert [entry[:2] for entry in ours] == [entry[:2] for entry in theirs]
+
+
+def write_tiles(root, *, step, crs=lambda index: 'EPSG:32633', count=8, side=20):
+    """Write a square of georeferenced tiles of 20 x 20 m, ``step`` metres apart, into one folder."""
+    for index in range(count * count):
+        transform = METRE @ METRE.translation(index % count * step, index // count * step)
+        for folder in ('rawdata', 'labeldata'):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            values = np.zeros((3, side, side) if folder == 'rawdata' else (side, side), np.uint8)
+            write_raster(root / folder / f't{index:02d}.tif', values, transform=transform, crs=crs(index))
+
+
+def listed_ground(root):
+    """Return the ground of each list, by the transforms of its files."""
+    grounds = {}
+    for split, text in texts(root / 'splits').items():
+        boxes = []
+        for stem in text.split():
+            with rasterio.open(root / 'rawdata' / f'{stem}.tif') as tile:
+                boxes.append(shapely.box(*tile.bounds))
+        grounds[split] = shapely.union_all(boxes)
+    return grounds
+
+
+RATIO = ('--ratio', '0.6', '0.2', '0.2')
+
+
+@pytest.mark.parametrize('step', [20, 10])
+def test_blocks_of_ground_are_in_one_split(tmp_path, capsys, step):
+    write_tiles(tmp_path, step=step)
+    assert run(tmp_path, *RATIO, '--block', 40) == 0
+    *counts, checked = (line for line in capsys.readouterr().out.splitlines() if not line.startswith('left out'))
+    assert checked == 'ground: blocks of 40 m; checked: 0 pairs of images in two splits share ground'
+    listed = [int(line.split()[1]) for line in counts]
+    assert sum(listed) == 64 if step == 20 else 20 < sum(listed) < 64
+    train, val, test = (listed_ground(tmp_path)[f'{split}.txt'] for split in ('train', 'val', 'test'))
+    assert train.intersection(test).area == train.intersection(val).area == val.intersection(test).area == 0
+
+
+def test_images_that_share_ground_are_left_out_with_their_count(tmp_path, capsys):
+    write_tiles(tmp_path, step=10)
+    assert run(tmp_path, *RATIO, '--block', 40) == 0
+    listed = {stem for text in texts(tmp_path / 'splits').values() for stem in text.split()}
+    others = sorted({f't{index:02d}' for index in range(64)} - listed)
+    said = f'left out: {len(others)} images that share ground with another split, the first is {others[0]}'
+    assert said in capsys.readouterr().out
+
+
+def test_the_seed_decides_and_the_lists_stay_the_same(tmp_path):
+    write_tiles(tmp_path, step=20)
+    lists = []
+    for seed in (0, 0, 1):
+        assert run(tmp_path, *RATIO, '--block', 40, '--seed', seed, '--force') == 0
+        lists.append(texts(tmp_path / 'splits'))
+    assert lists[0] == lists[1] != lists[2]
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (('--block', '0'), 'a block of 0 m is not possible'),
+        (('--block', '100000'), '1 blocks of 100000 m cannot fill 3 splits'),
+        (('--block', '40', '--scene', 't'), '--block divides by ground and --scene by names; give one of them'),
+    ],
+)
+def test_blocks_that_are_not_possible_are_refused(tmp_path, capsys, options, message):
+    write_tiles(tmp_path, step=20, count=3)
+    assert run(tmp_path, *RATIO, *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'splits').exists()
+
+
+@pytest.mark.parametrize('bare', ['plain', 'without system'])
+def test_blocks_of_images_without_georeference_are_refused(tmp_path, capsys, bare):
+    if bare == 'plain':
+        make_files(tmp_path, *(f'{folder}/t{index}.png' for folder in ('rawdata', 'labeldata') for index in range(9)))
+    else:
+        write_tiles(tmp_path, step=20, count=3, crs=lambda index: None if index % 2 else 'EPSG:32633')
+    assert run(tmp_path, *RATIO, '--block', 40) == 2
+    count = 9 if bare == 'plain' else 4
+    assert f'{count} of 9 images do not say where they lie' in (said := capsys.readouterr().err)
+    assert said.strip().endswith('with --scene')
+
+
+def test_blocks_of_a_tree_are_refused(tmp_path, capsys):
+    make_tree(tmp_path, 'rawdata', 'labeldata', train=['a'], val=['b'])
+    assert run(tmp_path, '--block', 40) == 2
+    assert 'is divided already (train, val); leave out --ratio and --block' in capsys.readouterr().err

@@ -79,30 +79,33 @@ def is_for_gdal(path: str | Path, error_type: type[DataError] = DataError) -> bo
         )
     grey = header.tags.get(PHOTOMETRIC_TAG) in GREYS and int(header.tags.get(BANDS_TAG, 1)) > 2
     unknown = grey or header.tags.get(COMPRESSION_TAG) in UNKNOWN_COMPRESSIONS
-    return unknown or any(tag in header.tags for tag in GEOTIFF_TAGS) or has_side_file(path)
+    return unknown or any(tag in header.tags for tag in GEOTIFF_TAGS) or bool(side_files(path))
 
 
-def has_side_file(path: str | Path) -> bool:
-    """Say whether a world file, a mask or GDAL's notes lie beside a file."""
+def side_files(path: str | Path) -> list[str]:
+    """Return the world files, masks and notes of GDAL that lie beside a file."""
     folder, name = os.path.split(path)
     try:
         beside = _side_files(folder or '.', os.stat(folder or '.').st_mtime_ns)
     except OSError:  # whoever reads the file says so
-        return False
-    return bool(beside) and (name in beside or os.path.splitext(name)[0] in beside)
+        return []
+    found = (*beside.get(name, ()), *beside.get(os.path.splitext(name)[0], ())) if beside else ()
+    return [os.path.join(folder, other) for other in found]
 
 
 @lru_cache(maxsize=256)
-def _side_files(folder: str, stamp: int) -> frozenset[str]:
-    """Return what side files in a folder belong to: names, or for world files names without suffix.
+def _side_files(folder: str, stamp: int) -> dict[str, list[str]]:
+    """Return the side files in a folder by what they belong to: a name, or for world files a name without suffix.
 
     The folder is listed once, until ``stamp`` tells that it has changed: to ask for each of a dozen names takes longer
     than to decode a tile on some file systems.
     """
-    names = [(name, name.lower()) for name in os.listdir(folder)]
-    return frozenset(
-        name[: -len(suffix)] for name, small in names for suffix in (*BESIDE, *WORLD_SUFFIXES) if small.endswith(suffix)
-    )
+    found: dict[str, list[str]] = {}
+    for name in os.listdir(folder):
+        suffix = next((suffix for suffix in (*BESIDE, *WORLD_SUFFIXES) if name.lower().endswith(suffix)), None)
+        if suffix is not None:
+            found.setdefault(name[: -len(suffix)], []).append(name)
+    return found
 
 
 def place_of(path: str | Path) -> 'Place | None':
@@ -112,7 +115,7 @@ def place_of(path: str | Path) -> 'Place | None':
         RasterError: it cannot be opened as a raster.
         StackError: it is georeferenced, and the extra ``geo`` is not installed.
     """
-    if not (has_side_file(path) or str(path).lower().endswith(TIFF_SUFFIXES)):
+    if not (side_files(path) or str(path).lower().endswith(TIFF_SUFFIXES)):
         return None
     try:
         status = os.stat(path)
@@ -124,7 +127,7 @@ def place_of(path: str | Path) -> 'Place | None':
 @lru_cache(maxsize=2**17)
 def _place(path: str, stamp: tuple[int, ...]) -> 'Place | None':
     """Return the place of a file; of one that was changed, which ``stamp`` tells, anew."""
-    if not (has_side_file(path) or is_for_gdal(path)):
+    if not (side_files(path) or is_for_gdal(path)):
         return None
     from mmseg_aux_hrnet.raster.place import read_place  # late: the extra ``geo`` may be missing
 

@@ -11,8 +11,20 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.datasets.splits import SPLITS, deal_scenes
 from mmseg_aux_hrnet.errors import SplitError
+from mmseg_aux_hrnet.raster.place import Place, metric_corners
 
 SEAM = 1e-3  # metres; neighbours whose corners were computed apart share less ground than that
+
+
+def grounds_of(places: Sequence[Place]) -> tuple[NDArray[Any], float]:
+    """Return the ground of tiles as polygons in metres of one reference system, (N,), and the seam between them.
+
+    Raises:
+        DataError: see :func:`~mmseg_aux_hrnet.raster.place.metric_corners`.
+    """
+    corners, seam = metric_corners(places)
+    polygons: NDArray[Any] = shapely.polygons(corners)
+    return polygons, seam
 
 
 def divide_ground(
@@ -46,6 +58,12 @@ def divide_ground(
     # To a millimetre first: centres on the edge of a block must not go by the last digit.
     centres = np.round((boxes[:, :2] + boxes[:, 2:]) / 2, 3)
     names = [f'{column:.0f}_{row:.0f}' for column, row in np.floor(centres / block)]
+    asked = sum(ratio > 0 for ratio in ratios)
+    if len(set(names)) < asked:
+        raise SplitError(
+            f'{len(set(names))} blocks of {block:g} m cannot fill {asked} splits; give smaller blocks, or a ratio of 0 '
+            'to val or test'
+        )
     dealt = deal_scenes(Counter(names), ratios=ratios, seed=seed)
     split_of = {name: split for split, blocks in dealt.items() for name in blocks}
     splits = _yield_ground(polygons, np.array([split_of[name] for name in names], object), seam)

@@ -2,10 +2,12 @@
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from mmseg_aux_hrnet.datasets.georeference import place_of
 from mmseg_aux_hrnet.datasets.splits import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
@@ -18,6 +20,8 @@ from mmseg_aux_hrnet.datasets.splits import (
     scene_of,
 )
 from mmseg_aux_hrnet.errors import SplitError
+
+HEADER_THREADS = 8  # that read where images lie
 
 
 class Layout(NamedTuple):
@@ -74,7 +78,9 @@ def plan_lists(
     ratios: tuple[float, float, float] | None = None,
     seed: int = 0,
     scene: str | None = None,
+    block: float | None = None,
     test_images_only: bool = False,
+    on_header: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[dict[str, list[str]], dict[str, int], list[str]]:
     """Work out every list of a data root without writing anything.
 
@@ -90,25 +96,39 @@ def plan_lists(
         seed: of the division.
         scene: pattern of the scene in a stem, see :func:`~mmseg_aux_hrnet.datasets.splits.scene_of`; None where every
             image is a scene of its own.
+        block: side in metres of squares of ground, each of which goes to one split, see
+            :func:`~mmseg_aux_hrnet.datasets.ground_split.divide_ground`; None to divide by names.
         test_images_only: leave the labels out of the test list.
+        on_header: called after the place of each image is read, with the number done and of all.
 
     Returns:
-        Lines of each list by its file name; scenes of each list, empty without a pattern; stems of images outside
-        train, val and test, which no list names.
+        Lines of each list by its file name; scenes of each list, empty without a pattern; stems of images that no list
+        names: those outside train, val and test, or those that share ground with another split.
 
     Raises:
-        SplitError: no images, an image without its label, ambiguous stems, one scene in two splits, or ratios that
-            are missing or not needed.
+        SplitError: no images, an image without its label, ambiguous stems, one scene in two splits, ratios that are
+            missing or not needed, or images that do not say where they lie for blocks.
+        StackError: blocks are asked for, and the extra ``geo`` is not installed.
     """
+    if block is not None and scene is not None:
+        raise SplitError('--block divides by ground and --scene by names; give one of them')
     if test_images_only and form == 'txt':
         raise SplitError('--test-images-only has no effect on .txt lists, which never name labels; leave it out')
     present = [split for split in SPLITS if (root / layout.images / split).is_dir()]
     if present:
-        if ratios is not None:
-            raise SplitError(f'"{root / layout.images}" is divided already ({", ".join(present)}); leave out --ratio')
+        if ratios is not None or block is not None:
+            option = '--ratio' if block is None else '--ratio and --block'
+            raise SplitError(f'"{root / layout.images}" is divided already ({", ".join(present)}); leave out {option}')
         splits, left_out = _read_tree(root, layout=layout, present=present)
     else:
-        splits, left_out = _divide_folder(root, layout=layout, ratios=ratios, seed=seed, scene=scene), []
+        images, ratios = _undivided(root, layout=layout, ratios=ratios)
+        by_stem = {image.stem: image for image in images}
+        if block is None:
+            stems: Mapping[str, Sequence[str]] = divide(by_stem, ratios=ratios, seed=seed, scene_pattern=scene)
+        else:
+            stems = _divide_ground(root, by_stem, block=block, ratios=ratios, seed=seed, on_header=on_header)
+        splits = {split: [by_stem[stem] for stem in stems[split]] for split in SPLITS if stems[split]}
+        left_out = [*stems.get('', ())]
     scenes = {} if scene is None else _count_scenes(splits, pattern=scene)
     if test_images_only and 'test' in splits:
         splits['test'] = [image._replace(label=None) for image in splits['test']]
@@ -140,19 +160,51 @@ def _read_tree(root: Path, *, layout: Layout, present: list[str]) -> tuple[dict[
     return splits, [stem for stem in stems if stem.split('/')[0] not in present or '/' not in stem]
 
 
-def _divide_folder(
-    root: Path, *, layout: Layout, ratios: tuple[float, float, float] | None, seed: int, scene: str | None
-) -> dict[str, list[ListedImage]]:
+def _undivided(
+    root: Path, *, layout: Layout, ratios: tuple[float, float, float] | None
+) -> tuple[list[ListedImage], tuple[float, float, float]]:
+    """Return the images of a folder that is to be divided, each with its label, and the ratios, which must be there."""
     images = _pair_files(root, images=layout.images, labels=layout.labels)
     if ratios is None:
         raise SplitError(
             f'"{root / layout.images}" has no train, val or test folder; divide its {len(images)} images with '
-            '--ratio 0.7 0.15 0.15 (and --scene), or move them into such folders'
+            '--ratio 0.7 0.15 0.15 (and --scene or --block), or move them into such folders'
         )
     _refuse_unlabelled(images, labels=root / layout.labels)
-    by_stem = {image.stem: image for image in images}
-    stems = divide(by_stem, ratios=ratios, seed=seed, scene_pattern=scene)
-    return {split: [by_stem[stem] for stem in stems[split]] for split in SPLITS if stems[split]}
+    return images, ratios
+
+
+def _divide_ground(
+    root: Path,
+    images: Mapping[str, ListedImage],
+    *,
+    block: float,
+    ratios: tuple[float, float, float],
+    seed: int,
+    on_header: Callable[[int, int], None],
+) -> dict[str, list[str]]:
+    """Return the stems of each split by blocks of ground; those that are left out under no name."""
+    places: list[Any] = []
+    paths = [root / image.image for image in images.values()]
+    with ThreadPoolExecutor(HEADER_THREADS) as pool:
+        for place in pool.map(place_of, paths):
+            places.append(place)
+            on_header(len(places), len(paths))
+    bare = [path for path, place in zip(paths, places, strict=True) if place is None or not place.crs]
+    if bare:
+        raise SplitError(
+            f'--block divides by ground, but {len(bare)} of {len(paths)} images do not say where they lie, the first '
+            f'is {bare[0]}; divide by scenes in their names instead, with --scene'
+        )
+    # Late: it needs the extra ``geo``, which images that say where they lie have asked for.
+    from mmseg_aux_hrnet.datasets.ground_split import divide_ground, grounds_of
+
+    grounds, seam = grounds_of(places)
+    stems: dict[str, list[str]] = {split: [] for split in (*SPLITS, '')}
+    division = divide_ground(grounds, block=block, ratios=ratios, seed=seed, seam=seam)
+    for stem, split in zip(images, division, strict=True):
+        stems[split or ''].append(stem)
+    return stems
 
 
 def _pair_files(root: Path, *, images: str, labels: str) -> list[ListedImage]:

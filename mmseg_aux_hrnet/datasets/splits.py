@@ -237,7 +237,7 @@ def deal_scenes(sizes: Mapping[str, int], *, ratios: Sequence[float], seed: int)
     if len(sizes) < len(wanted):
         raise SplitError(
             f'{len(sizes)} scenes cannot fill {len(wanted)} splits ({", ".join(wanted)}); give a ratio of 0 to val or '
-            'test, or a --scene or --block that tells more scenes apart'
+            'test, or a --scene that tells more scenes apart'
         )
     rng = random.Random(seed)
     trials = TRIALS if len(set(sizes.values())) > 1 else 1

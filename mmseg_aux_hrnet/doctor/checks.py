@@ -14,9 +14,12 @@ from mmseg_aux_hrnet.doctor.findings import Finding, about, first_of
 from mmseg_aux_hrnet.doctor.likeness import DOUBTFUL, exchange_scores, near_pairs
 from mmseg_aux_hrnet.doctor.sources import UNDIVIDED
 from mmseg_aux_hrnet.doctor.summary import Summary
+from mmseg_aux_hrnet.errors import DataError
 
 RARE = 0.005  # of the labelled training pixels
 UNEQUAL = 2.0  # times between the foreground shares of two splits
+SEEN_GROUND = 0.0005  # of all ground of a split; less is rounding
+GROUND_ADVICE = 'figures on seen ground are too good: python split.py DATA_ROOT --block METRES divides by ground'
 NODATA_SEEN = 0.01  # of a tile without data but with a class; less is the blur of a resampled edge
 
 
@@ -54,6 +57,12 @@ def check_labels(split: str, tiles: Sequence[ExaminedTile]) -> Iterator[Finding]
     if len(used) > 1:
         what = f'labels are of several formats: {", ".join(f"{count} {name}" for name, count in used.most_common())}'
         yield Finding('fault', 'label-mix', split, what, 'write them anew with --fix OUT')
+    apart = [tile.place_error for tile in tiles if tile.place_error]
+    what, advice = 'at another place than the image', 'cut both to the same ground, or take a wrong georeference away'
+    yield from about(apart, what, noun='label', level='fault', key='place', split=split, advice=advice)
+    turned = [tile.pair.name for tile in tiles if tile.turn and any(tile.turn)]
+    what = 'stored another way up than the image (south up, or turned), as their georeferences say: training turns them'
+    yield from about(turned, what, noun='label', level='note', key='way-up', split=split)
     sizes = []
     for tile in tiles:
         if tile.image and tile.label and not tile.same_size:
@@ -193,6 +202,29 @@ def _name(tile: ExaminedTile) -> str:
     return f'{tile.pair.split}:{tile.pair.name}'
 
 
+def check_ground(tiles: Sequence[ExaminedTile]) -> Iterator[Finding]:
+    """Look for ground that georeferenced tiles of two splits show."""
+    placed = [(tile, tile.place) for tile in tiles if tile.place is not None]
+    splits = np.array([tile.pair.split for tile, _ in placed])
+    if len(set(splits)) < 2:
+        return
+    # Late: nothing is placed where the extra ``geo`` is missing.
+    from mmseg_aux_hrnet.datasets.ground_split import grounds_of, seen_ground
+
+    try:
+        grounds, seam = grounds_of([place for _, place in placed])
+    except DataError as error:
+        yield Finding('note', 'ground-unknown', '', f'ground of the splits is not compared: {error}')
+        return
+    for split, other in (('test', 'train'), ('val', 'train'), ('test', 'val')):
+        own = np.flatnonzero(splits == split)
+        share, shared = seen_ground(grounds[own], grounds[splits == other], seam=seam)
+        if share > SEEN_GROUND:
+            names = [placed[own[index]][0].pair.name for index in shared]
+            what = f'showing ground of {other} too: {100 * share:.1f} % of all ground of {split}'
+            yield from about(names, what, level='fault', key='ground', split=split, advice=GROUND_ADVICE)
+
+
 def check_channel_order(tiles: Sequence[ExaminedTile]) -> Iterator[Finding]:
     """Compare training tiles with each other, and those of every other split with the training tiles."""
     read = [(tile, tile.image) for tile in tiles if tile.image is not None]
@@ -215,4 +247,9 @@ def check_channel_order(tiles: Sequence[ExaminedTile]) -> Iterator[Finding]:
 
 OF_SPLIT = (check_images, check_labels, check_masks, check_nodata)  # get a split and its tiles
 OF_TOTALS = (check_classes, check_shares)  # get the totals of all splits and the names of the classes
-OF_ALL_TILES = (check_duplicates, check_near_duplicates, check_channel_order)  # get the tiles of all splits
+OF_ALL_TILES = (
+    check_duplicates,
+    check_near_duplicates,
+    check_ground,
+    check_channel_order,
+)  # get the tiles of all splits

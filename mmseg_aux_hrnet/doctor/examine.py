@@ -4,6 +4,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2  # comes with mmcv
 import numpy as np
@@ -11,15 +12,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmseg_aux_hrnet.collar import COLLARS, collar
-from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_rgb
+from mmseg_aux_hrnet.datasets.georeference import is_for_gdal, place_of, turn_of_label
+from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_tile
 from mmseg_aux_hrnet.doctor.gather import TilePair, relative
 from mmseg_aux_hrnet.doctor.labels import formats_that_read, label_form, read_by_first
 from mmseg_aux_hrnet.doctor.likeness import colour_figures, grey_thumbnail
 from mmseg_aux_hrnet.doctor.sources import IGNORED
-from mmseg_aux_hrnet.errors import ImageError, LabelError
+from mmseg_aux_hrnet.errors import ImageError, LabelError, RasterError
+
+if TYPE_CHECKING:
+    from mmseg_aux_hrnet.raster.place import Place, Turn
 
 EXIF_ORIENTATION = 274
-GDAL_NODATA = 42113
+# Where an image has no data, and where training ignores its label for that, bool (H, W); None for nowhere.
+Masks = tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]
 COLOUR_SIDE = 64  # pixels of the version that the channel order is judged by
 
 
@@ -82,6 +88,9 @@ class ExaminedTile:
         image_error: why training would refuse the image; empty where it would not.
         label_error: why training would refuse the label.
         readable_as: for a label that is refused, the formats that would read it.
+        place: where the image lies; None where it does not say so.
+        turn: what lays the label on the image; None where one of them does not say where it lies.
+        place_error: why training would refuse the label for its place.
     """
 
     pair: TilePair
@@ -92,6 +101,9 @@ class ExaminedTile:
     image_error: str = ''
     label_error: str = ''
     readable_as: tuple[str, ...] = ()
+    place: 'Place | None' = None
+    turn: 'Turn | None' = None
+    place_error: str = ''
 
     @property
     def same_size(self) -> bool:
@@ -101,42 +113,51 @@ class ExaminedTile:
 
 def examine(pair: TilePair) -> ExaminedTile:
     """Read and measure one tile. Errors of its files are kept, not raised."""
-    image, mask, label = None, None, None
+    image, label = None, None
+    without_data: Masks = None, None
     image_error, label_error = '', ''
     readable_as: tuple[str, ...] = ()
     root = pair.source.root
     try:
-        image, mask = _examine_image(pair.image)
+        image, without_data = _examine_image(pair.image)
     except ImageError as error:
         image_error = str(error).replace(str(pair.image), relative(pair.image, root))
+    place, turn, place_error = _examine_place(pair)
     if pair.label is None:
-        return ExaminedTile(pair, image, image_error=image_error)
+        return ExaminedTile(pair, image, image_error=image_error, place=place)
     kind, values = label_form(pair.label)
     try:
-        label = _examine_label(pair, pair.label, mask)
+        label = _examine_label(pair, pair.label, (None, None) if place_error else without_data, turn)
     except LabelError as error:
         label_error = str(error).replace(str(pair.label), relative(pair.label, root))
         readable_as = formats_that_read(pair.label, pair.source.rules[0])
-    return ExaminedTile(pair, image, label, kind, values, image_error, label_error, readable_as)
+    errors = (image_error, label_error, readable_as)
+    return ExaminedTile(pair, image, label, kind, values, *errors, place, turn, place_error)
 
 
-def _examine_image(path: Path) -> tuple[ImageContent, NDArray[np.bool_]]:
-    image = read_rgb(path)
-    with Image.open(path) as file:
-        mode = file.mode
+def _examine_place(pair: TilePair) -> tuple['Place | None', 'Turn | None', str]:
+    """Return where the image lies, what lays the label on it, and why training would refuse that."""
+    place, turn, refusal = None, None, ''
+    with suppress(RasterError):  # damaged, which is said already
         try:
-            turned = file.getexif().get(EXIF_ORIENTATION, 1) != 1
-        except DAMAGE:
-            turned = False  # training does not read it
-        has_alpha = mode in ('RGBA', 'LA') or 'transparency' in file.info
-        alpha = np.asarray(file.convert('RGBA'))[..., 3] if has_alpha else None
-        # GDAL writes it as text, which may end in a zero byte.
-        declared = str(getattr(file, 'tag_v2', {}).get(GDAL_NODATA)).strip('\0 ')
-    value = None
-    with suppress(ValueError):
-        number = float(declared)
-        value = int(number) if number in range(256) else None  # no pixel of 8 bits has another value
-    mask = nodata_mask(image, alpha=alpha, declared=value)
+            place = place_of(pair.image)
+            turn = None if pair.label is None else turn_of_label(str(pair.image), str(pair.label))
+        except LabelError as error:
+            refusal = str(error)
+            for path in filter(None, (pair.image, pair.label)):
+                refusal = refusal.replace(str(path), relative(path, pair.source.root))
+    return place, turn, refusal
+
+
+def _examine_image(path: Path) -> tuple[ImageContent, Masks]:
+    tile = read_tile(path)
+    image: NDArray[Any] = cv2.cvtColor(tile, cv2.COLOR_BGR2RGB if tile.shape[2] == 3 else cv2.COLOR_BGRA2RGB)
+    if is_for_gdal(path):
+        mode, turned, alpha = 'GeoTIFF', False, tile[..., 3] if tile.shape[2] == 4 else None
+        ignored = None if alpha is None else alpha == 0
+    else:
+        (mode, turned, alpha), ignored = _picture_form(path), None
+    mask = nodata_mask(image, alpha=alpha)
     small = np.asarray(cv2.resize(image, (COLOUR_SIDE, COLOUR_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     data = image[~mask] if mask.any() else image.reshape(-1, 3)  # indexing copies, and most tiles have all their data
     content = ImageContent(
@@ -150,48 +171,57 @@ def _examine_image(path: Path) -> tuple[ImageContent, NDArray[np.bool_]]:
         histogram=np.stack([np.bincount(data[:, channel], minlength=256) for channel in range(3)]),
         nodata=int(mask.sum()),
     )
-    return content, mask
+    return content, (mask, ignored)
 
 
-def nodata_mask(
-    image: NDArray[np.uint8], *, alpha: NDArray[np.uint8] | None = None, declared: int | None = None
-) -> NDArray[np.bool_]:
+def _picture_form(path: Path) -> tuple[str, bool, NDArray[np.uint8] | None]:
+    """Return how a file without georeference stores its pixels, whether it is turned, and its alpha, uint8 (H, W)."""
+    with Image.open(path) as file:
+        mode = file.mode
+        try:
+            turned = file.getexif().get(EXIF_ORIENTATION, 1) != 1
+        except DAMAGE:
+            turned = False  # training does not read it
+        has_alpha = mode in ('RGBA', 'LA') or 'transparency' in file.info
+        return mode, turned, np.asarray(file.convert('RGBA'))[..., 3] if has_alpha else None
+
+
+def nodata_mask(image: NDArray[np.uint8], *, alpha: NDArray[np.uint8] | None = None) -> NDArray[np.bool_]:
     """Return where a tile has no data, bool (H, W).
 
-    A pixel has none where its alpha is 0, where all its channels have the declared value, or where it belongs to an
-    area of exact black or exact white that reaches an edge of the tile and covers at least 0.5 % of it, as the collars
-    of orthophotos do.
+    A pixel has none where its alpha is 0, which stands for masks and nodata values of GeoTIFFs too, or where it belongs
+    to an area of exact black or exact white that reaches an edge of the tile and covers at least 0.5 % of it, as the
+    collars of orthophotos do.
 
     Args:
         image: RGB, uint8 (H, W, 3).
         alpha: opacity, uint8 (H, W), where the file has it.
-        declared: the value that the file declares for no data.
     """
     mask = np.zeros(image.shape[:2], np.bool_)
     if alpha is not None:
         mask |= alpha == 0
-    if declared is not None:
-        mask |= (image == declared).all(axis=-1)
     for colour in COLLARS:
         mask |= collar(image, colour)
     return mask
 
 
-def _examine_label(pair: TilePair, path: Path, nodata: NDArray[np.bool_] | None) -> LabelContent:
-    """Read and measure a label; ``nodata``, bool (H, W), is where the image has no data, None where it is not known.
+def _examine_label(pair: TilePair, path: Path, without_data: Masks, turn: 'Turn | None') -> LabelContent:
+    """Read and measure a label of an image that has no data in some places.
 
     Raises:
         LabelError: no rule of the data set reads it.
     """
-    values, label_format = read_by_first(path, pair.source.rules)
+    values, label_format = read_by_first(path, pair.source.rules, turn=turn)
     classes = pair.source.class_of[values]
-    fits = nodata is not None and nodata.shape == classes.shape
+    nodata, ignored = (mask if mask is not None and mask.shape == classes.shape else None for mask in without_data)
+    if ignored is not None:
+        classes = np.where(ignored, np.uint8(IGNORED), classes)
     return LabelContent(
         size=(classes.shape[0], classes.shape[1]),
         label_format=label_format,
         counts=np.bincount(classes.ravel(), minlength=256),
         digest=_digest(classes),
-        nodata_classed=int((nodata & (classes != IGNORED)).sum()) if fits and nodata is not None else 0,
+        nodata_classed=0 if nodata is None else int((nodata & (classes != IGNORED)).sum()),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmseg_aux_hrnet.datasets.description import read_description, write_description
+from mmseg_aux_hrnet.datasets.georeference import side_files
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
 from mmseg_aux_hrnet.datasets.split_layouts import format_line
 from mmseg_aux_hrnet.datasets.splits import LABEL_SUFFIXES, SPLITS, cut_suffix, write_split
@@ -48,8 +49,8 @@ def check_out(out: Path, sources: Sequence[DataSource]) -> None:
 def write_copy(out: Path, checkup: Checkup, *, on_tile: Callable[[int, int], None]) -> str:
     """Write the copy, whole or not at all, and return a line about it; nothing of the data root is touched.
 
-    Left out are tiles that cannot be read, lack their label or differ from it in size, and of images that are in
-    several splits all but those of the last split.
+    Left out are tiles that cannot be read, lack their label or differ from it in size or place, and of images that are
+    in several splits all but those of the last split. Files beside an image that give it a place or a mask go with it.
 
     Args:
         out: a folder that does not exist.
@@ -112,8 +113,8 @@ def _unfit(tiles: Sequence[ExaminedTile]) -> Iterator[tuple[ExaminedTile, str]]:
             yield tile, tile.image_error or tile.label_error
         elif tile.pair.labelled and tile.pair.label is None:
             yield tile, 'its label is missing'
-        elif not tile.same_size:
-            yield tile, 'its label is of another size'
+        elif not tile.same_size or tile.place_error:
+            yield tile, tile.place_error or 'its label is of another size'
         else:
             fit.append(tile)
     for group in exact_duplicates(fit):  # an image that is left out of the last split anyway stays in the others
@@ -128,13 +129,14 @@ def _write_tiles(out: Path, tiles: Sequence[ExaminedTile], on_tile: Callable[[in
         pair = tile.pair
         image = out / _below(pair.image, pair.source.root)
         image.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(pair.image, image)
+        for file in (pair.image, *map(Path, side_files(pair.image))):
+            shutil.copyfile(file, image.with_name(file.name))
         if pair.label is not None:
             label = out / _below(pair.label, pair.source.root, suffix='.png')
             if label.exists():
                 raise DataError(f'--fix: {label} would be image and label at once: keep them in folders of their own')
             rule = pair.source.rules[0]
-            write_label_png(label, read_by_first(pair.label, pair.source.rules)[0], rule.palette)
+            write_label_png(label, read_by_first(pair.label, pair.source.rules, turn=tile.turn)[0], rule.palette)
         on_tile(done, len(tiles))
 
 

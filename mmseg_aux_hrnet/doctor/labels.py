@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmseg_aux_hrnet.datasets.georeference import is_for_gdal
 from mmseg_aux_hrnet.datasets.label_rules import LABEL_FORMATS, LabelRule, label_rule
 from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_label
-from mmseg_aux_hrnet.errors import ConfigError, LabelError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
+
+if TYPE_CHECKING:
+    from mmseg_aux_hrnet.raster.place import Turn
 
 MOST_VALUES = 256  # of one label; lossy files have thousands of colours
 MODE_NAMES = {'1': 'one bit', 'L': 'grey', 'P': 'palette', 'RGB': 'RGB', 'RGBA': 'RGBA'}
@@ -23,15 +28,20 @@ def label_form(path: Path) -> tuple[str, tuple[str, ...]]:
         ``1 = (128, 0, 0)``; of more than 256 only that. Both are empty where the file cannot be read at all.
     """
     try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image)
-            palette = np.array(image.getpalette('RGB') or [], np.uint8).reshape(-1, 3) if image.mode == 'P' else None
-            mode = image.mode
-    except (*DAMAGE, Image.DecompressionBombError):
+        if is_for_gdal(path):
+            from mmseg_aux_hrnet.raster.tile import read_label_pixels  # late: the extra ``geo`` may be missing
+
+            pixels, mode, colours, *_ = read_label_pixels(path)
+        else:
+            with Image.open(path) as image:
+                pixels, mode = np.asarray(image), image.mode
+                colours = np.array(image.getpalette('RGB') or [], np.uint8).reshape(-1, 3)
+        palette = colours if mode == 'P' else None
+    except (*DAMAGE, DataError, Image.DecompressionBombError):
         return '', ()
     if pixels.ndim == 3:
-        colours = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)
-        names = [str(tuple(colour)) for colour in colours[: MOST_VALUES + 1].tolist()]
+        found = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)
+        names = [str(tuple(colour)) for colour in found[: MOST_VALUES + 1].tolist()]
     elif pixels.dtype == np.uint8:
         levels = np.flatnonzero(np.bincount(pixels.ravel())).tolist()  # many times faster than np.unique
         names = [str(level) for level in levels]
@@ -45,8 +55,15 @@ def label_form(path: Path) -> tuple[str, tuple[str, ...]]:
     return MODE_NAMES.get(mode, mode), tuple(names)
 
 
-def read_by_first(path: Path, rules: Sequence[LabelRule]) -> tuple[NDArray[np.uint8], str]:
+def read_by_first(
+    path: Path, rules: Sequence[LabelRule], *, turn: 'Turn | None' = None
+) -> tuple[NDArray[np.uint8], str]:
     """Read a label by the first rule that reads it.
+
+    Args:
+        path: the label.
+        rules: how its pixels may become classes.
+        turn: what lays the label on its image.
 
     Returns:
         Class indices, uint8 (H, W), and the format that the label was read by.
@@ -57,7 +74,8 @@ def read_by_first(path: Path, rules: Sequence[LabelRule]) -> tuple[NDArray[np.ui
     errors = []
     for rule in rules:
         try:
-            return read_label(path, rule), rule.label_format
+            classes = read_label(path, rule)
+            return classes if turn is None else turn(classes), rule.label_format
         except LabelError as error:
             errors.append(error)
     raise errors[0]

@@ -159,7 +159,7 @@ def picture(tile: ExaminedTile, colours: Mapping[int, Colour]) -> NDArray[np.uin
         return image
     source = tile.pair.source
     try:
-        classes = source.class_of[read_by_first(tile.pair.label, source.rules)[0]]
+        classes = source.class_of[read_by_first(tile.pair.label, source.rules, turn=tile.turn)[0]]
     except LabelError:  # it was there a moment ago
         return image
     return overlay_classes(image, _shrunk(Image.fromarray(classes), Image.Resampling.NEAREST), colours)

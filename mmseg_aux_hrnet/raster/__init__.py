@@ -7,5 +7,6 @@ from importlib.util import find_spec
 
 from mmseg_aux_hrnet.errors import StackError
 
-if find_spec('rasterio') is None:
-    raise StackError('georeferenced files need rasterio: pip install "mmseg-aux-hrnet[geo]"')
+MISSING = [name for name in ('rasterio', 'shapely') if find_spec(name) is None]
+if MISSING:
+    raise StackError(f'georeferenced files need {" and ".join(MISSING)}: pip install "mmseg-aux-hrnet[geo]"')

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -55,7 +55,7 @@ class Turn(NamedTuple):
     flip_columns: bool = False
     transpose: bool = False  # after the flips
 
-    def __call__(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def __call__(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return values (H, W), turned."""
         turned = values[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
         return np.ascontiguousarray(turned.T if self.transpose else turned)

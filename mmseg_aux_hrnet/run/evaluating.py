@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from mmseg_aux_hrnet.classes import Classes, class_set
+from mmseg_aux_hrnet.datasets.georeference import GEOTIFF_TAGS, turn_of_label
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule, LabelValues, label_rule
 from mmseg_aux_hrnet.datasets.splits import LABEL_SUFFIXES, index_by_stem
 from mmseg_aux_hrnet.errors import ConfigError, DataError
@@ -29,7 +30,7 @@ from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run.config import describe_test_dataset, load_config
 from mmseg_aux_hrnet.sampling import class_maps
-from mmseg_aux_hrnet.sampling.class_maps import GEOTIFF_TAGS, has_tag, own_maps, place_of, read_class_map
+from mmseg_aux_hrnet.sampling.class_maps import has_tag, own_maps, read_class_map
 
 LISTED_FAULTS = 3
 GREYS = tuple((value, value, value) for value in range(256))  # colours of classes that were given none
@@ -99,8 +100,6 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
                 f'{prediction} is {predicted.shape[0]} x {predicted.shape[1]} pixels (height x width), but {label} '
                 f'{reference.shape[0]} x {reference.shape[1]}: save predictions at the size of the labels'
             )
-        if not _same_place(prediction, label, size=predicted.shape[::-1]):
-            raise DataError(f'{prediction} and {label} lie at different places: compare maps of the same pixels')
         try:
             image = count_image(
                 predicted,
@@ -120,25 +119,18 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
     return images
 
 
-def _same_place(prediction: Path, label: Path, *, size: tuple[int, ...]) -> bool:
-    """Say whether both corners of two maps, (width, height), are within half a pixel, where both say their place."""
-    ours = place_of(prediction)
-    theirs = None if ours is None else place_of(label)
-    if ours is None or theirs is None:
-        return True
-    moves = ~theirs[0] @ ours[0]
-    return all(abs(a - b) <= 0.5 for corner in ((0, 0), size) for a, b in zip(moves @ corner, corner, strict=True))
-
-
 def read_pair(pair: Pair, comparison: Comparison) -> dict[str, NDArray[np.uint8]]:
-    """Return ``prediction`` and ``label`` as class indices, uint8 (H, W).
+    """Return ``prediction`` and ``label`` as class indices, uint8 (H, W), the latter turned as the former is stored.
 
     Raises:
-        LabelError: a file cannot be read by its rule; names the file.
+        LabelError: a file cannot be read by its rule, or they lie at different places; names the file.
     """
     prediction, label = pair
     predicted = read_class_map(prediction, comparison.prediction_rule)
     reference = read_class_map(label, comparison.label_rule)
+    turn = turn_of_label(str(prediction), str(label))
+    if turn is not None:
+        reference = turn(reference)
     if predicted.shape == reference.shape and has_tag(prediction, GEOTIFF_TAGS):
         # A raster may hold no data where its map is to hold none either; the head of a network has no such excuse.
         ignored = comparison.prediction_rule.ignore_index

@@ -1,23 +1,21 @@
 """Class maps as files of class indices: label maps of tools/test.py, and georeferenced ones, which are read by rows."""
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from mmseg_aux_hrnet.datasets.georeference import GEOTIFF_TAGS, NODATA_TAG, tiff_header
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_grey
 from mmseg_aux_hrnet.datasets.tiles import read_label, refuse_masks_as_index
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
 
 SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')
 OUTSIDE = 255  # pixels that belong to no class and to no area
-NODATA_TAG = 42113  # of GDAL
-# Size of a pixel, tie points, transform, reference system, GDAL's metadata and nodata: what Pillow does not look at.
-GEOTIFF_TAGS = (33550, 33922, 34264, 34735, 42112, NODATA_TAG)
+WIDTH_TAG, HEIGHT_TAG = 256, 257
+LARGEST = 178_956_970  # pixels that Pillow opens
 STRIP = 2**24  # pixels, about: what is read of a georeferenced map at a time
 
 OnMap = Callable[[int], None]
@@ -69,17 +67,11 @@ def own_maps(names: Sequence[str]) -> list[str]:
 
 def has_tag(path: str | Path, tags: Sequence[int]) -> bool:
     """Say whether a file is a TIFF with one of these tags, or too large for Pillow."""
-    if Path(path).suffix.lower() not in ('.tif', '.tiff'):
+    header = tiff_header(path)
+    if header is None:
         return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            with Image.open(path) as image:
-                return any(tag in getattr(image, 'tag_v2', {}) for tag in tags)
-    except Image.DecompressionBombError:
-        return True
-    except Exception:  # Pillow's readers fail in any way, and whoever reads the file says so
-        return False
+    pixels = int(header.tags.get(WIDTH_TAG, 0)) * int(header.tags.get(HEIGHT_TAG, 0))
+    return pixels > LARGEST or any(tag in header.tags for tag in tags)
 
 
 def map_rows(path: Path, rule: LabelRule) -> Iterator[tuple[int, NDArray[np.uint8]]]:

@@ -11,7 +11,7 @@ from affine import Affine
 from PIL import Image
 from raster_support import METRE, noise, write_raster
 
-from mmseg_aux_hrnet.datasets.georeference import has_side_file, is_for_gdal, place_of, tiff_header, turn_of_label
+from mmseg_aux_hrnet.datasets.georeference import is_for_gdal, place_of, side_files, tiff_header, turn_of_label
 from mmseg_aux_hrnet.datasets.label_rules import label_rule
 from mmseg_aux_hrnet.datasets.tiles import read_label, read_picture, read_rgb, read_tile
 from mmseg_aux_hrnet.errors import ImageError, LabelError, StackError
@@ -62,9 +62,9 @@ def test_a_file_beside_makes_a_tiff_one_for_gdal(tmp_path, name):
     Image.fromarray(RGB).save(tmp_path / 'a.tif')
     assert not is_for_gdal(tmp_path / 'a.tif')
     (tmp_path / name).write_text('0', encoding='utf-8')
-    assert has_side_file(tmp_path / 'a.tif')
+    assert side_files(tmp_path / 'a.tif') == [str(tmp_path / name)]
     assert is_for_gdal(tmp_path / 'a.tif')
-    assert not has_side_file(tmp_path / 'b.tif')
+    assert side_files(tmp_path / 'b.tif') == side_files(tmp_path / 'none' / 'a.tif') == []
 
 
 def test_a_picture_with_a_world_file_has_a_place_and_is_read_by_pillow(tmp_path):

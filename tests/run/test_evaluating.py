@@ -144,9 +144,20 @@ def test_maps_of_rasters_are_compared_without_their_holes(tmp_path, capsys):
     assert [row['support'] for row in metrics['classes']] == [15 * 15, 15 * 15]
     assert metrics['classes'][1]['precision'] == pytest.approx(100 * 15 / 18)
     assert '150 pixels of the maps hold no data: they are not compared' in ' '.join(capsys.readouterr().err.split())
-    write_raster(tmp_path / 'moved' / 'a.tif', label, transform=METRE * METRE.translation(1, 0))
+    write_raster(tmp_path / 'moved' / 'a.tif', label, transform=METRE @ METRE.translation(1, 0))
     assert evaluate(tmp_path / 'maps', tmp_path / 'moved', *TWO) == 2
-    assert 'lie at different places' in capsys.readouterr().err
+    assert 'lies at another place than' in capsys.readouterr().err
+
+
+def test_a_reference_that_is_stored_south_up_is_turned(tmp_path):
+    label = np.triu(np.ones((20, 20), np.uint8))
+    for folder in ('maps', 'labels'):
+        (tmp_path / folder).mkdir()
+    write_raster(tmp_path / 'maps' / 'a.tif', label, nodata=255)
+    south_up = METRE @ METRE.translation(0, 20) @ METRE.scale(1, -1)
+    write_raster(tmp_path / 'labels' / 'a.tif', label[::-1], transform=south_up)
+    metrics = reported(tmp_path, tmp_path / 'maps', tmp_path / 'labels', *TWO)
+    assert [row['precision'] for row in metrics['classes']] == [100, 100]
 
 
 def test_the_report_is_written_before_the_figures_are_shown(folders, tmp_path):

@@ -196,6 +196,12 @@ def test_georeferenced_maps_that_are_not_of_classes_are_refused(tmp_path):
         counted(tmp_path)
 
 
+@pytest.mark.parametrize('compress', ['lerc', 'zstd'])
+def test_maps_of_compressions_that_pillow_does_not_know_are_counted(tmp_path, compress):
+    write_geotiff(tmp_path / 'a.tif', compress=compress)
+    assert counted(tmp_path)[1].tolist() == [[39 * 20, 39 * 10]]
+
+
 def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     write_geotiff(tmp_path / 'a.tif')
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)

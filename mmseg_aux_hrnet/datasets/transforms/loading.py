@@ -14,7 +14,7 @@ from PIL import features
 
 from mmseg_aux_hrnet.bands import RGB, make_bands
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB, Decode, TileCache
-from mmseg_aux_hrnet.datasets.georeference import has_side_file, is_for_gdal, turn_of_label
+from mmseg_aux_hrnet.datasets.georeference import is_for_gdal, side_files, turn_of_label
 from mmseg_aux_hrnet.datasets.tiles import FAST, read_bands, read_label, read_tile
 from mmseg_aux_hrnet.errors import ConfigError, ImageError, LabelError
 from mmseg_aux_hrnet.registry import REGISTRIES
@@ -160,7 +160,7 @@ def _load(cache: TileCache | None, path: str, *, recipe: str, decode: Decode) ->
     if is_for_gdal(path):
         from mmseg_aux_hrnet.raster.dataset import VERSION
 
-        if has_side_file(path):  # with a mask or a nodata value in it
+        if side_files(path):  # with a mask or a nodata value in it
             return decode(None)
         recipe = f'{recipe}, {VERSION}'
     return cache.load(path, recipe=recipe, decode=decode)
