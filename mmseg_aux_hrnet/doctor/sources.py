@@ -92,7 +92,7 @@ def config_sources(config: Config, *, label_formats: Sequence[str] = ()) -> list
         ConfigError: a data set cannot be built.
         DataError: a data root does not exist.
     """
-    init_default_scope(config.get('default_scope', 'mmseg'))
+    init_default_scope(config.get('default_scope') or 'mmseg')
     return [
         build_source(dict(settings), split=split, label_formats=label_formats)
         for split, loader in LOADERS.items()
