@@ -114,7 +114,7 @@ def config_sources(config: Config, *, reading: Reading = AS_SAID) -> list[DataSo
         ConfigError: a data set cannot be built.
         DataError: a data root does not exist.
     """
-    init_default_scope(config.get('default_scope', 'mmseg'))
+    init_default_scope(config.get('default_scope') or 'mmseg')
     return [
         build_source(dict(settings), split=split, reading=reading)
         for split, loader in LOADERS.items()
