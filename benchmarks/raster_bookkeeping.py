@@ -25,7 +25,7 @@ from mmseg_aux_hrnet.maps.predict.blocks import predict_blocks
 from mmseg_aux_hrnet.maps.predict.planning import plan_map
 from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.raster.source import open_source
+from mmseg_aux_hrnet.raster.source import open_source
 
 OVERLAP = 1 / 3
 Answer = Callable[[torch.Tensor], torch.Tensor]

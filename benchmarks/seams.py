@@ -27,8 +27,8 @@ from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.raster_map import class_values
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.windows import Axis, Windows, plan_axis
-from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
-from mmseg_aux_hrnet.maps.raster.source import Patch, open_source
+from mmseg_aux_hrnet.raster.inputs import find_rasters
+from mmseg_aux_hrnet.raster.source import Patch, open_source
 from mmseg_aux_hrnet.run.command import run_tool
 
 NEAR = 16  # pixels from the border of a window

@@ -263,25 +263,3 @@ def _open(path: str | Path, content: bytes | None, error_type: type[DataError]) 
         raise error_type(f'{path} is too large for one tile ({error}): cut it into tiles') from error
     except DAMAGE as error:
         raise error_type(f'{path} cannot be opened ({error})') from error
-
-
-COLLARS = (0, 255)  # black and white, with which mosaics of orthophotos are filled up
-SMALLEST_COLLAR = 0.005  # of the image; shadows and roofs at an edge are smaller as a rule
-
-
-def collar(image: NDArray[np.generic], colour: float) -> NDArray[np.bool_]:
-    """Return which pixels of a fill colour are no picture, bool (H, W): areas that reach an edge and are large.
-
-    Args:
-        image: values of any type, (H, W, C).
-        colour: exactly this in all channels.
-    """
-    edges = (0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1)
-    # Nearly all tiles have no such pixel there, so most of the work is left out for them.
-    if not any((image[edge] == colour).all(axis=-1).any() for edge in edges):
-        return np.zeros(image.shape[:2], bool)
-    filled = (image == colour).all(axis=-1).astype(np.uint8)
-    _, areas, statistics, _ = cv2.connectedComponentsWithStats(filled, connectivity=8)
-    touching = np.unique(np.concatenate([areas[edge] for edge in edges]))
-    large = statistics[touching, cv2.CC_STAT_AREA] >= SMALLEST_COLLAR * filled.size
-    return np.isin(areas, touching[large & (touching > 0)])

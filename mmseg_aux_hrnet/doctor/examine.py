@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmseg_aux_hrnet.datasets.tiles import COLLARS, DAMAGE, collar, read_rgb
+from mmseg_aux_hrnet.collar import COLLARS, collar
+from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_rgb
 from mmseg_aux_hrnet.doctor.gather import TilePair, relative
 from mmseg_aux_hrnet.doctor.labels import formats_that_read, label_form, read_by_first
 from mmseg_aux_hrnet.doctor.likeness import colour_figures, grey_thumbnail

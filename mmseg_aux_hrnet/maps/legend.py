@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from mmseg_aux_hrnet.classes import Classes, Colour
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.raster.dataset import CLASSES_TAG
 
 NODATA = 255  # of class maps, and no class in any: so a map has 255 classes at most
-CLASSES_TAG = 'CLASS_NAMES'
 INTEREST_TAG = 'CLASS_OF_INTEREST'
-RUN_TAG = 'RUN_SHA256'  # of maps of classes and of probabilities: everything that their bytes depend on
 # The reference data sets mark green dark red and buildings white in their label files. In maps, which lie over images,
 # they are bluish green and vermilion of Okabe and Ito (Color Universal Design, 2008).
 OF_LABELS: dict[tuple[str, Colour], Colour] = {
@@ -51,11 +50,6 @@ def main_class(legend: Classes) -> int:
     if legend.of_interest is not None:
         return legend.of_interest
     return next((value for value in range(len(legend.names)) if value != legend.background), 0)
-
-
-def is_map(tags: Mapping[str, str]) -> bool:
-    """Return whether a GeoTIFF with these tags was predicted here, classes or probabilities."""
-    return CLASSES_TAG in tags or RUN_TAG in tags
 
 
 def read_legend(

@@ -96,7 +96,7 @@ def map_rows(path: Path, rule: LabelRule) -> Iterator[tuple[int, NDArray[np.uint
         yield 0, read_label(path, rule)
         return
     # Late: the extra may be missing, and what is imported first then names it.
-    from mmseg_aux_hrnet.maps.raster.dataset import open_dataset, reading_rows  # isort: skip
+    from mmseg_aux_hrnet.raster.dataset import open_dataset, reading_rows  # isort: skip
     from rasterio.windows import Window
 
     with open_dataset(path) as dataset:
@@ -133,7 +133,7 @@ def place_of(path: Path) -> tuple[Any, str] | None:
     """Return the transform of (column, row) to coordinates and the reference system; None where a map has no place."""
     if not has_tag(path, GEOTIFF_TAGS):
         return None
-    from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
+    from mmseg_aux_hrnet.raster.dataset import open_dataset
 
     with open_dataset(path) as dataset:
         known = dataset.crs is not None and not dataset.transform.is_identity

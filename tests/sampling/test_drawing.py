@@ -1,5 +1,6 @@
 """Samples of small class maps: sizes by hand, places that hold their class, chances that are equal."""
 
+import importlib.util
 import sys
 
 import numpy as np
@@ -9,7 +10,6 @@ from raster_support import write_raster
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError, StackError
 from mmseg_aux_hrnet.files.label_png import write_label_png
-from mmseg_aux_hrnet.maps import options
 from mmseg_aux_hrnet.sampling import class_maps
 from mmseg_aux_hrnet.sampling.class_maps import class_rows, count_pixels, find_maps, parse_classes
 from mmseg_aux_hrnet.sampling.drawing import allocate, draw_points
@@ -198,8 +198,8 @@ def test_georeferenced_maps_that_are_not_of_classes_are_refused(tmp_path):
 
 def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     write_geotiff(tmp_path / 'a.tif')
-    monkeypatch.setattr(options, 'find_spec', lambda name: None)
-    for name in [name for name in sys.modules if name.startswith('mmseg_aux_hrnet.maps') and name != options.__name__]:
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    for name in [name for name in sys.modules if name.startswith('mmseg_aux_hrnet.raster')]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(StackError, match=r'pip install "mmseg-aux-hrnet\[geo\]"'):
         counted(tmp_path)

@@ -21,8 +21,8 @@ from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import RasterError, ResourceError, one_line
 from mmseg_aux_hrnet.files.whole import remove_companions, whole_file, write_whole
 from mmseg_aux_hrnet.maps.legend import NODATA, legend_tags
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS, gdal, open_dataset
 from mmseg_aux_hrnet.maps.styles import STYLE, category_names, class_style
+from mmseg_aux_hrnet.raster.dataset import GDAL_ERRORS, gdal, open_dataset
 
 logging.getLogger('rasterio').addHandler(logging.NullHandler())  # what GDAL logs comes as an error too
 TILE = 512  # pixels, side of the tiles of the file

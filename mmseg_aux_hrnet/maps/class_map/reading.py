@@ -13,7 +13,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.maps.ground import Ground, measure_ground
 from mmseg_aux_hrnet.maps.legend import NODATA, read_legend
-from mmseg_aux_hrnet.maps.raster.dataset import is_placed, open_dataset, reading_rows
+from mmseg_aux_hrnet.raster.dataset import is_placed, open_dataset, reading_rows
 
 Values = NDArray[np.uint8]
 BLOCK = 1024  # pixels a side, about; a block of square metres in float64 is 8 MB

@@ -6,7 +6,7 @@ from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.maps.measure.frame import check_image
 from mmseg_aux_hrnet.maps.measure.table import FORMATS
 from mmseg_aux_hrnet.maps.options import check_output, parse_names
-from mmseg_aux_hrnet.maps.raster.source import Reading
+from mmseg_aux_hrnet.raster.source import Reading
 
 NEEDS = (
     ('id_field', 'zones'),

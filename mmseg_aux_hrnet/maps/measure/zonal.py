@@ -16,9 +16,9 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
 from mmseg_aux_hrnet.maps.vector.zones import PixelGrid, Zones, first_names, place_zones, read_zones
+from mmseg_aux_hrnet.raster.dataset import GDAL_CACHE
 
 Floats = NDArray[np.float64]
 OnBlock = Callable[[int, int], None]

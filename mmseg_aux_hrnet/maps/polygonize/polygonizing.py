@@ -21,8 +21,8 @@ from mmseg_aux_hrnet.maps.polygonize.request import PolygonRequest
 from mmseg_aux_hrnet.maps.polygonize.scale import MapScale, map_scale
 from mmseg_aux_hrnet.maps.polygonize.strips import REST, Values, strip_rows, strips
 from mmseg_aux_hrnet.maps.polygonize.tracing import NO_POLYGONS, PixelArea, PixelPolygons, trace
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_CACHE
 from mmseg_aux_hrnet.maps.styles import class_style
+from mmseg_aux_hrnet.raster.dataset import GDAL_CACHE
 
 OnRows = Callable[[int, int], None]
 BATCH = 10_000  # polygons that are written at once

@@ -11,8 +11,8 @@ from mmseg_aux_hrnet.errors import DataError, PredictionInterrupted
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
 from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
+from mmseg_aux_hrnet.raster.inputs import find_rasters
 from mmseg_aux_hrnet.run import launch
 from mmseg_aux_hrnet.run.command import on_screen
 

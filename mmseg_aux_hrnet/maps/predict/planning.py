@@ -15,14 +15,14 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import DataError, one_line
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.ground import ground_sampling
-from mmseg_aux_hrnet.maps.legend import RUN_TAG
 from mmseg_aux_hrnet.maps.predict.blocks import Work
 from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts, ResampledModel
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.windows import GRID, Windows, plan_axis
-from mmseg_aux_hrnet.maps.raster.source import open_source
-from mmseg_aux_hrnet.maps.raster.validity import NoData
 from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest, area_digest
+from mmseg_aux_hrnet.raster.dataset import RUN_TAG
+from mmseg_aux_hrnet.raster.source import open_source
+from mmseg_aux_hrnet.raster.validity import NoData
 from mmseg_aux_hrnet.version import __version__
 
 SAME_GSD = 0.01  # relative difference

@@ -14,15 +14,15 @@ from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
-from mmseg_aux_hrnet.maps.legend import NODATA, RUN_TAG, main_class
+from mmseg_aux_hrnet.maps.legend import NODATA, main_class
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
 from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
-from mmseg_aux_hrnet.maps.raster.content import raster_files, read_content, unlike_files
-from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
 from mmseg_aux_hrnet.maps.styles import STYLE, ramp_style
+from mmseg_aux_hrnet.raster.content import raster_files, read_content, unlike_files
+from mmseg_aux_hrnet.raster.dataset import RUN_TAG, open_dataset
 
 OnBlock = Callable[[int, int], None]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps.raster.source import Reading
+from mmseg_aux_hrnet.raster.source import Reading
 
 Depth = Literal['uint8', 'uint16']
 STEPS = {'uint8': 254, 'uint16': 65534}  # value of probability 1; the one above is nodata

@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.errors import RasterError, ResourceError
 from mmseg_aux_hrnet.maps.class_map import geotiff
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid, Layer, class_layer, write_map
 from mmseg_aux_hrnet.maps.legend import read_legend
-from mmseg_aux_hrnet.maps.raster.dataset import is_placed
+from mmseg_aux_hrnet.raster.dataset import is_placed
 
 GREEN = Classes(('ground', 'green'), ((10, 20, 30), (0, 128, 0)), 1)
 

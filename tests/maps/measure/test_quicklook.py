@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.maps.legend import PALETTE, class_colours
 from mmseg_aux_hrnet.maps.measure.frame import fit_frame, image_pixels, map_values
 from mmseg_aux_hrnet.maps.measure.quicklook import draw_quicklook, paint, round_length
 from mmseg_aux_hrnet.maps.measure.zonal import zonal_area
-from mmseg_aux_hrnet.maps.raster.source import AS_IT_SAYS, Reading
+from mmseg_aux_hrnet.raster.source import AS_IT_SAYS, Reading
 
 RGB = ('red', 'green', 'blue')
 HALVES = np.repeat([[0], [1]], [12, 28], axis=0) * np.ones((1, 60))  # the upper 12 rows are other, the rest green

@@ -19,8 +19,8 @@ from mmseg_aux_hrnet.maps.predict import raster_map
 from mmseg_aux_hrnet.maps.predict.journal import Journal
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap, predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.raster.dataset import is_placed
-from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
+from mmseg_aux_hrnet.raster.dataset import is_placed
+from mmseg_aux_hrnet.raster.inputs import find_rasters
 
 SIZES = [(1, 1), (1, 50), (50, 1), (7, 9), (16, 16), (61, 70)]
 

@@ -15,13 +15,12 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.datasets.tiles import collar
+from mmseg_aux_hrnet.collar import collar
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
-from mmseg_aux_hrnet.maps.legend import is_map
-from mmseg_aux_hrnet.maps.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
-from mmseg_aux_hrnet.maps.raster.dataset import is_placed, open_dataset, reading_rows
-from mmseg_aux_hrnet.maps.raster.validity import NoData, find_transparency, lossy_note, valid_reader
-from mmseg_aux_hrnet.maps.raster.values import (
+from mmseg_aux_hrnet.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
+from mmseg_aux_hrnet.raster.dataset import is_map, is_placed, open_dataset, reading_rows
+from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, lossy_note, valid_reader
+from mmseg_aux_hrnet.raster.values import (
     LEVELS,
     Scale,
     palette_colours,

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmseg_aux_hrnet.errors import DataError, RasterError
-from mmseg_aux_hrnet.maps.legend import is_map
-from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
+from mmseg_aux_hrnet.raster.dataset import is_map, open_dataset
 
 RASTERS = ('.tif', '.tiff', '.vrt', '.jp2', '.img')
 WORLD_FILES = {  # suffixes of the small text file that gives a picture coordinates

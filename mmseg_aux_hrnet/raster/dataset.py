@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,8 @@ warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
 # What rasterio raises when GDAL cannot write. Copying a file raises GDAL's own errors, which have no public name:
 # without the second a full disk would end in a traceback.
 GDAL_ERRORS = (RasterioError, rasterio._err.CPLE_BaseError)
+# Tags of what is predicted here. The second stands for everything that the bytes depend on.
+CLASSES_TAG, RUN_TAG = 'CLASS_NAMES', 'RUN_SHA256'
 GDAL_CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice is a share of the machine's memory
 SETTINGS: dict[str, Any] = {
     'GDAL_CACHEMAX': GDAL_CACHE,
@@ -125,6 +127,11 @@ def reading_rows(path: Path, window: Window) -> Iterator[None]:
         raise RasterError(
             f'{path}, {rows} (from 0), cannot be read ({reason(error)}): {what} damaged, get it again'
         ) from error
+
+
+def is_map(tags: Mapping[str, str]) -> bool:
+    """Return whether a GeoTIFF with these tags was predicted here, classes or probabilities."""
+    return CLASSES_TAG in tags or RUN_TAG in tags
 
 
 def is_placed(dataset: Any) -> bool:

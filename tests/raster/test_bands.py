@@ -1,7 +1,7 @@
 import pytest
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps.raster.bands import Band, choose_bands, parse_bands
+from mmseg_aux_hrnet.raster.bands import Band, choose_bands, parse_bands
 
 
 def bands(*interpretations, described=()):

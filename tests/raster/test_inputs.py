@@ -7,7 +7,7 @@ from raster_support import noise, write_raster
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.maps.legend import legend_tags
-from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
+from mmseg_aux_hrnet.raster.inputs import find_rasters
 
 MAP_TAGS = legend_tags(Classes(('ground', 'green')))
 

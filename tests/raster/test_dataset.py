@@ -17,11 +17,11 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import RasterError, StackError
-from mmseg_aux_hrnet.maps.raster import dataset
-from mmseg_aux_hrnet.maps.raster.dataset import GDAL_ERRORS, open_dataset
-from mmseg_aux_hrnet.maps.raster.source import open_source
+from mmseg_aux_hrnet.raster import dataset
+from mmseg_aux_hrnet.raster.dataset import GDAL_ERRORS, open_dataset
+from mmseg_aux_hrnet.raster.source import open_source
 
-PLACED = Path(__file__).parents[2] / 'data' / 'written_by_486f072' / 'map' / 'ortho.tif'  # WGS 84 / UTM 33N
+PLACED = Path(__file__).parents[1] / 'data' / 'written_by_486f072' / 'map' / 'ortho.tif'  # WGS 84 / UTM 33N
 TILED = {'tiled': True, 'blockxsize': 16, 'blockysize': 16, 'compress': 'deflate'}
 
 
@@ -129,10 +129,9 @@ def test_a_copy_that_fails_raises_what_has_no_public_name(tmp_path):
 
 OPEN = """
 import sys, types
-for name, folder in zip(('mmseg_aux_hrnet', 'mmseg_aux_hrnet.maps'), sys.argv[2:]):  # their __init__ would load torch
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = [folder]
-from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
+sys.modules['mmseg_aux_hrnet'] = types.ModuleType('mmseg_aux_hrnet')  # whose __init__ would load torch
+sys.modules['mmseg_aux_hrnet'].__path__ = [sys.argv[2]]
+from mmseg_aux_hrnet.raster.dataset import open_dataset
 with open_dataset(__import__('pathlib').Path(sys.argv[1])) as opened:
     print(opened.crs.to_epsg())
 """
@@ -140,9 +139,8 @@ with open_dataset(__import__('pathlib').Path(sys.argv[1])) as opened:
 
 @pytest.mark.skipif(PROJDataFinder().search_wheel() is None, reason='needs the database in the wheel of rasterio')
 def test_a_foreign_database_of_proj_is_named_and_that_of_rasterio_taken(tmp_path):
-    maps = Path(dataset.__file__).parents[1]
     # In a process of its own: what PROJ has found once it does not look for again.
-    command = [sys.executable, '-c', OPEN, str(PLACED), str(maps.parent), str(maps)]
+    command = [sys.executable, '-c', OPEN, str(PLACED), str(Path(dataset.__file__).parents[1])]
     environment = {**os.environ, 'PROJ_LIB': str(tmp_path), 'PROJ_DATA': ''}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == '32633\n'

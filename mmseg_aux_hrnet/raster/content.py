@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from mmseg_aux_hrnet.errors import RasterError
 from mmseg_aux_hrnet.files.hashing import sha256_of
-from mmseg_aux_hrnet.maps.raster.dataset import open_dataset
+from mmseg_aux_hrnet.raster.dataset import open_dataset
 
 Entry = dict[str, Any]  # of a file, as JSON knows it: its ``name``, the ``sha256`` of what counts of it, its ``stamp``
 # A file that was changed so recently may change again without a new time stamp (FAT counts in 2 seconds).

@@ -5,7 +5,7 @@ from raster_support import noise, write_raster
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps.raster.source import Reading, open_source
+from mmseg_aux_hrnet.raster.source import Reading, open_source
 
 HOLE = np.zeros((20, 30), bool)
 HOLE[3:9, 10:25] = True

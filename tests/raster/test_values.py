@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps.raster.values import Scale, parse_scale, to_8bit
+from mmseg_aux_hrnet.raster.values import Scale, parse_scale, to_8bit
 
 
 def level(value, low, high):

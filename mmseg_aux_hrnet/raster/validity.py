@@ -11,8 +11,8 @@ from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps.raster.bands import ALPHA, Band
-from mmseg_aux_hrnet.maps.raster.values import sample_values
+from mmseg_aux_hrnet.raster.bands import ALPHA, Band
+from mmseg_aux_hrnet.raster.values import sample_values
 
 NAMES = ('', 'alpha', 'mask', 'transparency', 'opacity')
 FEW = 16  # different values: an edge may be smooth, but most of a mask is 0 or 255

@@ -10,8 +10,8 @@ import rasterio
 import rasterio.shutil
 from raster_support import noise, write_raster
 
-from mmseg_aux_hrnet.maps.raster import content
-from mmseg_aux_hrnet.maps.raster.content import raster_files, read_content, unlike_files
+from mmseg_aux_hrnet.raster import content
+from mmseg_aux_hrnet.raster.content import raster_files, read_content, unlike_files
 
 LOOKED_AT = (
     '<PAMDataset><PAMRasterBand band="1"><Metadata><MDI key="STATISTICS_MEAN">9</MDI></Metadata></PAMRasterBand>'

@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.maps.legend import legend_tags
-from mmseg_aux_hrnet.maps.raster.source import Reading, open_source
+from mmseg_aux_hrnet.raster.source import Reading, open_source
 
 
 def read_whole(path, *, bands=None, scale=None):

@@ -1,1 +1,0 @@
-"""Georeferenced rasters: found, opened, and read in windows of 8-bit RGB with the pixels that are valid."""
