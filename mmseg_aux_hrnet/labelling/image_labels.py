@@ -1,0 +1,79 @@
+"""Paints what was drawn on an image as its label."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.features import rasterize
+
+from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.labelling.annotated_image import AREA, AnnotatedImage, faults_of
+from mmseg_aux_hrnet.labelling.writing import IGNORED
+
+
+def paint(
+    image: AnnotatedImage,
+    *,
+    shape: tuple[int, int],
+    indices: Mapping[str, int],
+    uncovered: int,
+    order: Sequence[int] = (),
+) -> NDArray[np.uint8]:
+    """Return the label of an image: a pixel is in an outline where its centre is.
+
+    Annotations are painted as they come, each over those before. What is not of the kind area becomes ``IGNORED``.
+
+    Args:
+        image: with its annotations.
+        shape: (height, width) of the image in pixels, upright.
+        indices: class of each name, or ``IGNORED``.
+        uncovered: class where nothing is drawn, or ``IGNORED``.
+        order: all classes and ``IGNORED``, the lowest first; without it, annotations are painted as they come.
+
+    Raises:
+        DataError: the annotations are of an image of another size, or a mask reaches beyond it or cannot be unpacked.
+    """
+    if image.size is not None and image.size != shape:
+        turned = ', the size before it is turned as its EXIF tag says' if image.size == shape[::-1] else ''
+        raise DataError(
+            f'{image.source}: {image.name} is annotated as {image.size[1]}x{image.size[0]} pixels{turned}, and the '
+            f'image has {shape[1]}x{shape[0]} (width x height): annotate the image as it is'
+        )
+    label = np.full(shape, uncovered, np.uint8)
+    queue = [(indices[one.name] if one.kind == AREA else IGNORED, one) for one in image.annotations]
+    if order:  # what is ignored for its kind stays below, whatever its class
+        rank = {value: place for place, value in enumerate(order)}
+        queue.sort(key=lambda item: rank[item[0]] if item[1].kind == AREA else -1)
+    outlines: list[tuple[Any, int]] = []
+    for value, one in queue:
+        if one.outline is not None:
+            outlines.append((one.outline, value))
+        if one.patch is None:
+            continue
+        _burn(outlines, label, stretched=image.relative)
+        outlines = []
+        with faults_of(f'{image.source}: mask of {one.name} in {image.name}'):
+            top, left, mask = one.patch()
+            height, width = mask.shape
+            if top < 0 or left < 0 or top + height > shape[0] or left + width > shape[1]:
+                raise ValueError(f'it reaches from ({left}, {top}) over {width}x{height} pixels, beyond the image')
+            label[top : top + height, left : left + width][mask] = value
+    _burn(outlines, label, stretched=image.relative)
+    return label
+
+
+def _burn(outlines: Sequence[tuple[Any, int]], label: NDArray[np.uint8], *, stretched: bool) -> None:
+    """Paint outlines over a label, in place; ``stretched`` are those in shares of its width and height."""
+    if not outlines:
+        return
+    if stretched:
+        factors = np.array(label.shape[::-1])
+        outlines = [(shapely.transform(outline, lambda points: points * factors), value) for outline, value in outlines]
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', NotGeoreferencedWarning)  # pixels are the coordinates here
+        rasterize(outlines, out=label, transform=Affine.identity())
