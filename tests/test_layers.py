@@ -35,6 +35,10 @@ TABLE = {
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
+    'labelling': (
+        'classes datasets errors files maps maps/vector raster version visualization',
+        'affine numpy PIL pyogrio pyproj rasterio rich shapely',
+    ),
     'maps': ('classes errors files raster', 'affine numpy pyogrio pyproj rasterio'),
     'maps/__init__': ('maps maps/measure maps/polygonize maps/predict', ''),
     'maps/class_map': ('classes errors files maps raster', 'affine numpy pyproj rasterio'),
