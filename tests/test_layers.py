@@ -17,7 +17,7 @@ TABLE = {
     'collar': ('', 'cv2 numpy'),
     'datasets': (
         'classes errors files raster registry',
-        'cv2 isal mmcv mmengine mmseg numpy PIL pyspng simplejpeg torch',
+        'cv2 isal mmcv mmengine mmseg numpy PIL pyspng shapely simplejpeg torch',
     ),
     'decision': ('errors', 'numpy torch'),
     'demo': ('datasets errors files', 'numpy PIL'),

@@ -217,18 +217,32 @@ def divide(
     scenes: dict[str, list[str]] = {}
     for name in names:
         scenes.setdefault(scene_of(name, scene_pattern) if scene_pattern is not None else name, []).append(name)
-    sizes = {scene: len(scenes[scene]) for scene in sorted(scenes)}
+    dealt = deal_scenes({scene: len(names) for scene, names in scenes.items()}, ratios=ratios, seed=seed)
+    return {split: sorted(name for scene in dealt.get(split, ()) for name in scenes[scene]) for split in SPLITS}
+
+
+def deal_scenes(sizes: Mapping[str, int], *, ratios: Sequence[float], seed: int) -> dict[str, list[str]]:
+    """Return the scenes of each split whose ratio is above 0, of which each gets at least one; see :func:`divide`.
+
+    Args:
+        sizes: number of images of each scene.
+        ratios: of train, val and test.
+        seed: of the division.
+
+    Raises:
+        SplitError: a ratio is wrong, or there are fewer scenes than splits.
+    """
+    sizes = {scene: sizes[scene] for scene in sorted(sizes)}
     wanted = _wanted_images(ratios, total=sum(sizes.values()))
     if len(sizes) < len(wanted):
         raise SplitError(
             f'{len(sizes)} scenes cannot fill {len(wanted)} splits ({", ".join(wanted)}); give a ratio of 0 to val or '
-            'test, or a --scene that tells more scenes apart'
+            'test, or a --scene or --block that tells more scenes apart'
         )
     rng = random.Random(seed)
     trials = TRIALS if len(set(sizes.values())) > 1 else 1
     deals = (_deal(sizes, wanted=wanted, rng=rng) for _ in range(trials))
-    _, dealt = min(deals, key=lambda deal: deal[0])
-    return {split: sorted(name for scene in dealt.get(split, ()) for name in scenes[scene]) for split in SPLITS}
+    return min(deals, key=lambda deal: deal[0])[1]
 
 
 def _wanted_images(ratios: Sequence[float], *, total: int) -> dict[str, float]:
