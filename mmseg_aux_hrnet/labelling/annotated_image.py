@@ -106,17 +106,13 @@ def polygon_annotation(name: str, rings: Iterable[Any], *, kind: str = AREA) -> 
         ValueError: points are not pairs of finite numbers.
     """
     points = [_points(ring) for ring in rings]
-    polygons = np.array([shapely.Polygon(ring) for ring in points if len(np.unique(ring, axis=0)) > 2], object)
-    if not polygons.size:
+    polygons = np.array([shapely.Polygon(ring) for ring in points if len(set(map(tuple, ring.tolist()))) > 2], object)
+    mended = not shapely.is_valid(polygons).all()
+    if mended or len(polygons) > 1:  # GDAL, which paints, takes what two parts of one geometry share as a hole
+        polygons = shapely.get_parts(repair(np.array([shapely.union_all(repair(polygons))], object)))
+    if not shapely.area(polygons).any():
         return Annotation(name, kind=EMPTY)
-    valid = bool(shapely.is_valid(polygons).all())
-    # GDAL, which paints, takes what two parts of one geometry share as a hole: so they must become one.
-    (outline,) = repair(np.array([shapely.union_all(repair(polygons))], object))
-    return (
-        Annotation(name, kind=EMPTY)
-        if outline.is_empty
-        else Annotation(name, kind=kind, outline=outline, mended=not valid)
-    )
+    return Annotation(name, kind=kind, outline=shapely.MultiPolygon(polygons.tolist()), mended=mended)
 
 
 def _points(ring: Any) -> NDArray[np.float64]:
