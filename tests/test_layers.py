@@ -16,10 +16,8 @@ TABLE = {
     'classes': ('errors', 'numpy torch'),
     'collar': ('', 'cv2 numpy'),
     'datasets': (
-    'datasets': (
         'classes errors files raster registry',
         'cv2 isal mmcv mmengine mmseg numpy PIL pyspng shapely simplejpeg torch',
-    ),
     ),
     'decision': ('errors', 'numpy torch'),
     'demo': ('datasets errors files', 'numpy PIL'),
