@@ -35,12 +35,14 @@ class LabelledTile(NamedTuple):
     Attributes:
         image: RGB, uint8 (H, W, 3).
         label: classes, uint8 (H, W).
-        note: the line below it, such as its name.
+        split: such as train.
+        name: as much of its end as there is room for.
     """
 
     image: RGB
     label: ClassMap
-    note: str
+    split: str
+    name: str
 
 
 def draw_tile_sheet(tiles: Sequence[LabelledTile], *, title: str, classes: Classes, ignore_index: int = 255) -> RGB:
@@ -65,9 +67,10 @@ def draw_tile_sheet(tiles: Sequence[LabelledTile], *, title: str, classes: Class
         row, column = divmod(number, across)
         left, top = GAP + column * (CELL + GAP), head.height + row * (CELL + NOTE_HEIGHT + GAP)
         sheet.paste(Image.fromarray(cell), (left, top))
-        note = tile.note
-        while len(note) > 1 and font.getlength(note) > CELL:
-            note = f'…{note[2:]}' if note.startswith('…') else f'…{note[1:]}'
+        name = tile.name  # names differ at their end
+        while name and font.getlength(f'{tile.split} …{name}') > CELL:
+            name = name[1:]
+        note = f'{tile.split} {tile.name}' if name == tile.name else f'{tile.split} …{name}'
         draw.text((left, top + CELL + 2), note, fill=INK, font=font)
     return np.asarray(sheet)
 
