@@ -1,14 +1,12 @@
 """Paints what was drawn on an image as its label."""
 
-import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
 
 from mmseg_aux_hrnet.errors import DataError
@@ -23,6 +21,7 @@ def paint(
     indices: Mapping[str, int],
     uncovered: int,
     order: Sequence[int] = (),
+    all_touched: bool = False,
 ) -> NDArray[np.uint8]:
     """Return the label of an image: a pixel is in an outline where its centre is.
 
@@ -34,6 +33,7 @@ def paint(
         indices: class of each name, or ``IGNORED``.
         uncovered: class where nothing is drawn, or ``IGNORED``.
         order: all classes and ``IGNORED``, the lowest first; without it, annotations are painted as they come.
+        all_touched: pixels that an outline touches belong to it.
 
     Raises:
         DataError: the annotations are of an image of another size, or a mask reaches beyond it or cannot be unpacked.
@@ -50,12 +50,13 @@ def paint(
         rank = {value: place for place, value in enumerate(order)}
         queue.sort(key=lambda item: rank[item[0]] if item[1].kind == AREA else -1)
     outlines: list[tuple[Any, int]] = []
+    burn = partial(_burn, label=label, stretched=image.relative, all_touched=all_touched)
     for value, one in queue:
         if one.outline is not None:
             outlines.append((one.outline, value))
         if one.patch is None:
             continue
-        _burn(outlines, label, stretched=image.relative)
+        burn(outlines)
         outlines = []
         with faults_of(f'{image.source}: mask of {one.name} in {image.name}'):
             top, left, mask = one.patch()
@@ -63,17 +64,15 @@ def paint(
             if top < 0 or left < 0 or top + height > shape[0] or left + width > shape[1]:
                 raise ValueError(f'it reaches from ({left}, {top}) over {width}x{height} pixels, beyond the image')
             label[top : top + height, left : left + width][mask] = value
-    _burn(outlines, label, stretched=image.relative)
+    burn(outlines)
     return label
 
 
-def _burn(outlines: Sequence[tuple[Any, int]], label: NDArray[np.uint8], *, stretched: bool) -> None:
+def _burn(outlines: Sequence[tuple[Any, int]], *, label: NDArray[np.uint8], stretched: bool, all_touched: bool) -> None:
     """Paint outlines over a label, in place; ``stretched`` are those in shares of its width and height."""
     if not outlines:
         return
     if stretched:
         factors = np.array(label.shape[::-1])
         outlines = [(shapely.transform(outline, lambda points: points * factors), value) for outline, value in outlines]
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', NotGeoreferencedWarning)  # pixels are the coordinates here
-        rasterize(outlines, out=label, transform=Affine.identity())
+    rasterize(outlines, out=label, all_touched=all_touched)

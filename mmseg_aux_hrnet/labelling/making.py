@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from mmseg_aux_hrnet.labelling.division import (
 from mmseg_aux_hrnet.labelling.imagery import Imagery, open_imagery, scaled
 from mmseg_aux_hrnet.labelling.labels import Labels, Paint, read_areas, read_labels
 from mmseg_aux_hrnet.labelling.overlaps import overlap_notes
-from mmseg_aux_hrnet.labelling.request import TileRequest
+from mmseg_aux_hrnet.labelling.request import RATIO, TileRequest
 from mmseg_aux_hrnet.labelling.results import describe, finish_root
 from mmseg_aux_hrnet.labelling.survey import Raster, Survey, survey_rasters
 from mmseg_aux_hrnet.labelling.tile_files import SUFFIXES, tile_writer
@@ -116,7 +116,7 @@ def make_tiles(
     notes = [*survey.notes, *labels.notes, *labels.check_place(survey.rasters), *overlap_notes(survey.rasters, request)]
     if request.image_format != 'tif' and survey.bands != RGB:
         raise ConfigError(f'--format {request.image_format} holds red, green and blue, not {", ".join(survey.bands)}')
-    with _root(out, overwrite=overwrite, dry_run=dry_run) as folder:
+    with data_root(out, overwrite=overwrite, dry_run=dry_run) as folder:
         store = TileStore(folder, classes=labels.rules.classes, layout=request.layout)
         progress = Progress(store, failed=dict(survey.failed), notes=notes)
         _cut_rasters(survey, labels, request, progress, on_tile=on_tile)
@@ -129,7 +129,8 @@ def make_tiles(
 
 
 @contextmanager
-def _root(out: Path, *, overwrite: bool, dry_run: bool) -> Iterator[Path | None]:
+def data_root(out: Path, *, overwrite: bool, dry_run: bool) -> Iterator[Path | None]:
+    """Give a folder that becomes the data root, or None where nothing is to be written."""
     if dry_run:
         yield None
         return
@@ -261,7 +262,8 @@ class Cutter:
 
 def _divide(survey: Survey, request: TileRequest, progress: Progress, *, uncovered: int | None) -> dict[str, str]:
     """Return the split of each tile that is kept, by stem."""
-    stems = _kept(request, progress, background=uncovered)
+    cut = (progress.store.tiles[stem] for stem in progress.places)
+    stems, progress.left_out['without foreground (--keep-empty)'] = drop_empty(cut, request, background=uncovered)
     if not stems:
         reasons = ', '.join(f'{count} {reason}' for reason, count in progress.left_out.items())
         raise DataError(f'no tile is left ({reasons}): give a smaller --tile, or other areas')
@@ -286,7 +288,7 @@ def _divide(survey: Survey, request: TileRequest, progress: Progress, *, uncover
     else:
         side = request.tile * max(max(raster.grid.metres) for raster in survey.rasters)
         splits, block = split_by_ground(
-            grounds, block=request.block, side=side, ratios=request.ratio, seed=request.seed
+            grounds, block=request.block, side=side, ratios=request.ratio or RATIO, seed=request.seed
         )
         how = f'blocks of {block:,.6g} m'
     progress.left_out['on ground of another split'] += splits.count(None)
@@ -295,14 +297,13 @@ def _divide(survey: Survey, request: TileRequest, progress: Progress, *, uncover
     return {stem: split for stem, split in zip(stems, splits, strict=True) if split is not None}
 
 
-def _kept(request: TileRequest, progress: Progress, *, background: int | None) -> list[str]:
-    """Return the stems of the tiles that are kept of those that were cut, sorted, after drawing among empty ones."""
-    stems = sorted(progress.places)
-    empty = [stem for stem in stems if not progress.store.tiles[stem].foreground(background)]
+def drop_empty(tiles: Iterable[Tile], request: TileRequest, *, background: int | None) -> tuple[list[str], int]:
+    """Return the stems of the tiles that stay, sorted, and how many of those without foreground were drawn to go."""
+    foreground = {tile.stem: tile.foreground(background) for tile in tiles}
+    empty = sorted(stem for stem, count in foreground.items() if not count)
     count = round(len(empty) * (1 - request.keep_empty))
     dropped = {empty[place] for place in np.random.default_rng(request.seed).permutation(len(empty))[:count]}
-    progress.left_out['without foreground (--keep-empty)'] += count
-    return [stem for stem in stems if stem not in dropped]
+    return sorted(foreground.keys() - dropped), count
 
 
 def _outlines(survey: Survey, places: Sequence[Place]) -> tuple[Geometries, Geometries]:

@@ -1,6 +1,6 @@
 """What a user asks for when tiles are made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,14 @@ from mmseg_aux_hrnet.labelling.imagery import Wanted, parse_band_names
 from mmseg_aux_hrnet.labelling.tile_files import SUFFIXES
 from mmseg_aux_hrnet.raster.validity import NoData
 
+RATIO = (0.7, 0.15, 0.15)
 SHARES = ('max_nodata', 'keep_empty')
+# Options that have no meaning for images without a place on the ground, or for rasters.
+OF_RASTERS = {
+    *('class_field', 'label_values', 'annotated', 'border_ignore', 'buffer', 'encoding', 'gsd', 'bands', 'scale'),
+    *('nodata', 'nodata_tolerance', 'max_nodata', 'overlaps', 'block', 'split_field', 'split_areas', 'split_rasters'),
+}
+OF_IMAGES = {'fill_boxes', 'ignore', 'scene'}
 LENGTHS = {'border_ignore': False, 'nodata_tolerance': False, 'buffer': True, 'gsd': True, 'block': True}
 
 
@@ -44,7 +51,7 @@ class TileRequest:
         max_nodata: tiles with a larger share are left out.
         keep_empty: share of the tiles without foreground that is kept.
         overlaps: ``refuse`` or ``keep`` rasters that show common ground with other pixels.
-        ratio: shares of train, val and test.
+        ratio: shares of train, val and test; None for ``RATIO``, or those of the folders of images.
         seed: of the division, and of what is kept of empty tiles.
         block: side of the blocks of ground in metres.
         split_field: field of the split of each area.
@@ -52,9 +59,14 @@ class TileRequest:
         split_rasters: ``SPLIT=PATTERN`` with commas.
         layout: of the data root.
         image_format: ``tif``, ``png`` or ``jpg``.
+        annotations: files and folders of annotation programs, instead of ``labels``.
+        images: folder of the images that they are of.
+        fill_boxes: take boxes of annotations for areas.
+        ignore: kinds of annotations with commas, which become ignored pixels.
+        scene: pattern of the scene in the path of an image without its suffix.
     """
 
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     classes: str | None = None
     class_field: str | None = None
     class_map: str | None = None
@@ -78,7 +90,7 @@ class TileRequest:
     max_nodata: float = 0.5
     keep_empty: float = 1.0
     overlaps: str = 'refuse'
-    ratio: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    ratio: tuple[float, float, float] | None = None
     seed: int = 0
     block: float | None = None
     split_field: str | None = None
@@ -86,6 +98,11 @@ class TileRequest:
     split_rasters: str | None = None
     layout: str = 'singlegreen'
     image_format: str = 'tif'
+    annotations: tuple[str, ...] = ()
+    images: Path | None = None
+    fill_boxes: bool = False
+    ignore: str | None = None
+    scene: str | None = None
 
     def __post_init__(self) -> None:
         for name in (*SHARES, *LENGTHS):
@@ -103,6 +120,7 @@ class TileRequest:
             if chosen not in known:
                 raise ConfigError(f'--{name} is {chosen!r}: use one of {", ".join(known)}')
         self._check_splits()
+        self._check_kind()
 
     def _check_splits(self) -> None:
         if self.split_field and self.split_rasters:
@@ -111,6 +129,16 @@ class TileRequest:
             raise ConfigError('--split-areas needs --split-field NAME, whose values are train, val and test')
         if self.split_field and not (self.split_areas or self.annotated):
             raise ConfigError('--split-field needs the polygons that have it: --split-areas FILE or --annotated FILE')
+
+    def _check_kind(self) -> None:
+        if bool(self.annotations) == bool(self.labels) or bool(self.annotations) != (self.images is not None):
+            raise ConfigError('give RASTERS with --labels, or --images with --annotations')
+        typed = {each.name for each in fields(self) if getattr(self, each.name) != each.default}
+        other, kind = (OF_RASTERS, 'rasters') if self.annotations else (OF_IMAGES, 'images with --annotations')
+        if wrong := [f'--{name.replace("_", "-")}' for name in sorted(typed & other)]:
+            raise ConfigError(f'{", ".join(wrong)}: that is for {kind}')
+        if self.annotations and self.image_format == 'tif':
+            raise ConfigError('--format tif is for rasters, whose tiles keep their place: give png or jpg')
 
     @property
     def wanted(self) -> Wanted:

@@ -80,13 +80,14 @@ def describe(
                     'geos': '.'.join(map(str, shapely.geos_version)),
                 },
                 'left_out': sorted(path.name for path in failed),
-                'inputs': [*inputs, *map(_file_entry, labels.files(request))],
+                'inputs': [*inputs, *map(file_entry, labels.files(request))],
             }
         },
     )
 
 
-def _file_entry(path: Path) -> dict[str, str]:
+def file_entry(path: Path) -> dict[str, str]:
+    """Return name and SHA-256 of a file for the record; DataError where it cannot be read."""
     try:
         with path.open('rb') as content:
             return {'name': path.name, 'sha256': sha256_of(content)}

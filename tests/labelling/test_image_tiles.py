@@ -5,18 +5,17 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from tool_support import heard
 
+from mmseg_aux_hrnet.datasets.description import read_description
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
 from mmseg_aux_hrnet.labelling.class_rules import class_rules
-from mmseg_aux_hrnet.labelling.image_tiles import plan_images, tile_stems, write_image_tiles
-from mmseg_aux_hrnet.labelling.writing import TileStore
+from mmseg_aux_hrnet.labelling.image_plan import plan_images, tile_stems
+from mmseg_aux_hrnet.labelling.image_tiles import make_image_tiles
+from mmseg_aux_hrnet.labelling.request import TileRequest
 
 SQUARE = [[2, 1], [5, 1], [5, 3], [2, 3]]
-
-
-def rules(**options):
-    return class_rules(**{'classes': 'background,green', 'class_map': None, **options})
 
 
 @pytest.fixture
@@ -36,28 +35,29 @@ def write(images, name, *shapes, size=(8, 6), **said):
     notes.write_text(json.dumps({'imagePath': path.name, 'shapes': drawn}))
 
 
-def plan(images, *, options=None, **said):
-    said = {'ratios': (0.5, 0.5, 0), 'seed': 0, 'scene': None, **said}
-    return plan_images([images.parent / 'notes'], images, rules=rules(**(options or {})), **said)
+def request(images, **options):
+    said = {'classes': 'background,green', 'ratio': (0.5, 0.5, 0), 'image_format': 'png', **options}
+    return TileRequest(annotations=(str(images.parent / 'notes'),), images=images, **said)
 
 
-def cut(images, root, *, options=None, tile=512, overlap=0, in_order_of_file=True, **said):
-    """Write tiles and return the label of each, by its name."""
-    planned = plan(images, options=options, **said)
-    store = TileStore(root, classes=rules().classes, layout='singlegreen')
-    splits = write_image_tiles(
-        planned,
-        store,
-        rules=rules(**(options or {})),
-        in_order_of_file=in_order_of_file,
-        tile=tile,
-        overlap=overlap,
-        on_image=lambda done, total: None,
+def plan(images, **options):
+    asked = request(images, **options)
+    rules = class_rules(
+        classes=asked.classes,
+        class_map=asked.class_map,
+        paint_order=asked.paint_order,
+        unlabelled=asked.unlabelled,
     )
-    assert set(splits) == set(store.tiles)
-    labels = {stem: np.asarray(Image.open(store.label_path(tile))) for stem, tile in store.tiles.items()}
-    pixels = {stem: read_rgb(store.path(tile)) for stem, tile in store.tiles.items()}
-    return labels, pixels, splits
+    return plan_images(asked, rules)
+
+
+def cut(images, root, **options):
+    """Make a data root and return label, pixels and split of each tile, by its name."""
+    make_image_tiles(root, request(images, **options))
+    paths = sorted((root / 'labeldata').rglob('*.png'))
+    labels = {path.stem: np.asarray(Image.open(path)) for path in paths}
+    pixels = {path.stem: read_rgb(path) for path in sorted((root / 'rawdata').rglob('*.*'))}
+    return labels, pixels, {path.stem: path.parent.name for path in paths}
 
 
 def test_images_become_tiles_as_they_are(images, tmp_path):
@@ -89,47 +89,47 @@ def test_large_images_are_cut_and_stay_in_one_split(images, tmp_path):
     for name in 'abcd':
         write(images, f'{name}.png', ('green', [[0, 0], [69.3, 0], [0, 50.1]]), size=(70, 50))
     labels, pixels, splits = cut(images, tmp_path / 'root', tile=32, overlap=4)
-    assert {stem[2:] for stem in splits} == {f'r{row}c{column}' for row in range(2) for column in range(3)}
+    places = {f'{top:05d}_{left:05d}' for top in (0, 18) for left in (0, 28, 38)}
+    assert {stem[2:] for stem in splits} == places
     assert all(len({splits[stem] for stem in splits if stem[0] == name}) == 1 for name in 'abcd')
     whole = read_rgb(images / 'a.png')
-    for row, top in enumerate((0, 18)):
-        for column, left in enumerate((0, 28, 38)):
-            tile = pixels[f'a_r{row}c{column}']
+    for top in (0, 18):
+        for left in (0, 28, 38):
+            tile = pixels[f'a_{top:05d}_{left:05d}']
             assert np.array_equal(tile, whole[top : top + 32, left : left + 32])
             centres = np.add.outer((np.arange(32) + top + 0.5) / 50.1, (np.arange(32) + left + 0.5) / 69.3)
-            assert np.array_equal(labels[f'a_r{row}c{column}'], centres < 1)
+            assert np.array_equal(labels[f'a_{top:05d}_{left:05d}'], centres < 1)
 
 
 def test_classes_are_painted_in_the_order_of_the_file_or_of_the_classes(images, tmp_path):
     write(images, 'a.png', ('tree', SQUARE), ('path', SQUARE))
     write(images, 'b.png')
     options = {'class_map': 'tree=green,path=background'}
-    assert cut(images, tmp_path / '1', options=options)[0]['a'].sum() == 0
-    assert cut(images, tmp_path / '2', options=options, in_order_of_file=False)[0]['a'].sum() == 6
-    options['paint_order'] = 'green,background'
-    assert cut(images, tmp_path / '3', options=options, in_order_of_file=False)[0]['a'].sum() == 0
+    assert cut(images, tmp_path / '1', **options)[0]['a'].sum() == 0
+    assert cut(images, tmp_path / '2', paint_order='background,green', **options)[0]['a'].sum() == 6
+    assert cut(images, tmp_path / '3', paint_order='green,background', **options)[0]['a'].sum() == 0
 
 
 def test_what_is_unlabelled_may_be_ignored(images, tmp_path):
     for name in 'ab':
         write(images, f'{name}.png', ('green', SQUARE))
     write(images, 'c.png')
-    options = {'unlabelled': 'ignore'}
-    labels, _, _ = cut(images, tmp_path / 'root', options=options)
-    assert list(labels) == ['a', 'b']
+    labels, _, _ = cut(images, tmp_path / 'root', unlabelled='ignore')
+    assert sorted(labels) == ['a', 'b']
     assert np.unique(labels['a']).tolist() == [1, 255]
-    assert '1 images have no annotations and are left out: c.png' in plan(images, options=options).notes
+    assert '1 images have no annotations and are left out: c.png' in plan(images, unlabelled='ignore').notes
 
 
 def test_notes_say_what_is_missing_and_bare(images):
     for name in 'abc':
         write(images, f'{name}.png', ('green', SQUARE if name == 'a' else SQUARE[:2]))
     (images / 'b.png').unlink()
-    assert plan(images, ratios=(0.5, 0.5, 0)).notes == [
+    assert plan(images).notes == [
         '2 polygons have fewer than three points or no area, and are left out',
         f'1 annotated images are not in {images}: b.png',
         '1 images have no annotations and are all background: c.png',
-        'images are divided by image, with seed 0',
+        'later annotations lie over earlier ones (--paint-order)',
+        'splits by image, seed 0',
     ]
 
 
@@ -138,7 +138,7 @@ def test_folders_of_images_are_their_splits(images, folders):
     folders = folders.split()
     for folder in folders:
         write(images, f'{folder}/images/{folder}.png', ('green', SQUARE))
-    planned = plan(images, ratios=None)
+    planned = plan(images, ratio=None)
     assert {name.split('/')[0]: split for name, split in planned.splits.items()} == {
         folder: folder.lower()[:3].replace('tra', 'train').replace('tes', 'test') for folder in folders
     }
@@ -146,7 +146,7 @@ def test_folders_of_images_are_their_splits(images, folders):
         plan(images)
     write(images, 'z.png')
     with pytest.raises(SplitError, match='1 images are in none: z.png'):
-        plan(images, ratios=None)
+        plan(images, ratio=None)
 
 
 def test_scenes_stay_in_one_split(images):
@@ -161,9 +161,9 @@ def test_scenes_stay_in_one_split(images):
 def test_a_scene_in_folders_of_two_splits_is_refused(images):
     for folder in ('train', 'val'):
         write(images, f'{folder}/a_{folder}.png', ('green', SQUARE))
-    assert plan(images, ratios=None).splits == {'train/a_train.png': 'train', 'val/a_val.png': 'val'}
+    assert plan(images, ratio=None).splits == {'train/a_train.png': 'train', 'val/a_val.png': 'val'}
     with pytest.raises(SplitError, match='scene "a" is in train and in val'):
-        plan(images, ratios=None, scene='([a-z])_')
+        plan(images, ratio=None, scene='([a-z])_')
 
 
 def test_unknown_names_are_listed(images):
@@ -171,19 +171,118 @@ def test_unknown_names_are_listed(images):
     write(images, 'b.png')
     with pytest.raises(DataError, match=r'2 value.s. are of no class: tree \(2x\), car \(1x\); name each'):
         plan(images)
-    found = plan(images, options={'class_map': 'tree=green,*=ignore'}).indices
+    found = plan(images, class_map='tree=green,*=ignore').indices
     assert found == {'green': 1, 'tree': 1, 'car': 255}
 
 
 def test_what_cannot_be_planned_is_refused(images):
     write(images, 'a.png')
     with pytest.raises(ConfigError, match='no class is called background'):
-        plan(images, options={'classes': 'green,roof'})
-    with pytest.raises(DataError, match='no image of .* has an annotation'):
-        plan(images, options={'unlabelled': 'ignore'})
+        plan(images, classes='green,roof')
+    with pytest.raises(DataError, match='no image of .* has annotations'):
+        plan(images, unlabelled='ignore')
     with pytest.raises(SplitError, match='1 scenes cannot fill 2 splits'):
         plan(images)
 
 
 def test_stems_have_folders_where_names_are_not_unique():
     assert tile_stems(['x/a.png', 'y/A.jpg', 'y/b.png']) == {'x/a.png': 'x_a', 'y/A.jpg': 'y_A', 'y/b.png': 'b'}
+
+
+def tool(images, *args):
+    notes = images.parent / 'notes'
+    return heard('make_tiles', '--annotations', notes, '--images', images, '--classes', 'background,green', *args)
+
+
+def contents(root):
+    return {path.relative_to(root): path.read_bytes() for path in sorted(root.rglob('*')) if path.is_file()}
+
+
+def test_the_tool_writes_a_data_root_and_the_same_again(images, tmp_path):
+    for name in 'abcd':
+        write(images, f'{name}.png', ('green', SQUARE))
+    done = tool(images, '--ratio', '0.5', '0.25', '0.25', '--out', tmp_path / 'root')
+    assert (done.returncode, done.stderr.splitlines()) == (
+        0,
+        [
+            'note: later annotations lie over earlier ones (--paint-order)',
+            'note: splits by image, seed 0',
+        ],
+    )
+    assert f'{tmp_path / "root"} is made; next:' in done.stdout
+    described = read_description(tmp_path / 'root')
+    assert described.record['splits']['train'] == {'tiles': 2, 'pixels': {'background': 84, 'green': 12}, 'ignored': 0}
+    made_by = described.record['made_by']
+    assert [entry['name'] for entry in made_by['inputs']] == [
+        *(f'{name}.png' for name in 'abcd'),
+        *(f'{name}.png.json' for name in 'abcd'),
+    ]
+    assert (described.gsd, described.crs, described.dtype) == (None, None, 'uint8')
+    before = contents(tmp_path / 'root')
+    assert {path.name for path in before} >= {'dataset.json', 'contact_sheet.png', 'train.txt', 'val.txt', 'test.txt'}
+    again = tool(images, '--ratio', '0.5', '0.25', '0.25', '--out', tmp_path / 'root', '--overwrite')
+    assert again.returncode == 0
+    changed = [path for path, content in contents(tmp_path / 'root').items() if before[path] != content]
+    assert changed == [next(path for path in before if path.name == 'dataset.json')]  # it holds the command
+
+
+def test_a_dry_run_writes_nothing(images, tmp_path):
+    for name in 'ab':
+        write(images, f'{name}.png', ('green', SQUARE))
+    done = tool(images, '--ratio', '0.5', '0.5', '0', '--out', tmp_path / 'root', '--dry-run')
+    assert done.returncode == 0 and 'train' in done.stdout
+    assert not (tmp_path / 'root').exists()
+
+
+def test_a_damaged_image_is_named_and_the_others_are_finished(images, tmp_path):
+    for name in 'abc':
+        write(images, f'{name}.png', ('green', SQUARE))
+    (images / 'b.png').write_bytes((images / 'b.png').read_bytes()[:90])
+    done = tool(images, '--ratio', '1', '0', '0', '--out', tmp_path / 'root')
+    assert done.returncode == 2
+    assert 'b.png' in done.stderr.splitlines()[-1] and 'the tiles of the others are in' in done.stderr
+    assert sorted(path.stem for path in (tmp_path / 'root/rawdata/train').iterdir()) == ['a', 'c']
+    assert read_description(tmp_path / 'root').record['made_by']['left_out'] == ['b.png']
+
+
+def test_tiles_without_foreground_are_drawn_and_layouts_and_formats_chosen(images, tmp_path):
+    for name in 'abcdef':
+        write(images, f'{name}.png', *([('green', SQUARE)] if name in 'ab' else []))
+    options = ('--keep-empty', '0.5', '--ratio', '1', '0', '0', '--layout', 'urbanisation', '--format', 'jpg')
+    done = tool(images, *options, '--out', tmp_path / 'root')
+    assert done.returncode == 0 and 'note: 2 tile(s) left out: without foreground' in done.stderr
+    stems = sorted(path.name for path in (tmp_path / 'root/x/train').iterdir())
+    assert len(stems) == 4 and stems[:2] == ['a.jpg', 'b.jpg']
+
+
+def test_what_does_not_fit_together_gives_one_line(images, tmp_path):
+    write(images, 'a.png', ('green', SQUARE))
+    write(images, 'b.png', ('green', SQUARE))
+    root = tmp_path / 'root'
+    for args, said in (
+        (['--gsd', '1', '--block', '5'], '--block, --gsd: that is for rasters'),
+        (['ortho.tif'], 'give RASTERS with --labels, or --images with --annotations'),
+        (['--labels', 'a.gpkg'], 'give RASTERS with --labels, or --images with --annotations'),
+        (['--format', 'tif'], '--format tif is for rasters'),
+        (['--ignore', 'boxes'], '--ignore boxes is not a kind'),
+        (['--tile', '0'], '--tile 0'),
+        (['--scene', '('], 'is not a regular expression'),
+        (['--class-map', 'green'], 'is not NAME=VALUE'),
+    ):
+        done = tool(images, '--out', root, *args)
+        assert done.returncode == 2, args
+        assert said in done.stderr.splitlines()[-1], args
+        assert not root.exists()
+    rasters = heard('make_tiles', 'ortho.tif', '--labels', 'a.gpkg', '--scene', 'x', '--out', root)
+    assert '--scene: that is for images with --annotations' in rasters.stderr
+
+
+def test_an_image_of_another_size_than_annotated_leaves_nothing(images, tmp_path):
+    for name in 'ab':
+        write(images, f'{name}.png', ('green', SQUARE))
+    notes = images.parent / 'notes/b.png.json'
+    notes.write_text(json.dumps({**json.loads(notes.read_text()), 'imageWidth': 6, 'imageHeight': 8}))
+    done = tool(images, '--ratio', '1', '0', '0', '--out', tmp_path / 'root')
+    assert done.returncode == 2
+    assert 'b.png is annotated as 6x8 pixels, the size before it is turned' in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['images', 'notes']
