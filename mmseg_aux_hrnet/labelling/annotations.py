@@ -25,7 +25,7 @@ def read_annotations(inputs: Sequence[str | Path]) -> list[AnnotatedImage]:
     """Return what is drawn in files and folders of COCO JSON, labelme JSON, CVAT XML and YOLO text.
 
     What a file holds tells its format. Of a folder all files below it are taken that end in .json, .xml or .txt, but
-    for lists of names and texts called readme.
+    for lists, texts called readme, and the .aux.xml of GDAL.
 
     Args:
         inputs: files and folders.
@@ -41,7 +41,7 @@ def read_annotations(inputs: Sequence[str | Path]) -> list[AnnotatedImage]:
         files = [top]
         if top.is_dir():
             files = sorted(top / name for names in index_by_stem(top, SUFFIXES).values() for name in names)
-            files = [file for file in files if not (file.suffix.lower() == '.txt' and _is_no_label(file))]
+            files = [file for file in files if not _is_beside(file)]
         if not files:
             raise DataError(f'no annotations are in {top}: it needs files of {FORMATS}')
         texts = [file for file in files if file.suffix.lower() == '.txt']
@@ -54,9 +54,12 @@ def read_annotations(inputs: Sequence[str | Path]) -> list[AnnotatedImage]:
     return images
 
 
-def _is_no_label(file: Path) -> bool:
-    stem = file.stem.casefold()
-    return stem in NO_LABELS or stem.startswith('readme')
+def _is_beside(file: Path) -> bool:
+    """Tell whether a file is one that lies beside annotations and images: a list, a text to read, what GDAL keeps."""
+    stem, suffix = file.stem.casefold(), file.suffix.lower()
+    if suffix == '.txt':
+        return stem in NO_LABELS or stem.startswith('readme')
+    return suffix == '.xml' and stem.endswith('.aux')
 
 
 def _read_json(file: Path, folder: Path) -> list[AnnotatedImage]:

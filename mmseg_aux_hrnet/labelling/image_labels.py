@@ -68,6 +68,14 @@ def paint(
     return label
 
 
+def outside(image: AnnotatedImage, shape: tuple[int, int]) -> int:
+    """Return how many outlines have no part in their image, of (height, width) pixels."""
+    height, width = (1, 1) if image.relative else shape
+    outlines = np.array([one.outline for one in image.annotations if one.outline is not None], object)
+    left, top, right, bottom = shapely.bounds(outlines).T
+    return int(((left >= width) | (top >= height) | (right <= 0) | (bottom <= 0)).sum())
+
+
 def _burn(outlines: Sequence[tuple[Any, int]], *, label: NDArray[np.uint8], stretched: bool, all_touched: bool) -> None:
     """Paint outlines over a label, in place; ``stretched`` are those in shares of its width and height."""
     if not outlines:

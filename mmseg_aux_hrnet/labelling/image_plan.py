@@ -1,8 +1,9 @@
 """Which images there are, what was drawn on each, which classes that is, and how the images are divided."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from mmseg_aux_hrnet.datasets.splits import IMAGE_SUFFIXES, cut_suffix, divide, scene_of
@@ -11,6 +12,7 @@ from mmseg_aux_hrnet.labelling.annotated_image import AREA, AnnotatedImage, name
 from mmseg_aux_hrnet.labelling.annotations import match_images, read_annotations
 from mmseg_aux_hrnet.labelling.class_rules import ClassRules, by_own_names
 from mmseg_aux_hrnet.labelling.request import RATIO, TileRequest
+from mmseg_aux_hrnet.labelling.results import file_entry
 from mmseg_aux_hrnet.labelling.writing import IGNORED
 
 # Folders that are a split by the names that annotation programs and COCO give them, such as train2017.
@@ -65,6 +67,7 @@ def plan_images(request: TileRequest, rules: ClassRules) -> ImagePlan:
     rules = rules._replace(of_value={**(by_own_names(rules).of_value or {}), **(rules.of_value or {})})
     indices = dict(zip(names, rules.look_up(names, where='annotations', option='--class-map'), strict=True))
     splits, note = _divide(list(annotated), request)
+    notes += _copies(request.images, splits)
     order = rules.painting_note() if request.paint_order else 'later annotations lie over earlier ones (--paint-order)'
     return ImagePlan(annotated, indices, splits, [*notes, order, note])
 
@@ -93,6 +96,30 @@ def _divide(names: Sequence[str], request: TileRequest) -> tuple[dict[str, str],
         if split_of.setdefault(place, split) != split:
             raise SplitError(f'scene "{place}" is in {split_of[place]} and in {split}: move its images into one folder')
     return {stems[stem]: split for stem, split in of_folder.items()}, 'splits by the folders of the images'
+
+
+def _copies(folder: Path, splits: Mapping[str, str]) -> list[str]:
+    """Return a note about images that are the same file.
+
+    Raises:
+        SplitError: two of them are in different splits.
+    """
+    of_size = defaultdict[int, list[str]](list)
+    for name in splits:
+        of_size[(folder / name).stat().st_size].append(name)
+    alike = defaultdict[str, list[str]](list)
+    for name in (name for names in of_size.values() if len(names) > 1 for name in names):
+        alike[file_entry(folder / name)['sha256']].append(name)
+    copies = [names for names in alike.values() if len(names) > 1]
+    for names in copies:
+        others = [name for name in names if splits[name] != splits[names[0]]]
+        if others:
+            raise SplitError(
+                f'{names[0]} and {others[0]} in {folder} are the same file, for {splits[names[0]]} and for '
+                f'{splits[others[0]]}: remove one of them, or keep them together with --scene'
+            )
+    said = named(' = '.join(names) for names in copies)
+    return [f'{len(copies)} images are there more than once: {said}'] if copies else []
 
 
 def tile_stems(names: Sequence[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Makes a data set of images without a place on the ground and what was drawn on them: painted, cut, split by image."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,9 +17,9 @@ from rasterio.crs import CRS
 from mmseg_aux_hrnet.datasets.description import RGB, DataDescription
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.errors import DataError, ImageError, one_line
-from mmseg_aux_hrnet.labelling.annotated_image import AnnotatedImage
+from mmseg_aux_hrnet.labelling.annotated_image import AnnotatedImage, named
 from mmseg_aux_hrnet.labelling.class_rules import ClassRules, class_rules
-from mmseg_aux_hrnet.labelling.image_labels import paint
+from mmseg_aux_hrnet.labelling.image_labels import outside, paint
 from mmseg_aux_hrnet.labelling.image_plan import ImagePlan, plan_images, tile_stems
 from mmseg_aux_hrnet.labelling.making import THREADS, WAITING, OnTile, Outcome, data_root, drop_empty
 from mmseg_aux_hrnet.labelling.request import TileRequest
@@ -62,18 +63,20 @@ def make_image_tiles(
         unlabelled=request.unlabelled,
     )
     plan = plan_images(request, rules)
-    notes, failed = list(plan.notes), dict[Path, str]()
+    notes, failed, beyond = list(plan.notes), dict[Path, str](), Counter[str]()
     with data_root(out, overwrite=overwrite, dry_run=dry_run) as folder:
         store = TileStore(folder, classes=rules.classes, layout=request.layout)
         splits: dict[str, str] = {}
         with ThreadPoolExecutor(THREADS) as pool:
-            for number, (name, stems) in enumerate(_cut(plan, request, rules, store=store, failed=failed, pool=pool)):
+            for name, stems, beyond[name] in _cut(plan, request, rules, store=store, failed=failed, pool=pool):
                 splits |= dict.fromkeys(stems, plan.splits[name])
                 if on_image is not None:
-                    on_image(number + 1, len(plan.annotated))
+                    on_image(len(beyond), len(plan.annotated))
         if not splits:
             raise DataError(next(iter(failed.values())))
         kept, dropped = drop_empty(store.tiles.values(), request, background=rules.uncovered)
+        if count := beyond.total():
+            notes.append(f'{count} outlines lie outside of their images: {named(+beyond)}')
         notes += [f'{dropped} tile(s) left out: without foreground (--keep-empty)'] if dropped else []
         splits = {stem: splits[stem] for stem in kept}
         described = store.finish(splits, _describe(plan, request, rules, command=command, failed=failed))
@@ -90,8 +93,11 @@ def _cut(
     store: TileStore,
     failed: dict[Path, str],
     pool: ThreadPoolExecutor,
-) -> Iterator[tuple[str, list[str]]]:
-    """Paint and cut the images, write several tiles at a time, and yield each image with the stems of its tiles.
+) -> Iterator[tuple[str, list[str], int]]:
+    """Paint and cut the images and write several tiles at a time.
+
+    Yields:
+        Each image, the stems of its tiles, and how many outlines have no part in it.
 
     Raises:
         DataError: an image is not of the size that it was annotated in, a mask is damaged, or two tiles share a name.
@@ -105,11 +111,13 @@ def _cut(
             pixels = read_rgb(request.images / name)
         except ImageError as error:
             failed[request.images / name] = one_line(error)
-            yield name, []
+            yield name, [], 0
             continue
+        shape = pixels.shape[0], pixels.shape[1]
+        image = image or AnnotatedImage(name, request.images, ())
         label = paint(
-            image or AnnotatedImage(name, request.images, ()),
-            shape=(pixels.shape[0], pixels.shape[1]),
+            image,
+            shape=shape,
             indices=plan.indices,
             uncovered=IGNORED if rules.uncovered is None else rules.uncovered,
             order=() if request.paint_order is None else rules.painting,
@@ -121,7 +129,7 @@ def _cut(
             waiting.append(pool.submit(_write, store, stems[-1], pixels[window], label[window], request.image_format))
             while len(waiting) > WAITING:
                 waiting.pop(0).result()
-        yield name, stems
+        yield name, stems, outside(image, shape)
     for future in waiting:
         future.result()
 

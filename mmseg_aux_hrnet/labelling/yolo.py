@@ -19,6 +19,7 @@ from mmseg_aux_hrnet.labelling.annotated_image import (
 
 NAMES = ('data.yaml', 'data.yml', 'dataset.yaml', 'dataset.yml', 'classes.txt', 'obj.names')
 NO_LABELS = ('classes', 'train', 'val', 'valid', 'test')  # stems of text files that are lists
+ABOVE = 2  # folders: from labels/train to the one that holds labels and data.yaml
 BOX_VALUES, POLYGON_VALUES = 4, 6
 BEYOND = 0.02  # of the image: how far a polygon may reach over its edge before it is taken for one in pixels
 
@@ -28,8 +29,8 @@ def read_yolo(files: Sequence[Path], folder: Path) -> list[AnnotatedImage]:
 
     Args:
         files: below ``folder``; an image has the path of its file, without a folder called labels.
-        folder: what was named; in it, in its parent, or in the folder of a file, the names of the classes are found:
-            ``names`` of a data.yaml, or classes.txt, one name a line.
+        folder: what was named. In it, in folders below it, or up to ``ABOVE`` above it, the names of the classes are
+            found: ``names`` of a data.yaml, or classes.txt, one name a line.
 
     Raises:
         DataError: a line is malformed, or a number has no name; names the lines, or the numbers with their counts.
@@ -61,7 +62,8 @@ def read_yolo(files: Sequence[Path], folder: Path) -> list[AnnotatedImage]:
 
 def _names_for(labels: Path, folder: Path) -> Mapping[int, str]:
     """Return the names of the classes by number, from the nearest file that has them; empty where there is none."""
-    places = [place for place in (labels, *labels.parents) if place == folder.parent or place.is_relative_to(folder)]
+    places = [place for place in (labels, *labels.parents) if place.is_relative_to(folder)]
+    places += list(folder.absolute().parents)[:ABOVE]
     found = next((place / name for place in places for name in NAMES if (place / name).is_file()), None)
     if found is None:
         return {}

@@ -122,6 +122,7 @@ def test_every_format_gives_the_same_label(write, tmp_path):
     notes = tmp_path / 'notes'
     notes.mkdir()
     write(notes)
+    (notes / 'a.png.aux.xml').write_text('<PAMDataset/>')  # of GDAL, once QGIS has opened an image
     write_images(tmp_path / 'images', 'a.png', 'b.png', 'c.png')
     settled, said = settle_kinds(read_annotations([notes]), fill_boxes=False, ignore=())
     matched, missing = match_images(settled, tmp_path / 'images')
@@ -133,7 +134,7 @@ def test_every_format_gives_the_same_label(write, tmp_path):
 
 def read(tmp_path, content, name='notes.json'):
     path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return read_annotations([path])
 
@@ -350,6 +351,8 @@ def test_yolo_boxes_names_and_keypoints(tmp_path):
     (found,) = read(tmp_path, '1 0.5 0.5 0.5 0.25', name='labels/a.txt')
     (shape,) = found.annotations
     assert (shape.name, shape.kind, shape.outline.bounds) == ('roof', 'box', (0.25, 0.375, 0.75, 0.625))
+    (found,) = read(tmp_path, '0 0.5 0.5 0.5 0.25', name='labels/train/a.txt')  # names two folders above
+    assert found.annotations[0].name == 'tree'
     (tmp_path / 'data.yaml').write_text('names: [tree]\nkpt_shape: [3, 2]\n')
     with pytest.raises(DataError, match='keypoints'):
         read(tmp_path, '0 0.5 0.5 0.5 0.25', name='labels/a.txt')

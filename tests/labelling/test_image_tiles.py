@@ -1,6 +1,7 @@
 """Images and annotations as a data set: splits, cuts, images that are turned, and what is said of them."""
 
 import json
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def write(images, name, *shapes, size=(8, 6), **said):
     """Write an image of random colours and, beside its folder, what labelme writes; ``shapes`` are (label, points)."""
     path = images / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(sum(map(ord, name)))
+    rng = np.random.default_rng(crc32(name.encode()))
     Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), np.uint8)).save(path, **said)
     notes = images.parent / 'notes' / f'{name}.json'
     notes.parent.mkdir(parents=True, exist_ok=True)
@@ -164,6 +165,28 @@ def test_a_scene_in_folders_of_two_splits_is_refused(images):
     assert plan(images, ratio=None).splits == {'train/a_train.png': 'train', 'val/a_val.png': 'val'}
     with pytest.raises(SplitError, match='scene "a" is in train and in val'):
         plan(images, ratio=None, scene='([a-z])_')
+
+
+def test_copies_of_an_image_are_told_and_may_not_be_in_two_splits(images):
+    for folder in ('train', 'val'):
+        for name in 'ab':
+            write(images, f'{folder}/{folder}_{name}.png', ('green', SQUARE))
+    (images / 'train/train_b.png').write_bytes((images / 'train/train_a.png').read_bytes())
+    notes = plan(images, ratio=None).notes
+    assert notes[0] == '1 images are there more than once: train/train_a.png = train/train_b.png'
+    (images / 'val/val_b.png').write_bytes((images / 'train/train_a.png').read_bytes())
+    with pytest.raises(
+        SplitError, match='train_a.png and val/val_b.png in .* are the same file, for train and for val'
+    ):
+        plan(images, ratio=None)
+
+
+def test_outlines_outside_of_their_images_are_told(images, tmp_path):
+    beyond = [[x + 8, y] for x, y in SQUARE]
+    write(images, 'a.png', ('green', SQUARE), ('green', beyond))
+    write(images, 'b.png', ('green', beyond))
+    outcome = make_image_tiles(tmp_path / 'root', request(images))
+    assert outcome.notes[-1] == '2 outlines lie outside of their images: a.png, b.png'
 
 
 def test_unknown_names_are_listed(images):
