@@ -13,10 +13,11 @@ PACKAGE = REPO / 'mmseg_aux_hrnet'
 # module, sub-package, or room of maps and exchange: (ours, others) that it may import beside itself and the stdlib
 TABLE = {
     '__init__': ('datasets engine evaluation models stack version weights', ''),
+    'bands': ('errors', ''),
     'classes': ('errors', 'numpy torch'),
     'collar': ('', 'cv2 numpy'),
     'datasets': (
-        'classes errors files raster registry',
+        'bands classes errors files raster registry',
         'cv2 isal mmcv mmengine mmseg numpy PIL pyspng shapely simplejpeg torch',
     ),
     'decision': ('errors', 'numpy torch'),
@@ -25,18 +26,18 @@ TABLE = {
         'classes collar datasets errors files run visualization',
         'cv2 matplotlib mmengine mmseg numpy PIL rich',
     ),
-    'engine': ('classes errors evaluation files version visualization', 'mmengine mmseg numpy PIL rich torch'),
+    'engine': ('bands classes errors evaluation files version visualization', 'mmengine mmseg numpy PIL rich torch'),
     'errors': ('', ''),
     'evaluation': ('classes decision errors files', 'cv2 mmengine mmseg numpy rich torch'),
     'exchange': ('classes decision errors evaluation files models report run version weights', 'mmengine mmseg torch'),
     'exchange/export': (
-        'decision errors exchange files run version weights',
+        'bands decision errors exchange files run version weights',
         'mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
     'labelling': (
-        'classes datasets errors files maps maps/vector raster version visualization',
+        'bands classes datasets errors files maps maps/vector raster version visualization',
         'affine numpy PIL pycocotools pyogrio pyproj rasterio rich shapely yaml',
     ),
     'maps': ('classes errors files raster', 'affine numpy pyogrio pyproj rasterio'),
@@ -51,26 +52,27 @@ TABLE = {
         'affine buildingregulariser cv2 geopandas numpy pyarrow pyogrio pyproj rasterio shapely',
     ),
     'maps/predict': (
-        'classes decision errors files maps maps/class_map maps/vector models raster run version weights',
+        'bands classes decision errors files maps maps/class_map maps/vector models raster run version weights',
         'cv2 filelock mmengine numpy rasterio rich torch',
     ),
     'maps/vector': ('errors maps', 'affine numpy pyogrio pyproj rasterio shapely'),
-    'models': ('decision errors weights', 'mmcv mmengine mmseg torch'),
-    'raster': ('collar errors files', 'affine cv2 numpy rasterio'),
+    'models': ('bands decision errors weights', 'mmcv mmengine mmseg torch'),
+    'raster': ('bands collar errors files', 'affine cv2 numpy rasterio'),
     'registry': ('', 'mmengine mmseg'),
     'report': (
         'classes datasets decision errors evaluation files version visualization',
         'jinja2 markupsafe matplotlib numpy PIL rich',
     ),
     'run': (
-        'classes datasets decision engine errors evaluation files models report sampling stack visualization weights',
+        'bands classes datasets decision engine errors evaluation files models report sampling stack visualization '
+        'weights',
         'mmengine mmseg numpy rich torch',
     ),
     'sampling': ('datasets errors raster', 'numpy PIL rasterio rich'),
     'stack': ('errors', 'mmengine'),
     'version': ('', ''),
-    'visualization': ('classes files', 'matplotlib numpy PIL'),
-    'weights': ('errors files', 'mmengine numpy safetensors torch'),
+    'visualization': ('bands classes errors files raster', 'matplotlib numpy PIL'),
+    'weights': ('bands errors files', 'mmengine numpy safetensors torch'),
 }
 MODULES = sorted(path for path in PACKAGE.rglob('*.py') if '.mim' not in path.parts)
 SCRIPTS = [REPO / 'split.py', REPO / 'mmseg_aux_hrnet_cli.py', *sorted((REPO / 'tools').glob('*.py'))]

@@ -20,9 +20,9 @@ FREE = Form(unit_range=False, outputs=(PROBABILITIES, CLASSES), foreground_only=
 class StemBackbone(nn.Module):
     """One convolution of stride 2 with batch norm; ``enlarge`` adds what mmseg's HRNet does, an upsampling by 2."""
 
-    def __init__(self, enlarge=False):
+    def __init__(self, enlarge=False, bands=3):
         super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3, stride=2, padding=1, bias=False)
+        self.conv = nn.Conv2d(bands, 4, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(4)
         self.enlarge = Upsample(scale_factor=2, mode='bilinear', align_corners=False) if enlarge else nn.Identity()
 
@@ -33,17 +33,19 @@ class StemBackbone(nn.Module):
         return [fine + nn.functional.interpolate(self.enlarge(coarse), size=size, mode='bilinear')]
 
 
-def tiny_model(classes=2, *, out_channels=None, enlarge=False, preprocessor=(), test_cfg=None, **head):
+def tiny_model(classes=2, *, out_channels=None, enlarge=False, bands=3, preprocessor=(), test_cfg=None, **head):
     """Return the model part of a config, with an auxiliary decoder."""
+    kind = 'SegDataPreProcessor' if bands == 3 else 'BandDataPreProcessor'
+    means, deviations = [120.0, 110.0, 100.0, *range(90, 200)], [60.0, 55.0, 50.0, *range(45, 200)]
     decoder = dict(
         type='FCNHead', in_channels=4, in_index=0, channels=4, num_convs=1, kernel_size=1, concat_input=False,
         num_classes=classes, out_channels=out_channels or classes, norm_cfg=dict(type='BN'),
         loss_decode=dict(type='MaskedCrossEntropyLoss'), **head,
     )  # fmt: skip
-    scale = dict(mean=[120.0, 110.0, 100.0], std=[60.0, 55.0, 50.0], bgr_to_rgb=True, size=(64, 96))
+    scale = dict(mean=means[:bands], std=deviations[:bands], bgr_to_rgb=True, size=(64, 96))
     return dict(
-        type='EncoderDecoder', data_preprocessor=dict(type='SegDataPreProcessor', **{**scale, **dict(preprocessor)}),
-        backbone=dict(type='StemBackbone', enlarge=enlarge), decode_head=decoder,
+        type='EncoderDecoder', data_preprocessor=dict(type=kind, **{**scale, **dict(preprocessor)}),
+        backbone=dict(type='StemBackbone', enlarge=enlarge, bands=bands), decode_head=decoder,
         auxiliary_head=dict(decoder, channels=8), train_cfg=None, test_cfg=test_cfg or dict(mode='whole'),
     )  # fmt: skip
 
@@ -54,8 +56,11 @@ def tiny_config(**settings):
     return Config(dict(model=tiny_model(**settings), train_dataloader=data, test_dataloader=data))
 
 
-def tiny_checkpoint(config, path: Path, *, seed=0, **meta) -> Path:
-    """Write random weights, with statistics and a classifier that make every part of the network count."""
+def tiny_checkpoint(config, path: Path, *, seed=0, described=(), **meta) -> Path:
+    """Write random weights, with statistics and a classifier that make every part of the network count.
+
+    ``described`` is more of what the checkpoint says of its data.
+    """
     init_default_scope('mmseg')
     torch.manual_seed(seed)
     model = MODELS.build(config.model)
@@ -67,7 +72,7 @@ def tiny_checkpoint(config, path: Path, *, seed=0, **meta) -> Path:
         if isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, std=0.7)
     classes = max(2, model.out_channels)
-    known = dict(classes=CLASS_NAMES[:classes], palette=PALETTE[:classes])
+    known = dict(classes=CLASS_NAMES[:classes], palette=PALETTE[:classes], **dict(described))
     torch.save(dict(state_dict=model.state_dict(), meta=dict(dataset_meta=known, **meta)), path)
     return path
 

@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--sweep', action='store_true', help='also measure every threshold, for models of two classes')
     line.add_argument('--out', metavar='DIR', help='write label maps, palette PNG under the name of the image')
     line.add_argument('--show-dir', metavar='DIR', help='write pictures: image, reference, prediction')
+    line.add_argument('--show', metavar='R,G,B', help='bands that pictures and report show, such as nir,red,green')
     add_shared(line, '--report')
     add_shared(line, '--overwrite', help='replace the report that is in DIR')
     add_shared(line, '--tolerance')

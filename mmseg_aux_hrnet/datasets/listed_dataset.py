@@ -1,11 +1,12 @@
 """A data set that is described by a split list and read strictly."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmseg.datasets import BaseSegDataset
 
+from mmseg_aux_hrnet.bands import Bands, make_bands
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB
 from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, label_rule
 from mmseg_aux_hrnet.datasets.splits import IMAGE_SUFFIXES, LABEL_SUFFIXES, SplitEntry, index_by_stem, read_split
@@ -39,6 +40,11 @@ class ListedDataset(BaseSegDataset):
         img_suffix: what follows the stem of a ``.txt`` list in the name of an image; where None, any known ending.
         seg_map_suffix: the same for labels, such as ``_label.png``.
         pipeline: transforms, as in mmseg.
+        bands: names of the bands that images are loaded in, see
+            :class:`~mmseg_aux_hrnet.datasets.transforms.LoadTile`, unless the loader of the pipeline says them; they
+            are in ``metainfo``, and so in checkpoints. None for red, green and blue.
+        scale: for each band the stored values (low, high) that become 0 and 255.
+        stored: names of all bands of the files in their order, for files that do not name them.
         cache_dir: folder that keeps decoded images and labels for the next epoch and the next run, see
             :class:`~mmseg_aux_hrnet.datasets.cache.TileCache`; None decodes each time.
         cache_gb: room for everything in that folder, in GiB.
@@ -61,6 +67,10 @@ class ListedDataset(BaseSegDataset):
         img_suffix: str | None = None,
         seg_map_suffix: str | None = None,
         pipeline: Sequence[Any] = (),
+        bands: Sequence[str] | None = None,
+        scale: Sequence[Any] | None = None,
+        stored: Sequence[str] | None = None,
+        metainfo: dict[str, Any] | None = None,
         cache_dir: str | None = None,
         cache_gb: float = CACHE_GB,
         **kwargs: Any,
@@ -75,11 +85,15 @@ class ListedDataset(BaseSegDataset):
         # An empty prefix says that there is none; mmseg would join it to the data root.
         prefix = {name: portable(folder) for name, folder in (data_prefix or {}).items() if folder}
         cache = {} if cache_dir is None else {'cache_dir': portable(cache_dir), 'cache_gb': cache_gb}
+        told = {'bands': bands, 'scale': scale, 'stored': stored}
+        images = {key: value for key, value in told.items() if value is not None}
+        steps = strict_pipeline(pipeline, loader={**cache, **images}, labels=cache)
         super().__init__(
             ann_file=portable(ann_file),
             data_root=data_root,
             data_prefix=prefix,
-            pipeline=strict_pipeline(pipeline, **cache),
+            pipeline=steps,
+            metainfo={**(metainfo or {}), **loaded_bands(steps, make_bands(bands, scale)).meta()},
             **kwargs,
         )
 
@@ -164,19 +178,34 @@ class ListedDataset(BaseSegDataset):
             raise SplitError(f'{self.ann_file}: {what} {"; ".join(faults[:LISTED_FAULTS])}{more}')
 
 
-def strict_pipeline(pipeline: Any, **settings: Any) -> Any:
+def strict_pipeline(
+    pipeline: Any, *, loader: Mapping[str, Any] | None = None, labels: Mapping[str, Any] | None = None
+) -> Any:
     """Return ``pipeline``, a list or one transform, with mmseg's loaders replaced by the strict ones, nested ones too.
 
-    ``settings`` are given to each strict loader that does not have its own.
+    Args:
+        pipeline: transforms, as in mmseg.
+        loader: settings for each loader of images that does not have its own.
+        labels: the same for loaders of labels.
     """
     if isinstance(pipeline, (list, tuple)):
-        return [strict_pipeline(part, **settings) for part in pipeline]
+        return [strict_pipeline(part, loader=loader, labels=labels) for part in pipeline]
     if not isinstance(pipeline, dict):  # a transform that was built already
         return pipeline
     strict = dict(pipeline)
     strict['type'] = STRICT_LOADERS.get(strict['type'], strict['type'])
     if strict['type'] in STRICT_LOADERS.values():
-        strict = {**settings, **strict}
+        strict = {**((loader if strict['type'] == 'LoadTile' else labels) or {}), **strict}
     if 'transforms' in strict:
-        strict['transforms'] = strict_pipeline(strict['transforms'], **settings)
+        strict['transforms'] = strict_pipeline(strict['transforms'], loader=loader, labels=labels)
     return strict
+
+
+def loaded_bands(steps: Sequence[Any], default: Bands) -> Bands:
+    """Return the bands that the first loader of a strict pipeline gives; ``default`` without one."""
+    for step in steps:
+        if isinstance(step, Mapping) and step['type'] == 'LoadTile':
+            return make_bands(step.get('bands'), step.get('scale'))
+        if getattr(step, 'bands', None) is not None:  # a LoadTile that was built already
+            return step.bands  # type: ignore[no-any-return]
+    return default

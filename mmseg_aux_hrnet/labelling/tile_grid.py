@@ -14,7 +14,10 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.maps.ground import ground_sampling
 
-SAME = 1e-6  # as a share: a ground sampling distance so near to the raster's own is the same
+# As a share: a ground sampling distance so near to the raster's own is the same. The metres of a zone of UTM are off by
+# half of it.
+SAME = 2e-3
+TINY = 1e-6  # pixels
 Floats = NDArray[np.float64]
 
 
@@ -55,7 +58,7 @@ class TileGrid(NamedTuple):
         own = ground_sampling(crs, transform, height=height, width=width)
         assert crs is not None
         steps = tuple(1.0 if gsd is None or abs(gsd / metres - 1) < SAME else gsd / metres for metres in own)
-        rows, columns = (math.floor(size / step + SAME) for size, step in zip((height, width), steps, strict=True))
+        rows, columns = (math.floor(size / step + TINY) for size, step in zip((height, width), steps, strict=True))
         if rows < 1 or columns < 1:
             raise ConfigError(f'--gsd {gsd} m: a pixel would be larger than the raster, give a smaller one')
         metres = own[0] * steps[0], own[1] * steps[1]
@@ -134,10 +137,10 @@ def resample(
     for axis, offset, (first, last), step in sides:
         stack = _along(stack, axis=axis, edges=np.arange(first, last + 1) * step - offset)
     weight = stack[-1]
-    means = np.divide(stack[:-1], weight, out=np.zeros_like(stack[:-1]), where=weight > SAME)
+    means = np.divide(stack[:-1], weight, out=np.zeros_like(stack[:-1]), where=weight > TINY)
     if values.dtype.kind in 'iu':
         means = np.floor(means + 0.5)
-    return means.astype(values.dtype), weight >= 0.5 - SAME
+    return means.astype(values.dtype), weight >= 0.5 - TINY
 
 
 def _along(stack: Floats, *, axis: int, edges: Floats) -> Floats:

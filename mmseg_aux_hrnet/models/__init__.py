@@ -18,11 +18,12 @@ from mmseg_aux_hrnet.models.segmentors import (
     head_threshold,
     use_threshold,
 )
-from mmseg_aux_hrnet.models.segmentors.preprocessing import FilledEncoderDecoder, fill_sizes
+from mmseg_aux_hrnet.models.segmentors.preprocessing import BandDataPreProcessor, FilledEncoderDecoder, fill_sizes
 from mmseg_aux_hrnet.models.wrappers import CPUDataParallel
 
 __all__ = (
     'AuxFCNHead',
+    'BandDataPreProcessor',
     'BranchwiseFCNHead',
     'CPUDataParallel',
     'ChannelwiseDistillationLoss',

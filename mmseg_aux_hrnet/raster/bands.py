@@ -1,16 +1,18 @@
-"""Which three bands of a raster are its red, green and blue: as it says itself or as the command line says."""
+"""Which bands of a raster a network is shown: by the names that it gives them, or as the command line says."""
 
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mmseg_aux_hrnet.bands import MOST_BANDS, RGB
 from mmseg_aux_hrnet.errors import ConfigError
 
-COLOURS = ('red', 'green', 'blue')
+COLOURS = RGB
 UNINTERPRETED = ('gray', 'undefined')  # what GTiff says where nobody said anything: grey first, the rest undefined
 INVISIBLE = ('nir', 'near infrared', 'near-infrared', 'infrared', 'swir', 'rededge', 'red edge')
 NUMBERED = re.compile(r'(layer|band)?[ _-]?\d+', re.IGNORECASE)  # names that formats give where nobody said any
 ALPHA = 'alpha'
+SPELLINGS = {'near infrared': 'nir', 'near-infrared': 'nir', 'red edge': 'rededge'}  # in descriptions
 
 
 class Band(NamedTuple):
@@ -28,48 +30,87 @@ class Band(NamedTuple):
 
     def names(self) -> set[str]:
         """Return the names by which a command line may ask for the band, in small letters."""
-        said = {self.interpretation.lower(), (self.description or '').strip().lower()}
-        return said - {'', 'undefined'}
+        return {self.interpretation.lower(), self.described} - {'', 'undefined'}
+
+    @property
+    def described(self) -> str:
+        """The description in small letters; empty where there is none."""
+        return (self.description or '').strip().lower()
 
     def __str__(self) -> str:
         return f'{self.number} {self.interpretation}' + (f' ({self.description})' if self.description else '')
 
 
-Choice = tuple[tuple[int, int, int], str | None]  # of bands from 1, and what a user should know about it
+Choice = tuple[tuple[int, ...], str | None]  # of bands from 1, and what a user should know about it
 
 
-def parse_bands(text: str) -> tuple[str, str, str]:
-    """Return the three names or indices of ``--bands``.
+def parse_bands(text: str, *, count: int | None = len(COLOURS)) -> tuple[str, ...]:
+    """Return the names or indices of ``--bands``.
+
+    Args:
+        text: of the option, with commas.
+        count: how many they must be; None where only a model knows.
 
     Raises:
-        ConfigError: they are not three.
+        ConfigError: they are not as many.
     """
-    parts = [part.strip() for part in text.split(',')]
-    if len(parts) != len(COLOURS) or not all(parts):
+    parts = tuple(part.strip() for part in text.split(','))
+    if not all(parts) or len(parts) > MOST_BANDS or len(parts) != (count or len(parts)):
+        words = 'three' if count == len(COLOURS) else str(count or f'1 to {MOST_BANDS}')
         raise ConfigError(
-            f'--bands is {text!r}, and three names or indices from 1 are needed, such as red,green,blue or 3,2,1'
+            f'--bands is {text!r}, and {words} names or indices from 1 are needed, such as red,green,blue or 3,2,1'
         )
-    return parts[0], parts[1], parts[2]
+    return parts
 
 
-def choose_bands(bands: Sequence[Band], wanted: Sequence[str] | None) -> Choice:
-    """Return which bands are red, green and blue, and a note; None where the raster said it for certain.
+def choose_bands(bands: Sequence[Band], wanted: Sequence[str] | None, *, names: Sequence[str] = COLOURS) -> Choice:
+    """Return which bands of a raster are those with ``names``, and a note; None where the raster said it for certain.
 
     Args:
         bands: all of the raster.
-        wanted: three names (colour interpretation or description, in any case) or indices from 1; None for what the
-            colour interpretation says.
+        wanted: for each name the band's own name (colour interpretation or description, in any case) or index from 1;
+            None for what the raster says.
+        names: of the bands that are needed, in their order.
 
     Raises:
         ConfigError: a wanted band is missing or ambiguous, or the raster does not say for certain; lists the bands.
     """
     if wanted is None:
-        return _interpreted(bands)
+        return _interpreted(bands) if tuple(names) == COLOURS else (by_name(bands, names), None)
+    if len(wanted) != len(names):
+        raise ConfigError(
+            f'--bands names {len(wanted)} bands ({",".join(wanted)}): give {len(names)}, for {",".join(names)}'
+        )
     found = [_find(bands, name) for name in wanted]
     missing = [name for name, index in zip(wanted, found, strict=True) if index is None]
     if missing:
         raise ConfigError(f'no band is named {" or ".join(missing)}; the bands are {_list(bands)}')
-    return (found[0] or 0, found[1] or 0, found[2] or 0), None
+    return tuple(index or 0 for index in found), None
+
+
+def by_name(bands: Sequence[Band], names: Sequence[str]) -> tuple[int, ...]:
+    """Return the numbers of the bands with ``names``, from 1; a description counts more than a colour interpretation.
+
+    GDAL calls any three 8-bit bands red, green and blue, and a fourth one alpha.
+
+    Raises:
+        ConfigError: a band is missing or ambiguous; lists the bands.
+    """
+    known = {*COLOURS, *INVISIBLE, *names}
+    chosen, missing = [], []
+    for name in names:
+        hits = [band for band in bands if SPELLINGS.get(band.described, band.described) == name]
+        hits = hits or [band for band in bands if band.interpretation == name and band.described not in known]
+        if len(hits) > 1:
+            numbers = ' and '.join(str(band.number) for band in hits)
+            raise ConfigError(f'bands {numbers} are both named {name}: give indices; the bands are {_list(bands)}')
+        if hits:
+            chosen.append(hits[0].number)
+        else:
+            missing.append(name)
+    if missing:
+        raise ConfigError(f'no band is named {" or ".join(missing)}; the bands are {_list(bands)}')
+    return tuple(chosen)
 
 
 def _find(bands: Sequence[Band], name: str) -> int | None:

@@ -59,7 +59,7 @@ def gdal(**more: Any) -> Iterator[None]:
     Raises:
         StackError: no database of reference systems is there.
     """
-    with rasterio.Env(**SETTINGS, **more):
+    with rasterio.Env(**{**SETTINGS, **more}):
         _check_proj()  # in here, where GDAL does not print what it does not find
         yield
 
@@ -89,8 +89,12 @@ def _knows_systems() -> bool:
 
 
 @contextmanager
-def open_dataset(path: Path) -> Iterator[Any]:
+def open_dataset(path: Path, **more: Any) -> Iterator[Any]:
     """Open a raster for reading, for use in one thread; GDAL works as we set it until the end of the block.
+
+    Args:
+        path: the raster.
+        **more: other settings of GDAL.
 
     Raises:
         RasterError: it is missing, no raster, has no pixels of real numbers, or lies on no regular grid.
@@ -103,7 +107,7 @@ def open_dataset(path: Path) -> Iterator[Any]:
                 raise RasterError(f'{path} is empty')
     except OSError as error:
         raise RasterError(f'{path} cannot be read ({error.strerror})') from error
-    with gdal():  # as long as it is open, for a mask is looked for when it is asked for
+    with gdal(**more):  # as long as it is open, for a mask is looked for when it is asked for
         try:
             # Not shared: GDAL would give one handle to two threads that open the same file.
             # Absolute: it would take what is before a colon for the name of a driver, and read another file.

@@ -1,4 +1,4 @@
-"""A raster as the network needs it: windows of 8-bit RGB with the pixels that are valid."""
+"""A raster as the network needs it: windows of 8-bit bands, such as RGB, with the pixels that are valid."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.bands import Bands
 from mmseg_aux_hrnet.collar import collar
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
@@ -32,42 +33,73 @@ from mmseg_aux_hrnet.raster.values import (
 
 
 class Reading(NamedTuple):
-    """How the values of rasters become 8-bit RGB.
+    """How the values of rasters become 8-bit images.
 
     Attributes:
-        bands: names or indices from 1 of red, green and blue; None for what the raster's colour interpretation says.
+        bands: for each of ``names`` a name or index from 1; None for what the raster says.
         scale: None for 8-bit values as they are; other types need a rule.
         nodata: which values stand for nothing, beside what the raster says.
+        names: of the bands of the images, in their order.
+        scale_is_trained: the rule is the one that a model was trained with, which no raster was looked at for.
     """
 
-    bands: tuple[str, str, str] | None = None
+    bands: tuple[str, ...] | None = None
     scale: Scale | None = None
     nodata: NoData = NoData()
+    names: tuple[str, ...] = COLOURS
+    scale_is_trained: bool = False
 
     @classmethod
     def parse(
-        cls, *, bands: str | None, scale: str | None, nodata: float | None = None, tolerance: float = 0.0
+        cls,
+        *,
+        bands: str | None,
+        scale: str | None,
+        nodata: float | None = None,
+        tolerance: float = 0.0,
+        count: int | None = len(COLOURS),
     ) -> 'Reading':
         """Return what ``--bands``, ``--scale``, ``--nodata`` and ``--nodata-tolerance`` say.
+
+        Args:
+            bands: text of the option.
+            scale: text of the option.
+            nodata: value.
+            tolerance: steps of the values.
+            count: of the bands; None where only a model knows, see :meth:`of_model`.
 
         Raises:
             ConfigError: one of them is malformed.
         """
         if not 0 <= tolerance < math.inf:
             raise ConfigError(f'nodata tolerance {tolerance:g}: give 0 or more steps of the stored values, such as 20')
-        three, rule = None if bands is None else parse_bands(bands), None if scale is None else parse_scale(scale)
-        return cls(three, rule, NoData(nodata, tolerance))
+        chosen = None if bands is None else parse_bands(bands, count=count)
+        rule = None if scale is None else parse_scale(scale, count=count)
+        return cls(chosen, rule, NoData(nodata, tolerance))
+
+    def of_model(self, trained: Bands) -> 'Reading':
+        """Return how rasters are read for a model: its bands, and its rule of values unless another one was given.
+
+        Raises:
+            ConfigError: what was given is for another number of bands.
+        """
+        count = len(trained.names)
+        if self.scale is not None:
+            return self._replace(names=trained.names, scale=self.scale.spread(count))
+        rule = None if trained.scale is None else Scale.of(trained.scale)
+        return self._replace(names=trained.names, scale=rule, scale_is_trained=rule is not None)
 
 
 Palette = tuple[NDArray[np.uint8], NDArray[np.bool_]]  # of every value its colour, and whether it is seen
 AS_IT_SAYS = Reading()
+GIVE_SCALE = 'give --scale LOW:HIGH, which become 0 and 255'
 
 
 class Patch(NamedTuple):
     """The pixels of a window.
 
     Attributes:
-        image: RGB, uint8 (H, W, 3); without meaning where not valid.
+        image: the bands of the reading, such as RGB, uint8 (H, W, bands); without meaning where not valid.
         valid: bool (H, W), False for nodata.
     """
 
@@ -97,13 +129,13 @@ class RasterSource:
         crs: None where it has none.
         transform: pixels to coordinates.
         placed: whether the file says that.
-        bands: those that are red, green and blue, from 1.
+        bands: those that are read, such as red, green and blue, from 1.
         notes: lines that a user should read, about what the raster does not say for certain.
 
     Args:
         path: its file.
         dataset: the same, open in rasterio.
-        reading: how its values become 8-bit RGB.
+        reading: how its values become 8-bit images.
 
     Raises:
         RasterError: it is a map of classes or probabilities.
@@ -125,7 +157,9 @@ class RasterSource:
         try:
             (self.bands, note), self._palette, self._scale = _colours(dataset, described, reading)
             self._read_bands = list(dict.fromkeys(self.bands))  # each once: grey as three colours is decoded once
-            alpha, notes = find_transparency(dataset, described)
+            # A band that is shown to the network says nothing of transparency: GDAL calls any fourth one alpha.
+            others = [band for band in described if band.number not in self.bands]
+            alpha, notes = find_transparency(dataset, others)
             self._read_valid = valid_reader(dataset, bands=self._read_bands, alpha=alpha, nodata=reading.nodata)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
@@ -149,11 +183,14 @@ class RasterSource:
             colours, visible = self._palette
             valid &= visible[values[0]]
             values = np.moveaxis(colours[values[0]], -1, 0)
-        elif len(self._read_bands) < len(COLOURS):
+        elif len(self._read_bands) < len(self.bands):
             values = values[[self._read_bands.index(band) for band in self.bands]]
         if self._scale is not None:
             values = to_8bit(values, self._scale)
-        return Patch(cv2.merge(list(values)), valid)  # many times faster than numpy's way of interleaving
+        merged = cv2.merge(list(values))  # many times faster than numpy's way of interleaving
+        return Patch(
+            merged.reshape(*merged.shape[:2], len(self.bands)), valid
+        )  # OpenCV drops the axis of a single band
 
     def collar_note(self) -> str | None:
         """Return a line where exact black or white reaches the edge as if it were no picture, as far as blocks show.
@@ -183,15 +220,15 @@ class RasterSource:
 def _colours(dataset: Any, bands: Sequence[Band], reading: Reading) -> tuple[Choice, Palette | None, Scale | None]:
     """Return where colours come from: bands with a rule for their values, or the numbers of a palette."""
     seen = [band for band in bands if band.interpretation != ALPHA]
-    if len(seen) == 1 and seen[0].interpretation == ColorInterp.palette.name:
+    if len(seen) == 1 and seen[0].interpretation == ColorInterp.palette.name and reading.names == COLOURS:
         if reading.bands is not None and tuple(name.lower() for name in reading.bands) != COLOURS:
             raise ConfigError(
                 'the values are numbers of colours in a table, which gives red, green and blue: no --bands'
             )
         only = seen[0].number
         return ((only, only, only), None), _palette(dataset, only), reading.scale
-    choice = choose_bands(bands, reading.bands)
-    return choice, None, _scale(dataset, choice[0], reading.scale)
+    choice = choose_bands(bands, reading.bands, names=reading.names)
+    return choice, None, value_rule(dataset, choice[0], reading.scale, trained=reading.scale_is_trained)
 
 
 def _palette(dataset: Any, band: int) -> Palette:
@@ -205,17 +242,35 @@ def _palette(dataset: Any, band: int) -> Palette:
     return palette_colours(table, kind)
 
 
-def _scale(dataset: Any, bands: tuple[int, int, int], scale: Scale | None) -> Scale | None:
+def value_rule(
+    dataset: Any, bands: Sequence[int], scale: Scale | None, *, trained: bool = False, advice: str = GIVE_SCALE
+) -> Scale | None:
+    """Return the rule by which the values of bands become 8 bits; None where they stay as they are.
+
+    Args:
+        dataset: the raster, open in rasterio.
+        bands: from 1.
+        scale: what a user or a model says; None for nothing.
+        trained: it is a model that says it.
+        advice: what a user is to do where there is none.
+
+    Raises:
+        ConfigError: the bands are of several types, or of other than 8 bits, and nobody says how they are scaled; or
+            they are of 8 bits, and the model was trained on larger values.
+    """
     kinds = sorted({dataset.dtypes[band - 1] for band in bands})
     if len(kinds) > 1:
-        raise ConfigError(f'the bands {bands} are of several types ({", ".join(kinds)}): convert them to one')
+        raise ConfigError(f'the bands {tuple(bands)} are of several types ({", ".join(kinds)}): convert them to one')
     # A GeoTIFF of 1 or 4 bits comes as uint8 too, but its white is 1 or 15.
     bits = {dataset.tags(band, ns='IMAGE_STRUCTURE').get('NBITS', '8') for band in bands}
+    if scale is not None and trained and kinds == ['uint8'] and max(scale.highs) > LEVELS:
+        raise ConfigError(
+            f'the values are uint8, but the model was trained on values up to {max(scale.highs):g}: give --scale '
+            'LOW:HIGH, in values of this raster'
+        )
     if scale is not None or (kinds == ['uint8'] and bits == {'8'}):
         return scale
     # The range of a few blocks is what a user needs to choose the scale by.
     values = sample_values(dataset, bands)
     span = f', about {values.min():g} to {values.max():g}' if values.size else ''
-    raise ConfigError(
-        f'the values are {dataset.dtypes[bands[0] - 1]}{span}: give --scale LOW:HIGH, which become 0 and 255'
-    )
+    raise ConfigError(f'the values are {dataset.dtypes[bands[0] - 1]}{span}: {advice}')

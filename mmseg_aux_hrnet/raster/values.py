@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.bands import MOST_BANDS, RGB
 from mmseg_aux_hrnet.errors import ConfigError
 
 SIDE = 256  # pixels of a block
@@ -63,27 +64,47 @@ class Scale(NamedTuple):
     """A linear rule for each band: low becomes 0, high becomes 255, what lies beyond is clipped.
 
     Attributes:
-        lows: of red, green and blue, in the values that the file stores.
-        highs: above the lows.
+        lows: of each band that is read, in the values that the file stores; a single one is that of all bands.
+        highs: above the lows, as many.
     """
 
-    lows: tuple[float, float, float]
-    highs: tuple[float, float, float]
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+
+    @classmethod
+    def of(cls, ranges: Sequence[tuple[float, float]]) -> 'Scale':
+        """Return the rule of (low, high) of each band."""
+        return cls(tuple(low for low, _ in ranges), tuple(high for _, high in ranges))
+
+    def spread(self, count: int) -> 'Scale':
+        """Return the rule for ``count`` bands, the same for each where there is a single one.
+
+        Raises:
+            ConfigError: it has another number.
+        """
+        if len(self.lows) not in (1, count):
+            raise ConfigError(f'--scale has {len(self.lows)} pairs LOW:HIGH, and one, or {count}, are needed')
+        return Scale(self.lows * count, self.highs * count) if len(self.lows) < count else self
 
     def __str__(self) -> str:
         return ','.join(f'{low:.17g}:{high:.17g}' for low, high in zip(self.lows, self.highs, strict=True))
 
 
-def parse_scale(text: str) -> Scale:
-    """Return the rule of ``--scale``: LOW:HIGH for all bands, or three of them with commas.
+def parse_scale(text: str, *, count: int | None = len(RGB)) -> Scale:
+    """Return the rule of ``--scale``: LOW:HIGH for all bands, or one for each with commas.
+
+    Args:
+        text: of the option.
+        count: of the bands; None where only a model knows, and one pair stays one.
 
     Raises:
         ConfigError: it is neither, a number is not finite, or a low is not below its high.
     """
     pairs = [part.split(':') for part in text.split(',')]
-    if len(pairs) not in (1, 3) or any(len(pair) != 2 for pair in pairs):
+    if len(pairs) not in (1, count or len(pairs)) or any(len(pair) != 2 for pair in pairs):
+        many = 'three' if count == len(RGB) else str(count or 'one for each band')
         raise ConfigError(
-            f'--scale is {text!r}, and LOW:HIGH or three are needed, such as 0:3000 or 0:3000,0:2500,0:2000'
+            f'--scale is {text!r}, and LOW:HIGH or {many} are needed, such as 0:3000 or 0:3000,0:2500,0:2000'
         )
     try:
         ranges = [(float(low), float(high)) for low, high in pairs]
@@ -91,16 +112,16 @@ def parse_scale(text: str) -> Scale:
         raise ConfigError(f'--scale is {text!r}: LOW and HIGH are numbers, such as 0:3000') from error
     if not all(math.isfinite(high - low) and low < high for low, high in ranges):
         raise ConfigError(f'--scale is {text!r}: each LOW must be a number below its HIGH, such as 0:3000')
-    lows, highs = zip(*(ranges * 3 if len(ranges) == 1 else ranges), strict=True)
-    return Scale(lows, highs)
+    lows, highs = zip(*ranges, strict=True)
+    return Scale(lows, highs).spread(count or len(lows))
 
 
 def to_8bit(values: NDArray[np.generic], scale: Scale) -> NDArray[np.uint8]:
     """Return values in 8 bits, rounded half up; not-a-number becomes 0.
 
     Args:
-        values: (3, H, W), integers or floats.
-        scale: the rule.
+        values: (bands, H, W), integers or floats.
+        scale: the rule, for each band.
     """
     kind = values.dtype
     out = np.empty(values.shape, np.uint8)
@@ -112,7 +133,7 @@ def to_8bit(values: NDArray[np.generic], scale: Scale) -> NDArray[np.uint8]:
     return out
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=2 * MOST_BANDS)
 def _table(kind: str, low: float, high: float) -> NDArray[np.uint8]:
     """Return the result for every value of a small integer type, in the order of their bits read as unsigned."""
     bits = np.dtype(kind).itemsize * 8

@@ -12,6 +12,8 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from mmseg_aux_hrnet.bands import Bands, make_bands
+from mmseg_aux_hrnet.datasets.listed_dataset import loaded_bands, strict_pipeline
 from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.files.names import portable
@@ -191,3 +193,16 @@ def dataset_meta(config: Config, loader: str = 'train_dataloader') -> dict[str, 
     if kind is not None and found is None and 'classes' not in own:
         raise ConfigError(f'data set type {kind} is not registered: add its module to custom_imports')
     return {**getattr(found, 'METAINFO', {}), **own}
+
+
+def dataset_bands(config: Config, loader: str) -> Bands:
+    """Return the bands that the data set of a loader gives, as the config says them; of several, the first.
+
+    Raises:
+        ConfigError: they are not what bands can be.
+    """
+    settings = (config.get(loader) or {}).get('dataset')
+    settings = next(datasets_of(settings)) if settings else {}
+    told = {key: settings[key] for key in ('bands', 'scale') if settings.get(key) is not None}
+    steps = strict_pipeline(settings.get('pipeline') or [], loader=told)
+    return loaded_bands(steps, make_bands(told.get('bands'), told.get('scale')))

@@ -1,4 +1,4 @@
-"""The network inside exported files and maps: from an RGB image to probabilities and classes, as one module."""
+"""The network inside exported files and maps: from bands such as RGB to probabilities and classes, as one module."""
 
 import copy
 from typing import Any, NamedTuple
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.models.losses.functional import two_class_logits
 from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
@@ -47,8 +48,8 @@ class ExportGraph(nn.Module):
         preprocessor = model.data_preprocessor
         self.decision = decision
         self.form = form
-        # Images are loaded as BGR, so a preprocessor that does not swap leaves the network to see BGR.
-        self.swap = not swaps_channels(preprocessor)
+        # Three bands are loaded in reverse, so a preprocessor that does not swap leaves the network to see BGR.
+        self.swap = len(preprocessor.mean) == len(RGB) and not swaps_channels(preprocessor)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer('mean', preprocessor.mean.clone()[None])
@@ -64,7 +65,8 @@ class ExportGraph(nn.Module):
         """Return the outputs of the form.
 
         Args:
-            image: RGB, (N, 3, H, W), uint8 or float32 in 0..1 as the form says.
+            image: the bands in the order of their names, such as RGB, (N, bands, H, W), uint8 or float32 in 0..1 as the
+                form says.
 
         Returns:
             ``probabilities``, float32 (N, classes, H, W), or (N, 1, H, W) for the foreground only, and ``classes``,

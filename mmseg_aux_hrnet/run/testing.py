@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mmseg.registry import DATASETS
 from rich.console import Console
 from rich.table import Table
 
+from mmseg_aux_hrnet.bands import bands_in, parse_shown
 from mmseg_aux_hrnet.decision import Threshold, parse_option
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance, tolerance
@@ -30,8 +32,8 @@ from mmseg_aux_hrnet.report.run_record import Sources
 from mmseg_aux_hrnet.report.summary import summary_table
 from mmseg_aux_hrnet.run import launch, testing_config
 from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
-from mmseg_aux_hrnet.visualization import draw_sweep
-from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, load_model_weights
+from mmseg_aux_hrnet.visualization import draw_sweep, read_picture
+from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, check_bands, load_model_weights
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class TestOptions:
         sweep: also measure every threshold; for models of two classes.
         out: folder for label maps, palette PNG; where the images have no labels, a folder of the work dir if None.
         show_dir: folder for pictures: image, reference, prediction.
+        show: three bands that pictures and the report show as red, green and blue, such as ``nir,red,green``; None for
+            those where they are there.
         report: folder for the report; None writes none.
         overwrite: replace the report that is there.
         tolerance: of contours: pixels, or metres as ``0.5m``.
@@ -68,6 +72,7 @@ class TestOptions:
     sweep: bool = False
     out: str | Path | None = None
     show_dir: str | Path | None = None
+    show: str | Sequence[str] | None = None
     report: str | Path | None = None
     overwrite: bool = False
     tolerance: str = '2'
@@ -141,7 +146,9 @@ def test(
         if isinstance(hook, LoggerHook) and not is_main_process():
             hook.after_test_epoch = lambda *_, **__: None
     weights = best_checkpoint(Path(checkpoint))
-    meta = load_model_weights(runner.model, Checkpoint(weights))
+    stored = Checkpoint(weights)
+    check_bands(stored, bands_in(dataset.metainfo))  # first: of other bands the weights would not fit either
+    meta = load_model_weights(runner.model, stored)
     threshold = _use_threshold(runner, options.threshold, meta=meta, dataset=dataset, source=checkpoint)
     speed.apply(runner.model, options.speed, compiled=options.compile)
     figures = {key: float(value) for key, value in runner.test().items()}
@@ -196,6 +203,8 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
     for folder in (out, options.show_dir):
         if folder is not None:
             testing_config.check_file_names(dataset, folder)
+    shown = None if options.show is None else parse_shown(options.show)
+    bands_in(dataset.metainfo).shown(shown)  # for its errors
     testing_config.set_evaluators(config, has_labels=labelled, out=out)
     # These two add to the evaluators that were set above.
     if options.report is not None:
@@ -205,7 +214,7 @@ def _edit(config: Config, options: TestOptions, distance: Tolerance, *, name: st
     if options.sweep or (options.report is not None and can_be_swept):
         testing_config.add_sweep(config)
     if options.show_dir is not None:
-        hook = {'type': 'OverlayHook', 'output_dir': str(options.show_dir)}
+        hook = {'type': 'OverlayHook', 'output_dir': str(options.show_dir), 'show': shown}
         config.custom_hooks = [*config.get('custom_hooks', []), hook]
     return dataset, out
 
@@ -224,13 +233,21 @@ def _report(
     summary = summary_table(content)
     try:
         with Console(stderr=True).status(f'writing {options.report}'):  # encoding hundreds of tiles takes seconds
-            tiles = kept_tiles(kept, content)
+            tiles = kept_tiles(kept, content, **_picture_reader(runner, options))
             folder = Path() if sources.checkpoint is None else sources.checkpoint.parent
             log = read_training_log(folder, class_of_interest=content['class_of_interest'])
             write_report(options.report, content, overwrite=options.overwrite, tiles=tiles, log=log)
     finally:
         on_table(summary)
     return summary
+
+
+def _picture_reader(runner: Runner, options: TestOptions) -> dict[str, Any]:
+    """Return how a report reads its images, where they are not RGB as every browser shows it."""
+    bands = bands_in(runner.test_dataloader.dataset.metainfo)
+    if bands.plain and options.show is None:
+        return {}
+    return {'read': partial(read_picture, bands=bands, show=options.show and parse_shown(options.show))}
 
 
 def _use_threshold(

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from mmengine.registry import init_default_scope
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 
+from mmseg_aux_hrnet.bands import Bands, bands_in
 from mmseg_aux_hrnet.classes import Classes, classes_in
 from mmseg_aux_hrnet.decision import Threshold, head_decision
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
 from mmseg_aux_hrnet.models import fill_sizes, use_threshold
-from mmseg_aux_hrnet.run.config import dataset_meta
+from mmseg_aux_hrnet.run.config import dataset_bands, dataset_meta
 from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights
 
 DEFAULT_TILE = 512  # pixels
@@ -40,6 +41,7 @@ class TrainedModel:
         config_sha256: of the text of the merged config, as in evaluation reports.
         checkpoint_name: file name of the checkpoint.
         checkpoint_sha256: of the file.
+        bands: what the model is shown, and the rule of its values; of the checkpoint, else of the data of the config.
     """
 
     model: Any
@@ -52,6 +54,7 @@ class TrainedModel:
     config_sha256: str
     checkpoint_name: str
     checkpoint_sha256: str
+    bands: Bands = field(default_factory=Bands)
 
 
 def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str | None) -> TrainedModel:
@@ -95,6 +98,7 @@ def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str
         config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         checkpoint_name=checkpoint.path.name,
         checkpoint_sha256=checkpoint.sha256,
+        bands=_bands(config, meta, model=model),
     )
 
 
@@ -116,12 +120,8 @@ def _build(config: Config) -> Any:
             f'data_preprocessor of this config is a {type(preprocessor).__name__}: exports and maps know '
             'the normalisation of SegDataPreProcessor only'
         )
-    bands = len(getattr(preprocessor, 'mean', ()))
-    if bands != 3:
-        raise ConfigError(
-            f'data_preprocessor of this config normalises {bands} band(s): mean and std are needed of red, green '
-            'and blue'
-        )
+    if not hasattr(preprocessor, 'mean'):
+        raise ConfigError('data_preprocessor of this config normalises 0 band(s): mean and std are needed of each')
     if (preprocessor.test_cfg or {}).get('size') is not None:
         raise ConfigError(
             'data_preprocessor.test_cfg of this config pads to one size, which exported files and maps do not: take it '
@@ -144,6 +144,21 @@ def _classes(config: Config, meta: dict[str, Any], *, count: int) -> Classes:
             f'({", ".join(names) or "none"}): set test_dataloader.dataset.metainfo.classes'
         )
     return classes
+
+
+def _bands(config: Config, meta: dict[str, Any], *, model: Any) -> Bands:
+    """Return what the checkpoint says about its bands, else what the data set of the config does."""
+    described = meta.get('dataset_meta') or {}
+    if not described.get('bands'):
+        loader = 'test_dataloader' if config.get('test_dataloader') else 'train_dataloader'
+        described = dataset_bands(config, loader).meta()
+    bands, count = bands_in(described), len(model.data_preprocessor.mean)
+    if count != len(bands.names):
+        raise ConfigError(
+            f'data_preprocessor of this config normalises {count} band(s), but checkpoint and data set name '
+            f'{len(bands.names)} ({", ".join(bands.names)}): mean and std are needed of each'
+        )
+    return bands
 
 
 def _tile(config: Config, model: Any) -> tuple[tuple[int, int], int]:

@@ -20,9 +20,17 @@ from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ConfigError, 
 from mmseg_aux_hrnet.models import HRNetV2, fill_sizes, speed
 from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.run import launch, training_config
-from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
+from mmseg_aux_hrnet.run.config import (
+    check_data_root,
+    config_name,
+    dataset_bands,
+    load_config,
+    set_data_root,
+    set_work_dir,
+)
 from mmseg_aux_hrnet.weights import (
     Checkpoint,
+    check_bands,
     check_fits,
     check_mmengine_reads,
     checkpoint_to_resume,
@@ -274,9 +282,12 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
     runner = Runner.from_cfg(config)
     fill_sizes(runner.model)  # for validation
     speed.apply(runner.model, options.speed, training=True, compiled=options.compile)
+    bands = dataset_bands(config, 'train_dataloader')
     if checkpoint is not None:
+        check_bands(Checkpoint(checkpoint), bands)
         check_fits(runner.model, checkpoint, resume=True)
     elif config.get('load_from'):
+        check_bands(Checkpoint(config.load_from), bands, same_rule=False)  # to go on with other data is usual
         check_fits(runner.model, Path(config.load_from))
     else:
         prepare_pretrained(runner.model)

@@ -5,6 +5,7 @@ from mmseg_aux_hrnet.visualization.contact_sheet import SheetTile, draw_contact_
 from mmseg_aux_hrnet.visualization.curve import Curve, draw_curves
 from mmseg_aux_hrnet.visualization.overlay import panels, side_by_side
 from mmseg_aux_hrnet.visualization.png import save_picture
+from mmseg_aux_hrnet.visualization.reading import read_picture
 from mmseg_aux_hrnet.visualization.threshold_curves import draw_sweep
 
 __all__ = (
@@ -15,6 +16,7 @@ __all__ = (
     'draw_curves',
     'draw_sweep',
     'panels',
+    'read_picture',
     'save_picture',
     'shrink',
     'side_by_side',

@@ -3,6 +3,7 @@
 from mmseg_aux_hrnet.weights.checkpoint import Checkpoint, allow_own_checkpoints, read_checkpoint
 from mmseg_aux_hrnet.weights.finding import best_checkpoint, checkpoint_to_resume, weights_file
 from mmseg_aux_hrnet.weights.fitting import (
+    check_bands,
     check_fits,
     check_mmengine_reads,
     load_backbone_weights,
@@ -15,6 +16,7 @@ __all__ = (
     'Checkpoint',
     'allow_own_checkpoints',
     'best_checkpoint',
+    'check_bands',
     'check_fits',
     'check_mmengine_reads',
     'checkpoint_to_resume',

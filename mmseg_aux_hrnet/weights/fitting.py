@@ -1,7 +1,7 @@
 """Fills models from checkpoints completely or not at all, and says which keys stand in the way."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmseg_aux_hrnet.errors import CheckpointError
+from mmseg_aux_hrnet.bands import RGB, Bands, bands_in, check_same_bands
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.weights.checkpoint import LISTED_KEYS, SAFETENSORS, WRAPPERS, Checkpoint
 
 # Auxiliary decoders take no part in prediction, so a checkpoint may have or lack them.
@@ -30,6 +31,7 @@ HEAD_PREFIXES = (
 RUN_STATE = ('meta', 'message_hub', 'optimizer', 'param_schedulers')
 CONVERT = 'tools/convert_checkpoint.py'
 COUNTER = 'num_batches_tracked'  # of batch norm; files of torch before 0.4.1 lack it, and prediction does not use it
+FIRST = 'conv1.weight'  # of HRNet: the convolution that the bands of an image go into
 NARROW = (torch.float16, torch.bfloat16)
 FLOATS = (*NARROW, torch.float32, torch.float64)
 
@@ -104,18 +106,31 @@ def load_model_weights(model: nn.Module, checkpoint: Checkpoint) -> dict[str, An
     return checkpoint.meta
 
 
-def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
+def load_backbone_weights(backbone: nn.Module, path: str | Path, *, bands: Sequence[str] | None = None) -> str:
     """Fill every weight of a backbone from an ImageNet file or from a whole network's checkpoint.
+
+    Args:
+        backbone: what is filled.
+        path: the file.
+        bands: what the backbone is shown, by name; where the file's network was shown other bands, its first
+            convolution is fitted, see :func:`fit_bands`. None for a backbone without names, such as one of RGB.
+
+    Returns:
+        What was done to the first convolution, for the log; empty where nothing was.
 
     Raises:
         CheckpointError: a weight is missing or has another shape, or the file holds parts of something else.
     """
-    found = Checkpoint(path).weights
+    checkpoint = Checkpoint(path)
+    found = checkpoint.weights
     # In this order, because wrappers nest: one name can be model.backbone.conv1.weight.
     for prefix in ('model.', 'backbone.'):
         if any(key.startswith(prefix) for key in found):
             found = {key.removeprefix(prefix): value for key, value in found.items()}
     found = without(found, HEAD_PREFIXES)
+    note = ''
+    if bands is not None and FIRST in found:
+        found[FIRST], note = fit_bands(found[FIRST], _bands_of(checkpoint).names, tuple(bands), source=path)
     faults = mismatches(backbone.state_dict(), found)
     if any(faults.values()):
         raise CheckpointError(
@@ -123,6 +138,68 @@ def load_backbone_weights(backbone: nn.Module, path: str | Path) -> None:
             f'{describe(faults)}; give the weights of this arch, or --pretrained none'
         )
     backbone.load_state_dict(found, strict=False)
+    return note
+
+
+def fit_bands(weight: Tensor, has: Sequence[str], wants: Sequence[str], *, source: str | Path) -> tuple[Tensor, str]:
+    """Return the weights of a first convolution for other bands, and what was done, for the log.
+
+    Bands of both are copied by name, the others start at the mean over all bands of the file. Where their number
+    changes, all are multiplied by old / new, so that sums over normalised bands keep their size.
+
+    Args:
+        weight: float (channels, bands, height, width), of the file.
+        has: bands of the file, in its order.
+        wants: bands of the network, in its order.
+        source: the file, for the message.
+
+    Raises:
+        CheckpointError: the file's weights are of another number of bands than it says.
+    """
+    if weight.ndim != 4 or weight.shape[1] != len(has):
+        raise CheckpointError(
+            f'{source}: {FIRST} is {tuple(weight.shape)}, and the file says that it is of {len(has)} bands '
+            f'({", ".join(has)}): give weights of these, or --pretrained none'
+        )
+    if tuple(has) == tuple(wants):
+        return weight, ''
+    copied = [name for name in wants if name in has]
+    new = [name for name in wants if name not in has]
+    mean = weight.mean(dim=1)
+    planes = [weight[:, has.index(name)] if name in has else mean for name in wants]
+    factor = len(has) / len(wants)
+    parts = [f'{", ".join(copied)} copied by name'] * bool(copied)
+    parts += [f'{", ".join(new)} set to the mean of {", ".join(has)}'] * bool(new)
+    parts += [f'all multiplied by {factor:.4g}'] * (factor != 1)
+    return torch.stack(planes, dim=1) * factor, f'{FIRST}: {"; ".join(parts)}'
+
+
+def check_bands(checkpoint: Checkpoint, given: Bands, *, same_rule: bool = True) -> None:
+    """Raise where a checkpoint says that it was trained on other bands than the data of a config give.
+
+    One that says nothing of bands is of RGB, where the data are of three.
+
+    Args:
+        checkpoint: of the whole network.
+        given: bands of the data.
+        same_rule: values have to be scaled alike too.
+
+    Raises:
+        ConfigError: names both.
+        CheckpointError: the file's own names are none.
+    """
+    described = checkpoint.meta.get('dataset_meta')
+    if isinstance(described, Mapping) and (described.get('bands') or len(given.names) == len(RGB)):
+        check_same_bands(_bands_of(checkpoint), given, source=str(checkpoint.path), same_rule=same_rule)
+
+
+def _bands_of(checkpoint: Checkpoint) -> Bands:
+    """Return the bands that a checkpoint says it was trained on; RGB where it says nothing, as ImageNet files."""
+    described = checkpoint.meta.get('dataset_meta')
+    try:
+        return bands_in(described if isinstance(described, Mapping) else {})
+    except ConfigError as error:
+        raise CheckpointError(f'{checkpoint.path}: its dataset_meta has {error}') from error
 
 
 def check_mmengine_reads(checkpoint: Checkpoint) -> None:

@@ -4,6 +4,7 @@ from mmseg.models.backbones import HRNet
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models import HRNetV2
+from mmseg_aux_hrnet.models.backbones import hrnet_v2
 from mmseg_aux_hrnet.models.backbones.hrnet_v2 import ARCHS, stage_settings
 from mmseg_aux_hrnet.models.complexity import model_complexity
 
@@ -63,6 +64,8 @@ def test_mmseg_upsampling_is_that_of_mmseg():
         (dict(arch='w19'), "arch='w19'.*w18_small_v1.*w48"),
         (dict(arch='w18', fuse_upsampling='twice'), "'official' or 'mmseg'"),
         (dict(arch='w18', extra={}), 'extra'),
+        (dict(arch='w18', bands=('red', 'nir'), in_channels=3), 'in_channels=3 with 2 bands'),
+        (dict(arch='w18', bands=('red', 'red')), 'different names'),
     ],
 )
 def test_wrong_settings_raise(settings, message):
@@ -83,6 +86,63 @@ def test_pretrained_weights_fill_the_backbone(tmp_path):
     net = HRNetV2(SMALL, init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'v1.pth')))
     net.init_weights()
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), source.parameters(), strict=True))
+
+
+RGBN = ('red', 'green', 'blue', 'nir')
+
+
+@pytest.mark.parametrize(
+    ('settings', 'count', 'bands'),
+    [
+        ({}, 3, ('red', 'green', 'blue')),
+        ({'bands': RGBN}, 4, RGBN),
+        ({'in_channels': 12}, 12, None),
+        ({'in_channels': 1, 'bands': ['NIR']}, 1, ('nir',)),
+    ],
+)
+def test_the_network_takes_as_many_bands_as_are_named(settings, count, bands):
+    net = HRNetV2(SMALL, **settings)
+    assert net.conv1.weight.shape == (64, count, 3, 3) and net.bands == bands
+    assert net.eval()(torch.zeros(1, count, 32, 32))[0].shape == (1, 16, 8, 8)
+
+
+def start(tmp_path, weights, *, meta=None, **settings):
+    """Return a network that starts from weights, and what the log says of it."""
+    torch.save({'state_dict': weights, 'meta': meta or {}}, tmp_path / 'start.pth')
+    net = HRNetV2(SMALL, init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'start.pth')), **settings)
+    net.init_weights()
+    return net
+
+
+def test_weights_of_rgb_start_more_bands(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(hrnet_v2, 'print_log', lambda text, **_: said.append(text))
+    source = HRNetV2(SMALL)
+    net = start(tmp_path, source.state_dict(), bands=('nir', 'red', 'green', 'blue'))
+    old, new = source.conv1.weight, net.conv1.weight
+    assert torch.allclose(new[:, 1:], old * 0.75) and torch.allclose(new[:, 0], old.mean(dim=1) * 0.75)
+    assert torch.equal(net.conv2.weight, source.conv2.weight)
+    assert 'red, green, blue copied by name; nir set to the mean of red, green, blue; all multiplied by 0.75' in said[0]
+    # Of bands that are all alike, the network computes what it did.
+    grey = torch.rand(1, 1, 32, 32)
+    ours, its = net.eval()(grey.expand(1, 4, 32, 32)), source.eval()(grey.expand(1, 3, 32, 32))
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(ours, its, strict=True))
+
+
+def test_weights_of_other_bands_are_taken_by_the_names_in_their_file(tmp_path):
+    source = HRNetV2(SMALL, bands=RGBN)
+    meta = {'dataset_meta': {'classes': ('a', 'b'), 'bands': list(RGBN)}}
+    net = start(tmp_path, source.state_dict(), meta=meta, bands=('nir', 'red'))
+    assert torch.equal(net.conv1.weight, source.conv1.weight[:, [3, 0]] * 2)
+    same = start(tmp_path, source.state_dict(), meta=meta, bands=RGBN)
+    assert torch.equal(same.conv1.weight, source.conv1.weight)
+    with pytest.raises(CheckpointError, match=r'is \(64, 4, 3, 3\), and the file says that it is of 3 bands'):
+        start(tmp_path, source.state_dict(), bands=RGBN)
+
+
+def test_bands_without_names_start_from_no_file(tmp_path):
+    with pytest.raises(ConfigError, match='in_channels=4 without names: give backbone.bands'):
+        start(tmp_path, HRNetV2(SMALL).state_dict(), in_channels=4)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,10 @@
 """Loads images and labels strictly, under the interface of mmseg's own loaders."""
 
+from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,51 +12,97 @@ import PIL
 from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets.transforms import LoadAnnotations, LoadImageFromNDArray
 from mmseg.registry import TRANSFORMS
+from numpy.typing import NDArray
 from PIL import features
 
+from mmseg_aux_hrnet.bands import RGB, Bands, make_bands
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB, TileCache
 from mmseg_aux_hrnet.datasets.tiles import FAST, read_bgr, read_label
-from mmseg_aux_hrnet.errors import ConfigError, LabelError
+from mmseg_aux_hrnet.errors import ConfigError, ImageError, LabelError, RasterError
 from mmseg_aux_hrnet.registry import REGISTRIES
 
 # What decoded pixels depend on beside their file. The number goes up when a reader here changes what it returns.
 DECODER = f'2, Pillow {PIL.__version__}, libjpeg {features.version("libjpeg_turbo") or features.version("jpg")} {FAST}'
 BGR = f'blue, green, red, {DECODER}'
+BANDS = f'bands 1, rasterio {version("rasterio")}' if find_spec('rasterio') else ''  # the number as in DECODER
+PICTURES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp')  # which name no bands but red, green and blue
 
 
 @TRANSFORMS.register_module()
 class LoadTile(LoadImageFromFile):
-    """Load an image as three 8-bit channels, or say why not.
+    """Load an image as 8-bit channels, three unless ``bands`` says otherwise, or say why not.
 
-    Required keys: ``img_path``. Added keys: ``img``, uint8 or with ``to_float32`` float32 (H, W, 3), 0..255, in the
-    order blue, green, red that mmseg's transforms expect; ``img_shape`` and ``ori_shape``, (H, W) in pixels.
+    Required keys: ``img_path``. Added keys: ``img``, uint8 or with ``to_float32`` float32 (H, W, channels), 0..255:
+    three channels in the order blue, green, red that mmseg's transforms expect, else the bands in their order, see
+    :class:`~mmseg_aux_hrnet.bands.Bands`; ``img_shape`` and ``ori_shape``, (H, W) in pixels; and ``bands``, the names
+    of the channels, where they are not blue, green, red.
 
     Args:
+        bands: names of the bands that are loaded, found by description or colour interpretation in whatever order a
+            file has them; None for red, green and blue as every reader knows them.
+        scale: for each band the stored values (low, high) that become 0 and 255, or one pair for all; None for files of
+            8 bits.
+        stored: names of all bands of the files in their order, for files that do not name them.
         cache_dir: folder that keeps decoded images, see :class:`~mmseg_aux_hrnet.datasets.cache.TileCache`; None
             decodes each time.
         cache_gb: room for everything in that folder, in GiB.
         **kwargs: as in mmcv; those that choose how files are fetched and decoded have no effect.
 
     Raises (on call):
-        ImageError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_rgb`.
+        ImageError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_rgb` and
+            :func:`~mmseg_aux_hrnet.raster.tile.read_tile`.
 
     Raises (when built):
-        ConfigError: another ``color_type`` than ``color`` is asked for, or the cache cannot be made.
+        ConfigError: another ``color_type`` than ``color`` is asked for, the bands or their rule are not what they must
+            be, or the cache cannot be made.
     """
 
-    def __init__(self, *, cache_dir: str | None = None, cache_gb: float = CACHE_GB, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        bands: Sequence[str] | None = None,
+        scale: Sequence[Any] | None = None,
+        stored: Sequence[str] | None = None,
+        cache_dir: str | None = None,
+        cache_gb: float = CACHE_GB,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if self.color_type != 'color':
             raise ConfigError(f"color_type={self.color_type!r} is not read here: use 'color', three 8-bit channels")
+        self.bands = make_bands(bands, scale)
+        self._stored = None if stored is None else make_bands(stored).names
+        # Red, green and blue of a file with other bands are found by name, where a config asks for them so.
+        self._by_name = bands is not None or scale is not None
         self._cache = None if cache_dir is None else TileCache(cache_dir, gigabytes=cache_gb)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image."""
-        read = partial(read_bgr, results['img_path'])  # cached as BGR: turning it costs as much as reading an entry
-        image = read() if self._cache is None else self._cache.load(results['img_path'], recipe=BGR, decode=read)
+        path = results['img_path']
+        read, recipe = partial(read_bgr, path), BGR  # cached as BGR: turning it costs as much as reading an entry
+        if self._by_name and not (self.bands.plain and str(path).lower().endswith(PICTURES)):
+            read, recipe = partial(_read_bands, path, self.bands, self._stored), f'{self.bands}, {self._stored}'
+            recipe = f'{recipe}, {BANDS}'
+        image = read(None) if self._cache is None else self._cache.load(path, recipe=recipe, decode=read)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        if self.bands.names != RGB:
+            results['bands'] = self.bands.loaded
         return results
+
+
+def _read_bands(
+    path: str | Path, bands: Bands, stored: Sequence[str] | None, content: bytes | None
+) -> NDArray[np.uint8]:
+    """Return the bands of a file; ``content`` is not used, for names may stand in a file beside it."""
+    from mmseg_aux_hrnet.raster.tile import read_tile
+
+    try:
+        return read_tile(path, bands, stored=stored)
+    except RasterError as error:
+        raise ImageError(str(error)) from error
+    except ConfigError as error:
+        raise ImageError(f'{path}: {error}') from error
 
 
 @TRANSFORMS.register_module()
@@ -105,7 +155,7 @@ class LoadLabel(LoadAnnotations):
         return results
 
 
-@REGISTRIES['TRANSFORMS'].register_module(name='LoadImageFromNDArray')
+@REGISTRIES['TRANSFORMS'].register_module(name=['LoadImageFromNDArray', 'LoadImageFromFile'])
 class LoadArrayOrPath(LoadImageFromNDArray):
     """Load an image from an array, or from its file.
 
@@ -113,10 +163,40 @@ class LoadArrayOrPath(LoadImageFromNDArray):
     good, and fails at the next path. Within the scope of this package, ``dict(type='LoadImageFromFile',
     _scope_='mmseg_aux_hrnet')``, that name means this class.
 
-    Required keys: ``img``, an image as (H, W, 3), or ``img_path``. Added keys: ``img``, ``img_shape``, ``ori_shape``.
+    Required keys: ``img``, an image as (H, W, channels), or ``img_path``. Added keys: ``img``, ``img_shape``,
+    ``ori_shape``.
+
+    Args:
+        bands: as in :class:`LoadTile`, which then loads files. Arrays hold them in the order of their names, three in
+            reverse (blue, green, red), in 8 bits after ``scale``.
+        scale: as in :class:`LoadTile`.
+        stored: as in :class:`LoadTile`.
+        **kwargs: as in mmcv.
+
+    Raises (on call):
+        ImageError: an array has another number of channels; or see :class:`LoadTile`.
     """
+
+    def __init__(
+        self,
+        *,
+        bands: Sequence[str] | None = None,
+        scale: Sequence[Any] | None = None,
+        stored: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._tile = None if bands is None else LoadTile(bands=bands, scale=scale, stored=stored, **kwargs)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image."""
-        loaded = super().transform(results) if 'img' in results else LoadImageFromFile.transform(self, results)
-        return dict(loaded)
+        if 'img' not in results:
+            loaded = LoadImageFromFile.transform(self, results) if self._tile is None else self._tile.transform(results)
+            return dict(loaded)
+        loaded = dict(super().transform(results))
+        if self._tile is not None:
+            names, shape = self._tile.bands.loaded, loaded['img'].shape
+            if shape[2:] != (len(names),):
+                raise ImageError(f'an array of {shape}: (height, width, {len(names)}) is needed, of {", ".join(names)}')
+            loaded['bands'] = names
+        return loaded

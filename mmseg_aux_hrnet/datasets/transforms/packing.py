@@ -10,7 +10,7 @@ from mmseg.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class PackPlanes(PackSegInputs):
-    """mmseg's ``PackSegInputs``, equal in what it gives, for 8-bit images of three channels.
+    """mmseg's ``PackSegInputs``, equal in what it gives, for 8-bit images of several channels.
 
     mmseg lets torch gather the planes pixel by pixel; OpenCV splits them several times faster.
 
@@ -20,9 +20,9 @@ class PackPlanes(PackSegInputs):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack the sample."""
         image = results.get('img')
-        if image is not None and image.dtype == np.uint8 and image.shape[2:] == (3,):
-            planes = np.empty((3, *image.shape[:2]), np.uint8)
+        if image is not None and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] > 1:
+            planes = np.empty((image.shape[2], *image.shape[:2]), np.uint8)
             cv2.split(image, list(planes))
-            # The same image, (H, W, 3), but its planes lie one after another, so that torch has nothing to gather.
+            # The same image, (H, W, C), but its planes lie one after another, so that torch has nothing to gather.
             results = {**results, 'img': np.transpose(planes, (1, 2, 0))}
         return dict(super().transform(results))

@@ -1,5 +1,6 @@
 """Distorts brightness, contrast, saturation and hue without images in floating point."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -8,9 +9,11 @@ from mmseg.datasets.transforms import PhotoMetricDistortion
 from mmseg.registry import TRANSFORMS
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.errors import DataError
 
 Pixels = NDArray[Any]  # uint8
+BGR = RGB[::-1]
 HUES = 180  # values of OpenCV's 8-bit hue, of two degrees each
 ALL_VALUES = np.arange(256, dtype=np.uint8)
 MIDDLE = 128  # a value that no usual shift in brightness takes to an end of the range
@@ -29,8 +32,12 @@ class TablePhotoMetricDistortion(PhotoMetricDistortion):
     a conversion to HSV and back, where mmseg makes two: one value of five is then another one, by 1 of 255, and one
     of 500 by 2 or 3.
 
-    Required keys: ``img``, uint8 (H, W, 3) in the order blue, green, red. Modified keys: ``img``, a new array or the
-    same, never changed in place.
+    Of an image with other bands, brightness and contrast change in each band, all by the same draw, so that ratios of
+    bands stay what they were. Saturation and hue are those of red, green and blue, where the image has all three; the
+    other bands keep their values. The draws are the same for any bands.
+
+    Required keys: ``img``, uint8 (H, W, channels): blue, green, red unless ``bands`` names them. Optional keys:
+    ``bands``. Modified keys: ``img``, a new array or the same, never changed in place.
 
     Args:
         **kwargs: as in mmseg.
@@ -48,7 +55,7 @@ class TablePhotoMetricDistortion(PhotoMetricDistortion):
         contrast_first = np.random.randint(2)
         if contrast_first:
             image = self.contrast(image)
-        image = self._saturation_and_hue(image)
+        image = self._saturation_and_hue(image, results.get('bands', BGR))
         if not contrast_first:
             image = self.contrast(image)
         results['img'] = image
@@ -59,7 +66,9 @@ class TablePhotoMetricDistortion(PhotoMetricDistortion):
         table = super().convert(ALL_VALUES, alpha, beta)
         shift = int(table[MIDDLE]) - MIDDLE
         if alpha == 1 and (table == np.arange(shift, 256 + shift).clip(0, 255)).all():
-            return cv2.add(img, (shift, shift, shift, 0)).reshape(img.shape)  # type: ignore[call-overload, no-any-return]
+            # One number is not enough: OpenCV would add it to the first channel. Nor does it take more than four.
+            flat = img if img.shape[2:] == (3,) else img.reshape(img.shape[0], -1)
+            return cv2.add(flat, (shift, shift, shift, 0)).reshape(img.shape)  # type: ignore[call-overload, no-any-return]
         if beta == 0:
             exact = ALL_VALUES * alpha + CUT
             inside = exact[exact < 256]
@@ -69,12 +78,21 @@ class TablePhotoMetricDistortion(PhotoMetricDistortion):
                 return cv2.convertScaleAbs(img, alpha=alpha, beta=CUT).reshape(img.shape)
         return cv2.LUT(img, table).reshape(img.shape)
 
-    def _saturation_and_hue(self, img: Pixels) -> Pixels:
+    def _saturation_and_hue(self, img: Pixels, bands: Sequence[str] = BGR) -> Pixels:
         """Return ``img`` with its saturation scaled, its hue shifted, both, or as it is."""
         factor = np.random.uniform(self.saturation_lower, self.saturation_upper) if np.random.randint(2) else None
         shift = np.random.randint(-self.hue_delta, self.hue_delta) if np.random.randint(2) else None
-        if factor is None and shift is None:
+        if (factor is None and shift is None) or not set(BGR) <= set(bands):
             return img
+        if tuple(bands) == BGR:
+            return self._recoloured(img, factor, shift)
+        places = [list(bands).index(name) for name in BGR]
+        out: Pixels = img.copy()
+        out[..., places] = self._recoloured(np.ascontiguousarray(img[..., places]), factor, shift)
+        return out
+
+    def _recoloured(self, img: Pixels, factor: float | None, shift: int | None) -> Pixels:
+        """Return ``img``, (H, W, 3) in blue, green, red, with its saturation scaled or its hue shifted, or both."""
         hsv = cv2.cvtColor(img, cv2.COLOR_BGR2HSV)
         planes = list(np.empty((3, *img.shape[:2]), np.uint8))
         hue, saturation, value = cv2.split(hsv, planes)  # into memory that is there is faster

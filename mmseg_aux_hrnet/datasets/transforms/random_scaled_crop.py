@@ -15,6 +15,7 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError
 
 MAX_TRIES = 10  # of windows in which one class is too frequent, as in mmseg
 COUNTED_BY_COMPARISON = 4  # classes; more are counted faster by a histogram
+MOST_ROTATED = 4  # channels; of more, OpenCV rotates some numbers only
 TURNS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 
 
@@ -111,7 +112,7 @@ class RandomScaledCrop(BaseTransform):
             if flip:
                 cuts = {key: cv2.flip(values, 1) for key, values in cuts.items()}
         if quarters:
-            cuts = {key: cv2.rotate(values, TURNS[quarters - 1]) for key, values in cuts.items()}
+            cuts = {key: _turned(values, quarters) for key, values in cuts.items()}
         if self.turns:
             results['quarter_turns'] = quarters
         results.update(cuts)
@@ -138,6 +139,12 @@ class RandomScaledCrop(BaseTransform):
             if is_mixed(part, limit=self.cat_max_ratio, ignore_index=self.ignore_index):
                 return window, part
             tries -= 1
+
+
+def _turned(values: NDArray[Any], quarters: int) -> NDArray[Any]:
+    if values.ndim == 3 and values.shape[2] > MOST_ROTATED:
+        return np.ascontiguousarray(np.rot90(values, quarters))
+    return cv2.rotate(values, TURNS[quarters - 1])
 
 
 def is_mixed(label: NDArray[Any], *, limit: float, ignore_index: int) -> bool:

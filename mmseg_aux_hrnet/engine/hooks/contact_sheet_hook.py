@@ -1,5 +1,6 @@
 """Keeps a sheet of sample predictions in the work dir."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,14 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 from numpy.typing import NDArray
-from PIL import Image
 
+from mmseg_aux_hrnet.bands import Bands, bands_in
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation import class_rates, confusion_counts, overall_rates
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
 from mmseg_aux_hrnet.evaluation.image_result import index_map
-from mmseg_aux_hrnet.visualization import SheetTile, draw_contact_sheet, save_picture, shrink
+from mmseg_aux_hrnet.visualization import SheetTile, draw_contact_sheet, read_picture, save_picture, shrink
 
 SHEET = 'validation_samples.png'
 
@@ -30,6 +31,8 @@ class ContactSheetHook(Hook):
     Args:
         samples: how many images.
         ignore_index: label of the pixels that do not count.
+        show: three bands of the images, shown as red, green and blue, such as ``('nir', 'red', 'green')``; None for
+            those where they are there.
 
     Raises:
         ConfigError: ``samples`` is below 1.
@@ -37,11 +40,12 @@ class ContactSheetHook(Hook):
 
     priority = 'LOW'
     _classes: Classes
+    _bands: Bands
 
-    def __init__(self, samples: int = 8, ignore_index: int = 255) -> None:
+    def __init__(self, samples: int = 8, ignore_index: int = 255, show: Sequence[str] | None = None) -> None:
         if samples < 1:
             raise ConfigError(f'ContactSheetHook with samples={samples}: give a number of images from 1 up')
-        self.samples, self.ignore_index = samples, ignore_index
+        self.samples, self.ignore_index, self.show = samples, ignore_index, show
         self._order: dict[str, int] = {}
         self._tiles: dict[int, SheetTile] = {}
 
@@ -51,7 +55,7 @@ class ContactSheetHook(Hook):
         chosen = np.unique(np.linspace(0, len(dataset) - 1, min(self.samples, len(dataset))).round().astype(int))
         self._order = {dataset.get_data_info(int(index))['img_path']: place for place, index in enumerate(chosen)}
         self._tiles = {}
-        self._classes = marked_classes(runner.val_evaluator, dataset.metainfo)
+        self._classes, self._bands = marked_classes(runner.val_evaluator, dataset.metainfo), bands_in(dataset.metainfo)
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Keep those of a batch that were chosen."""
@@ -59,8 +63,7 @@ class ContactSheetHook(Hook):
             place = self._order.get(sample.metainfo.get('img_path'))
             if place is None:
                 continue
-            with Image.open(sample.img_path) as source:
-                image = np.asarray(source.convert('RGB'))
+            image = read_picture(sample.img_path, self._bands, show=self.show)
             prediction = index_map(sample.pred_sem_seg.data, name='prediction').astype(np.uint8)
             label, note = None, Path(sample.img_path).name
             if 'gt_sem_seg' in sample:

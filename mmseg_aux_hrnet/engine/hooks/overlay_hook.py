@@ -1,17 +1,18 @@
 """Saves pictures of predictions while testing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmseg.registry import HOOKS
-from PIL import Image
 
+from mmseg_aux_hrnet.bands import bands_in
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
 from mmseg_aux_hrnet.evaluation.image_result import index_map
 from mmseg_aux_hrnet.files.names import OutputFiles
-from mmseg_aux_hrnet.visualization import panels, save_picture, side_by_side
+from mmseg_aux_hrnet.visualization import panels, read_picture, save_picture, side_by_side
 
 
 @HOOKS.register_module()
@@ -20,20 +21,23 @@ class OverlayHook(Hook):
 
     Args:
         output_dir: folder for ``<stem>.png``, made where missing.
+        show: three bands of the images, shown as red, green and blue, such as ``('nir', 'red', 'green')``; None for
+            those where they are there.
 
     Raises:
         DataError: the folder cannot be made; while testing, an input or another image's picture would be overwritten.
     """
 
-    def __init__(self, output_dir: str) -> None:
+    def __init__(self, output_dir: str, show: Sequence[str] | None = None) -> None:
         self._files = OutputFiles(output_dir)
+        self.show = show
 
     def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Write the pictures of one batch."""
-        classes = marked_classes(runner.test_evaluator, runner.test_dataloader.dataset.metainfo)
+        metainfo = runner.test_dataloader.dataset.metainfo
+        classes = marked_classes(runner.test_evaluator, metainfo)
         for sample in outputs:
-            with Image.open(sample.img_path) as source:
-                image = np.asarray(source.convert('RGB'))
+            image = read_picture(sample.img_path, bands_in(metainfo), show=self.show)
             prediction = index_map(sample.pred_sem_seg.data, name='prediction').astype(np.uint8)
             label = None
             if 'gt_sem_seg' in sample:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.decision import parse_option
 from mmseg_aux_hrnet.errors import ConfigError, ExportError, ResourceError
 from mmseg_aux_hrnet.exchange.export import formats
@@ -182,7 +183,15 @@ def summary(path: Path, *, source: TrainedModel, form: Form, agreement: Agreemen
     kind = 'float32 0..1' if form.unit_range else 'uint8'
     channels = 1 if form.foreground_only else len(source.classes.names)
     shapes = {PROBABILITIES: f'probabilities float32 (N, {channels}, {size})', CLASSES: f'classes uint8 (N, {size})'}
-    lines = [f'input: image {kind} RGB (N, 3, {size}); output: {", ".join(shapes[name] for name in form.outputs)}']
+    names = source.bands.names
+    words = 'RGB' if names == RGB else ', '.join(names)
+    outputs = ', '.join(shapes[name] for name in form.outputs)
+    lines = [f'input: image {kind} {words} (N, {len(names)}, {size}); output: {outputs}']
+    if source.bands.scale is not None:
+        rule = ', '.join(
+            f'{name} {low:g}:{high:g}' for name, (low, high) in zip(names, source.bands.scale, strict=True)
+        )
+        lines.append(f'stored values that become 0 and {1 if form.unit_range else 255} of the input: {rule}')
     compared = ', '.join(map(shape_text, agreement.shapes))
     if agreement.largest is not None:
         lines.append(

@@ -11,7 +11,7 @@ from torch.export import Dim, ExportedProgram
 from mmseg_aux_hrnet.errors import ExportError, one_line
 from mmseg_aux_hrnet.run.rgb_network import ExportGraph
 
-EXAMPLE = (2, 3, 96, 160)  # a batch of one would be taken for a constant
+EXAMPLE = (2, 96, 160)  # a batch of one would be taken for a constant
 LONGEST_REASON = 200  # characters
 ONE_SIZE = '; --fixed-size with --tile-size PIXELS exports it for one size'  # what to do where sizes are in the way
 
@@ -37,8 +37,8 @@ def trace(graph: ExportGraph) -> ExportedProgram:
         ExportError: the network does something that depends on the size in another way than by arithmetic.
     """
     form = graph.form
-    batch, channels, *size = EXAMPLE
-    shape = (batch, channels, *(form.fixed_size or size))
+    batch, *size = EXAMPLE
+    shape = (batch, graph.mean.shape[1], *(form.fixed_size or size))
     image = torch.zeros(shape) if form.unit_range else torch.zeros(shape, dtype=torch.uint8)
     free = {0: Dim.DYNAMIC} if form.fixed_size else {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     try:

@@ -8,6 +8,7 @@ import torch
 from mmseg.structures import SegDataSample
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.decision import Threshold, class_probabilities
 from mmseg_aux_hrnet.errors import CheckpointError, ExportError
 from mmseg_aux_hrnet.exchange.export.formats import Run
@@ -50,11 +51,11 @@ def shape_text(shape: Shape) -> str:
     return 'x'.join(map(str, shape))
 
 
-def comparison_images(shape: Shape, *, seed: int) -> NDArray[np.uint8]:
-    """Draw RGB images, uint8 (N, 3, H, W): patches of all colours, half of each image with noise over it."""
+def comparison_images(shape: Shape, *, seed: int, bands: int = 3) -> NDArray[np.uint8]:
+    """Draw images, uint8 (N, bands, H, W): patches of all colours, half of each image with noise over it."""
     count, height, width = shape
     rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (count, 3, -(-height // BLOCK), -(-width // BLOCK)))
+    coarse = rng.integers(0, 256, (count, bands, -(-height // BLOCK), -(-width // BLOCK)))
     image = coarse.repeat(BLOCK, axis=2).repeat(BLOCK, axis=3)[..., :height, :width]
     noise = rng.integers(-60, 61, image.shape)
     noise[..., : width // 2] = 0
@@ -63,7 +64,7 @@ def comparison_images(shape: Shape, *, seed: int) -> NDArray[np.uint8]:
 
 
 def reference(model: Any, images: NDArray[np.uint8]) -> tuple[Probabilities, ClassMap]:
-    """Return mmseg's own prediction of RGB images, uint8 (N, 3, H, W).
+    """Return mmseg's own prediction of images, uint8 (N, bands, H, W) in the order of the bands' names, such as RGB.
 
     Returns:
         Probabilities, float32 (N, classes, H, W), and class maps, uint8 (N, H, W).
@@ -71,7 +72,8 @@ def reference(model: Any, images: NDArray[np.uint8]) -> tuple[Probabilities, Cla
     size = images.shape[2:]
     sample = {'ori_shape': size, 'img_shape': size, 'pad_shape': size, 'scale_factor': (1.0, 1.0), 'flip': False}
     data = {
-        'inputs': [torch.from_numpy(image[::-1].copy()) for image in images],  # as loaded: BGR
+        # As they are loaded: three in reverse, BGR.
+        'inputs': [torch.from_numpy(image[::-1].copy() if len(image) == len(RGB) else image) for image in images],
         'data_samples': [SegDataSample(metainfo=sample) for _ in images],
     }
     with torch.no_grad():
@@ -106,7 +108,7 @@ def verify(
     expected, got = [], []
     for seed, shape in enumerate(shapes):
         on_batch(shape_text(shape))
-        image = comparison_images(shape, seed=seed)
+        image = comparison_images(shape, seed=seed, bands=len(model.data_preprocessor.mean))
         expected.append(reference(model, image))
         if not np.isfinite(expected[-1][0]).all():
             raise CheckpointError(

@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.maps.predict.windows import Windows, axis_weights
 Item = TypeVar('Item')
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Band = tuple[int, NDArray[np.uint8], Mask]  # a row of windows: its index, RGB and the pixels that are asked for
+Band = tuple[int, NDArray[np.uint8], Mask]  # a row of windows: its index, image and the pixels that are asked for
 Batch = tuple[int, Mask, tuple[int, ...], Floats | None]  # of a band: windows by column; none when it is complete
 BANDS_AHEAD = 1  # each is a window high and as wide as the raster
 BATCHES_AHEAD = 2
@@ -107,11 +107,11 @@ def ahead(items: Iterator[Item], *, depth: int) -> Generator[Item, None, None]:
             thread.submit(getattr(items, 'close', bool)).result()  # GDAL's settings and files are those of a thread
 
 
-def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Generator[Band, None, None]:
+def _read(work: Work, rows: range, *, fill: tuple[int, ...]) -> Generator[Band, None, None]:
     axis, columns = work.windows.rows, work.windows.columns
     # Rows that two windows share are read once: some formats would decode all that lies above them again.
     before, end = 0, 0
-    image, valid = np.empty((0, columns.extent, 3), np.uint8), np.empty((0, columns.extent), bool)
+    image, valid = np.empty((0, columns.extent, len(fill)), np.uint8), np.empty((0, columns.extent), bool)
     with work.open() as source:
         for index in rows:
             top = axis.starts[index]
@@ -119,7 +119,7 @@ def _read(work: Work, rows: range, *, fill: tuple[int, int, int]) -> Generator[B
             area = None if work.area is None else work.area(window)
             kept, kept_valid = image, valid
             wanted = np.zeros((axis.window, columns.extent), bool)
-            image, valid = np.full((*wanted.shape, 3), fill, np.uint8), wanted.copy()
+            image, valid = np.full((*wanted.shape, len(fill)), fill, np.uint8), wanted.copy()
             if area is not None and not area.any():
                 end = 0
             else:

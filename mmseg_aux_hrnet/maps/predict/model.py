@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.bands import Bands
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.decision import Threshold
 
@@ -19,17 +20,19 @@ class ModelFacts:
         legend: its classes, with the colours of maps.
         decision: how the class follows from the probabilities; None for the most probable class.
         window: (height, width) in pixels that it is best asked for.
-        fill: red, green, blue that mean nothing to it, for pixels that hold nothing.
+        fill: a value of each band that means nothing to it, for pixels that hold nothing.
         gsd: metres per pixel that it was trained at; None where unknown.
         record: what decides its predictions, for the tags of maps: files, their sha256, settings.
+        bands: what it is shown of a raster, and the rule of its values.
     """
 
     legend: Classes
     decision: Threshold | None = None
     window: tuple[int, int] = (512, 512)
-    fill: tuple[int, int, int] = (0, 0, 0)
+    fill: tuple[int, ...] = (0, 0, 0)
     gsd: float | None = None
     record: dict[str, str] = field(default_factory=dict)
+    bands: Bands = field(default_factory=Bands)
 
 
 class MapModel(Protocol):
@@ -41,7 +44,7 @@ class MapModel(Protocol):
         ...
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return probabilities, float32 (N, classes, H, W), of RGB images, uint8 (N, H, W, 3)."""
+        """Return probabilities, float32 (N, classes, H, W), of images of its bands, uint8 (N, H, W, bands)."""
         ...
 
 
@@ -63,7 +66,7 @@ class ResampledModel:
         return self._model.facts
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return probabilities, float32 (N, classes, H, W), of RGB images, uint8 (N, H, W, 3)."""
+        """Return probabilities, float32 (N, classes, H, W), of images of its bands, uint8 (N, H, W, bands)."""
         size = images.shape[1], images.shape[2]
         seen = max(1, round(size[0] * self.factors[0])), max(1, round(size[1] * self.factors[1]))
         if seen == size:
@@ -80,5 +83,10 @@ def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
         target = (size[0], plane.shape[1]) if axis == 0 else (plane.shape[0], size[1])
         method = cv2.INTER_AREA if size[axis] < plane.shape[axis] else cv2.INTER_LINEAR
         # OpenCV wants the width first, and knows area means only where no axis grows.
-        plane = cv2.resize(plane, target[::-1], interpolation=method)
+        if method == cv2.INTER_AREA and plane.shape[2:] > (4,):  # it takes no more channels at a time
+            parts = [cv2.resize(part, target[::-1], interpolation=method) for part in cv2.split(plane)]
+            plane = cv2.merge(parts)
+        else:
+            shape = (*target, *plane.shape[2:])  # of a single channel OpenCV drops the axis
+            plane = cv2.resize(plane, target[::-1], interpolation=method).reshape(shape)
     return plane

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.errors import DataError, one_line
+from mmseg_aux_hrnet.errors import ConfigError, DataError, one_line
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.ground import ground_sampling
 from mmseg_aux_hrnet.maps.predict.blocks import Work
@@ -87,7 +87,10 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         DataError: the raster cannot be read, or lacks what a setting needs.
         OutsideAreaError: no pixel of it lies in the area of interest.
     """
-    reading = settings.reading
+    try:
+        reading = settings.reading.of_model(model.facts.bands)
+    except ConfigError as error:
+        raise ConfigError(f'{path}: {error}') from error
     with open_source(path, reading) as source:
         grid = Grid(source.height, source.width, source.crs, source.transform, source.placed)
         bands, collar_note = source.bands, source.collar_note() if settings.nodata is None else None

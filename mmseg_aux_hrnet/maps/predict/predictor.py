@@ -1,4 +1,4 @@
-"""A trained model as a function from RGB images to class probabilities."""
+"""A trained model as a function from images, RGB or of other bands, to class probabilities."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.errors import ConfigError, ResourceError, one_line
 from mmseg_aux_hrnet.maps.legend import map_classes
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
@@ -47,8 +48,8 @@ def mean_over_views(predict: Callable[[Tensor], Tensor], images: Tensor, views: 
     """Return the mean of the probabilities of all views, each brought back to the images, float32 (N, classes, H, W).
 
     Args:
-        predict: images (N, 3, H, W) to probabilities (N, classes, H, W).
-        images: uint8 (N, 3, H, W).
+        predict: images (N, bands, H, W) to probabilities (N, classes, H, W).
+        images: uint8 (N, bands, H, W).
         views: at least one.
     """
     size = images.shape[2], images.shape[3]
@@ -80,7 +81,9 @@ LEAST_WINDOW = 512  # pixels: smaller ones hide from the network what lies aroun
 
 
 class Predictor:
-    """Predicts class probabilities of RGB images, by the same network as exported files.
+    """Predicts class probabilities of images, by the same network as exported files.
+
+    Images hold the bands that the model was trained on, in the order of ``facts.bands``: RGB unless it says otherwise.
 
     Images of any size are filled up and the results cut back as :func:`~mmseg_aux_hrnet.models.fill_sizes` says.
 
@@ -149,18 +152,22 @@ class Predictor:
         return cls(source, **settings)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return probabilities, float32 (classes, H, W), of an RGB image, uint8 (H, W, 3)."""
+        """Return probabilities, float32 (classes, H, W), of an image, uint8 (H, W, bands)."""
         probabilities: NDArray[np.float32] = self.predict(image[None])[0]
         return probabilities
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return probabilities, float32 (N, classes, H, W), of RGB images, uint8 (N, H, W, 3).
+        """Return probabilities, float32 (N, classes, H, W), of images, uint8 (N, H, W, bands).
 
         Raises:
             ConfigError: the images are of another form, or the network cannot take their size.
         """
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
-            raise ConfigError(f'images are {images.dtype} {images.shape}: RGB as uint8 (N, height, width, 3) is needed')
+        bands = self.facts.bands.names
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != len(bands):
+            words = 'RGB' if bands == RGB else ', '.join(bands)
+            raise ConfigError(
+                f'images are {images.dtype} {images.shape}: {words} as uint8 (N, height, width, {len(bands)}) is needed'
+            )
         # Copied: arrays of memory maps and of flipped images cannot be shared with torch.
         batch = torch.tensor(images).to(self.device).permute(0, 3, 1, 2)
         try:
@@ -180,7 +187,7 @@ class Predictor:
         return probabilities
 
     def _probabilities(self, images: Tensor) -> Tensor:
-        """Return probabilities, float32 (N, classes, H, W), of RGB images of any type, (N, 3, H, W)."""
+        """Return probabilities, float32 (N, classes, H, W), of images of any type, (N, bands, H, W)."""
         with torch.autocast(self.device.type, dtype=self._half, enabled=self._amp):
             (probabilities,) = self._network(images)
         float32: Tensor = probabilities.float()
@@ -190,7 +197,7 @@ class Predictor:
 def _facts(source: TrainedModel, settings: dict[str, str]) -> ModelFacts:
     preprocessor = source.model.data_preprocessor
     mean = [round(value) for value in preprocessor.mean.flatten().tolist()]
-    red, green, blue = mean if swaps_channels(preprocessor) else mean[::-1]
+    turned = len(mean) == len(RGB) and not swaps_channels(preprocessor)  # such a network is shown BGR
     decision = source.decision
     # Maps are tagged with it, and resume compares it: names and forms stay from version to version.
     record = {
@@ -205,9 +212,10 @@ def _facts(source: TrainedModel, settings: dict[str, str]) -> ModelFacts:
         legend=map_classes(source.classes),
         decision=decision,
         window=(max(LEAST_WINDOW, source.tile[0]), max(LEAST_WINDOW, source.tile[1])),
-        fill=(red, green, blue),
+        fill=tuple(mean[::-1] if turned else mean),
         gsd=source.gsd,
         record=record,
+        bands=source.bands,
     )
 
 

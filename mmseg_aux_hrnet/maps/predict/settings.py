@@ -17,8 +17,9 @@ class MapSettings:
     """How a raster becomes a map.
 
     Attributes:
-        bands: ``red,green,blue`` by name or number; None for what the raster says.
-        scale: ``LOW:HIGH`` of the raster's values that become 0 and 255; None for 8-bit values as they are.
+        bands: for each band of the model, such as red, green and blue, a name or number; None for what the raster says.
+        scale: ``LOW:HIGH`` of the raster's values that become 0 and 255, for all bands or for each; None for the rule
+            of the model, without one for 8-bit values as they are.
         nodata: value of pixels that hold nothing, in place of the raster's own; None for that.
         nodata_tolerance: how far from it values may lie that stand for nothing too.
         window: side of the windows in pixels of the model; None for what the model is best asked for.
@@ -68,4 +69,5 @@ class MapSettings:
     @property
     def reading(self) -> Reading:
         """How the values of a raster become colours."""
-        return Reading.parse(bands=self.bands, scale=self.scale, nodata=self.nodata, tolerance=self.nodata_tolerance)
+        told = {'bands': self.bands, 'scale': self.scale, 'nodata': self.nodata, 'tolerance': self.nodata_tolerance}
+        return Reading.parse(**told, count=None)  # type: ignore[arg-type]  # how many, the model knows

@@ -1,5 +1,6 @@
 """HRNetV2 by the name of its published variant."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from mmseg.models.utils import Upsample
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from mmseg_aux_hrnet.bands import RGB, make_bands
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.weights import load_backbone_weights, weights_file
 
@@ -70,7 +72,8 @@ def stage_settings(arch: Arch) -> dict[str, dict[str, Any]]:
 class HRNetV2(HRNet):
     """HRNetV2 (Wang et al., arXiv 1908.07919), the state-dict keys of mmseg's ``HRNet``.
 
-    ``forward`` maps images, float (N, 3, H, W), to four maps (N, width, ~H/s, ~W/s) at strides s = 4, 8, 16, 32.
+    ``forward`` maps images, float (N, in_channels, H, W), to four maps (N, width, ~H/s, ~W/s) at strides s = 4, 8, 16
+    and 32.
 
     Args:
         arch: a key of ``ARCHS``.
@@ -78,21 +81,34 @@ class HRNetV2(HRNet):
             bilinear resize: right at every input size, and exportable with free height and width. ``mmseg`` enlarges
             by a power of two and resizes again, which differs where height or width is not a multiple of 32; it is for
             weights that were trained with mmseg's ``HRNet`` on such sizes.
+        in_channels: bands of an image; None for as many as ``bands`` names, else three.
+        bands: their names, in the order in which the network is shown them; None for red, green and blue. Pretrained
+            weights of other bands are fitted by name, see :func:`~mmseg_aux_hrnet.weights.fitting.fit_bands`.
         **kwargs: as in mmseg's ``HRNet``, without ``extra``. An ``init_cfg`` of type ``Pretrained`` must fill every
             weight of the backbone, or ``init_weights`` raises.
 
     Attributes:
+        bands: as given; None where there are other than three and nobody named them.
         layout: how maps lie in memory; results differ by rounding only. ``given`` leaves it to the images,
             ``channels_last`` puts the channels of a pixel side by side, ``auto`` does so where convolutions are known
             to run faster on it: on a CPU, and in half precision.
 
     Raises:
-        ConfigError: ``arch`` or ``fuse_upsampling`` is unknown, or ``extra`` is given.
+        ConfigError: ``arch`` or ``fuse_upsampling`` is unknown, ``extra`` is given, or ``bands`` are not the names of
+            ``in_channels`` bands.
     """
 
     layout: MemoryLayout = 'auto'
 
-    def __init__(self, arch: str, *, fuse_upsampling: FuseUpsampling = 'official', **kwargs: Any) -> None:
+    def __init__(
+        self,
+        arch: str,
+        *,
+        fuse_upsampling: FuseUpsampling = 'official',
+        in_channels: int | None = None,
+        bands: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         if arch not in ARCHS:
             raise ConfigError(f'arch={arch!r} is not an HRNetV2 variant: use one of {", ".join(ARCHS)}')
         if fuse_upsampling not in ('official', 'mmseg'):
@@ -101,8 +117,13 @@ class HRNetV2(HRNet):
             raise ConfigError(
                 "HRNetV2 takes no 'extra': choose an arch, or use mmseg's HRNet for a geometry of your own"
             )
-        super().__init__(extra=stage_settings(ARCHS[arch]), **kwargs)
+        named = None if bands is None else make_bands(bands).names
+        count = in_channels or len(named or RGB)
+        if named is not None and count != len(named):
+            raise ConfigError(f'in_channels={count} with {len(named)} bands ({", ".join(named)}): give bands alone')
+        super().__init__(extra=stage_settings(ARCHS[arch]), in_channels=count, **kwargs)
         self.arch = arch
+        self.bands = named or (RGB if count == len(RGB) else None)
         if fuse_upsampling == 'official':
             # mmseg resizes to the target's size anyway: without its enlargement before, that is the only resize.
             for module in self.modules():
@@ -115,6 +136,7 @@ class HRNetV2(HRNet):
 
         Raises:
             CheckpointError: a ``Pretrained`` file is not there or does not fill the backbone.
+            ConfigError: there is one, and the bands have no names.
         """
         init_cfg = self.init_cfg
         if not (isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained'):
@@ -122,9 +144,14 @@ class HRNetV2(HRNet):
             return
         # mmengine's own loading only warns of weights that do not fit, and trains on with random ones.
         path = weights_file(init_cfg['checkpoint'])
-        load_backbone_weights(self, path)
+        if self.bands is None:
+            raise ConfigError(
+                f'in_channels={self.conv1.in_channels} without names: give backbone.bands, by which the weights of '
+                f'{path} are copied, or --pretrained none'
+            )
+        note = load_backbone_weights(self, path, bands=self.bands)
         self.is_init = True  # or a module around it would fill the weights a second time
-        print_log(f'backbone weights: {path}', logger='current')
+        print_log(f'backbone weights: {path}{note and f"; {note}"}', logger='current')
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the four maps of ``x``, float (N, in_channels, H, W), finest first."""

@@ -1,11 +1,13 @@
 """What a network is shown: the order of colours, and images that are filled up to sizes that it divides."""
 
 import logging
+from collections.abc import Sequence
 from types import MethodType
 from typing import Any
 
 import torch
 from mmengine.logging import print_log
+from mmseg.models import SegDataPreProcessor
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -18,8 +20,35 @@ SIZE_DIVISOR = 32  # pixels: the stride of the coarsest map of HRNet, and of nea
 WHERE = 'model.data_preprocessor.test_cfg.size_divisor'
 
 
+@MODELS.register_module()
+class BandDataPreProcessor(SegDataPreProcessor):
+    """mmseg's ``SegDataPreProcessor`` for images of any number of bands; mmengine's takes one or three.
+
+    Three channels are turned round where ``bgr_to_rgb`` is set, so that mean and std are in the order of the bands'
+    names; any other number comes in that order from the loader, see :class:`~mmseg_aux_hrnet.bands.Bands`.
+
+    Args:
+        mean: of each band, 0..255.
+        std: of each band, above 0.
+        **kwargs: as in mmseg.
+
+    Raises:
+        ConfigError: mean and std are not as many numbers, or a deviation is not above 0.
+    """
+
+    def __init__(self, *, mean: Sequence[float], std: Sequence[float], **kwargs: Any) -> None:
+        if not mean or len(mean) != len(std) or not min(std) > 0:
+            raise ConfigError(f'mean {list(mean)} and std {list(std)}: give both for each band, std above 0')
+        super().__init__(mean=(0.0,), std=(1.0,), **kwargs)
+        for name, values in (('mean', mean), ('std', std)):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).view(-1, 1, 1), persistent=False)
+
+
 def swaps_channels(preprocessor: Any) -> bool:
-    """Return whether a data preprocessor turns BGR into RGB, or the other way, which is the same."""
+    """Return whether a data preprocessor turns BGR into RGB, or the other way, which is the same.
+
+    It does so with three channels only, whatever its setting says.
+    """
     names = ('channel_conversion', '_channel_conversion')  # in the original mmsegmentation, and in its fork
     return any(getattr(preprocessor, name, False) for name in names)
 

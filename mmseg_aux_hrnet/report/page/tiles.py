@@ -3,7 +3,7 @@
 import base64
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,12 +105,15 @@ def data_address(kind: str, data: bytes) -> str:
     return f'data:{kind};base64,{base64.b64encode(data).decode("ascii")}'
 
 
-def kept_tiles(kept: Mapping[str, tuple[bytes, bytes]], report: Report) -> dict[int, PageTile]:
+def kept_tiles(
+    kept: Mapping[str, tuple[bytes, bytes]], report: Report, *, read: Callable[[str], RGB] = read_rgb
+) -> dict[int, PageTile]:
     """Return the tiles that a page shows, by their place in the report's list of images.
 
     Args:
         kept: label and prediction, packed, by the path of the image; an image whose maps are not there has no tile.
         report: content of ``metrics.json``.
+        read: returns an image by its path, as it is shown.
     """
     tiles = {}
     for place in shown_images(report):
@@ -118,7 +121,7 @@ def kept_tiles(kept: Mapping[str, tuple[bytes, bytes]], report: Report) -> dict[
         if row['image'] not in kept:
             continue
         try:
-            image = read_rgb(row['image'])
+            image = read(row['image'])
         except ImageError:
             image = None  # a loader of another package reads more kinds of files than a browser shows; the page says so
         label, prediction = map(unpack_map, kept[row['image']])

@@ -74,3 +74,34 @@ def test_the_image_is_not_changed_in_place():
 def test_floats_are_refused():
     with pytest.raises(DataError, match='images of float32.*without to_float32'):
         TablePhotoMetricDistortion()(dict(img=IMAGE.astype(np.float32)))
+
+
+RGBN = ('red', 'green', 'blue', 'nir')
+
+
+@pytest.mark.parametrize('bands', [RGBN, ('nir', 'blue', 'swir', 'green', 'red')])
+def test_colours_of_rgb_change_as_ever_and_other_bands_in_brightness_and_contrast(monkeypatch, bands):
+    image = np.random.default_rng(1).integers(0, 256, (24, 33, len(bands)), np.uint8)
+    places = [bands.index(name) for name in ('blue', 'green', 'red')]
+    for seed in range(40):
+        np.random.seed(seed)
+        ours = TablePhotoMetricDistortion()(dict(img=image, bands=bands))['img']
+        number = np.random.random_sample()
+        want, its_number = distorted(TablePhotoMetricDistortion, image[..., places].copy(), seed=seed)
+        assert number == its_number
+        assert np.array_equal(ours[..., places], want)
+        np.random.seed(seed)
+        alone = TablePhotoMetricDistortion()
+        monkeypatch.setattr(alone, '_recoloured', lambda img, *_: img)
+        bare = alone(dict(img=image, bands=bands))['img']
+        others = [place for place in range(len(bands)) if place not in places]
+        assert np.array_equal(ours[..., others], bare[..., others])
+
+
+@pytest.mark.parametrize('bands', [('nir',), ('nir', 'red'), ('green', 'red', 'nir'), tuple('abcdefghijkl')])
+def test_without_red_green_and_blue_no_colour_changes(bands):
+    image = np.full((4, 6, len(bands)), 100, np.uint8)
+    for seed in range(40):
+        np.random.seed(seed)
+        got = TablePhotoMetricDistortion()(dict(img=image, bands=bands))['img']
+        assert got.shape == image.shape and (got == got[0, 0, 0]).all()  # every band by the same draw

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -177,3 +178,17 @@ def test_a_scale_that_leaves_nothing_is_refused():
 def test_the_class_rule_needs_a_label():
     with pytest.raises(DataError, match='needs a label'):
         RandomScaledCrop(**PAIRS['green'][0])(dict(img=np.zeros((8, 8, 3), np.uint8)))
+
+
+@pytest.mark.parametrize('bands', [1, 2, 4, 5, 12])
+def test_any_bands_are_cut_as_each_alone(bands):
+    settings = dict(scale=(96, 64), ratio_range=RATIOS, crop_size=(24, 24), flip_prob=0.5, turns=True)
+    image = np.random.default_rng(bands).integers(0, 256, (64, 96, bands), np.uint8)
+    for seed in range(12):
+        got = applied([RandomScaledCrop(**settings)], dict(img=image), seed=seed)
+        assert got['img'].shape[:2] == got['img_shape'] == (24, 24)
+        for band in range(bands):
+            alone = np.ascontiguousarray(image[..., [band] * 3])
+            want = applied([RandomScaledCrop(**settings)], dict(img=alone), seed=seed)['img'][..., 0]
+            # Where a window is warped and where all is scaled differ by one of 255 levels.
+            assert cv2.absdiff(got['img'].reshape(24, 24, bands)[..., band], want).max() <= 1
