@@ -39,10 +39,12 @@ def paint(
         DataError: the annotations are of an image of another size, or a mask reaches beyond it or cannot be unpacked.
     """
     if image.size is not None and image.size != shape:
-        turned = ', the size before it is turned as its EXIF tag says' if image.size == shape[::-1] else ''
+        advice = 'annotate the image as it is'
+        if image.size == shape[::-1]:
+            advice = 'if its EXIF tag turns it and the annotations are of the image unturned, remove the tag'
         raise DataError(
-            f'{image.source}: {image.name} is annotated as {image.size[1]}x{image.size[0]} pixels{turned}, and the '
-            f'image has {shape[1]}x{shape[0]} (width x height): annotate the image as it is'
+            f'{image.source}: {image.name} is annotated as {image.size[1]}x{image.size[0]} pixels, and the image has '
+            f'{shape[1]}x{shape[0]} (width x height): {advice}'
         )
     label = np.full(shape, uncovered, np.uint8)
     queue = [(indices[one.name] if one.kind == AREA else IGNORED, one) for one in image.annotations]

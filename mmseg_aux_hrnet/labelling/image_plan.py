@@ -65,7 +65,8 @@ def plan_images(request: TileRequest, rules: ClassRules) -> ImagePlan:
         raise DataError(f'no image of {request.images} has annotations, and --unlabelled ignore leaves out all others')
     names = [one.name for image in annotated.values() if image for one in image.annotations if one.kind == AREA]
     rules = rules._replace(of_value={**(by_own_names(rules).of_value or {}), **(rules.of_value or {})})
-    indices = dict(zip(names, rules.look_up(names, where='annotations', option='--class-map'), strict=True))
+    where = f'annotations in {named(request.annotations)}'
+    indices = dict(zip(names, rules.look_up(names, where=where, option='--class-map'), strict=True))
     splits, note = _divide(list(annotated), request)
     notes += _copies(request.images, splits)
     order = rules.painting_note() if request.paint_order else 'later annotations lie over earlier ones (--paint-order)'

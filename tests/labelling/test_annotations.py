@@ -233,7 +233,7 @@ class TestBesidePycocotools:
         theirs = mask.decode(mask.merge(mask.frPyObjects([polygon], 64, 64)))
         rows, columns = np.nonzero(ours != theirs)
         edge = shapely.Polygon(ring).exterior
-        assert shapely.distance(edge, shapely.points(columns + 0.5, rows + 0.5)).max(initial=0) <= 0.75
+        assert shapely.distance(edge, shapely.points(columns + 0.5, rows + 0.5)).max(initial=0) <= 0.5
         assert len(rows) < 0.1 * edge.length
 
 

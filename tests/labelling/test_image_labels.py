@@ -124,7 +124,7 @@ def test_runs_count_down_columns_or_along_rows():
 
 @pytest.mark.parametrize(
     ('size', 'shape', 'said'),
-    [((8, 9), (8, 10), r'9x8 pixels, and the image has 10x8 '), ((10, 8), (8, 10), 'before it is turned as its EXIF')],
+    [((8, 9), (8, 10), r'9x8 pixels, and the image has 10x8 '), ((10, 8), (8, 10), 'if its EXIF tag turns it')],
 )
 def test_an_image_of_another_size_is_refused(size, shape, said):
     with pytest.raises(DataError, match=said):

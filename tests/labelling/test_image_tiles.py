@@ -307,5 +307,8 @@ def test_an_image_of_another_size_than_annotated_leaves_nothing(images, tmp_path
     notes.write_text(json.dumps({**json.loads(notes.read_text()), 'imageWidth': 6, 'imageHeight': 8}))
     done = tool(images, '--ratio', '1', '0', '0', '--out', tmp_path / 'root')
     assert done.returncode == 2
-    assert 'b.png is annotated as 6x8 pixels, the size before it is turned' in done.stderr
+    assert (
+        'b.png is annotated as 6x8 pixels, and the image has 8x6 (width x height): if its EXIF tag turns it'
+        in done.stderr
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ['images', 'notes']
