@@ -98,7 +98,7 @@ def parse_pairs(text: str, *, option: str) -> dict[str, str]:
     Raises:
         ConfigError: a pair has no ``=``, an empty side, or a name is there twice.
     """
-    parts = next(csv.reader([text], skipinitialspace=True), [])
+    parts = next(csv.reader([text], skipinitialspace=True), []) or ['']
     pairs: dict[str, str] = {}
     for part in parts:
         name, equals, value = (piece.strip() for piece in part.rpartition('='))

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.datasets.description import DTYPES, MAX_BANDS, RGB
+from mmseg_aux_hrnet.bands import RGB
+from mmseg_aux_hrnet.datasets.description import DTYPES
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.labelling.tile_grid import TileGrid, raster_window, resample
 from mmseg_aux_hrnet.raster.bands import ALPHA, Band, choose_bands
@@ -33,20 +34,6 @@ class Wanted(NamedTuple):
 
     bands: tuple[str, ...] | None = None
     nodata: NoData = NoData()
-
-
-def parse_band_names(text: str) -> tuple[str, ...]:
-    """Return the names or indices of ``--bands``, 1 to 12 of them.
-
-    Raises:
-        ConfigError: they are too many, or one is empty or there twice.
-    """
-    names = tuple(part.strip() for part in text.split(','))
-    if not all(names) or len(names) > MAX_BANDS or len(set(names)) < len(names):
-        raise ConfigError(
-            f'--bands is {text!r}: give 1 to {MAX_BANDS} names or indices from 1, each once, such as red,green,blue,nir'
-        )
-    return names
 
 
 class Imagery:

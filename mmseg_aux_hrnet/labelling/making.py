@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.datasets.description import RGB, DataDescription
+from mmseg_aux_hrnet.bands import RGB
+from mmseg_aux_hrnet.datasets.description import DataDescription
 from mmseg_aux_hrnet.errors import ConfigError, DataError, RasterError, one_line
 from mmseg_aux_hrnet.labelling.division import (
     check_division,

@@ -7,8 +7,9 @@ import numpy as np
 
 from mmseg_aux_hrnet.datasets.description import LAYOUTS
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.labelling.imagery import Wanted, parse_band_names
+from mmseg_aux_hrnet.labelling.imagery import Wanted
 from mmseg_aux_hrnet.labelling.tile_files import SUFFIXES
+from mmseg_aux_hrnet.raster.bands import parse_bands
 from mmseg_aux_hrnet.raster.validity import NoData
 
 RATIO = (0.7, 0.15, 0.15)
@@ -143,5 +144,5 @@ class TileRequest:
     @property
     def wanted(self) -> Wanted:
         """Which bands are read."""
-        bands = None if self.bands is None else parse_band_names(self.bands)
+        bands = None if self.bands is None else parse_bands(self.bands, count=None)
         return Wanted(bands, NoData(self.nodata, self.nodata_tolerance))

@@ -121,11 +121,8 @@ def _given_scale(text: str | None, count: int) -> Ranges | None:
     """Return the rule of ``--scale`` for each band."""
     if text is None:
         return None
-    pairs = [parse_scale(part) for part in text.split(',')]  # one by one, for any number of bands
-    ranges = [(pair.lows[0], pair.highs[0]) for pair in pairs]
-    if len(ranges) not in (1, count):
-        raise ConfigError(f'--scale has {len(ranges)} pairs LOW:HIGH for {count} bands: give one, or one for each')
-    return tuple(ranges * (count if len(ranges) == 1 else 1))
+    rule = parse_scale(text, count=None).spread(count)
+    return tuple(zip(rule.lows, rule.highs, strict=True))
 
 
 def _unlike_pixels(rasters: Sequence[Raster]) -> list[str]:

@@ -14,7 +14,7 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.io import MemoryFile
 
-from mmseg_aux_hrnet.datasets.description import RGB
+from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.errors import RasterError
 from mmseg_aux_hrnet.labelling.imagery import Ranges, scaled
 from mmseg_aux_hrnet.raster.dataset import GDAL_ERRORS, gdal, open_dataset, reason
