@@ -68,6 +68,11 @@ def demo_data() -> int:
     return _run('tools/make_demo_data.py')
 
 
+def make_tiles() -> int:
+    """Run tools/make_tiles.py."""
+    return _run('tools/make_tiles.py')
+
+
 def compare() -> int:
     """Run tools/compare.py."""
     return _run('tools/compare.py')

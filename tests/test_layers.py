@@ -39,6 +39,10 @@ TABLE = {
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
+    'labelling': (
+        'bands classes datasets errors files maps maps/vector raster version visualization',
+        'affine numpy PIL pycocotools pyogrio pyproj rasterio rich shapely yaml',
+    ),
     'maps': ('classes errors files raster', 'affine numpy pyogrio pyproj rasterio'),
     'maps/__init__': ('maps maps/measure maps/polygonize maps/predict', ''),
     'maps/class_map': ('classes errors files maps raster', 'affine numpy pyproj rasterio'),

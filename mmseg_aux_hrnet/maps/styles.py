@@ -114,8 +114,34 @@ def category_names(legend: Classes) -> bytes:
     ).encode()
 
 
-def add_style(path: Path, style: bytes) -> None:
-    """Put a style into the first layer of a GeoPackage where QGIS looks for it, as what is shown at first."""
+def category_style(column: str, colours: Mapping[str, Colour], *, titles: Mapping[str, str]) -> bytes:
+    """Return the style of polygons by a column of names.
+
+    Args:
+        column: with the names.
+        colours: of each name.
+        titles: of columns.
+    """
+    categories = [
+        f'<category symbol="{place}" value={_quoted(name)} type="string" label={_quoted(name)} render="true"/>'
+        for place, name in enumerate(colours)
+    ]
+    return _document(
+        f'<renderer-v2 type="categorizedSymbol" attr={_quoted(column)} symbollevels="0" enableorderby="0" '
+        f'forceraster="0"><categories>{"".join(categories)}</categories>{_symbols(list(colours.values()))}'
+        '</renderer-v2>',
+        _aliases(titles),
+    )
+
+
+def add_style(path: Path, style: bytes, *, moment: np.datetime64 | None = None) -> None:
+    """Put a style into the first layer of a GeoPackage where QGIS looks for it, as what is shown at first.
+
+    Args:
+        path: of the GeoPackage.
+        style: of QGIS.
+        moment: when it was made; now where None.
+    """
     layer = str(pyogrio.list_layers(path)[0][0])
     geometry = pyogrio.read_info(path, layer=layer)['geometry_name']
     texts = {
@@ -123,7 +149,10 @@ def add_style(path: Path, style: bytes) -> None:
         'styleName': layer, 'styleQML': style.decode(), 'styleSLD': '', 'description': '', 'owner': '', 'ui': '',
     }  # fmt: skip
     columns = {name: np.array([text], object) for name, text in texts.items()}
-    columns |= {'useAsDefault': np.array([True]), 'update_time': np.array([np.datetime64('now', 'ms')])}
+    columns |= {
+        'useAsDefault': np.array([True]),
+        'update_time': np.array([np.datetime64('now', 'ms') if moment is None else moment]),
+    }
     pyogrio.raw.write(
         path, None, field_data=list(columns.values()), fields=list(columns), layer=STYLES_LAYER, driver='GPKG',
         geometry_type=None, crs=None,

@@ -1,0 +1,117 @@
+"""Make a data set of rasters and polygons: python tools/make_tiles.py RASTERS... --labels FILE... --out DATA_ROOT."""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, progress, run, show
+
+OTHERS = ('rasters', 'out', 'overwrite', 'dry_run')  # what is not part of the request
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Cut rasters into tiles with labels of polygons or class rasters, divided by ground; or '
+        'images with annotations, divided by image. Writes also lists, dataset.json, contact_sheet.png, and tiles.gpkg '
+        'of rasters.'
+    )
+    line.add_argument('rasters', nargs='*', metavar='RASTER', help='files, folders, or patterns such as "ortho/*.tif"')
+    line.add_argument('--labels', nargs='+', default=[], metavar='FILE', help='FILE, FILE:LAYER or CLASS=FILE')
+    line.add_argument('--out', type=Path, required=True, metavar='DATA_ROOT', help='folder of the data set')
+    add = line.add_argument_group('images without georeference, instead of RASTER and --labels').add_argument
+    add('--annotations', nargs='+', default=[], metavar='PATH', help='COCO, labelme, CVAT or YOLO: files and folders')
+    add('--images', type=Path, metavar='FOLDER', help='that they are of')
+    add('--fill-boxes', action='store_true', help='take boxes for areas, instead of refusing them')
+    add('--ignore', metavar='KIND,KIND', help='make ignored pixels of such as box, crowd; leave out polyline, points')
+    add('--scene', metavar='REGEX', help='the scene in the name of an image: no scene is in two splits')
+    add = line.add_argument_group('classes').add_argument
+    add('--classes', metavar='NAME,NAME', help='in the order of their indices, such as background,green')
+    add('--class-field', metavar='NAME', help='field of the polygons that says the class')
+    add(
+        '--class-map',
+        metavar='VALUE=CLASS,...',
+        help='of its values; ignore is a class, *=CLASS takes the rest',
+    )
+    add('--label-values', metavar='VALUE=CLASS,...', help='the same for class rasters, such as 0=ignore,1=green')
+    add('--palette', metavar='CLASS=#RRGGBB,...', help='colours (default: those of PASCAL VOC)')
+    add('--class-of-interest', metavar='NAME', help='the class that tables mark (default: the second of two)')
+    add(
+        '--paint-order',
+        metavar='NAME,NAME',
+        help='the lowest first (default: as in --classes; annotations: as in their file)',
+    )
+    add('--unlabelled', metavar='CLASS', help='of what no polygon covers, or ignore (default: background)')
+    add = line.add_argument_group('painting').add_argument
+    add('--annotated', type=Path, metavar='FILE', help='polygons of what was annotated: all else is ignored')
+    add('--all-touched', action='store_true', help='pixels that a polygon touches are its own, not by their centre')
+    add('--border-ignore', type=float, default=0.0, metavar='METRES', help='ignore so much on each side of outlines')
+    add('--buffer', type=float, metavar='METRES', help='make polygons of lines and points')
+    add('--encoding', help='of the text of vector files (default: what they say)')
+    add = line.add_argument_group('tiles').add_argument
+    add('--tile', type=int, default=512, metavar='PIXELS', help='side (default: %(default)s)')
+    add('--overlap', type=int, default=0, metavar='PIXELS', help='of neighbours (default: %(default)s)')
+    add('--gsd', type=float, metavar='METRES', help="size of a pixel (default: the rasters' own)")
+    add('--bands', metavar='NAME,NAME', help='names or numbers (default: red,green,blue, as the raster says)')
+    add('--scale', metavar='LOW:HIGH', help='values shown as 0 and 255, one pair or one a band; auto measures them')
+    add('--nodata', type=float, metavar='VALUE', help="of pixels that hold nothing (default: the rasters' own)")
+    add('--nodata-tolerance', type=float, default=0.0, metavar='N', help='values so near to it hold nothing too')
+    add('--max-nodata', type=float, default=0.5, metavar='SHARE', help='leave out tiles with more (default: 0.5)')
+    add('--keep-empty', type=float, default=1.0, metavar='SHARE', help='of tiles without foreground (default: all)')
+    add('--overlaps', choices=('refuse', 'keep'), default='refuse', help='rasters of one place with other pixels')
+    add('--format', dest='image_format', choices=('tif', 'png', 'jpg'), help='of images (default: tif; or png)')
+    add('--layout', choices=('singlegreen', 'urbanisation'), default='singlegreen', help='of the data root')
+    add = line.add_argument_group('splits').add_argument
+    add('--ratio', nargs=3, type=float, metavar=('TRAIN', 'VAL', 'TEST'), help='of tiles (default: 0.7 0.15 0.15)')
+    add('--block', type=float, metavar='METRES', help='side of the blocks of ground that are dealt (default: 4 tiles)')
+    add('--seed', type=int, default=0, help='of splits and of empty tiles (default: %(default)s)')
+    add('--split-field', metavar='NAME', help='instead: field of areas, with the values train, val and test')
+    add('--split-areas', type=Path, metavar='FILE', help='polygons that have it (default: those of --annotated)')
+    add('--split-rasters', metavar='SPLIT=PATTERN,...', help='instead: whole rasters, such as "val=*_west.tif"')
+    line.add_argument('--dry-run', action='store_true', help='print the table, write nothing')
+    add_shared(line, '--overwrite', help='replace DATA_ROOT where it is a data set of this tool')
+    return line
+
+
+def work(args: argparse.Namespace, *, typed: list[str]) -> str:
+    """Make tiles as the command line says and return the closing line."""
+    from mmseg_aux_hrnet.errors import ConfigError, DataError
+    from mmseg_aux_hrnet.labelling.image_tiles import make_image_tiles
+    from mmseg_aux_hrnet.labelling.making import make_tiles
+    from mmseg_aux_hrnet.labelling.request import TileRequest
+    from mmseg_aux_hrnet.labelling.writing import absent_classes, next_commands, shares_table
+
+    options = {name: value for name, value in vars(args).items() if name not in OTHERS}
+    options |= {'labels': tuple(args.labels), 'annotations': tuple(args.annotations)}
+    options |= {'ratio': args.ratio and tuple(args.ratio)}
+    options |= {'image_format': args.image_format or ('png' if args.annotations else 'tif')}
+    request = TileRequest(**options)
+    if bool(args.rasters) == bool(request.annotations):
+        raise ConfigError('give RASTERS with --labels, or --images with --annotations')
+    how = {'overwrite': args.overwrite, 'dry_run': args.dry_run, 'command': ['make_tiles', *typed]}
+    with progress('Cutting tiles') as on_tile:
+        if request.annotations:
+            outcome = make_image_tiles(args.out, request, on_image=on_tile, **how)
+        else:
+            outcome = make_tiles(args.rasters, args.out, request, on_tile=on_tile, **how)
+    for note in (*outcome.notes, *absent_classes(outcome.described)):
+        print(f'note: {note}', file=sys.stderr)
+    show(shares_table(outcome.described))
+    if outcome.failed:
+        raise DataError(
+            f'{"; ".join(outcome.failed.values())}'
+            + ('' if args.dry_run else f' (the tiles of the others are in {args.out})')
+        )
+    return 'dry run: nothing is written' if args.dry_run else f'{args.out} is made; next:\n{next_commands(args.out)}'
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    return run(parser(), partial(work, typed=sys.argv[1:] if argv is None else argv), argv)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
