@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
-from mmengine.dist import get_world_size
+from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from torch import nn
@@ -20,7 +20,14 @@ from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ConfigError, 
 from mmseg_aux_hrnet.models import HRNetV2, fill_sizes, speed
 from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.run import launch, training_config
-from mmseg_aux_hrnet.run.config import check_data_root, config_name, load_config, set_data_root, set_work_dir
+from mmseg_aux_hrnet.run.config import (
+    check_data_root,
+    config_name,
+    dataset_meta,
+    load_config,
+    set_data_root,
+    set_work_dir,
+)
 from mmseg_aux_hrnet.weights import (
     Checkpoint,
     check_fits,
@@ -30,7 +37,10 @@ from mmseg_aux_hrnet.weights import (
     unwrapped,
     weights_file,
 )
+from mmseg_aux_hrnet.weights.writing import checkpoint_bytes, write_file
+from mmseg_aux_hrnet.weights.zoo import SCHEME, starting_weights
 
+START = 'zoo.pth'  # in the work dir: what a run starts from that starts from the zoo
 PICTURES = ('training_curve.png', 'validation_samples.png')
 
 
@@ -271,11 +281,20 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
     config = load_config(config, options.cfg_options)
     checkpoint = _edit(config, options, name=name)
     work_dir = Path(config.work_dir)
+    zoo = config.load_from if str(config.get('load_from')).startswith(SCHEME) else None
+    if zoo is not None:
+        config.load_from = str(work_dir / START)
     runner = Runner.from_cfg(config)
     fill_sizes(runner.model)  # for validation
     speed.apply(runner.model, options.speed, training=True, compiled=options.compile)
     if checkpoint is not None:
         check_fits(runner.model, checkpoint, resume=True)
+    elif zoo is not None:
+        weights = starting_weights(zoo, runner.model, classes=dataset_meta(config).get('classes') or ())
+        if is_main_process():
+            # As a file: mmengine fills the model when the training begins, after it has drawn all weights anew.
+            write_file(work_dir / START, checkpoint_bytes({'state_dict': weights, 'meta': {}}, suffix='.pth'))
+        barrier()
     elif config.get('load_from'):
         check_fits(runner.model, Path(config.load_from))
     else:

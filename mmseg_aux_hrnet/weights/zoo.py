@@ -1,13 +1,21 @@
 """The trained networks that come with the package: names, files, and what they are for."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from mmseg_aux_hrnet.classes import classes_in
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.weights.checkpoint import Checkpoint
+from mmseg_aux_hrnet.weights.fitting import AUXILIARY, describe, mismatches, unwrapped, widened, without
 
 FOLDER = Path(__file__).resolve().parent.parent / 'zoo'
 SCHEME = 'zoo://'
+CLASSIFIER = 'decode_head.conv_seg.'
 
 
 class ZooModel(NamedTuple):
@@ -67,3 +75,30 @@ def card(name: str) -> str:
     """
     _, path = zoo_model(name)
     return path.with_suffix('.md').read_text(encoding='utf-8')
+
+
+def starting_weights(name: str, model: nn.Module, *, classes: Sequence[str]) -> dict[str, Tensor]:
+    """Return the weights that a training starts from, float32, without auxiliary decoders.
+
+    Args:
+        name: of a network of the zoo.
+        model: the segmentor that will be trained, or what wraps it.
+        classes: that it is to tell. The classifier of a network that tells others is left out, and starts anew.
+
+    Raises:
+        ConfigError: there is no such network.
+        CheckpointError: its file is damaged, or the model is another network.
+    """
+    entry, path = zoo_model(name)
+    checkpoint = Checkpoint(path)
+    known = classes_in(checkpoint.meta.get('dataset_meta'))
+    same = known is not None and known.names == tuple(classes)
+    apart = (AUXILIARY,) if same else (AUXILIARY, CLASSIFIER)
+    weights = without(widened(checkpoint.weights), apart)
+    faults = mismatches(without(unwrapped(model).state_dict(), apart), weights)
+    if any(faults.values()):
+        raise CheckpointError(
+            f'{name} is another network than that of this config: {describe(faults)}; take one such as {entry.config}'
+        )
+    print_log(f'starts from {name}{"" if same else ", its classifier anew: it tells other classes"}', logger='current')
+    return weights

@@ -21,6 +21,7 @@ class ModelFacts:
         window: (height, width) in pixels that it is best asked for.
         fill: red, green, blue that mean nothing to it, for pixels that hold nothing.
         gsd: metres per pixel that it was trained at; None where unknown.
+        resample: show it every raster at that sampling, where nothing else is asked for.
         record: what decides its predictions, for the tags of maps: files, their sha256, settings.
     """
 
@@ -29,6 +30,7 @@ class ModelFacts:
     window: tuple[int, int] = (512, 512)
     fill: tuple[int, int, int] = (0, 0, 0)
     gsd: float | None = None
+    resample: bool = False
     record: dict[str, str] = field(default_factory=dict)
 
 

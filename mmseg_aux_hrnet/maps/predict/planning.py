@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -93,6 +93,9 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         bands, collar_note = source.bands, source.collar_note() if settings.nodata is None else None
         notes = source.notes if collar_note is None else (*source.notes, collar_note)
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
+    if settings.gsd is None and model.facts.resample and sampling is not None:
+        settings = replace(settings, gsd=model.facts.gsd)
+        notes = (*notes, *_unlike(path, sampling, facts=model.facts, resampled=True))
     factors = _factors(path, sampling, settings.gsd)
     # As large to the model as asked for: pixels of the raster that it sees enlarged are fewer to a window.
     seen = model.facts.window if settings.window is None else (settings.window, settings.window)
@@ -110,7 +113,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         work=Work(partial(open_source, path, reading), windows, settings.batch_size, _area(path, grid, settings)),
         grid=grid,
         conditions={**_conditions(path, grid, windows=windows, settings=settings, facts=model.facts), **read},
-        notes=(*notes, *_unlike(path, sampling, settings=settings, facts=model.facts)),
+        notes=notes if settings.gsd is not None else (*notes, *_unlike(path, sampling, facts=model.facts)),
     )
 
 
@@ -155,7 +158,8 @@ def _factors(path: Path, sampling: tuple[float, float] | None, gsd: float | None
     if round(max(factors), 1) > MOST_ENLARGED:
         raise DataError(
             f'{path}: --gsd {gsd:g} would enlarge it {max(factors):.3g} times, and details of {gsd:g} m are not in it: '
-            f'up to {MOST_ENLARGED} times is allowed; predict it without --gsd, or take a finer raster'
+            f'up to {MOST_ENLARGED} times is allowed; --gsd {gsd * max(factors):.3g} leaves it as it is, or take a '
+            'finer raster'
         )
     if round(1 / min(factors), 1) > MOST_SHRUNK:
         raise DataError(
@@ -166,16 +170,22 @@ def _factors(path: Path, sampling: tuple[float, float] | None, gsd: float | None
 
 
 def _unlike(
-    path: Path, sampling: tuple[float, float] | None, *, settings: MapSettings, facts: ModelFacts
+    path: Path, sampling: tuple[float, float] | None, *, facts: ModelFacts, resampled: bool = False
 ) -> tuple[str, ...]:
-    """Return a warning where the raster's pixels are much larger or smaller than those the model was trained on."""
-    if sampling is None or facts.gsd is None or settings.gsd is not None:
+    """Return a note where the raster's pixels are much larger or smaller than those the model was trained on."""
+    if sampling is None and facts.resample:
+        return (
+            f'{path}: the size of its pixels is unknown: the model, trained at {facts.gsd:.3g} m, sees it as it is',
+        )
+    if sampling is None or facts.gsd is None:
         return ()
     own = (sampling[0] * sampling[1]) ** 0.5
     if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
         return ()
     advice = f'--gsd {facts.gsd:.3g} shows it the raster as that'
-    if round(own / facts.gsd, 1) > MOST_ENLARGED or round(facts.gsd / own, 1) > MOST_SHRUNK:
+    if resampled:
+        advice = f'it is resampled to that; --gsd {own:.3g} would leave it as it is'
+    elif round(own / facts.gsd, 1) > MOST_ENLARGED or round(facts.gsd / own, 1) > MOST_SHRUNK:
         advice = 'expect little of this map'
     return (f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: {advice}',)
 

@@ -1,6 +1,7 @@
 """A trained model as a function from RGB images to class probabilities."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,9 @@ from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run.rgb_network import PROBABILITIES, ExportGraph, Form
 from mmseg_aux_hrnet.run.trained_model import TrainedModel, load_trained_model
+from mmseg_aux_hrnet.stack import config as shipped_config
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
+from mmseg_aux_hrnet.weights.zoo import zoo_model
 
 
 class View(NamedTuple):
@@ -147,6 +150,25 @@ class Predictor:
             merged, Checkpoint(best_checkpoint(Path(checkpoint)), hashed=True), threshold=option
         )
         return cls(source, **settings)
+
+    @classmethod
+    def from_zoo(cls, name: str, **settings: Any) -> 'Predictor':
+        """Return the predictor of a network that comes with the package.
+
+        Its maps are predicted at the ground sampling distance that it was trained at, where the raster tells its own.
+
+        Args:
+            name: such as ``green``; ``python tools/zoo.py`` lists them.
+            **settings: as in :meth:`from_files`.
+
+        Raises:
+            CheckpointError: the file of the network is damaged.
+            ConfigError: there is no such network, or a setting is wrong.
+        """
+        model, path = zoo_model(name)
+        predictor = cls.from_files(shipped_config(model.config), path, **settings)
+        predictor.facts = replace(predictor.facts, resample=predictor.facts.gsd is not None)
+        return predictor
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities, float32 (classes, H, W), of an RGB image, uint8 (H, W, 3)."""
