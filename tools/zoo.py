@@ -21,11 +21,14 @@ def parser() -> argparse.ArgumentParser:
 
 def describe(args: argparse.Namespace) -> str:
     """Return the list, or the card of one."""
-    from mmseg_aux_hrnet.weights.zoo import ZOO, card, zoo_model
+    from mmseg_aux_hrnet.weights.zoo import card, zoo_model, zoo_models
 
     if args.name is not None:
-        return card(args.name)
-    return '\n'.join(f'{name:12} {zoo_model(name)[1].stat().st_size / 1e6:4.1f} MB  {ZOO[name].title}' for name in ZOO)
+        model, path = zoo_model(args.name)
+        return f'{card(args.name)}\nfile: {path}\nconfig: mmseg_aux_hrnet::{model.config}'
+    sizes = {name: zoo_model(name)[1].stat().st_size / 1e6 for name in zoo_models()}
+    lines = [f'{name:12} {size:4.1f} MB  {zoo_models()[name].title}' for name, size in sizes.items()]
+    return '\n'.join(lines or ['this package came without networks'])
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,13 +9,13 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
-from mmengine.dist import barrier, get_world_size, is_main_process
+from mmengine.dist import get_world_size
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from torch import nn
 
 from mmseg_aux_hrnet.engine import private_names
-from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
+from mmseg_aux_hrnet.engine.hooks import InterruptHook, LeaveOutHook
 from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ConfigError, ResourceError
 from mmseg_aux_hrnet.models import HRNetV2, fill_sizes, speed
 from mmseg_aux_hrnet.models.speed import Level
@@ -37,10 +37,8 @@ from mmseg_aux_hrnet.weights import (
     unwrapped,
     weights_file,
 )
-from mmseg_aux_hrnet.weights.writing import checkpoint_bytes, write_file
-from mmseg_aux_hrnet.weights.zoo import SCHEME, starting_weights
+from mmseg_aux_hrnet.weights.zoo import check_start
 
-START = 'zoo.pth'  # in the work dir: what a run starts from that starts from the zoo
 PICTURES = ('training_curve.png', 'validation_samples.png')
 
 
@@ -261,6 +259,8 @@ def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:
     if checkpoint is not None:
         # Last: whatever the backbone was to start from, the checkpoint takes its place.
         training_config.set_resume(config, checkpoint)
+    elif training_config.starts_from_zoo(config):
+        training_config.set_zoo_start(config)
     return checkpoint
 
 
@@ -281,20 +281,14 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
     config = load_config(config, options.cfg_options)
     checkpoint = _edit(config, options, name=name)
     work_dir = Path(config.work_dir)
-    zoo = config.load_from if str(config.get('load_from')).startswith(SCHEME) else None
-    if zoo is not None:
-        config.load_from = str(work_dir / START)
     runner = Runner.from_cfg(config)
     fill_sizes(runner.model)  # for validation
     speed.apply(runner.model, options.speed, training=True, compiled=options.compile)
     if checkpoint is not None:
         check_fits(runner.model, checkpoint, resume=True)
-    elif zoo is not None:
-        weights = starting_weights(zoo, runner.model, classes=dataset_meta(config).get('classes') or ())
-        if is_main_process():
-            # As a file: mmengine fills the model when the training begins, after it has drawn all weights anew.
-            write_file(work_dir / START, checkpoint_bytes({'state_dict': weights, 'meta': {}}, suffix='.pth'))
-        barrier()
+    elif training_config.starts_from_zoo(config):
+        classes = dataset_meta(config).get('classes') or ()
+        runner.register_hook(LeaveOutHook(check_start(config.load_from, runner.model, classes=classes)))
     elif config.get('load_from'):
         check_fits(runner.model, Path(config.load_from))
     else:

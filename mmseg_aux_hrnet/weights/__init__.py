@@ -10,6 +10,7 @@ from mmseg_aux_hrnet.weights.fitting import (
     mismatches,
     unwrapped,
 )
+from mmseg_aux_hrnet.weights.zoo import zoo_model, zoo_models
 
 __all__ = (
     'Checkpoint',
@@ -24,4 +25,6 @@ __all__ = (
     'read_checkpoint',
     'unwrapped',
     'weights_file',
+    'zoo_model',
+    'zoo_models',
 )

@@ -1,14 +1,15 @@
-"""The trained networks that come with the package: names, files, and what they are for."""
+"""The trained networks that come with the package: their files, checked when read, and what training needs of them."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
-from torch import Tensor, nn
+from mmengine.runner import CheckpointLoader
+from torch import nn
 
-from mmseg_aux_hrnet.classes import classes_in
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.weights.checkpoint import Checkpoint
 from mmseg_aux_hrnet.weights.fitting import AUXILIARY, describe, mismatches, unwrapped, widened, without
@@ -16,28 +17,49 @@ from mmseg_aux_hrnet.weights.fitting import AUXILIARY, describe, mismatches, unw
 FOLDER = Path(__file__).resolve().parent.parent / 'zoo'
 SCHEME = 'zoo://'
 CLASSIFIER = 'decode_head.conv_seg.'
+AGAIN = 'install the package again'
 
 
 class ZooModel(NamedTuple):
-    """A network of the zoo.
+    """What the record of a network says of it.
 
     Attributes:
-        config: its config, of this package.
-        sha256: of its file, which is checked whenever it is read: whoever put another file there is found out.
+        file: name of the weight file beside the record.
+        sha256: of that file.
+        config: of this package, such as ``zoo/LEAF.py``.
         title: what it tells apart, in which images.
+        gsd: metres per pixel that it is shown images at.
+        gsd_range: metres per pixel of the images that it was trained on, finest and coarsest.
     """
 
-    config: str
+    file: str
     sha256: str
+    config: str
     title: str
+    gsd: float
+    gsd_range: tuple[float, float]
 
 
-ZOO: dict[str, ZooModel] = {}
+def zoo_models() -> dict[str, ZooModel]:
+    """Return the networks of the zoo by name.
+
+    Raises:
+        CheckpointError: a record is damaged.
+    """
+    models = {}
+    for path in sorted(FOLDER.glob('*.json')):
+        try:
+            record = json.loads(path.read_text(encoding='utf-8'))
+            model = ZooModel(**{field: record[field] for field in ZooModel._fields})
+            models[path.stem] = model._replace(gsd_range=(float(model.gsd_range[0]), float(model.gsd_range[1])))
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise CheckpointError(f'{path} is damaged ({type(error).__name__}: {error}): {AGAIN}') from error
+    return models
 
 
 def is_zoo_name(word: str) -> bool:
     """Return whether a word of a command line means a network of the zoo: ``green`` or ``zoo://green``, no file."""
-    return word.startswith(SCHEME) or (word in ZOO and not Path(word).exists())
+    return word.startswith(SCHEME) or (not Path(word).exists() and word in zoo_models())
 
 
 def zoo_model(name: str) -> tuple[ZooModel, Path]:
@@ -50,20 +72,20 @@ def zoo_model(name: str) -> tuple[ZooModel, Path]:
         ConfigError: there is no such network.
         CheckpointError: its file is missing, or is not the one that was published.
     """
-    name = name.removeprefix(SCHEME)
-    if name not in ZOO:
-        raise ConfigError(f'{name!r} is not in the zoo: it has {", ".join(ZOO)}; see python tools/zoo.py')
-    path = FOLDER / f'{name}.safetensors'
+    name, models = name.removeprefix(SCHEME), zoo_models()
+    if name not in models:
+        raise ConfigError(f'{name!r} is not in the zoo: it has {", ".join(models) or "nothing"}; see tools/zoo.py')
+    model = models[name]
+    path = FOLDER / model.file
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise CheckpointError(f'{path} cannot be read ({error.strerror}): install the package again') from error
-    if found != ZOO[name].sha256:
+        raise CheckpointError(f'{path} cannot be read ({error.strerror}): {AGAIN}') from error
+    if found != model.sha256:
         raise CheckpointError(
-            f'{path} is damaged or another file: its SHA-256 is {found[:12]}..., not {ZOO[name].sha256[:12]}...: '
-            'install the package again'
+            f'{path} is damaged or another file: its SHA-256 is {found[:12]}..., not {model.sha256[:12]}...: {AGAIN}'
         )
-    return ZOO[name], path
+    return model, path
 
 
 def card(name: str) -> str:
@@ -71,19 +93,40 @@ def card(name: str) -> str:
 
     Raises:
         ConfigError: there is no such network.
-        CheckpointError: see :func:`zoo_model`.
+        CheckpointError: see :func:`zoo_model`; or the card is not there.
     """
-    _, path = zoo_model(name)
-    return path.with_suffix('.md').read_text(encoding='utf-8')
+    zoo_model(name)
+    path = FOLDER / f'{name.removeprefix(SCHEME)}.md'
+    try:
+        return path.read_text(encoding='utf-8')
+    except OSError as error:
+        raise CheckpointError(f'{path} cannot be read ({error.strerror}): {AGAIN}') from error
 
 
-def starting_weights(name: str, model: nn.Module, *, classes: Sequence[str]) -> dict[str, Tensor]:
-    """Return the weights that a training starts from, float32, without auxiliary decoders.
+# Whatever loads by mmengine takes ``zoo://NAME`` then: ``load_from`` of any program, ``init_model``, MMSegInferencer.
+@CheckpointLoader.register_scheme(prefixes=SCHEME, force=True)
+def load_from_zoo(filename: str, map_location: Any = None, logger: Any = 'current') -> dict[str, Any]:
+    """Return the checkpoint of a network of the zoo, float32, as mmengine's loaders do.
+
+    Raises:
+        ConfigError: there is no such network.
+        CheckpointError: its file is damaged.
+    """
+    checkpoint = Checkpoint(zoo_model(filename)[1])
+    state = {key: value.to(map_location or 'cpu') for key, value in widened(checkpoint.weights).items()}
+    return {'meta': checkpoint.meta, 'state_dict': state}
+
+
+def check_start(name: str, model: nn.Module, *, classes: Sequence[str]) -> tuple[str, ...]:
+    """Check that a training can start from a network of the zoo; return the prefixes of the weights that start anew.
+
+    The classifier starts anew where the network of the zoo tells other classes, and the log says so. Auxiliary decoders
+    of the model always do.
 
     Args:
         name: of a network of the zoo.
         model: the segmentor that will be trained, or what wraps it.
-        classes: that it is to tell. The classifier of a network that tells others is left out, and starts anew.
+        classes: that it is to tell.
 
     Raises:
         ConfigError: there is no such network.
@@ -91,14 +134,14 @@ def starting_weights(name: str, model: nn.Module, *, classes: Sequence[str]) -> 
     """
     entry, path = zoo_model(name)
     checkpoint = Checkpoint(path)
-    known = classes_in(checkpoint.meta.get('dataset_meta'))
-    same = known is not None and known.names == tuple(classes)
-    apart = (AUXILIARY,) if same else (AUXILIARY, CLASSIFIER)
-    weights = without(widened(checkpoint.weights), apart)
-    faults = mismatches(without(unwrapped(model).state_dict(), apart), weights)
+    known = tuple((checkpoint.meta.get('dataset_meta') or {}).get('classes') or ())
+    anew = (AUXILIARY,) if known == tuple(classes) else (AUXILIARY, CLASSIFIER)
+    faults = mismatches(without(unwrapped(model).state_dict(), anew), without(checkpoint.weights, anew))
     if any(faults.values()):
         raise CheckpointError(
-            f'{name} is another network than that of this config: {describe(faults)}; take one such as {entry.config}'
+            f'{name} is another network than that of this config: {describe(faults)}; take one such as '
+            f'mmseg_aux_hrnet::{entry.config}'
         )
-    print_log(f'starts from {name}{"" if same else ", its classifier anew: it tells other classes"}', logger='current')
-    return weights
+    reason = f'; its classifier starts anew, because it tells {", ".join(known)}' if CLASSIFIER in anew else ''
+    print_log(f'training starts from {name}{reason}', logger='current')
+    return anew

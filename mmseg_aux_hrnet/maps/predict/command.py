@@ -17,7 +17,7 @@ from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
 from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
 from mmseg_aux_hrnet.run import launch
 from mmseg_aux_hrnet.run.command import on_screen
-from mmseg_aux_hrnet.weights.zoo import ZOO, is_zoo_name
+from mmseg_aux_hrnet.weights.zoo import is_zoo_name, zoo_models
 
 
 def run_prediction(args: Namespace) -> str:
@@ -68,7 +68,7 @@ def _network(inputs: list[str]) -> tuple[Callable[..., Predictor], list[str]]:
     if not words:
         raise ConfigError(
             f'{" ".join(inputs)}: give CONFIG CHECKPOINT IN..., or NAME IN... with a network of the zoo: '
-            f'{", ".join(ZOO)}'
+            f'{", ".join(zoo_models()) or "none"}'
         )
     return make, words
 

@@ -21,7 +21,8 @@ class ModelFacts:
         window: (height, width) in pixels that it is best asked for.
         fill: red, green, blue that mean nothing to it, for pixels that hold nothing.
         gsd: metres per pixel that it was trained at; None where unknown.
-        resample: show it every raster at that sampling, where nothing else is asked for.
+        gsd_range: metres per pixel, finest and coarsest, of the images that it was trained on. Where it is known and
+            nothing else is asked for, every raster is shown at ``gsd``.
         record: what decides its predictions, for the tags of maps: files, their sha256, settings.
     """
 
@@ -30,7 +31,7 @@ class ModelFacts:
     window: tuple[int, int] = (512, 512)
     fill: tuple[int, int, int] = (0, 0, 0)
     gsd: float | None = None
-    resample: bool = False
+    gsd_range: tuple[float, float] | None = None
     record: dict[str, str] = field(default_factory=dict)
 
 

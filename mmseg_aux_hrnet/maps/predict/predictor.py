@@ -19,7 +19,6 @@ from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run.rgb_network import PROBABILITIES, ExportGraph, Form
 from mmseg_aux_hrnet.run.trained_model import TrainedModel, load_trained_model
-from mmseg_aux_hrnet.stack import config as shipped_config
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
 from mmseg_aux_hrnet.weights.zoo import zoo_model
 
@@ -155,7 +154,7 @@ class Predictor:
     def from_zoo(cls, name: str, **settings: Any) -> 'Predictor':
         """Return the predictor of a network that comes with the package.
 
-        Its maps are predicted at the ground sampling distance that it was trained at, where the raster tells its own.
+        Its maps are predicted at its own ground sampling distance, where the raster tells the one that it has.
 
         Args:
             name: such as ``green``; ``python tools/zoo.py`` lists them.
@@ -166,8 +165,8 @@ class Predictor:
             ConfigError: there is no such network, or a setting is wrong.
         """
         model, path = zoo_model(name)
-        predictor = cls.from_files(shipped_config(model.config), path, **settings)
-        predictor.facts = replace(predictor.facts, resample=predictor.facts.gsd is not None)
+        predictor = cls.from_files(f'{run_config.OWN_SCOPE}{model.config}', path, **settings)
+        predictor.facts = replace(predictor.facts, gsd=model.gsd, gsd_range=model.gsd_range)
         return predictor
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
