@@ -14,7 +14,7 @@ from mmseg.registry import MODELS
 from raster_support import noise, write_raster
 from tests_support import write_green_root
 from tool_support import CONFIG as AUX
-from tool_support import SMALL, heard
+from tool_support import REPO, SMALL, heard
 
 import mmseg_aux_hrnet
 from mmseg_aux_hrnet.datasets import SingleGreenDataset
@@ -83,14 +83,15 @@ def test_what_ships_is_whole_and_described(name):
     assert {path.name for path in zoo.FOLDER.iterdir()} >= {path.name, f'{name}.json', f'{name}.md'}
 
 
-@pytest.mark.parametrize('name', SHIPPED)
-def test_what_ships_predicts(name, tmp_path):
-    ortho = write_raster(tmp_path / 'ortho.tif', noise(3, (64, 96)), transform=METRES, crs='EPSG:26911')
-    result = heard('predict_raster', name, ortho, '--out', tmp_path / 'maps', '--device', 'cpu')
+@pytest.mark.skipif('green' not in SHIPPED, reason='this package came without it')
+def test_green_finds_the_trees_of_four_blocks(tmp_path):
+    result = heard('predict_raster', 'green', REPO / 'docs/santa_monica.tif', '--out', tmp_path, '--device', 'cpu')
     assert result.returncode == 0, result.stderr
-    with rasterio.open(tmp_path / 'maps/ortho_classes.tif') as made:
-        assert (made.shape, made.tags()['THRESHOLD']) == ((64, 96), f'{name} from 0.5')
-        assert set(np.unique(made.read(1))) <= {0, 1}
+    with rasterio.open(tmp_path / 'santa_monica_classes.tif') as made:
+        classes = made.read(1)
+        assert (made.tags()['THRESHOLD'], made.tags()['GSD']) == ('green from 0.5', '0.3')
+    assert set(np.unique(classes)) == {0, 1}
+    assert 0.25 < classes.mean() < 0.55  # 0.4 by eye and by other networks; another luck of training moves it
 
 
 def test_the_list_and_a_card(grass):
