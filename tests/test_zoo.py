@@ -25,6 +25,7 @@ from mmseg_aux_hrnet.run.config import datasets_of, load_config, set_data_root
 from mmseg_aux_hrnet.weights import read_checkpoint, zoo
 from mmseg_aux_hrnet.weights.writing import checkpoint_bytes
 
+ADAMW = mmseg_aux_hrnet.config('hrnet/fcn_hr18s-v1_256x256_1500it_singlegreen-adamw.py')  # averages weights
 CONFIG = 'zoo/fcn_hr18s-v1_256x256_5000it_green.py'
 METRES = rasterio.Affine(0.6, 0, 400000, 0, -0.6, 3800000)
 
@@ -171,6 +172,8 @@ def test_the_command_takes_its_name(grass, raster, tmp_path):
     with rasterio.open(tmp_path / 'maps/ortho_classes.tif') as made:
         assert made.tags()['GSD'] == '0.3'
         assert made.tags()['MODEL'] == 'grass_toy.safetensors'
+    unknown = heard('predict_raster', 'trees', raster, raster, '--out', tmp_path / 'none')
+    assert unknown.stderr == "error: 'trees' is not in the zoo: it has grass; see tools/zoo.py\n"
     short = heard('predict_raster', 'grass', '--out', tmp_path / 'none')
     assert short.returncode == 2
     assert 'give CONFIG CHECKPOINT IN..., or NAME IN... with a network of the zoo: grass' in short.stderr
@@ -203,14 +206,14 @@ def test_its_data_root_is_set_by_the_option():
 
 
 @pytest.mark.slow  # trains
-@pytest.mark.parametrize('others', [False, True])
-def test_training_and_testing_by_load_from(grass, tmp_path, others):
+@pytest.mark.parametrize(('leaf', 'others'), [(AUX, False), (ADAMW, True)])
+def test_training_and_testing_by_load_from(grass, tmp_path, leaf, others):
     if others:
         write_zoo(grass.parent, classes=('bare', 'grass'))
     write_green_root(tmp_path / 'root')
     work = tmp_path / 'work'
     options = [*SMALL, 'train_cfg.max_iters=1', 'load_from=zoo://grass', 'optim_wrapper.optimizer.lr=0.0']
-    result = heard('train', AUX, '--data-root', tmp_path / 'root', '--work-dir', work, '--cfg-options', *options)
+    result = heard('train', leaf, '--data-root', tmp_path / 'root', '--work-dir', work, '--cfg-options', *options)
     assert result.returncode == 0, result.stderr
     log = ''.join(path.read_text() for path in work.glob('*/*.log'))
     assert 'training starts from zoo://grass' in log
@@ -221,5 +224,5 @@ def test_training_and_testing_by_load_from(grass, tmp_path, others):
     assert moved == ({f'decode_head.conv_seg.{part}' for part in ('weight', 'bias')} if others else set())
     # What the training started from takes no part in a test.
     words = ['--work-dir', tmp_path / 'test', '--cfg-options', 'load_from=gone.pth']
-    tested = heard('test', work / f'{Path(AUX).stem}.py', work, *words)
+    tested = heard('test', work / f'{Path(leaf).stem}.py', work, *words)
     assert tested.returncode == 0, tested.stderr

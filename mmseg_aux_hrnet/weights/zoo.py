@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,8 +59,11 @@ def zoo_models() -> dict[str, ZooModel]:
 
 
 def is_zoo_name(word: str) -> bool:
-    """Return whether a word of a command line means a network of the zoo: ``green`` or ``zoo://green``, no file."""
-    return word.startswith(SCHEME) or (not Path(word).exists() and word in zoo_models())
+    """Return whether a word of a command line means a network of the zoo, known or not: ``green`` or ``zoo://green``.
+
+    Names of configs have a dot or a colon; a folder may be called as a network is.
+    """
+    return word.startswith(SCHEME) or (re.fullmatch(r'[\w-]+', word) is not None and not Path(word).is_file())
 
 
 def zoo_model(name: str) -> tuple[ZooModel, Path]:

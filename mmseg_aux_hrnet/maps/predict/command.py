@@ -17,7 +17,7 @@ from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
 from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
 from mmseg_aux_hrnet.run import launch
 from mmseg_aux_hrnet.run.command import on_screen
-from mmseg_aux_hrnet.weights.zoo import is_zoo_name, zoo_models
+from mmseg_aux_hrnet.weights.zoo import is_zoo_name, zoo_model, zoo_models
 
 
 def run_prediction(args: Namespace) -> str:
@@ -59,7 +59,8 @@ def _network(inputs: list[str]) -> tuple[Callable[..., Predictor], list[str]]:
     """Return what makes the predictor that the first words name, and the words of rasters behind them.
 
     Raises:
-        ConfigError: there are too few words.
+        ConfigError: there are too few words, or no such network.
+        CheckpointError: the file of the network is damaged.
     """
     if is_zoo_name(inputs[0]):
         make, words = partial(Predictor.from_zoo, inputs[0]), inputs[1:]
@@ -70,6 +71,8 @@ def _network(inputs: list[str]) -> tuple[Callable[..., Predictor], list[str]]:
             f'{" ".join(inputs)}: give CONFIG CHECKPOINT IN..., or NAME IN... with a network of the zoo: '
             f'{", ".join(zoo_models()) or "none"}'
         )
+    if is_zoo_name(inputs[0]):
+        zoo_model(inputs[0])  # before anything that takes seconds
     return make, words
 
 
