@@ -210,11 +210,12 @@ def publish_and_measure(name: str, checkpoint: Path, root: Path, zoo: Path) -> s
     for word, text in tables(record).items():
         card = card.replace(f'{{{word}}}', text)
     zoo.mkdir(parents=True, exist_ok=True)
-    for old in zoo.glob(f'{name}_*.safetensors'):
-        old.unlink()
     write_file(zoo / half.name, weights)
     write_file(zoo / f'{name}.md', card.encode())
     write_file(zoo / f'{name}.json', (json.dumps(record, indent=2) + '\n').encode())
+    for old in zoo.glob(f'{name}_*.safetensors'):
+        if old.name != half.name:
+            old.unlink()
     return card
 
 
