@@ -16,13 +16,18 @@ BENCH ?=
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 COVERAGE := --cov=mmseg_aux_hrnet --cov-report=term:skip-covered
 
-.PHONY: help install demo test test-all fuzz bench bench-maps lint clean
+# What networks of the zoo are trained on: a folder with green/ and naip4/, see benchmarks/zoo_data.py.
+DATA ?= ../shared/data
+ZOO_DIR := work_dirs/zoo
+
+.PHONY: help install demo zoo test test-all fuzz bench bench-maps lint clean
 
 help:
-	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it (a few minutes)'
+	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it; map a raster by the zoo (a few minutes)'
 	@echo 'make test     run the tests but for the slow ones, and print their coverage (about 5 minutes)'
 	@echo 'make test-all run all tests (about 15 minutes)'
 	@echo 'make fuzz     run the tests whose inputs are drawn with ten times as many, other ones each time (minutes)'
+	@echo 'make zoo      train the network that comes with the package again, from DATA=FOLDER, and write its card (an hour)'
 	@echo 'make bench    time what has to be fast, see benchmarks/README.md (half an hour; BENCH="metric --rounds 3" for less)'
 	@echo 'make bench-maps   the same for maps of rasters (a few minutes)'
 	@echo 'make lint     ruff and mypy'
@@ -43,6 +48,20 @@ demo: $(INSTALLED)
 	$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO_DIR)
 	$(BIN)/python tools/test.py $(DEMO_CONFIG) $(DEMO_DIR) --work-dir $(DEMO_DIR)/test \
 		--show-dir $(DEMO_DIR)/pictures --report $(DEMO_DIR)/report --overwrite
+	@echo 'a real raster, by the network that comes with the package'
+	$(BIN)/python tools/predict_raster.py green docs/santa_monica.tif --out $(DEMO_DIR)/map --overwrite
+	$(BIN)/python tools/area.py $(DEMO_DIR)/map/santa_monica_classes.tif --image docs/santa_monica.tif \
+		--quicklook $(DEMO_DIR)/map/santa_monica.png --overwrite
+
+data/zoo: $(INSTALLED)
+	rm -rf $@.part
+	$(BIN)/python benchmarks/zoo_data.py $(DATA) $@.part
+	mv $@.part $@
+
+# A training that was cut off goes on.
+zoo: $(INSTALLED) | data/zoo
+	$(BIN)/python tools/train.py configs/zoo/fcn_hr18s-v1_256x256_5000it_green.py --work-dir $(ZOO_DIR) --seed 0 --speed max --resume
+	$(BIN)/python benchmarks/zoo_card.py green $(ZOO_DIR)/iter_5000.pth data/zoo
 
 test: $(INSTALLED)
 	$(PYTEST) -m 'not slow' --hypothesis-profile=few $(COVERAGE) --cov-fail-under=90

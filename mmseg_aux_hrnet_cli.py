@@ -43,6 +43,11 @@ def publish_checkpoint() -> int:
     return _run('tools/publish_checkpoint.py')
 
 
+def zoo() -> int:
+    """Run tools/zoo.py."""
+    return _run('tools/zoo.py')
+
+
 def split() -> int:
     """Run split.py."""
     return _run('split.py')

@@ -78,6 +78,7 @@ def test_there_are_leaves():
     assert len([leaf for leaf in LEAVES if leaf.parent.name == 'hrnet']) >= 25
     assert len([leaf for leaf in LEAVES if leaf.parent.name == 'baselines']) == 7
     assert len([leaf for leaf in LEAVES if leaf.parent.name == 'tiles']) == 8
+    assert [leaf.stem for leaf in LEAVES if leaf.parent.name == 'zoo']
 
 
 LARGE = ('hr48', 'r50')  # a training step of these takes seconds

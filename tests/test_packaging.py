@@ -18,7 +18,7 @@ from tool_support import REPO
 from mmseg_aux_hrnet.stack import INSTALL
 from mmseg_aux_hrnet.version import __version__
 
-FAMILIES = ('hrnet', 'baselines', 'tiles')
+FAMILIES = ('hrnet', 'baselines', 'tiles', 'zoo')
 LEAVES = {family: sorted(path.stem for path in (REPO / 'configs' / family).glob('*.py')) for family in FAMILIES}
 SOURCES = ('pyproject.toml', 'setup.py', 'MANIFEST.in', 'README.md', 'LICENSE', 'CITATION.cff', 'constraints.txt')
 COMMANDS = re.findall(

@@ -1,4 +1,4 @@
-"""Predict the classes of georeferenced rasters: python tools/predict_raster.py CONFIG CHECKPOINT IN... --out DIR."""
+"""Predict the classes of rasters: python tools/predict_raster.py green IN... --out DIR, or CONFIG CHECKPOINT IN..."""
 
 import argparse
 import sys
@@ -16,9 +16,13 @@ def parser() -> argparse.ArgumentParser:
         'Several processes share the work: torchrun --nproc_per_node=N tools/predict_raster.py ...'
     )
     add = line.add_argument
-    add('config', help='the config that the checkpoint was trained with')
-    add_shared(line, 'checkpoint')
-    add('rasters', nargs='+', metavar='IN', help='rasters, folders of them, or patterns such as "ortho/*.tif"')
+    add(
+        'inputs',
+        nargs='+',
+        metavar='NETWORK IN',
+        help='first the network: a name that tools/zoo.py lists, or a config and a checkpoint or work dir; then '
+        'rasters, folders of them, or patterns such as "ortho/*.tif"',
+    )
     add('--out', type=Path, required=True, metavar='DIR', help='folder of the maps')
     add('--bands', metavar='R,G,B', help='names or numbers of red, green and blue (default: what the raster says)')
     add('--scale', metavar='LOW:HIGH', help='values that become 0 and 255, where a raster has other than 8 bits')

@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     add('--data', metavar='TEXT', help='what it was trained on, for the card')
     add('--licence', metavar='TEXT', help='licence of the weights, for the card')
     add('--safetensors', action='store_true', help='write .safetensors instead of .pth')
+    add('--fp16', action='store_true', help='store weights in float16: half the size; test again what you publish')
     add_shared(line, '--overwrite', help='replace files of the same names')
     return line
 
@@ -42,6 +43,7 @@ def publish(args: argparse.Namespace) -> str:
         metrics=args.metrics,
         data=args.data,
         licence=args.licence,
+        half=args.fp16,
         overwrite=args.overwrite,
     )
     sizes = [path.stat().st_size / 1e6 for path in (source, file)]

@@ -13,7 +13,7 @@ from mmseg_aux_hrnet.exchange.figures import logged, reported
 from mmseg_aux_hrnet.exchange.forms import recognise
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.weights import Checkpoint
-from mmseg_aux_hrnet.weights.fitting import CONVERT, not_finite
+from mmseg_aux_hrnet.weights.fitting import CONVERT, narrowed, not_finite
 from mmseg_aux_hrnet.weights.writing import checkpoint_bytes, write_file
 
 SEALED = 8  # digits of the hash in the name, as mmengine has them
@@ -47,6 +47,7 @@ def publish(
     metrics: Path | None,
     data: str | None,
     licence: str | None,
+    half: bool,
     overwrite: bool,
 ) -> tuple[Path, Path]:
     """Write the weights of a checkpoint and what they mean to ``NAME-HASH.SUFFIX``, and ``NAME-HASH.md`` beside it.
@@ -59,6 +60,7 @@ def publish(
         metrics: the ``metrics.json`` of a report on the checkpoint; else the figures that training logged of it count.
         data: what the network was trained on, for the card.
         licence: of the weights, for the card.
+        half: store weights in float16; they are float32 again where they are loaded.
         overwrite: replace files of these names.
 
     Raises:
@@ -67,6 +69,8 @@ def publish(
         DataError: see :func:`~mmseg_aux_hrnet.exchange.figures.reported`.
     """
     small = _stripped(checkpoint)
+    if half:
+        small['state_dict'] = narrowed(small['state_dict'], source=checkpoint.path)
     figures = logged(checkpoint.content) if metrics is None else reported(metrics, sha256=checkpoint.sha256)
     run = str(small['meta'].get('experiment_name') or checkpoint.path.stem)
     stem = name or STARTED.sub('', run)

@@ -183,6 +183,8 @@ def _edit(
     These are all edits of a config that is tested, in the order that matters.
     """
     parse_option(options.threshold)
+    # What its training started from, or went on from: mmengine would fill the model from it again.
+    config.load_from, config.resume = None, False
     # Processes meet first: that chooses the device, and those that cannot meet leave no folder.
     launch.join_processes(config, options.launcher)
     set_work_dir(config, options.work_dir, name=name)

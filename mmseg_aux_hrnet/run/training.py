@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmseg_aux_hrnet.engine import private_names
-from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
+from mmseg_aux_hrnet.engine.hooks import InterruptHook, LeaveOutHook
 from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ConfigError, ResourceError
 from mmseg_aux_hrnet.models import HRNetV2, fill_sizes, speed
 from mmseg_aux_hrnet.models.speed import Level
@@ -24,6 +24,7 @@ from mmseg_aux_hrnet.run.config import (
     check_data_root,
     config_name,
     dataset_bands,
+    dataset_meta,
     load_config,
     set_data_root,
     set_work_dir,
@@ -38,6 +39,7 @@ from mmseg_aux_hrnet.weights import (
     unwrapped,
     weights_file,
 )
+from mmseg_aux_hrnet.weights.zoo import check_start
 
 PICTURES = ('training_curve.png', 'validation_samples.png')
 
@@ -261,6 +263,8 @@ def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:
     if checkpoint is not None:
         # Last: whatever the backbone was to start from, the checkpoint takes its place.
         training_config.set_resume(config, checkpoint)
+    elif training_config.starts_from_zoo(config):
+        training_config.set_zoo_start(config)
     return checkpoint
 
 
@@ -288,6 +292,9 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
     if checkpoint is not None:
         check_bands(Checkpoint(checkpoint), bands)
         check_fits(runner.model, checkpoint, resume=True)
+    elif training_config.starts_from_zoo(config):
+        classes = dataset_meta(config).get('classes') or ()
+        runner.register_hook(LeaveOutHook(check_start(config.load_from, runner.model, classes=classes)))
     elif config.get('load_from'):
         check_bands(Checkpoint(config.load_from), bands, same_rule=False)  # to go on with other data is usual
         check_fits(runner.model, Path(config.load_from))

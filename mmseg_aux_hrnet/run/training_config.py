@@ -13,6 +13,7 @@ from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.models.speed import Level, check_level, has_bfloat16
 from mmseg_aux_hrnet.run.config import datasets_of
+from mmseg_aux_hrnet.weights.zoo import SCHEME, zoo_model
 
 LOADERS = ('train_dataloader', 'val_dataloader')
 
@@ -106,6 +107,22 @@ def set_resume(config: Config, checkpoint: Path) -> None:
     """Go on from ``checkpoint``; the ImageNet weights it started from are not needed again."""
     config.resume = True
     config.load_from = str(checkpoint)
+    _start_backbone(config, None)
+
+
+def starts_from_zoo(config: Config) -> bool:
+    """Say whether a training starts from a network that comes with the package, ``load_from='zoo://NAME'``."""
+    return str(config.get('load_from') or '').startswith(SCHEME)
+
+
+def set_zoo_start(config: Config) -> None:
+    """Start from a whole network of the zoo: the ImageNet weights of the config are not needed.
+
+    Raises:
+        ConfigError: there is no such network.
+        CheckpointError: its file is damaged.
+    """
+    zoo_model(config.load_from)
     _start_backbone(config, None)
 
 

@@ -11,6 +11,7 @@ from mmseg_aux_hrnet.weights.fitting import (
     mismatches,
     unwrapped,
 )
+from mmseg_aux_hrnet.weights.zoo import zoo_model, zoo_models
 
 __all__ = (
     'Checkpoint',
@@ -26,4 +27,6 @@ __all__ = (
     'read_checkpoint',
     'unwrapped',
     'weights_file',
+    'zoo_model',
+    'zoo_models',
 )

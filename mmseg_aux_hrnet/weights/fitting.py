@@ -249,6 +249,19 @@ def widened(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: value.float() if value.dtype in NARROW else value for key, value in weights.items()}
 
 
+def narrowed(weights: Mapping[str, Tensor], *, source: Path) -> dict[str, Tensor]:
+    """Return the weights with floating point ones as float16.
+
+    Raises:
+        CheckpointError: one is too large for float16, which ends at 65504.
+    """
+    narrow = {key: value.half() if value.dtype in FLOATS else value for key, value in weights.items()}
+    lost = not_finite(narrow)
+    if lost:
+        raise CheckpointError(f'{source}: {lost[0]} has values beyond float16 (65504): publish it without --fp16')
+    return narrow
+
+
 def with_counters(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights in the order of ``expected``, with a 0 for each counter of batch norm that is not there."""
     counters = {key: torch.zeros((), dtype=torch.int64) for key in expected if key.endswith(COUNTER)}

@@ -76,6 +76,21 @@ def test_the_name_seals_the_file_and_the_weights_are_all_there(trained, tmp_path
     assert {key: after['meta'][key] for key in before['meta']} == before['meta']
 
 
+def test_half_precision_is_half_the_size_and_refuses_what_it_cannot_hold(trained, tmp_path, capsys):
+    publish(trained, tmp_path / 'single')
+    assert publish(trained, tmp_path / 'half', '--fp16') == 0
+    (single,), (half,) = ((tmp_path / name).glob('*.pth') for name in ('single', 'half'))
+    assert half.stat().st_size < 0.55 * single.stat().st_size
+    before, after = (read_checkpoint(path)['state_dict'] for path in (single, half))
+    assert all(torch.equal(after[key].to(value.dtype), value.half().to(value.dtype)) for key, value in before.items())
+    content = read_checkpoint(trained / 'iter_20.pth')
+    content['state_dict']['backbone.conv1.weight'][0] = 70000
+    torch.save(content, tmp_path / 'large.pth')
+    assert 'backbone.conv1.weight has values beyond float16 (65504): publish it without --fp16' in refused(
+        capsys, tmp_path / 'large.pth', tmp_path / 'none', '--fp16'
+    )
+
+
 def test_the_hash_is_the_one_that_torch_checks(trained, tmp_path):
     publish(trained, tmp_path)
     (path,) = tmp_path.glob('*.pth')

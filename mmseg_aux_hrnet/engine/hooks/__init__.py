@@ -8,6 +8,7 @@ from mmseg_aux_hrnet.engine.hooks.exact_resume_hook import ExactResumeHook
 from mmseg_aux_hrnet.engine.hooks.finite_hook import FiniteHook
 from mmseg_aux_hrnet.engine.hooks.interrupt_hook import InterruptHook
 from mmseg_aux_hrnet.engine.hooks.late_runtime_info_hook import LateRuntimeInfoHook
+from mmseg_aux_hrnet.engine.hooks.leave_out_hook import LeaveOutHook
 from mmseg_aux_hrnet.engine.hooks.overlay_hook import OverlayHook
 from mmseg_aux_hrnet.engine.hooks.progress_hook import ProgressHook
 from mmseg_aux_hrnet.engine.hooks.shared_statistics_hook import SharedStatisticsHook
@@ -24,6 +25,7 @@ __all__ = (
     'FiniteHook',
     'InterruptHook',
     'LateRuntimeInfoHook',
+    'LeaveOutHook',
     'OverlayHook',
     'ProgressHook',
     'SharedStatisticsHook',

@@ -1,13 +1,15 @@
 """Predicts rasters as a command line says: config, checkpoint and rasters in, maps out."""
 
 from argparse import Namespace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from mmengine.dist import get_dist_info
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mmseg_aux_hrnet.errors import DataError, PredictionInterrupted
+from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
@@ -15,6 +17,7 @@ from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
 from mmseg_aux_hrnet.raster.inputs import find_rasters
 from mmseg_aux_hrnet.run import launch
 from mmseg_aux_hrnet.run.command import on_screen
+from mmseg_aux_hrnet.weights.zoo import is_zoo_name, zoo_model, zoo_models
 
 
 def run_prediction(args: Namespace) -> str:
@@ -28,15 +31,14 @@ def run_prediction(args: Namespace) -> str:
         'overwrite',
     )  # fmt: skip
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
-    rasters = find_rasters(args.rasters)
+    make, words = _network(args.inputs)
+    rasters = find_rasters(words)
     outs = map_paths(rasters, args.out)
     if args.aoi is not None:
         read_polygons(args.aoi)  # a wrong file is wrong for all rasters
     # From here on it takes seconds: what is wrong with the arguments was told before.
     launch.join_predictors()
-    predictor = Predictor.from_files(
-        args.config,
-        args.checkpoint,
+    predictor = make(
         threshold=args.threshold,
         cfg_options=args.cfg_options,
         device=args.device,
@@ -51,6 +53,27 @@ def run_prediction(args: Namespace) -> str:
         except KeyboardInterrupt:
             raise PredictionInterrupted('stopped by Ctrl-C; what is finished is kept: go on with --resume') from None
     return _closing_line(failed, outside, rasters=rasters, folder=args.out)
+
+
+def _network(inputs: list[str]) -> tuple[Callable[..., Predictor], list[str]]:
+    """Return what makes the predictor that the first words name, and the words of rasters behind them.
+
+    Raises:
+        ConfigError: there are too few words, or no such network.
+        CheckpointError: the file of the network is damaged.
+    """
+    if is_zoo_name(inputs[0]):
+        make, words = partial(Predictor.from_zoo, inputs[0]), inputs[1:]
+    else:
+        make, words = partial(Predictor.from_files, *map(str, inputs[:2])), inputs[2:]
+    if not words:
+        raise ConfigError(
+            f'{" ".join(inputs)}: give CONFIG CHECKPOINT IN..., or NAME IN... with a network of the zoo: '
+            f'{", ".join(zoo_models()) or "none"}'
+        )
+    if is_zoo_name(inputs[0]):
+        zoo_model(inputs[0])  # before anything that takes seconds
+    return make, words
 
 
 class _Bars:

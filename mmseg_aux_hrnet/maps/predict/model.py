@@ -22,6 +22,8 @@ class ModelFacts:
         window: (height, width) in pixels that it is best asked for.
         fill: a value of each band that means nothing to it, for pixels that hold nothing.
         gsd: metres per pixel that it was trained at; None where unknown.
+        gsd_range: metres per pixel, finest and coarsest, of the images that it was trained on. Where it is known and
+            nothing else is asked for, every raster is shown at ``gsd``.
         record: what decides its predictions, for the tags of maps: files, their sha256, settings.
         bands: what it is shown of a raster, and the rule of its values.
     """
@@ -31,6 +33,7 @@ class ModelFacts:
     window: tuple[int, int] = (512, 512)
     fill: tuple[int, ...] = (0, 0, 0)
     gsd: float | None = None
+    gsd_range: tuple[float, float] | None = None
     record: dict[str, str] = field(default_factory=dict)
     bands: Bands = field(default_factory=Bands)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -96,6 +96,10 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         bands, collar_note = source.bands, source.collar_note() if settings.nodata is None else None
         notes = source.notes if collar_note is None else (*source.notes, collar_note)
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
+    if settings.gsd is None:
+        notes = (*notes, *_unlike(path, sampling, facts=model.facts))
+        if model.facts.gsd_range is not None and sampling is not None:
+            settings = replace(settings, gsd=model.facts.gsd)
     factors = _factors(path, sampling, settings.gsd)
     # As large to the model as asked for: pixels of the raster that it sees enlarged are fewer to a window.
     seen = model.facts.window if settings.window is None else (settings.window, settings.window)
@@ -113,7 +117,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         work=Work(partial(open_source, path, reading), windows, settings.batch_size, _area(path, grid, settings)),
         grid=grid,
         conditions={**_conditions(path, grid, windows=windows, settings=settings, facts=model.facts), **read},
-        notes=(*notes, *_unlike(path, sampling, settings=settings, facts=model.facts)),
+        notes=notes,
     )
 
 
@@ -158,7 +162,8 @@ def _factors(path: Path, sampling: tuple[float, float] | None, gsd: float | None
     if round(max(factors), 1) > MOST_ENLARGED:
         raise DataError(
             f'{path}: --gsd {gsd:g} would enlarge it {max(factors):.3g} times, and details of {gsd:g} m are not in it: '
-            f'up to {MOST_ENLARGED} times is allowed; predict it without --gsd, or take a finer raster'
+            f'up to {MOST_ENLARGED} times is allowed; --gsd {gsd * max(factors):.3g} leaves it as it is, or take a '
+            'finer raster'
         )
     if round(1 / min(factors), 1) > MOST_SHRUNK:
         raise DataError(
@@ -168,19 +173,33 @@ def _factors(path: Path, sampling: tuple[float, float] | None, gsd: float | None
     return factors
 
 
-def _unlike(
-    path: Path, sampling: tuple[float, float] | None, *, settings: MapSettings, facts: ModelFacts
-) -> tuple[str, ...]:
-    """Return a warning where the raster's pixels are much larger or smaller than those the model was trained on."""
-    if sampling is None or facts.gsd is None or settings.gsd is not None:
+def _unlike(path: Path, sampling: tuple[float, float] | None, *, facts: ModelFacts) -> tuple[str, ...]:
+    """Return a note where the raster's pixels are larger or smaller than those that the model knows."""
+    if facts.gsd is None:
         return ()
+    if sampling is None:
+        unknown = (
+            f'{path}: the size of its pixels is unknown: the model, trained at {facts.gsd:.3g} m, sees it as it is'
+        )
+        return () if facts.gsd_range is None else (unknown,)
     own = (sampling[0] * sampling[1]) ** 0.5
+    if facts.gsd_range is not None:
+        return () if abs(own / facts.gsd - 1) < SAME_GSD else (_resampled(path, own, facts.gsd, *facts.gsd_range),)
     if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
         return ()
     advice = f'--gsd {facts.gsd:.3g} shows it the raster as that'
     if round(own / facts.gsd, 1) > MOST_ENLARGED or round(facts.gsd / own, 1) > MOST_SHRUNK:
         advice = 'expect little of this map'
     return (f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: {advice}',)
+
+
+def _resampled(path: Path, own: float, shown: float, finest: float, coarsest: float) -> str:
+    """Return the note on a raster that the model sees at another sampling than its own."""
+    inside = finest * (1 - SAME_GSD) <= own <= coarsest * (1 + SAME_GSD)
+    known = f'{finest:.3g} to {coarsest:.3g} m'
+    doubt = '' if inside else f'; it was trained on images of {known}, so expect less of this map'
+    choice = f'--gsd {own:.3g} shows them as they are'
+    return f'{path}: its pixels are {own:.3g} m, and the model sees them as {shown:.3g} m ({choice}){doubt}'
 
 
 def _conditions(

@@ -1,6 +1,7 @@
 """A trained model as a function from images, RGB or of other bands, to class probabilities."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from mmseg_aux_hrnet.run import config as run_config
 from mmseg_aux_hrnet.run.rgb_network import PROBABILITIES, ExportGraph, Form
 from mmseg_aux_hrnet.run.trained_model import TrainedModel, load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
+from mmseg_aux_hrnet.weights.zoo import zoo_model
 
 
 class View(NamedTuple):
@@ -150,6 +152,25 @@ class Predictor:
             merged, Checkpoint(best_checkpoint(Path(checkpoint)), hashed=True), threshold=option
         )
         return cls(source, **settings)
+
+    @classmethod
+    def from_zoo(cls, name: str, **settings: Any) -> 'Predictor':
+        """Return the predictor of a network that comes with the package.
+
+        Its maps are predicted at its own ground sampling distance, where the raster tells the one that it has.
+
+        Args:
+            name: such as ``green``; ``python tools/zoo.py`` lists them.
+            **settings: as in :meth:`from_files`.
+
+        Raises:
+            CheckpointError: the file of the network is damaged.
+            ConfigError: there is no such network, or a setting is wrong.
+        """
+        model, path = zoo_model(name)
+        predictor = cls.from_files(f'{run_config.OWN_SCOPE}{model.config}', path, **settings)
+        predictor.facts = replace(predictor.facts, gsd=model.gsd, gsd_range=model.gsd_range)
+        return predictor
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities, float32 (classes, H, W), of an image, uint8 (H, W, bands)."""
