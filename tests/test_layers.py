@@ -29,8 +29,16 @@ TABLE = {
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
     'maps': ('classes errors files', 'affine numpy pyogrio pyproj rasterio'),
-    'maps/__init__': ('maps maps/measure maps/polygonize maps/predict', ''),
+    'maps/__init__': ('maps maps/change maps/indices maps/measure maps/polygonize maps/predict', ''),
     'maps/class_map': ('classes errors files maps maps/raster', 'affine numpy pyproj rasterio'),
+    'maps/change': (
+        'classes errors files maps maps/class_map maps/measure maps/raster maps/vector report sampling version',
+        'affine cv2 matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
+    ),
+    'maps/indices': (
+        'classes datasets errors evaluation files maps maps/class_map maps/predict maps/raster version visualization',
+        'matplotlib numpy rasterio rich',
+    ),
     'maps/measure': (
         'classes errors files maps maps/class_map maps/raster maps/vector',
         'affine exactextract matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
