@@ -31,14 +31,14 @@ def test_bands_are_found_by_name(tmp_path, name):
 
 
 def test_bands_are_taken_by_number(tmp_path):
-    patch, source = read(write_raster(tmp_path / 'a.tif', noise(4), colours=['gray', *['undefined'] * 3]), bands='4,1')
+    patch, _ = read(write_raster(tmp_path / 'a.tif', noise(4), colours=['gray', *['undefined'] * 3]), bands='4,1')
     np.testing.assert_array_equal(patch.values, ndvi(noise(4)))
 
 
 @pytest.mark.parametrize('index', ['vari', 'exg'])
 def test_visible_indices_read_red_green_and_blue(tmp_path, index):
     values = noise(3)
-    patch, source = read(write_raster(tmp_path / 'a.tif', values, colours=('blue', 'green', 'red')), index)
+    patch, _ = read(write_raster(tmp_path / 'a.tif', values, colours=('blue', 'green', 'red')), index)
     np.testing.assert_array_equal(patch.values, INDICES[index].values(*values[::-1].astype(float)))
 
 

@@ -117,8 +117,8 @@ def test_what_is_left_out_is_nodata_in_the_mask_and_told(tmp_path):
         np.testing.assert_array_equal(mask.read(1) == 255, without)
 
 
-def test_a_map_on_another_grid_is_the_reference(tmp_path, capsys):
-    values, label = write_scene(tmp_path, 'a', seed=5, threshold=0.2)
+def test_a_map_on_another_grid_is_the_reference(tmp_path):
+    _, label = write_scene(tmp_path, 'a', seed=5, threshold=0.2)
     fine = np.kron(label, np.ones((2, 2))).astype(np.uint8)
     write_map(
         tmp_path / 'fine.tif', fine, names=('other', 'green'), transform=from_origin(500_000, 5_800_000, 0.5, 0.5)
