@@ -105,7 +105,8 @@ def find_references(rasters: Sequence[Path], given: Path) -> dict[Path, Path]:
 
     Args:
         rasters: the files.
-        given: a file for all, or a folder with ``NAME.png``, ``NAME.tif`` or ``NAME_classes.tif`` for each.
+        given: a file for all, or a folder in which, or in folders below, ``NAME.png``, ``NAME.tif`` or
+            ``NAME_classes.tif`` is for each.
 
     Raises:
         DataError: there is none for a raster, or a file without a place is given for several.
@@ -119,15 +120,15 @@ def find_references(rasters: Sequence[Path], given: Path) -> dict[Path, Path]:
                 f'{len(rasters)}: give a folder with a file for each'
             )
         return dict.fromkeys(rasters, given)
-    present = {file.name: file for file in given.iterdir()}
-    found = {}
+    present: dict[str, list[Path]] = {}
+    for file in sorted(given.rglob('*')):
+        present.setdefault(file.name, []).append(file)
+    found: dict[Path, Path | None] = {}
     for raster in rasters:
         names = [f'{raster.stem}{end}{suffix}' for suffix in SUFFIXES for end in ('', '_classes')]
-        files = [present[name] for name in names if name in present and present[name].resolve() != raster.resolve()]
+        files = [file for name in names for file in present.get(name, ()) if file.resolve() != raster.resolve()]
         if len(files) > 1:
-            raise DataError(
-                f'{given} has {files[0].name} and {files[1].name} for {raster.name}: leave one of them there'
-            )
+            raise DataError(f'{files[0]} and {files[1]} are both for {raster.name}: leave one of them there')
         found[raster] = files[0] if files else None
     missing = [raster for raster, file in found.items() if file is None]
     if missing:

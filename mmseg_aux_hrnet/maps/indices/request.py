@@ -20,7 +20,7 @@ from mmseg_aux_hrnet.maps.indices.results import (
     thresholds_json,
 )
 from mmseg_aux_hrnet.maps.indices.source import IndexReading, open_index, parse_span
-from mmseg_aux_hrnet.maps.indices.thresholding import IndexThresholds, index_thresholds, write_vegetation_mask
+from mmseg_aux_hrnet.maps.indices.thresholding import IndexThresholds, index_thresholds, within, write_vegetation_mask
 from mmseg_aux_hrnet.maps.options import parse_names
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
@@ -104,8 +104,8 @@ def _predict(args: Namespace, rasters: list[Path], *, progress: Progress) -> Pat
     predictor = Predictor.from_files(*args.reference, device=args.device)
     with progress('Predicting the reference') as on_raster:
         for done, (raster, out) in enumerate(zip(rasters, maps, strict=True)):
-            on_raster(done, len(rasters))
-            predict_raster(predictor, raster, out, settings)
+            on_block = within(on_raster, done=done, total=len(rasters))
+            predict_raster(predictor, raster, out, settings, on_block=on_block)
     return folder
 
 
@@ -118,9 +118,11 @@ def _write(args: Namespace, found: IndexThresholds, reference: Path | None, *, p
     masks = [(scene, raster) for scene, members in found.rasters.items() for raster in members]
     with progress('Writing masks') as on_raster:
         for done, (scene, raster) in enumerate(masks):
-            on_raster(done, len(masks))
-            threshold = found.mask_threshold(scene, best=args.best, mask_by=args.mask_by)
-            write_vegetation_mask(found, raster, _mask(args, raster), threshold=threshold, tags=tags)
+            write_vegetation_mask(
+                found, raster, _mask(args, raster), tags=tags,
+                threshold=found.mask_threshold(scene, best=args.best, mask_by=args.mask_by),
+                on_part=within(on_raster, done=done, total=len(masks)),
+            )  # fmt: skip
     start = args.out / args.index
     try:
         write_whole(f'{start}_scenes.csv', scenes_csv(found).encode())

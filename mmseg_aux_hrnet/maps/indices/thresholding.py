@@ -22,7 +22,8 @@ from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.raster.inputs import find_rasters
 from mmseg_aux_hrnet.version import __version__
 
-OnRaster = Callable[[int, int], None]
+OnPart = Callable[[float], None]  # which part is done, 0 to 1
+OnRaster = Callable[[float, int], None]  # rasters that are done, with the part of one, and all
 MaskBy = Literal['scene', 'all']
 GREEN = (0, 158, 115)  # of Okabe and Ito, as maps of green have it
 GREY = (150, 150, 150)
@@ -95,7 +96,7 @@ def index_thresholds(
         label_format: ``binary`` for label files of 0 and 255.
         scene: regular expression for the beginning of a raster's name; what its first group finds, or all of it, is the
             name of its scene. None: each raster is a scene.
-        on_raster: is told how many rasters of how many are done.
+        on_raster: is told how many rasters, and parts of one, of how many are done.
 
     Raises:
         ConfigError: a setting is malformed or does not fit a raster.
@@ -117,9 +118,11 @@ def index_thresholds(
     name_of = {path: name for name, members in of_scene.items() for path in members}
     called = 'vegetation'
     for done, path in enumerate(paths):
-        on_raster(done, len(paths))
         with open_index(path, reading) as source:
-            said, found = _count(source, compared, counts[name_of[path]], edges)
+            said, found = _count(
+                source, compared, counts[name_of[path]], limits=edges,
+                on_part=within(on_raster, done=done, total=len(paths)),
+            )  # fmt: skip
         notes |= dict.fromkeys((*source.notes, *found))
         called = said or called
     on_raster(len(paths), len(paths))
@@ -134,6 +137,15 @@ def index_thresholds(
             notes[f'{each.name}: its reference has no {what}, so that no threshold of its own is best'] = None
     rasters_of = {name: tuple(members) for name, members in of_scene.items()}
     return IndexThresholds(reading, edges, sweeps, whole, rasters_of, called, tuple(notes))
+
+
+def within(on_raster: OnRaster, *, done: int, total: int) -> Callable[..., None]:
+    """Return what tells how much of one of several rasters is done: a share, or blocks of how many."""
+
+    def on_part(part: float, parts: int = 1) -> None:
+        on_raster(done + part / parts, total)
+
+    return on_part
 
 
 def _scenes(paths: Sequence[Path], pattern: str | None) -> dict[str, list[Path]]:
@@ -154,12 +166,14 @@ def _scenes(paths: Sequence[Path], pattern: str | None) -> dict[str, list[Path]]
 
 
 def _count(
-    source: IndexSource, compared: Reference | None, counts: IndexCounts, limits: Floats
+    source: IndexSource, compared: Reference | None, counts: IndexCounts, *, limits: Floats, on_part: OnPart
 ) -> tuple[str | None, list[str]]:
     """Count the pixels of a raster; return what its reference calls vegetation, and notes."""
     opened = nullcontext((None, None, None)) if compared is None else compared.open(source.path, source.grid)
     with opened as (read, name, note):
-        for window in source.blocks():
+        windows = source.blocks()
+        for number, window in enumerate(windows):
+            on_part(number / len(windows))
             patch = source.read(window)
             counted = patch.counted
             dark = patch.valid & patch.dark
@@ -184,7 +198,13 @@ def _check_reference(whole: Sweep, reference: Path, called: str) -> None:
 
 
 def write_vegetation_mask(
-    found: IndexThresholds, raster: Path, out: Path, *, threshold: float, tags: dict[str, str] | None = None
+    found: IndexThresholds,
+    raster: str | Path,
+    out: str | Path,
+    *,
+    threshold: float,
+    tags: dict[str, str] | None = None,
+    on_part: OnPart = lambda part: None,
 ) -> None:
     """Write where the index of a raster reaches a threshold, as a class map on the raster's grid.
 
@@ -196,12 +216,13 @@ def write_vegetation_mask(
         out: the GeoTIFF.
         threshold: vegetation is where the index is at least this.
         tags: more of them, for the file.
+        on_part: is told which part is done, 0 to 1.
 
     Raises:
         DataError: the raster cannot be read, or the folder cannot be written.
         ResourceError: the mask cannot be written whole.
     """
-    index = found.reading.index
+    raster, out, index = Path(raster), Path(out), found.reading.index
     name = 'other' if found.vegetation != 'other' else 'rest'
     legend = Classes((name, found.vegetation), (GREY, GREEN), 1)
     said = {'INDEX': f'{index.title} = {index.formula}', 'THRESHOLD': f'{index.title} from {threshold:.9g}'}
@@ -209,7 +230,7 @@ def write_vegetation_mask(
         out.parent.mkdir(parents=True, exist_ok=True)
         with open_index(raster, found.reading) as source, TemporaryDirectory(dir=out.parent) as scratch:
             said |= {'BANDS': ','.join(map(str, source.bands)), 'VERSION': __version__, **(tags or {})}
-            rows = _mask_rows(source, threshold)
+            rows = _mask_rows(source, threshold, on_part)
             write_map(out, rows, grid=source.grid, layer=class_layer(legend, said), scratch=Path(scratch))
     except OSError as error:
         if error.errno is None:  # of GDAL, about the content of a file
@@ -217,8 +238,9 @@ def write_vegetation_mask(
         raise DataError(f'{out} cannot be written ({error.strerror}): choose a folder that is writable') from error
 
 
-def _mask_rows(source: IndexSource, threshold: float) -> Iterator[Rows]:
-    for _, windows in groupby(source.blocks(), key=lambda window: window.row_off):
+def _mask_rows(source: IndexSource, threshold: float, on_part: OnPart) -> Iterator[Rows]:
+    for top, windows in groupby(source.blocks(), key=lambda window: window.row_off):
+        on_part(top / source.grid.height)
         parts = []
         for window in windows:
             patch = source.read(window)
