@@ -103,6 +103,16 @@ def area() -> int:
     return _run('tools/area.py')
 
 
+def ndvi() -> int:
+    """Run tools/ndvi.py."""
+    return _run('tools/ndvi.py')
+
+
+def change() -> int:
+    """Run tools/change.py."""
+    return _run('tools/change.py')
+
+
 def export() -> int:
     """Run tools/export.py."""
     return _run('tools/export.py')

@@ -44,8 +44,16 @@ TABLE = {
         'affine numpy PIL pycocotools pyogrio pyproj rasterio rich shapely yaml',
     ),
     'maps': ('classes errors files raster', 'affine numpy pyogrio pyproj rasterio'),
-    'maps/__init__': ('maps maps/measure maps/polygonize maps/predict', ''),
+    'maps/__init__': ('maps maps/change maps/indices maps/measure maps/polygonize maps/predict', ''),
     'maps/class_map': ('classes errors files maps raster', 'affine numpy pyproj rasterio'),
+    'maps/change': (
+        'classes errors files maps maps/class_map maps/measure maps/vector raster report sampling version',
+        'affine cv2 matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
+    ),
+    'maps/indices': (
+        'classes datasets errors evaluation files maps maps/class_map maps/predict raster version visualization',
+        'matplotlib numpy rasterio rich',
+    ),
     'maps/measure': (
         'classes errors files maps maps/class_map maps/vector raster',
         'affine exactextract matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',

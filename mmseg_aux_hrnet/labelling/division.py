@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
-from mmseg_aux_hrnet.datasets.ground_split import ROUNDING, divide_ground, ground_in_two
+from mmseg_aux_hrnet.datasets.ground_split import SEAM, divide_ground, ground_in_two
 from mmseg_aux_hrnet.datasets.splits import SPLITS
 from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
 from mmseg_aux_hrnet.labelling.painting import to_pixels
@@ -178,7 +178,7 @@ def yield_ground(grounds: Geometries, splits: Sequence[str | None]) -> list[str 
         splits: of each; None where it is left out already.
     """
     result = np.array(splits, object)
-    inner = shapely.buffer(grounds, -ROUNDING / 2, join_style='mitre')
+    inner = shapely.buffer(grounds, -SEAM / 2, join_style='mitre')
     first, second = shapely.STRtree(inner).query(inner, predicate='intersects')
     for place in range(len(SPLITS) - 2, -1, -1):  # val first: what it leaves out is no reason for train
         later = np.isin(result, SPLITS[place + 1 :])

@@ -14,7 +14,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from mmseg_aux_hrnet.datasets.description import RGB, DataDescription
+from mmseg_aux_hrnet.bands import RGB
+from mmseg_aux_hrnet.datasets.description import DataDescription
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.errors import DataError, ImageError, one_line
 from mmseg_aux_hrnet.labelling.annotated_image import AnnotatedImage, named

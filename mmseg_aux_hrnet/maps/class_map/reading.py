@@ -11,12 +11,34 @@ from pyproj import CRS
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.ground import Ground, measure_ground
 from mmseg_aux_hrnet.maps.legend import NODATA, read_legend
 from mmseg_aux_hrnet.raster.dataset import is_placed, open_dataset, reading_rows
 
 Values = NDArray[np.uint8]
 BLOCK = 1024  # pixels a side, about; a block of square metres in float64 is 8 MB
+
+
+def file_blocks(dataset: Any) -> list[Window]:
+    """Return windows that cover a raster once, row by row, along the blocks of its file.
+
+    Args:
+        dataset: open in rasterio.
+    """
+    height, width = dataset.shape
+    # About BLOCK pixels in whole blocks of the file, so that none is decompressed twice.
+    rows, columns = (
+        min(size, max(BLOCK // side, 1) * side)
+        for size, side in zip(dataset.shape, dataset.block_shapes[0], strict=True)
+    )
+    if columns == width:  # strips: flat and wide
+        rows = min(rows, max(1, BLOCK**2 // columns))
+    return [
+        Window(column, row, min(columns, width - column), min(rows, height - row))
+        for row in range(0, height, rows)
+        for column in range(0, width, columns)
+    ]
 
 
 @contextmanager
@@ -70,6 +92,10 @@ class ClassMap:
             raise ConfigError(f'{path}: {error}') from error
         self._dataset = dataset
 
+    def grid(self) -> Grid:
+        """Return where the map lies."""
+        return Grid(self.height, self.width, self._dataset.crs, self.transform, placed=self.placed)
+
     def crs(self) -> CRS:
         """Return the reference system.
 
@@ -104,16 +130,7 @@ class ClassMap:
 
     def blocks(self) -> list[Window]:
         """Return windows that cover the map once, row by row, along the blocks of the file."""
-        sides = zip(self._dataset.shape, self._dataset.block_shapes[0], strict=True)
-        # About BLOCK pixels in whole blocks of the file, so that none is decompressed twice.
-        rows, columns = (min(size, max(BLOCK // side, 1) * side) for size, side in sides)
-        if columns == self.width:  # strips: flat and wide
-            rows = min(rows, max(1, BLOCK**2 // columns))
-        return [
-            Window(column, row, min(columns, self.width - column), min(rows, self.height - row))
-            for row in range(0, self.height, rows)
-            for column in range(0, self.width, columns)
-        ]
+        return file_blocks(self._dataset)
 
     def read(self, window: Window, *, out_shape: tuple[int, int] | None = None) -> Values:
         """Return the class indices of a window, and ``NODATA`` where the map has none, uint8 (height, width).

@@ -20,6 +20,7 @@ from mmseg_aux_hrnet.maps.legend import NODATA, class_colours
 from mmseg_aux_hrnet.maps.measure.frame import fit_frame, image_pixels, map_values
 from mmseg_aux_hrnet.maps.measure.table import HECTARE
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas
+from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries
 from mmseg_aux_hrnet.maps.vector.zones import PixelGrid
 from mmseg_aux_hrnet.raster.source import AS_IT_SAYS, Reading
 
@@ -57,12 +58,12 @@ def draw_quicklook(areas: ZonalAreas, *, image: Path | None = None, reading: Rea
     axes = figure.add_subplot()
     axes.imshow(paint(values, colours, image=canvas, bare=bare), interpolation='nearest')
     axes.set_axis_off()
-    _draw_zones(axes, areas, frame)
-    _draw_scale_bar(axes, frame, side=side)
-    axes.set_title(_plain(areas.path.name), fontsize=10)
+    draw_zones(axes, areas.outlines, grid=areas.grid, frame=frame)
+    draw_scale_bar(axes, frame, side=side)
+    axes.set_title(plain(areas.path.name), fontsize=10)
     figure.legend(
         handles=_legend_entries(areas, colours, bare=bare), loc='outside lower center', fontsize=9, frameon=False,
-        ncols=2, title=_plain(areas.grid.crs.name), title_fontsize=9,
+        ncols=2, title=plain(areas.grid.crs.name), title_fontsize=9,
     )  # fmt: skip
     buffer, out = io.BytesIO(), io.BytesIO()
     figure.savefig(buffer, format='png')
@@ -100,9 +101,10 @@ def round_length(limit: float) -> float:
     return float(max(step for step in (power, 2 * power, 5 * power) if step <= limit * (1 + 1e-9)))
 
 
-def _draw_zones(axes: Axes, areas: ZonalAreas, frame: PixelGrid) -> None:
-    to_frame = ~frame.transform @ areas.grid.transform @ Affine.scale(1, -1)
-    rings = shapely.get_rings(shapely.get_parts(areas.outlines))
+def draw_zones(axes: Axes, outlines: Geometries, *, grid: PixelGrid, frame: PixelGrid) -> None:
+    """Draw the outlines of zones, which are in pixels of a map, y downwards times -1, on a picture of it."""
+    to_frame = ~frame.transform @ grid.transform @ Affine.scale(1, -1)
+    rings = shapely.get_rings(shapely.get_parts(outlines))
     lines = [np.column_stack(to_frame @ shapely.get_coordinates(ring).T) - 0.5 for ring in rings]
     # White beside black: one of them shows on any colour.
     axes.add_collection(LineCollection(lines, colors='white', linewidths=2.4))
@@ -110,7 +112,7 @@ def _draw_zones(axes: Axes, areas: ZonalAreas, frame: PixelGrid) -> None:
     axes.set(xlim=(-0.5, frame.shape[1] - 0.5), ylim=(frame.shape[0] - 0.5, -0.5))
 
 
-def _draw_scale_bar(axes: Axes, frame: PixelGrid, *, side: float) -> None:
+def draw_scale_bar(axes: Axes, frame: PixelGrid, *, side: float) -> None:
     """Draw a bar whose length is round in metres, where there is room for it.
 
     Args:
@@ -139,18 +141,20 @@ def _legend_entries(areas: ZonalAreas, colours: tuple[Colour, ...], *, bare: int
         share = f' ({100 * square_metres / valid:.1f} %)' if valid > 0 else ''
         face: Any = 'none' if index == bare else np.divide(colour, 255)
         entries.append(
-            Patch(facecolor=face, edgecolor='black', label=f'{_plain(name)}: {_hectares(square_metres)}{share}')
+            Patch(facecolor=face, edgecolor='black', label=f'{plain(name)}: {hectares(square_metres)}{share}')
         )
     if areas.whole[-1] > 0:
-        label = f'no data: {_hectares(areas.whole[-1])}'
+        label = f'no data: {hectares(areas.whole[-1])}'
         entries.append(Patch(facecolor=np.divide(NO_DATA, 255), edgecolor='black', label=label))
     return entries
 
 
-def _hectares(square_metres: float) -> str:
-    hectares = square_metres / HECTARE
-    return f'{hectares:,.0f} ha' if hectares >= 1000 else f'{hectares:.3g} ha'
+def hectares(square_metres: float) -> str:
+    """Return an area to read."""
+    number = square_metres / HECTARE
+    return f'{number:,.0f} ha' if number >= 1000 else f'{number:.3g} ha'
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return text as matplotlib shows it as it is."""
     return text.replace('$', r'\$')  # matplotlib reads what is between two as a formula

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from mmseg_aux_hrnet.maps.legend import class_colours, main_class
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas, column_names
 from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, add_style, percent_style
 from mmseg_aux_hrnet.maps.vector.polygon_file import PYOGRIO_ERRORS, plain_output, short_reason, without_locks
+from mmseg_aux_hrnet.maps.vector.zones import Zones
 
 Floats = NDArray[np.float64]
 FORMAT = 'mmseg_aux_hrnet areas 2'
@@ -47,7 +48,11 @@ def columns(areas: ZonalAreas) -> dict[str, Any]:
 
 def csv_text(areas: ZonalAreas) -> str:
     """Return the table with one row a zone; undefined numbers are empty."""
-    table = columns(areas)
+    return table_text(columns(areas))
+
+
+def table_text(table: Mapping[str, Any]) -> str:
+    """Return columns, ids first and then numbers, as CSV; undefined numbers are empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(table)
@@ -147,9 +152,7 @@ def write_areas(areas: ZonalAreas, path: Path, *, excel: bool = False) -> None:
                 _write_gpkg(areas, part)
             elif suffix == '.csv':
                 part.write_bytes(csv_text(areas).encode('utf-8-sig' if excel else 'utf-8'))
-                ids = {int: 'Integer64', float: 'Real', str: 'String'}[type(areas.ids[0])]
-                types = [f'"{ids}"', *['"Real"'] * (len(columns(areas)) - 1)]
-                part.with_suffix('.csvt').write_text(','.join(types) + '\n')  # by which GDAL knows numbers from text
+                part.with_suffix('.csvt').write_text(column_types(columns(areas)))
             else:
                 text = json.dumps(areas_json(areas), indent=2, allow_nan=False, ensure_ascii=False)
                 part.write_bytes(f'{text}\n'.encode())
@@ -157,6 +160,13 @@ def write_areas(areas: ZonalAreas, path: Path, *, excel: bool = False) -> None:
         reason = getattr(error, 'strerror', None) or short_reason(error)
         advice = 'choose a folder that is writable' + (', or write .csv or .json' if suffix == '.gpkg' else '')
         raise DataError(f'{path} cannot be written ({reason}): {advice}') from error
+
+
+def column_types(table: Mapping[str, Any]) -> str:
+    """Return what beside a CSV file tells GDAL which columns are numbers: ids first, then numbers."""
+    kinds = {int: 'Integer64', float: 'Real', str: 'String'}
+    ids, *_ = table.values()
+    return ','.join([f'"{kinds[type(ids[0])]}"', *['"Real"'] * (len(table) - 1)]) + '\n'
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -177,10 +187,25 @@ def _write_gpkg(areas: ZonalAreas, path: Path) -> None:
     """Write the zones with the fields that they have and the figures, shown by percent of one class."""
     if areas.zones is None:
         raise ConfigError('a GeoPackage holds zones, and there are none: give --zones, or write .csv or .json')
-    figures = columns(areas)
-    table = {areas.zones.field: areas.zones.ids}
+    shown = main_class(areas.legend)
+    colour = class_colours(areas.legend)[shown]
+    style = percent_style(f'{areas.legend.names[shown]}_percent', colour, titles=_titles(areas))
+    write_zones(path, areas.zones, columns(areas), layer='areas', style=style)
+
+
+def write_zones(path: Path, zones: Zones, figures: Mapping[str, Any], *, layer: str, style: bytes) -> None:
+    """Write a GeoPackage of zones with the fields that they have and figures, which come before fields of their name.
+
+    Args:
+        path: of the file, in a folder in which nobody else writes.
+        zones: what they are.
+        figures: columns, ids first and then numbers.
+        layer: its name.
+        style: how QGIS shows it.
+    """
+    table = {zones.field: zones.ids}
     known = {name.casefold() for name in figures}
-    for name, values in areas.zones.others.items():
+    for name, values in zones.others.items():
         if name.casefold() not in known:
             # GeoPackages hold numbers and times; all else becomes text.
             texts = [None if value is None else str(value) for value in values] if values.dtype == object else None
@@ -190,18 +215,15 @@ def _write_gpkg(areas: ZonalAreas, path: Path) -> None:
     for option in own:
         while own[option] in map(str.casefold, table):
             own[option] += '_'
-    shown = main_class(areas.legend)
-    colour = class_colours(areas.legend)[shown]
-    style = percent_style(f'{areas.legend.names[shown]}_percent', colour, titles=_titles(areas))
     with plain_output(path) as plain, without_locks():
         pyogrio.raw.write(
             plain,
-            geometry=shapely.to_wkb(areas.zones.polygons),
+            geometry=shapely.to_wkb(zones.polygons),
             fields=list(table),
             field_data=list(table.values()),
             driver='GPKG',
-            layer='areas',
-            crs=areas.zones.crs.to_wkt(),
+            layer=layer,
+            crs=zones.crs.to_wkt(),
             geometry_type='MultiPolygon',
             promote_to_multi=True,
             layer_options=own,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -10,10 +11,11 @@ import shapely
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
+from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
@@ -108,20 +110,17 @@ def zonal_area(
         read = None if zones is None else read_zones(zones, id_field=id_field, layer=layer, encoding=encoding)
         if as_table:
             column_names(None if read is None else read.field, class_map.legend)
-        outlines, covered = np.array([], object), np.ones(1)
-        notes = [] if read is None else list(read.notes)
-        if read is not None:
-            try:
-                outlines, covered, note = place_zones(read, grid)
-            except DataError as error:
-                raise DataError(f'{zones}: {error}') from error
-            notes += [] if note is None else [note]
-            outside, partly = covered == 0, (covered > 0) & (covered < 1 - 1e-9)
-            for which, where in ((outside, 'lie outside the map'), (partly, 'lie partly outside the map')):
-                if which.any():
-                    named = first_names(read.ids[which])
-                    notes.append(f'{which.sum()} of {len(covered)} zones {where}: {named}')
-        whole, by_zone = _add_up(class_map, ground, outlines, on_block=on_block)
+        outlines, covered, notes = lay_zones(read, grid, source=zones)
+        size = len(class_map.legend.names) + 1
+
+        def read_block(window: Window) -> NDArray[np.uint8]:
+            values = class_map.read(window)
+            values[values == NODATA] = size - 1
+            return values
+
+        whole, by_zone = add_up(
+            class_map.blocks(), read_block, size=size, ground=ground, zones=outlines, on_block=on_block
+        )
     return ZonalAreas(
         path=Path(path),
         legend=class_map.legend,
@@ -134,6 +133,33 @@ def zonal_area(
         outlines=outlines,
         notes=tuple(notes),
     )
+
+
+def lay_zones(
+    zones: Zones | None, grid: PixelGrid, *, source: str | Path | None
+) -> tuple[Geometries, Floats, list[str]]:
+    """Return zones in the pixels of a map, which share of each the map covers, and what a user should know of them.
+
+    Args:
+        zones: as their file gives them; None for the whole map.
+        grid: of the map.
+        source: their file.
+
+    Raises:
+        DataError: no zone overlaps the map, or one of the two systems does not reach to the other.
+    """
+    if zones is None:
+        return np.array([], object), np.ones(1), []
+    try:
+        outlines, covered, note = place_zones(zones, grid)
+    except DataError as error:
+        raise DataError(f'{source}: {error}') from error
+    notes = [*zones.notes, *([] if note is None else [note])]
+    outside, partly = covered == 0, (covered > 0) & (covered < 1 - 1e-9)
+    for which, where in ((outside, 'lie outside the map'), (partly, 'lie partly outside the map')):
+        if which.any():
+            notes.append(f'{which.sum()} of {len(covered)} zones {where}: {first_names(zones.ids[which])}')
+    return outlines, covered, notes
 
 
 def column_names(field: str | None, legend: Classes) -> list[str]:
@@ -158,8 +184,16 @@ def column_names(field: str | None, legend: Classes) -> list[str]:
     return names
 
 
-def _add_up(class_map: ClassMap, ground: Ground, zones: Geometries, *, on_block: OnBlock) -> tuple[Floats, Floats]:
-    """Return the square metres of the classes and last of what has no data.
+def add_up(
+    windows: Sequence[Window],
+    read: Callable[[Window], NDArray[np.integer[Any]]],
+    *,
+    size: int,
+    ground: Ground,
+    zones: Geometries,
+    on_block: OnBlock,
+) -> tuple[Floats, Floats]:
+    """Return the square metres of each value of a map.
 
     exactextract can weigh pixels too (``weighted_frac``, times ``sum`` of a raster of their areas), with the same
     results to 5e-13. It is asked for single blocks all the same: so each block is read once for the whole map and all
@@ -167,24 +201,23 @@ def _add_up(class_map: ClassMap, ground: Ground, zones: Geometries, *, on_block:
     addition. By itself it reads map and areas for each zone anew, and does not know the whole map.
 
     Args:
-        class_map: open.
+        windows: that cover the map once.
+        read: gives the values of a window, integers (height, width) of 0 to below ``size``.
+        size: count of values.
         ground: of the same map.
         zones: valid polygons or multipolygons, in pixels: x is the column and y the row downwards, times -1. They may
             overlap, and lie outside in part.
         on_block: is told how many blocks of how many are done.
 
     Returns:
-        Those of the whole map, float64 (classes + 1,), and of each zone, float64 (zones, classes + 1).
+        Those of the whole map, float64 (size,), and of each zone, float64 (zones, size).
     """
-    size = len(class_map.legend.names) + 1
     whole, by_zone = np.zeros(size), np.zeros((len(zones), size))
     tree = shapely.STRtree(zones)
     shapely.prepare(zones)
-    windows = class_map.blocks()
     for done, window in enumerate(windows):
         on_block(done, len(windows))
-        values = class_map.read(window)
-        values[values == NODATA] = size - 1
+        values = read(window)
         # Where all pixels have one area they are counted first, so that sums over many lose no digits.
         areas = ground.pixel_areas(window) if ground.common_area is None else np.ones(values.shape)
         by_class = np.bincount(values.ravel(), weights=areas.ravel(), minlength=size)

@@ -116,7 +116,7 @@ def test_numbers_of_rows_as_ids_of_a_geopackage(folder):
 def test_columns_of_one_name_are_refused_before_the_work(folder, capsys, monkeypatch):
     write_zones(folder / 'z.gpkg', [square(0, 0, 4)], Green_m2=['a'])
     options = (folder / 'map.tif', '--zones', folder / 'z.gpkg', '--id-field', 'Green_m2')
-    monkeypatch.setattr(zonal, '_add_up', lambda *args, **kwargs: pytest.fail('the work has begun'))
+    monkeypatch.setattr(zonal, 'add_up', lambda *args, **kwargs: pytest.fail('the work has begun'))
     said = refused(capsys, *options, '--out', folder / 'a.csv')
     assert 'two columns of the table would be called green_m2: give the classes other names' in said
 

@@ -1,0 +1,135 @@
+"""What a command line asks of an index, checked first, then done: reference, thresholds, files."""
+
+import json
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.files.outputs import check_file
+from mmseg_aux_hrnet.files.whole import write_whole
+from mmseg_aux_hrnet.maps.indices.formulas import find_index
+from mmseg_aux_hrnet.maps.indices.results import (
+    curves_csv,
+    draw_curves,
+    scenes_csv,
+    screen_table,
+    thresholds_json,
+)
+from mmseg_aux_hrnet.maps.indices.source import IndexReading, open_index, parse_span
+from mmseg_aux_hrnet.maps.indices.thresholding import IndexThresholds, index_thresholds, within, write_vegetation_mask
+from mmseg_aux_hrnet.maps.options import parse_names
+from mmseg_aux_hrnet.maps.predict.predictor import Predictor
+from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
+from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.raster.inputs import find_rasters
+
+Progress = Callable[[str], Any]  # a bar of progress with a text, as tools show it
+ENDS = ('.json', '_scenes.csv', '_curves.csv', '_curves.png')  # of the files but the masks
+
+
+def run_index(args: Namespace, *, progress: Progress) -> tuple[IndexThresholds, Table, str]:
+    """Do what ``tools/ndvi.py`` is told to; return what was found, the table for the screen and the closing line.
+
+    Raises:
+        AuxHRNetError: in one line, what is wrong with an argument or a file.
+    """
+    rasters = _check(args)
+    reference = None if args.reference is None else Path(args.reference[0])
+    if args.reference is not None and len(args.reference) == 2:
+        reference = _predict(args, rasters, progress=progress)
+    with progress('Comparing') as on_raster:
+        found = index_thresholds(
+            rasters,
+            reference=reference,
+            index=args.index,
+            limits=args.range,
+            bands=args.bands,
+            scale=args.scale,
+            nodata=args.nodata,
+            min_brightness=args.min_brightness,
+            classes=parse_names(args.classes, option='--classes'),
+            vegetation=parse_names(args.vegetation, option='--class'),
+            label_format=args.label_format,
+            scene=args.scene,
+            on_raster=on_raster,
+        )
+    return found, screen_table(found), _write(args, found, reference, progress=progress)
+
+
+def _check(args: Namespace) -> list[Path]:
+    """Return the rasters, after checking what can be checked without reading any."""
+    index = find_index(args.index)
+    reading = IndexReading.parse(
+        index, bands=args.bands, scale=args.scale, nodata=args.nodata, min_brightness=args.min_brightness
+    )
+    if args.range is not None:
+        parse_span(args.range, option='--range')
+    if args.reference is not None and len(args.reference) > 2:
+        raise ConfigError(
+            f'--reference has {len(args.reference)} values: give a map, a label or a folder of them, or CONFIG '
+            'CHECKPOINT'
+        )
+    if args.reference is None and args.best != 'otsu':
+        raise ConfigError(
+            f'--best {args.best} compares with a reference: give --reference, or --best otsu, which needs none'
+        )
+    rasters = find_rasters(args.rasters)
+    for number, raster in enumerate(rasters):
+        with open_index(raster, reading):  # for its errors, which otherwise would come after hours
+            pass
+        first = next(other for other in rasters if other.stem == raster.stem)
+        if first is not rasters[number]:
+            raise ConfigError(f'{first} and {raster} would both become {_mask(args, raster)}: give each its own --out')
+    outs = [args.out / f'{args.index}{end}' for end in ENDS] + [_mask(args, raster) for raster in rasters]
+    for out in outs:
+        check_file(out, inputs=rasters, overwrite=args.overwrite)
+    return rasters
+
+
+def _mask(args: Namespace, raster: Path) -> Path:
+    return Path(args.out, f'{raster.stem}_{args.index}.tif')
+
+
+def _predict(args: Namespace, rasters: list[Path], *, progress: Progress) -> Path:
+    """Predict the classes of the rasters as the reference, and return the folder of the maps."""
+    folder: Path = args.out / 'reference'
+    settings = MapSettings(bands=args.rgb, nodata=args.nodata, overwrite=args.overwrite)
+    maps = [folder / f'{raster.stem}_classes.tif' for raster in rasters]
+    for out in maps:
+        check_file(out, inputs=rasters, overwrite=args.overwrite)
+    predictor = Predictor.from_files(*args.reference, device=args.device)
+    with progress('Predicting the reference') as on_raster:
+        for done, (raster, out) in enumerate(zip(rasters, maps, strict=True)):
+            on_block = within(on_raster, done=done, total=len(rasters))
+            predict_raster(predictor, raster, out, settings, on_block=on_block)
+    return folder
+
+
+def _write(args: Namespace, found: IndexThresholds, reference: Path | None, *, progress: Progress) -> str:
+    """Write all files, the JSON last, and return the closing line."""
+    told = json.dumps(thresholds_json(found, best=args.best, mask_by=args.mask_by), indent=2, allow_nan=False)
+    tags = {'BEST': args.best, 'MASK_BY': args.mask_by}
+    if reference is not None:
+        tags['REFERENCE'] = ' '.join(args.reference)
+    masks = [(scene, raster) for scene, members in found.rasters.items() for raster in members]
+    with progress('Writing masks') as on_raster:
+        for done, (scene, raster) in enumerate(masks):
+            write_vegetation_mask(
+                found, raster, _mask(args, raster), tags=tags,
+                threshold=found.mask_threshold(scene, best=args.best, mask_by=args.mask_by),
+                on_part=within(on_raster, done=done, total=len(masks)),
+            )  # fmt: skip
+    start = args.out / args.index
+    try:
+        write_whole(f'{start}_scenes.csv', scenes_csv(found).encode())
+        if found.together.curve:
+            write_whole(f'{start}_curves.csv', curves_csv(found).encode())
+        draw_curves(Path(f'{start}_curves.png'), found)
+        write_whole(f'{start}.json', f'{told}\n'.encode())
+    except OSError as error:
+        raise DataError(f'{args.out} cannot be written ({error.strerror}): choose a folder that is writable') from error
+    return f'{len(masks)} mask(s), {args.index}.json, tables and curves in {args.out}'

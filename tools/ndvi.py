@@ -1,0 +1,64 @@
+"""Find the best threshold on NDVI: python tools/ndvi.py RASTER... --reference MAP.tif --best kappa --out DIR."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
+
+from _aux_hrnet_shared import add_shared, progress, run
+
+MOST_NOTES = 10  # of many rasters each may have one
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(
+        description='Compare a spectral index with a map or labels at 1,001 thresholds, exactly, and write the mask of '
+        'vegetation by the best one: DIR/NAME_ndvi.tif, with thresholds, tables and curves beside it.'
+    )
+    add = line.add_argument
+    add('rasters', nargs='+', metavar='RASTER', help='rasters, folders of them, or patterns such as "ortho/*.tif"')
+    add('--reference', nargs='+', metavar='FILE', help='a class map, a label, a folder of them, or CONFIG CHECKPOINT')
+    add('--best', choices=('kappa', 'accuracy', 'f1', 'iou', 'otsu'), default='kappa',
+        help='what the threshold of the masks is best by; otsu needs no reference (default: %(default)s)')  # fmt: skip
+    add('--out', type=Path, required=True, metavar='DIR', help='folder of masks, thresholds, tables and curves')
+    add('--index', choices=('ndvi', 'evi2', 'savi', 'vari', 'exg'), default='ndvi',
+        help='vari and exg need red, green and blue only (default: %(default)s)')  # fmt: skip
+    add('--range', metavar='LOW:HIGH', help='of the thresholds, such as 0:0.4 (default: all that the index can be)')
+    add('--bands', metavar='NIR,RED', help='names or numbers of the bands of the index (default: as the raster says)')
+    add('--scale', metavar='LOW:HIGH', help='values that are reflectance 0 and 1, for evi2 and savi')
+    add('--nodata', type=float, metavar='VALUE', help="of pixels that hold nothing (default: the raster's own)")
+    add('--min-brightness', type=float, metavar='B', help='leave out as shadow where the mean of the bands is lower')
+    add('--class', dest='vegetation', metavar='NAME,NAME', help='classes of the reference that are vegetation')
+    add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ... of a reference that lacks them')
+    add('--label-format', choices=('index', 'binary'), default='index', help='binary: label files of 0 and 255')
+    add('--scene', metavar='REGEX', help='names of rasters that are one scene begin so (default: each is a scene)')
+    add('--mask-by', choices=('scene', 'all'), default='scene', help='whose threshold it is (default: %(default)s)')
+    add('--rgb', metavar='R,G,B', help='names or numbers of the bands that CONFIG CHECKPOINT sees')
+    add('--device', help='of CONFIG CHECKPOINT, such as cpu (default: the first GPU, else the CPU)')
+    add_shared(line, '--overwrite')
+    return line
+
+
+def compare(args: argparse.Namespace) -> str:
+    """Compare as the command line says, write files, show the table and return the closing line."""
+    from mmseg_aux_hrnet.maps.indices.request import run_index
+    from mmseg_aux_hrnet.run.command import on_screen
+
+    found, table, closing = run_index(args, progress=progress)
+    with on_screen() as console:
+        console.print(table)
+        more = len(found.notes) - MOST_NOTES
+        for note in (*found.notes[:MOST_NOTES], *([f'and {more} more notes in the JSON file'] if more > 0 else [])):
+            print(f'note: {note}', file=sys.stderr)
+    return closing
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool and return its exit code."""
+    return run(parser(), compare, argv)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
