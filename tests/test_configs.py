@@ -56,11 +56,11 @@ def teacher_weights(tmp_path_factory):
     return str(path)
 
 
-def batch(classes, size=(64, 64)):
+def batch(classes, size=(64, 64), bands=3):
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, classes, (2, 1, *size), generator=generator)
     samples = [SegDataSample(gt_sem_seg=PixelData(data=label), metainfo={'img_shape': size}) for label in labels]
-    return torch.randn(2, 3, *size, generator=generator), samples
+    return torch.randn(2, bands, *size, generator=generator), samples
 
 
 def as_list(part):
@@ -91,7 +91,7 @@ def test_leaf_builds_and_runs_forward_and_backward(leaf, read, request):
     if 'teacher' in config.model:
         config.model.teacher_checkpoint = request.getfixturevalue('teacher_weights')
     model = build(config).train()
-    inputs, samples = batch(heads(model)[0][1].num_classes)
+    inputs, samples = batch(heads(model)[0][1].num_classes, bands=len(model.data_preprocessor.mean))
     losses = {key: value for key, value in model.loss(inputs, samples).items() if 'loss' in key}
     sum(losses.values()).backward()
     assert all(torch.isfinite(value) for value in losses.values())

@@ -56,8 +56,8 @@ class ListedDataset(BaseSegDataset):
         DataError: the data root or a prefix folder does not exist.
         LabelError: labels in which 255 means ignored are masks of 0 and 255.
         SplitError: the list is missing, empty or names a file that is missing or ambiguous.
-        ConfigError: ``label_format`` is unknown, ``label_values`` do not go with it or name what is not a class, or
-            ``reduce_zero_label`` is set.
+        ConfigError: ``label_format`` is unknown, ``label_values`` do not go with it or name what is not a class, bands
+            or their rule are none, or ``reduce_zero_label`` is set.
     """
 
     def __init__(
@@ -93,12 +93,14 @@ class ListedDataset(BaseSegDataset):
         told = {'bands': bands, 'scale': scale, 'stored': stored}
         images = {key: value for key, value in told.items() if value is not None}
         steps = strict_pipeline(pipeline, loader={**cache, **images}, labels=cache)
+        self.bands = loaded_bands(steps, make_bands(bands, scale))
+        self.stored = None if stored is None else tuple(stored)
         super().__init__(
             ann_file=portable(ann_file),
             data_root=data_root,
             data_prefix=prefix,
             pipeline=steps,
-            metainfo={**(metainfo or {}), **loaded_bands(steps, make_bands(bands, scale)).meta()},
+            metainfo={**(metainfo or {}), **self.bands.meta()},
             **kwargs,
         )
 

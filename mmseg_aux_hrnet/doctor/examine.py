@@ -13,7 +13,7 @@ from PIL import Image
 
 from mmseg_aux_hrnet.collar import COLLARS, collar
 from mmseg_aux_hrnet.datasets.georeference import is_for_gdal, place_of, turn_of_label
-from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_tile
+from mmseg_aux_hrnet.datasets.tiles import DAMAGE, PLAIN, read_bands, read_tile
 from mmseg_aux_hrnet.doctor.gather import TilePair, relative
 from mmseg_aux_hrnet.doctor.labels import formats_that_read, label_form, read_by_first
 from mmseg_aux_hrnet.doctor.likeness import colour_figures, grey_thumbnail
@@ -119,7 +119,7 @@ def examine(pair: TilePair) -> ExaminedTile:
     readable_as: tuple[str, ...] = ()
     root = pair.source.root
     try:
-        image, without_data = _examine_image(pair.image)
+        image, without_data = _examine_image(pair.image, pair.source.dataset)
     except ImageError as error:
         image_error = str(error).replace(str(pair.image), relative(pair.image, root))
     place, turn, place_error = _examine_place(pair)
@@ -149,10 +149,23 @@ def _examine_place(pair: TilePair) -> tuple['Place | None', 'Turn | None', str]:
     return place, turn, refusal
 
 
-def _examine_image(path: Path) -> tuple[ImageContent, Masks]:
-    tile = read_tile(path)
-    image: NDArray[Any] = cv2.cvtColor(tile, cv2.COLOR_BGR2RGB if tile.shape[2] == 3 else cv2.COLOR_BGRA2RGB)
-    if is_for_gdal(path):
+def _read_bands(path: Path, dataset: Any) -> NDArray[np.uint8]:
+    """Return all bands that a data set loads as the three that are shown, RGB, or RGBA where pixels have no data."""
+    bands = dataset.bands
+    tile = read_bands(path, bands, stored=dataset.stored or bands.names)
+    shown = [bands.loaded.index(name) for name in bands.shown().names]
+    return tile[..., shown + [-1] * (tile.shape[2] > len(bands.names))]
+
+
+def _examine_image(path: Path, dataset: Any) -> tuple[ImageContent, Masks]:
+    plain = getattr(dataset, 'bands', PLAIN).plain
+    if plain:
+        tile = read_tile(path)
+        image: NDArray[Any] = cv2.cvtColor(tile, cv2.COLOR_BGR2RGB if tile.shape[2] == 3 else cv2.COLOR_BGRA2RGB)
+    else:
+        tile = _read_bands(path, dataset)
+        image = np.ascontiguousarray(tile[..., :3])
+    if not plain or is_for_gdal(path):
         mode, turned, alpha = 'GeoTIFF', False, tile[..., 3] if tile.shape[2] == 4 else None
         ignored = None if alpha is None else alpha == 0
     else:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmseg_aux_hrnet.classes import Colour
-from mmseg_aux_hrnet.datasets.tiles import read_rgb
+from mmseg_aux_hrnet.datasets.tiles import PLAIN, read_picture
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import ExaminedTile
 from mmseg_aux_hrnet.doctor.findings import Finding, printable
@@ -152,7 +152,10 @@ def _named(text: str, tiles: Sequence[ExaminedTile]) -> list[ExaminedTile]:
 def picture(tile: ExaminedTile, colours: Mapping[int, Colour]) -> NDArray[np.uint8] | None:
     """Return the tile with its label, uint8 (h, w, 3), at most 320 pixels a side; None if its image cannot be read."""
     try:
-        image = _shrunk(Image.fromarray(read_rgb(tile.pair.image)), Image.Resampling.BOX)
+        image = _shrunk(
+            Image.fromarray(read_picture(tile.pair.image, getattr(tile.pair.source.dataset, 'bands', PLAIN))),
+            Image.Resampling.BOX,
+        )
     except ImageError:
         return None
     if tile.pair.label is None or tile.label is None or not tile.same_size:
