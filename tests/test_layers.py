@@ -21,7 +21,7 @@ TABLE = {
         'cv2 isal mmcv mmengine mmseg numpy PIL pyspng shapely simplejpeg torch',
     ),
     'decision': ('errors', 'numpy torch'),
-    'demo': ('datasets errors files', 'numpy PIL'),
+    'demo': ('datasets errors files', 'affine numpy PIL pyogrio rasterio shapely'),
     'doctor': (
         'classes collar datasets errors files raster run visualization',
         'cv2 matplotlib mmengine mmseg numpy PIL rich',

@@ -16,7 +16,12 @@ def parser() -> argparse.ArgumentParser:
     line = argparse.ArgumentParser(
         description='Draw small aerial-like scenes with exact labels of the green, as a data set to try the tools on.'
     )
-    line.add_argument('--out', default='data/demo', help='folder to write (default: %(default)s)')
+    line.add_argument('--out', help='folder to write (default: data/demo, or data/survey)')
+    line.add_argument(
+        '--survey',
+        action='store_true',
+        help='instead an orthophoto with polygons of the green, and a raster with districts: docs/first_map.md',
+    )
     line.add_argument('--lists', default=LISTS, help='folder of train.txt, val.txt, test.txt (default: splits/demo)')
     line.add_argument('--seed', type=int, default=0, help='another seed gives other scenes (default: %(default)s)')
     line.add_argument('--force', action='store_true', help='replace demo data of another seed or version')
@@ -25,10 +30,20 @@ def parser() -> argparse.ArgumentParser:
 
 def work(args: argparse.Namespace) -> str:
     """Draw as the command line says and return what is there."""
+    if args.survey:
+        from mmseg_aux_hrnet.demo.orthophoto import write_demo_survey
+
+        out = Path(args.out or 'data/survey')
+        with progress('Drawing rasters') as on_scene:
+            green = write_demo_survey(out, seed=args.seed, on_scene=on_scene)
+        shares = [f'  {name}.tif, {100 * share:.1f} % green' for name, share in green.items()]
+        return '\n'.join([f'{out}: demo survey written, with green.gpkg and districts.gpkg', *shares])
     from mmseg_aux_hrnet.demo.dataset import write_demo_data
 
     with progress('Drawing scenes') as on_scene:
-        data = write_demo_data(args.out, lists_dir=args.lists, seed=args.seed, force=args.force, on_scene=on_scene)
+        data = write_demo_data(
+            args.out or 'data/demo', lists_dir=args.lists, seed=args.seed, force=args.force, on_scene=on_scene
+        )
     lines = [f'{data.root}: {"demo data is complete, kept as it is" if data.reused else "demo data written"}']
     for split, count in data.counts.items():
         lines.append(f'  {split:5} {count:3} scenes, {100 * data.green[split]:.1f} % green')
