@@ -33,7 +33,7 @@ TABLE = {
     'maps/class_map': ('classes errors files maps maps/raster', 'affine numpy pyproj rasterio'),
     'maps/change': (
         'classes errors files maps maps/class_map maps/measure maps/raster maps/vector report sampling version',
-        'affine cv2 matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
+        'cv2 matplotlib numpy PIL rasterio rich',
     ),
     'maps/indices': (
         'classes datasets errors evaluation files maps maps/class_map maps/predict maps/raster version visualization',
