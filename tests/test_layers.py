@@ -48,7 +48,7 @@ TABLE = {
     'maps/class_map': ('classes errors files maps raster', 'affine numpy pyproj rasterio'),
     'maps/change': (
         'classes errors files maps maps/class_map maps/measure maps/vector raster report sampling version',
-        'affine cv2 matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
+        'cv2 matplotlib numpy PIL rasterio rich',
     ),
     'maps/indices': (
         'classes datasets errors evaluation files maps maps/class_map maps/predict raster version visualization',
