@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from mmseg_aux_hrnet.classes import map_classes
 from mmseg_aux_hrnet.errors import ConfigError, ResourceError, one_line
-from mmseg_aux_hrnet.maps.legend import map_classes
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.models import speed
 from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.run import config as run_config
-from mmseg_aux_hrnet.run.rgb_network import PROBABILITIES, ExportGraph, Form
-from mmseg_aux_hrnet.run.trained_model import TrainedModel, load_trained_model
+from mmseg_aux_hrnet.run.rgb_network import PREDICTION, ExportGraph
+from mmseg_aux_hrnet.run.trained_model import LEAST_WINDOW, TrainedModel, load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
 
 
@@ -74,9 +74,7 @@ def mean_over_views(predict: Callable[[Tensor], Tensor], images: Tensor, views: 
     return total / len(views)
 
 
-FORM = Form(unit_range=False, outputs=(PROBABILITIES,), foreground_only=False, half=False, fixed_size=None)
 LONGEST_REASON = 200  # characters
-LEAST_WINDOW = 512  # pixels: smaller ones hide from the network what lies around
 
 
 class Predictor:
@@ -113,7 +111,7 @@ class Predictor:
         no_bfloat16 = self.device.type == 'cuda' and not torch.cuda.is_bf16_supported()
         self._half = torch.float16 if no_bfloat16 else torch.bfloat16
         self._amp = amp
-        self._network = ExportGraph(source.model, decision=None, form=FORM, fuse=False).to(self.device)
+        self._network = ExportGraph(source.model, decision=None, form=PREDICTION, fuse=False).to(self.device)
         speed.apply(self._network.segmentor, level)
         self.facts = _facts(source, {'TTA': tta, 'AMP': 'yes' if amp else 'no', 'SPEED': level})
 
