@@ -13,10 +13,13 @@ from mmseg.apis import inference_model, init_model
 from PIL import Image
 from report_support import class_row, run_record
 from tests_support import draw_tile
-from tiny_export import run_tool, tiny_checkpoint, written
+from tiny_export import run_tool, tiny_checkpoint, trained, written
 from tool_support import REPO
 
-from mmseg_aux_hrnet.exchange.export import exporting
+from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.exchange.export import ExportSettings, exporting
+from mmseg_aux_hrnet.exchange.export.exporting import form_of
 from mmseg_aux_hrnet.files import whole
 
 
@@ -187,6 +190,27 @@ def test_a_missing_extra_is_named(args, tmp_path, monkeypatch, package):
     line = refusal(*args, tmp_path / 'a.onnx')
     assert 'pip install "mmseg-aux-hrnet[export]"' in line
     assert run_tool(*args, tmp_path / 'a.pt2')[0] == 0
+
+
+@pytest.mark.parametrize(
+    ('names', 'interest', 'index'),
+    [
+        (('background', 'green'), 1, 0),
+        (('green', 'rest'), 0, 1),
+        (('road', 'background', 'water'), None, 1),
+        (('road', 'grass', 'water'), None, None),
+    ],
+)
+def test_black_is_the_background_of_the_classes_by_default_for_deepness_only(names, interest, index):
+    source = trained(classes=Classes(names, None, interest))
+    assert form_of(ExportSettings(for_deepness=True), source=source).black == index
+    assert form_of(ExportSettings(for_deepness=True, black_background=False), source=source).black is None
+    assert form_of(ExportSettings(), source=source).black is None
+    if index is None:
+        with pytest.raises(ConfigError, match='--black-background: none of road, grass, water is the background'):
+            form_of(ExportSettings(black_background=True), source=source)
+    else:
+        assert form_of(ExportSettings(black_background=True), source=source).black == index
 
 
 @pytest.mark.slow  # two exports to ONNX
