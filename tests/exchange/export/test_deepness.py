@@ -132,7 +132,7 @@ def test_black_is_background_and_nothing_near_it(two_classes):
 def test_black_is_predicted_where_that_is_asked_for(exported):
     plugin, _, _ = exported('--no-black-background')
     (green,) = plugin.session.run(None, {'image': np.zeros((1, 3, SIZE, SIZE), np.float32)})
-    assert (green > 0).all()
+    assert green.max() > 0.01
     assert plugin.notes['black'] == 'it is a colour like others: the network decides'
 
 
