@@ -34,7 +34,7 @@ TABLE = {
     'evaluation': ('classes decision errors files', 'cv2 mmengine mmseg numpy rich torch'),
     'exchange': ('classes decision errors evaluation files models report run version weights', 'mmengine mmseg torch'),
     'exchange/export': (
-        'bands decision errors exchange files run version weights',
+        'bands classes decision errors evaluation exchange files run version weights',
         'mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
