@@ -13,7 +13,7 @@ from tests_support import write_tile_root
 from tool_support import REPO, SMALL, heard, run_here
 
 from mmseg_aux_hrnet.bands import make_bands
-from mmseg_aux_hrnet.datasets.tiles import read_picture
+from mmseg_aux_hrnet.datasets.band_images import read_picture
 from mmseg_aux_hrnet.weights import best_checkpoint, read_checkpoint
 
 pytestmark = pytest.mark.slow  # trains for seconds

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmseg_aux_hrnet.collar import COLLARS, collar
+from mmseg_aux_hrnet.datasets.band_images import PLAIN, read_bands
 from mmseg_aux_hrnet.datasets.georeference import is_for_gdal, place_of, turn_of_label
-from mmseg_aux_hrnet.datasets.tiles import DAMAGE, PLAIN, read_bands, read_tile
+from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_tile
 from mmseg_aux_hrnet.doctor.gather import TilePair, relative
 from mmseg_aux_hrnet.doctor.labels import formats_that_read, label_form, read_by_first
 from mmseg_aux_hrnet.doctor.likeness import colour_figures, grey_thumbnail

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmseg_aux_hrnet.classes import Colour
-from mmseg_aux_hrnet.datasets.tiles import PLAIN, read_picture
+from mmseg_aux_hrnet.datasets.band_images import PLAIN, read_picture
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import ExaminedTile
 from mmseg_aux_hrnet.doctor.findings import Finding, printable
