@@ -48,8 +48,10 @@ class _Displays(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict') or node.args:
+        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict'):
             return node
+        if node.args:  # what has keys that are no names, such as numbers, is dumped as dict({0: 1})
+            return node.args[0] if len(node.args) == 1 and isinstance(node.args[0], ast.Dict) else node
         keys = [None if word.arg is None else ast.Constant(word.arg) for word in node.keywords]
         return ast.Dict(keys=list(keys), values=[word.value for word in node.keywords])
 
@@ -113,7 +115,8 @@ def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:
         loader = config.get(f'{split}_dataloader')
         settings = loader.get('dataset') if isinstance(loader, dict) else None
         if isinstance(settings, dict):
-            rows.append((split, *(settings.get(key, '') for key in ('type', 'data_root', 'ann_file'))))
+            of_split = settings.get('ann_file') or settings.get('split', '')  # whose list follows from the layout
+            rows.append((split, *(settings.get(key, '') for key in ('type', 'data_root')), of_split))
     return rows
 
 

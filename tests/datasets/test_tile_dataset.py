@@ -1,15 +1,18 @@
 """TileDataset: everything that dataset.json says of tiles, and nothing else."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from mmseg.registry import DATASETS
 from PIL import Image
 from tests_support import tile_description, write_tile_root
+from tool_support import REPO
 
 from mmseg_aux_hrnet.datasets import TileDataset
-from mmseg_aux_hrnet.datasets.description import NAME
+from mmseg_aux_hrnet.datasets.description import NAME, read_description
+from mmseg_aux_hrnet.datasets.label_rules import label_rule
 from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
 
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')]
@@ -83,6 +86,18 @@ def test_without_its_files_it_is_what_the_config_was_filled_with(tmp_path):
     filled = tiles(write_tile_root(tmp_path, 3, label_values=VALUES)).metainfo
     dataset = TileDataset(split='train', metainfo=filled, lazy_init=True)
     assert dataset.metainfo == filled
+
+
+def test_descriptions_in_the_readme_are_read(tmp_path):
+    text = (REPO / 'configs/tiles/README.md').read_text(encoding='utf-8')
+    green, loveda, openearthmap = (json.loads(block) for block in re.findall(r'```json\n(.+?)```', text, re.DOTALL))
+    found = []
+    for said in (green, loveda, {**loveda, **openearthmap}):
+        (tmp_path / NAME).write_text(json.dumps(said))
+        found.append(read_description(tmp_path))
+    assert [len(one.classes.names) for one in found] == [2, 7, 8]
+    rules = [label_rule('index', one.classes.palette, label_values=one.label_values) for one in found]
+    assert [[*rule.class_of] for rule in rules] == [[0, 1, 255], [*range(8)], [*range(9)]]
 
 
 @pytest.mark.parametrize(

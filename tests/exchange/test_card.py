@@ -8,6 +8,10 @@ def test_written_out_values_are_read():
     assert literals(text) == {'a': 1, 'b': {'c': [-1.5, (2, 'x')], 'd': None}, 'e': {'f': {}}}
 
 
+def test_keys_that_are_no_names_are_read():
+    assert literals("a = dict(b=dict({0: 'ignore', 1: 0}))\nc = open({})\n") == {'a': {'b': {0: 'ignore', 1: 0}}}
+
+
 @pytest.mark.parametrize(
     'text',
     [
