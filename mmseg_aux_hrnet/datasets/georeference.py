@@ -19,6 +19,7 @@ TIFF_SUFFIXES = ('.tif', '.tiff')
 NODATA_TAG = 42113
 GEOTIFF_TAGS = (33550, 33922, 34264, 34735, 42112, NODATA_TAG)
 COMPRESSION_TAG, PHOTOMETRIC_TAG, BANDS_TAG = 259, 262, 277
+VALUES_OF = (256, 257, COMPRESSION_TAG, PHOTOMETRIC_TAG, BANDS_TAG)  # the first are width and height
 GREYS, UNKNOWN_COMPRESSIONS = (0, 1), (34887, 50001)  # LERC and WEBP
 SUBFILE_TAG, COARSE_OR_MASK = 254, 0b101  # of a page that is an overview or a mask of another
 MOST_PAGES = 1000  # a damaged file may lead from page to page for ever
@@ -32,7 +33,7 @@ class TiffHeader(NamedTuple):
     """What the header of a TIFF says.
 
     Attributes:
-        tags: of the first page.
+        tags: of the first page; values of a few, None for the others.
         pages: number of pages, without overviews and masks.
     """
 
@@ -55,7 +56,8 @@ def tiff_header(path: str | Path) -> TiffHeader | None:
                 file.seek(directory.next)
                 directory.load(file)
                 pages += not int(directory.get(SUBFILE_TAG, 0)) & COARSE_OR_MASK
-                tags = tags or dict(directory)
+                # To decode all of them takes as long as to open a tile.
+                tags = tags or {tag: directory[tag] if tag in VALUES_OF else None for tag in directory}
             return TiffHeader(tags, pages)
     except DAMAGED:  # whoever reads the file says so
         return None

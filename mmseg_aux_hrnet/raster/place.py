@@ -112,10 +112,12 @@ def metric_corners(places: Sequence[Place]) -> tuple[Floats, float]:
     Raises:
         DataError: some name their reference system and some do not, or it is not one of the earth's surface.
     """
-    corners = np.stack([place.corners for place in places])
-    systems = {place.crs for place in places}
     sizes = np.array([[place.width, place.height] for place in places])
-    if systems == {''}:
+    a, b, c, d, e, f = np.array([place.transform[:6] for place in places]).T[..., None]
+    columns, rows = np.moveaxis(UNIT_CORNERS * sizes[:, None], -1, 0)
+    corners: Floats = np.stack([a * columns + b * rows + c, d * columns + e * rows + f], -1)
+    systems = list(dict.fromkeys(place.crs for place in places))
+    if systems == ['']:
         return corners, float((_sides(corners) / sizes).min() / 2)
     if '' in systems:
         raise DataError('some files name no reference system, so their ground cannot be compared with that of others')
@@ -139,10 +141,11 @@ def _sides(corners: Floats) -> Floats:
 
 def _by_system(corners: Floats, places: Sequence[Place], *, to: str) -> Floats:
     """Return corners (N, 4, 2) in the system ``to``, those of each system in one go."""
-    systems = np.array([place.crs for place in places])
+    numbers = {crs: number for number, crs in enumerate(dict.fromkeys(place.crs for place in places))}
+    systems = np.array([numbers[place.crs] for place in places])
     result = np.empty_like(corners)
-    for crs in dict.fromkeys(place.crs for place in places):
-        own = systems == crs
+    for number, crs in enumerate(numbers):
+        own = systems == number
         result[own] = _transformed(corners[own].reshape(-1, 2), crs, to).reshape(-1, 4, 2)
     if not np.isfinite(result).all():
         raise DataError('coordinates of a raster are none of its reference system: it lies nowhere on the ground')
