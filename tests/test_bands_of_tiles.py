@@ -111,3 +111,9 @@ def test_some_of_the_bands_are_trained_alone(root, tmp_path):
     assert run_here('test', LEAF, work, '--data-root', root, '--work-dir', tmp_path) == 0
     words = heard('train', LEAF, '--data-root', root, '--work-dir', work, '--cfg-options', 'bands=red,swir')
     assert words.returncode == 2 and 'dataset.json: swir is not among the bands red, green, blue, nir' in words.stderr
+
+
+def test_the_check_measures_all_bands(root, tmp_path):
+    words = heard('check_dataset', root, '--picture', tmp_path / 'a.png')
+    assert words.returncode == 0, words.stdout
+    assert '# red, green, blue, nir' in words.stdout
