@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from PIL import Image
 from raster_support import write_raster
+from rasterio.transform import from_origin
 from tests_support import write_tile_root
 from tool_support import REPO, SMALL, heard, run_here
 
@@ -30,11 +31,12 @@ QUICK = [option for option in SMALL if 'scale' not in option and 'test_pipeline'
 def root(tmp_path_factory):
     """Return tiles whose files hold near infrared first."""
     root = write_tile_root(tmp_path_factory.mktemp('tiles'), 2, **FACTS)
-    for path in sorted(root.rglob('rawdata/*/*.png')):
+    for number, path in enumerate(sorted(root.rglob('rawdata/*/*.png'))):
         image = np.moveaxis(np.asarray(Image.open(path)), -1, 0).astype(np.uint16) * 4
         path.unlink()
         values = np.concatenate([1000 - image[1:2], image])
-        write_raster(path.with_suffix('.tif'), values, descriptions=('nir', 'red', 'green', 'blue'))
+        place = from_origin(500_000 + 200 * number, 5_800_000, 1, 1)
+        write_raster(path.with_suffix('.tif'), values, transform=place, descriptions=('nir', 'red', 'green', 'blue'))
     return root
 
 
