@@ -23,7 +23,7 @@ TABLE = {
     'decision': ('errors', 'numpy torch'),
     'demo': ('datasets errors files', 'numpy PIL'),
     'doctor': (
-        'classes collar datasets errors files raster run visualization',
+        'bands classes collar datasets errors files raster run visualization',
         'cv2 matplotlib mmengine mmseg numpy PIL rich',
     ),
     'engine': (
