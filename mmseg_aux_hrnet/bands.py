@@ -32,6 +32,19 @@ class Bands(NamedTuple):
         return self.names[::-1] if len(self.names) == len(RGB) else self.names
 
     @property
+    def words(self) -> str:
+        """The names in a sentence; RGB where they are red, green and blue."""
+        return 'RGB' if self.names == RGB else ', '.join(self.names)
+
+    @property
+    def rule(self) -> str:
+        """The rule of each band in a sentence, such as ``red 0:3000, nir 500:1500``; empty without one."""
+        if self.scale is None:
+            return ''
+        pairs = zip(self.names, self.scale, strict=True)
+        return ', '.join(f'{name} {low:.12g}:{high:.12g}' for name, (low, high) in pairs)
+
+    @property
     def plain(self) -> bool:
         """Whether these are 8-bit red, green and blue, which every loader and every tool of mmseg reads."""
         return self == Bands()

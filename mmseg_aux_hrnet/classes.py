@@ -14,6 +14,18 @@ Side = Literal['file', 'config']
 
 BACKGROUND = 'background'
 DEPTH = 12  # levels of a checkpoint's meta; what a file holds can contain itself
+# The reference data sets mark green dark red and buildings white in their label files. In maps, which lie over images,
+# they are bluish green and vermilion of Okabe and Ito (Color Universal Design, 2008).
+OF_LABELS: dict[tuple[str, Colour], Colour] = {
+    ('green', (128, 0, 0)): (0, 158, 115),
+    ('building', (255, 255, 255)): (213, 94, 0),
+}
+
+# Okabe and Ito (Color Universal Design, 2008), for maps without a colour table; grey for what comes first
+PALETTE: tuple[Colour, ...] = (
+    (150, 150, 150), (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0),
+    (240, 228, 66),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,21 @@ class Classes:
         """Return them as mmseg keeps them in ``meta['dataset_meta']`` of a checkpoint."""
         palette = None if self.palette is None else [list(colour) for colour in self.palette]
         return {'classes': self.names, 'palette': palette, **self.extras}
+
+
+def map_classes(classes: Classes) -> Classes:
+    """Return classes with the colours of maps: those of their labels, but for two that are hard to look at."""
+    if classes.palette is None:
+        return classes
+    named = zip(classes.names, classes.palette, strict=True)
+    return replace(classes, palette=tuple(OF_LABELS.get((name, colour), colour) for name, colour in named))
+
+
+def class_colours(legend: Classes) -> tuple[Colour, ...]:
+    """Return a colour for each class: the map's own, or eight that the colour-blind tell apart, over and over."""
+    if legend.palette is not None:
+        return legend.palette
+    return tuple(PALETTE[index % len(PALETTE)] for index in range(len(legend.names)))
 
 
 def class_set(meta: Mapping[str, Any], *, of_interest: str | None = None) -> Classes:

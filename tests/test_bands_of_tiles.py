@@ -9,11 +9,12 @@ from mmengine.config import Config
 from mmseg.apis import inference_model, init_model
 from PIL import Image
 from raster_support import write_raster
+from rasterio.transform import from_origin
 from tests_support import write_tile_root
 from tool_support import REPO, SMALL, heard, run_here
 
 from mmseg_aux_hrnet.bands import make_bands
-from mmseg_aux_hrnet.datasets.tiles import read_picture
+from mmseg_aux_hrnet.datasets.band_images import read_picture
 from mmseg_aux_hrnet.weights import best_checkpoint, read_checkpoint
 
 pytestmark = pytest.mark.slow  # trains for seconds
@@ -30,11 +31,12 @@ QUICK = [option for option in SMALL if 'scale' not in option and 'test_pipeline'
 def root(tmp_path_factory):
     """Return tiles whose files hold near infrared first."""
     root = write_tile_root(tmp_path_factory.mktemp('tiles'), 2, **FACTS)
-    for path in sorted(root.rglob('rawdata/*/*.png')):
+    for number, path in enumerate(sorted(root.rglob('rawdata/*/*.png'))):
         image = np.moveaxis(np.asarray(Image.open(path)), -1, 0).astype(np.uint16) * 4
         path.unlink()
         values = np.concatenate([1000 - image[1:2], image])
-        write_raster(path.with_suffix('.tif'), values, descriptions=('nir', 'red', 'green', 'blue'))
+        place = from_origin(500_000 + 200 * number, 5_800_000, 1, 1)
+        write_raster(path.with_suffix('.tif'), values, transform=place, descriptions=('nir', 'red', 'green', 'blue'))
     return root
 
 
@@ -111,3 +113,9 @@ def test_some_of_the_bands_are_trained_alone(root, tmp_path):
     assert run_here('test', LEAF, work, '--data-root', root, '--work-dir', tmp_path) == 0
     words = heard('train', LEAF, '--data-root', root, '--work-dir', work, '--cfg-options', 'bands=red,swir')
     assert words.returncode == 2 and 'dataset.json: swir is not among the bands red, green, blue, nir' in words.stderr
+
+
+def test_the_check_measures_all_bands(root, tmp_path):
+    words = heard('check_dataset', root, '--picture', tmp_path / 'a.png')
+    assert words.returncode == 0, words.stdout
+    assert '# red, green, blue, nir' in words.stdout

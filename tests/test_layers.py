@@ -23,7 +23,7 @@ TABLE = {
     'decision': ('errors', 'numpy torch'),
     'demo': ('datasets errors files', 'affine numpy PIL pyogrio rasterio shapely'),
     'doctor': (
-        'classes collar datasets errors files raster run visualization',
+        'bands classes collar datasets errors files raster run visualization',
         'cv2 matplotlib mmengine mmseg numpy PIL rich',
     ),
     'engine': (
@@ -34,7 +34,7 @@ TABLE = {
     'evaluation': ('classes decision errors files', 'cv2 mmengine mmseg numpy rich torch'),
     'exchange': ('classes decision errors evaluation files models report run version weights', 'mmengine mmseg torch'),
     'exchange/export': (
-        'bands decision errors exchange files run version weights',
+        'bands classes decision errors evaluation exchange files run version weights',
         'mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
@@ -48,7 +48,7 @@ TABLE = {
     'maps/class_map': ('classes errors files maps raster', 'affine numpy pyproj rasterio'),
     'maps/change': (
         'classes errors files maps maps/class_map maps/measure maps/vector raster report sampling version',
-        'affine cv2 matplotlib numpy PIL pyogrio pyproj rasterio rich shapely',
+        'cv2 matplotlib numpy PIL rasterio rich',
     ),
     'maps/indices': (
         'classes datasets errors evaluation files maps maps/class_map maps/predict raster version visualization',

@@ -1,6 +1,7 @@
 """A segmentor of a few weights that exports in a second, its config and its checkpoint."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from mmengine.config import Config
@@ -10,7 +11,9 @@ from mmseg.registry import MODELS
 from tool_support import heard
 from torch import nn
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.run.rgb_network import CLASSES, PROBABILITIES, Form
+from mmseg_aux_hrnet.run.trained_model import TrainedModel
 
 CLASS_NAMES, PALETTE = ('background', 'green', 'water'), [[0, 0, 0], [128, 0, 0], [0, 0, 128]]
 FREE = Form(unit_range=False, outputs=(PROBABILITIES, CLASSES), foreground_only=False, half=False, fixed_size=None)
@@ -89,3 +92,15 @@ def written(folder: Path, *, name='tiny', meta=None, **settings):
     path = folder / f'{name}.py'
     config.dump(path)
     return str(path), str(tiny_checkpoint(config, folder / f'{name}.pth', **(meta or {})))
+
+
+def trained(**known):
+    """Return a TrainedModel of nothing but facts, ``known`` among them."""
+    preprocessor = SimpleNamespace(mean=torch.tensor([123.675, 116.28, 103.53]), std=torch.tensor([58.395, 57.12, 57]))
+    facts = dict(
+        model=SimpleNamespace(data_preprocessor=preprocessor, size_divisor=32, fill_value=0.0),
+        classes=Classes(('background', 'green'), ((0, 0, 0), (0, 128, 0)), 1),
+        decision=None, gsd=0.5, tile=(256, 512), overlap=25,
+        config_name='a.py', config_sha256='1', checkpoint_name='a.pth', checkpoint_sha256='2',
+    )  # fmt: skip
+    return TrainedModel(**{**facts, **known})

@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     add('--id-field', metavar='NAME', help='the field that names the zones (default: numbers from 1)')
     add('--layer', metavar='NAME', help='the layer with the zones, of a file with several')
     add('--encoding', metavar='NAME', help='of the text of --zones, such as gbk (default: as it says)')
-    add('--tolerance', type=int, default=2, metavar='PIXELS',
+    add_shared(line, '--tolerance', type=int, default=2, metavar='PIXELS',
         help='keep changes that are narrower apart, as edge (default: %(default)s; 1 keeps none apart)')  # fmt: skip
     add('--min-area', type=float, metavar='M2', help='keep changes in smaller patches apart, as small change')
     add('--accuracy', type=Path, nargs=2, metavar=('OLD', 'NEW'),

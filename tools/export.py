@@ -12,7 +12,7 @@ from _aux_hrnet_shared import add_shared, run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Write a trained model as one file for other programs, ONNX or .pt2 of torch.export: an RGB image '
+        description='Write a trained model as one file for other programs, ONNX or .pt2 of torch.export: an image '
         'in, probabilities and class map of its size out. The file is compared with PyTorch before it gets its name.'
     )
     add = line.add_argument
@@ -26,15 +26,24 @@ def parser() -> argparse.ArgumentParser:
     add('--fuse', action=argparse.BooleanOptionalAction, default=True, help='fold batch norm into convolutions')
     add('--fixed-size', action='store_true', help='take images of the tile size only')
     add(
-        '--tile-size', type=int, metavar='PIXELS', help='side of the tiles to cut images into (default: as in training)'
+        '--tile-size',
+        type=int,
+        metavar='PIXELS',
+        help='side of the tiles to cut images into (default: as predict_raster)',
     )
-    add('--tile-overlap', type=int, metavar='PERCENT', help='overlap of the tiles (default: 25, or that of the config)')
+    add('--tile-overlap', type=int, metavar='PERCENT', help='overlap of the tiles (default: 33)')
     add(
         '--gsd',
         type=float,
         metavar='METRES',
         help='ground sampling distance, metres per pixel, where the config has none',
     )
+    add(
+        '--black-background',
+        action=argparse.BooleanOptionalAction,
+        help='pixels of 0 in all bands, as Deepness feeds no data, are background (default: with --for deepness)',
+    )
+    add_shared(line, '--data-root', help='folder of the data set: also compare on labelled images of its test data')
     add('--metrics', type=Path, metavar='JSON', help="metrics.json of the checkpoint's evaluation report, to be noted")
     add_shared(line, '--overwrite', help='replace OUT where it exists')
     add_shared(line, '--cfg-options')
@@ -49,8 +58,12 @@ def export(args: argparse.Namespace) -> str:
     from mmseg_aux_hrnet.run import config as run_config
     from mmseg_aux_hrnet.weights import best_checkpoint
 
-    names = ('classes_only', 'fp16', 'fuse', 'fixed_size', 'tile_size', 'tile_overlap', 'gsd', 'threshold', 'metrics')
-    given = {name: getattr(args, name) for name in (*names, 'overwrite')}
+    names = (
+        'classes_only', 'fp16', 'fuse', 'fixed_size', 'tile_size', 'tile_overlap', 'gsd', 'threshold', 'metrics',
+        'black_background', 'overwrite',
+    )  # fmt: skip
+    given = {name: getattr(args, name) for name in names}
+    given['data_root'] = None if args.data_root is None else Path(args.data_root)
     settings = ExportSettings(for_deepness=args.target == 'deepness', **given)
     config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
     checkpoint = best_checkpoint(args.checkpoint)

@@ -29,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     add('--bands', metavar='NIR,RED', help='names or numbers of the bands of the index (default: as the raster says)')
     add('--scale', metavar='LOW:HIGH', help='values that are reflectance 0 and 1, for evi2 and savi')
     add('--nodata', type=float, metavar='VALUE', help="of pixels that hold nothing (default: the raster's own)")
+    add('--nodata-tolerance', type=float, default=0, metavar='N', help='values so near to it hold nothing too')
     add('--min-brightness', type=float, metavar='B', help='leave out as shadow where the mean of the bands is lower')
     add('--class', dest='vegetation', metavar='NAME,NAME', help='classes of the reference that are vegetation')
     add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ... of a reference that lacks them')

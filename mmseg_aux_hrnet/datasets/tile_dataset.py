@@ -6,6 +6,7 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmseg_aux_hrnet.bands import RGB, bands_in
 from mmseg_aux_hrnet.datasets.description import NAME, DataDescription, read_description
 from mmseg_aux_hrnet.datasets.label_rules import IGNORED, LabelFormat, LabelValues
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
@@ -51,10 +52,11 @@ class TileDataset(ListedDataset):
         **kwargs: Any,
     ) -> None:
         meta, layout = dict(metainfo or {}), LAYOUTS['singlegreen']
+        stored: tuple[str, ...] = tuple(meta.get('bands') or RGB)
         root = None if data_root is None else Path(portable(data_root))
         if root is not None and root.is_dir():  # else the parent says that it is not there
             described = described_tiles(root, metainfo=meta)
-            kwargs = {'stored': read_description(root).bands, **kwargs}
+            stored = read_description(root).bands
             meta, layout = metainfo_of(described), LAYOUTS[described.layout]
         if not ann_file:
             if split not in SPLITS:
@@ -66,7 +68,9 @@ class TileDataset(ListedDataset):
                 if split == 'test' and not (root / f'{layout.labels}{below}').is_dir():
                     del data_prefix['seg_map_path']  # tests need no labels
         values = meta.pop('label_values', None)
-        images = {key: meta[key] for key in ('bands', 'scale') if meta.get(key) is not None}
+        images: dict[str, Any] = {}
+        if stored != RGB or not bands_in(meta).plain:  # else they are read as all files of colours are
+            images = {'bands': meta.get('bands'), 'scale': meta.get('scale'), 'stored': stored}
         super().__init__(
             data_root=data_root,
             ann_file=ann_file,
@@ -77,7 +81,8 @@ class TileDataset(ListedDataset):
             label_values=values if label_values is None else label_values,
             **{**images, **kwargs},
         )
-        self._metainfo.update(meta)
+        scale = self.bands.scale and [list(pair) for pair in self.bands.scale]
+        self._metainfo.update({**meta, 'bands': list(self.bands.names), 'scale': scale})
 
 
 def described_tiles(root: Path, *, metainfo: Mapping[str, Any]) -> DataDescription:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmseg_aux_hrnet.collar import COLLARS, collar
+from mmseg_aux_hrnet.datasets.band_images import PLAIN, read_bands
 from mmseg_aux_hrnet.datasets.georeference import is_for_gdal, place_of, turn_of_label
-from mmseg_aux_hrnet.datasets.tiles import DAMAGE, PLAIN, read_bands, read_tile
+from mmseg_aux_hrnet.datasets.tiles import DAMAGE, read_tile
 from mmseg_aux_hrnet.doctor.gather import TilePair, relative
 from mmseg_aux_hrnet.doctor.labels import formats_that_read, label_form, read_by_first
 from mmseg_aux_hrnet.doctor.likeness import colour_figures, grey_thumbnail
@@ -41,7 +42,8 @@ class ImageContent:
         thumbnail: grey version, uint8 (32, 32).
         colours: figures of :func:`~mmseg_aux_hrnet.doctor.likeness.colour_figures`, float (9,).
         grey: whether red, green and blue are the same everywhere.
-        histogram: pixels with data at each level of red, green and blue, int64 (3, 256).
+        histogram: pixels with data at each level of red, green and blue, or of all bands that are loaded, int64
+            (bands, 256).
         nodata: number of pixels without data.
     """
 
@@ -149,30 +151,27 @@ def _examine_place(pair: TilePair) -> tuple['Place | None', 'Turn | None', str]:
     return place, turn, refusal
 
 
-def _read_bands(path: Path, dataset: Any) -> NDArray[np.uint8]:
-    """Return all bands that a data set loads as the three that are shown, RGB, or RGBA where pixels have no data."""
-    bands = dataset.bands
-    tile = read_bands(path, bands, stored=dataset.stored or bands.names)
-    shown = [bands.loaded.index(name) for name in bands.shown().names]
-    return tile[..., shown + [-1] * (tile.shape[2] > len(bands.names))]
-
-
 def _examine_image(path: Path, dataset: Any) -> tuple[ImageContent, Masks]:
-    plain = getattr(dataset, 'bands', PLAIN).plain
-    if plain:
+    bands = getattr(dataset, 'bands', PLAIN)
+    if bands.plain:
         tile = read_tile(path)
         image: NDArray[Any] = cv2.cvtColor(tile, cv2.COLOR_BGR2RGB if tile.shape[2] == 3 else cv2.COLOR_BGRA2RGB)
+        every = image
     else:
-        tile = _read_bands(path, dataset)
-        image = np.ascontiguousarray(tile[..., :3])
-    if not plain or is_for_gdal(path):
-        mode, turned, alpha = 'GeoTIFF', False, tile[..., 3] if tile.shape[2] == 4 else None
+        tile = read_bands(path, bands, stored=dataset.stored or bands.names)
+        every = tile[..., [bands.loaded.index(name) for name in bands.names]]
+        image = every[..., [bands.names.index(name) for name in bands.shown().names]]
+    if not bands.plain or is_for_gdal(path):
+        mode, turned, alpha = 'GeoTIFF', False, tile[..., -1] if tile.shape[2] > len(bands.names) else None
         ignored = None if alpha is None else alpha == 0
     else:
         (mode, turned, alpha), ignored = _picture_form(path), None
     mask = nodata_mask(image, alpha=alpha)
     small = np.asarray(cv2.resize(image, (COLOUR_SIDE, COLOUR_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-    data = image[~mask] if mask.any() else image.reshape(-1, 3)  # indexing copies, and most tiles have all their data
+    count = len(bands.names)
+    data = (
+        every[~mask] if mask.any() else every.reshape(-1, count)
+    )  # indexing copies, and most tiles have all their data
     content = ImageContent(
         size=(image.shape[0], image.shape[1]),
         mode=mode,
@@ -181,7 +180,7 @@ def _examine_image(path: Path, dataset: Any) -> tuple[ImageContent, Masks]:
         thumbnail=grey_thumbnail(image),
         colours=colour_figures(small.reshape(-1, 3)),
         grey=bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()),
-        histogram=np.stack([np.bincount(data[:, channel], minlength=256) for channel in range(3)]),
+        histogram=np.stack([np.bincount(data[:, channel], minlength=256) for channel in range(count)]),
         nodata=int(mask.sum()),
     )
     return content, (mask, ignored)

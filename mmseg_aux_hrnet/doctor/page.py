@@ -11,8 +11,9 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmseg_aux_hrnet.bands import RGB as RGB_NAMES
 from mmseg_aux_hrnet.classes import Colour
-from mmseg_aux_hrnet.datasets.tiles import PLAIN, read_picture
+from mmseg_aux_hrnet.datasets.band_images import PLAIN, read_picture
 from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.examine import ExaminedTile
 from mmseg_aux_hrnet.doctor.findings import Finding, printable
@@ -34,6 +35,7 @@ MOST_CLASSES = 10  # bars; the JSON file holds all
 LEVEL_COLOURS = {'plain': '#333333', 'fault': '#B2182B', 'doubt': '#A65E00', 'note': '#2166AC'}
 # Okabe and Ito's palette: apart for all common kinds of colour blindness.
 SPLIT_COLOURS = {'train': '#0072B2', 'val': '#E69F00', 'test': '#009E73', UNDIVIDED: '#0072B2'}
+OTHER_COLOUR = '#777777'  # of a band that is not a colour
 CHANNEL_COLOURS = ('#D55E00', '#009E73', '#0072B2')
 
 
@@ -99,9 +101,11 @@ def _draw_foreground(axes: Axes, checkup: Checkup) -> None:
 
 def _draw_levels(axes: Axes, checkup: Checkup) -> None:
     train = training_summary(checkup) or checkup.summaries[0]
-    for counts, colour in zip(train.histogram, CHANNEL_COLOURS, strict=True):
-        axes.plot(100 * counts / max(int(counts.sum()), 1), color=colour, linewidth=0.9)
-    _finish(axes, title=f'red, green and blue of {train.split}', label='level 0..255')
+    colours = dict(zip(RGB_NAMES, CHANNEL_COLOURS, strict=True))
+    for name, counts in zip(train.bands, train.histogram, strict=True):
+        axes.plot(100 * counts / max(int(counts.sum()), 1), color=colours.get(name, OTHER_COLOUR), linewidth=0.9)
+    words = 'red, green and blue' if train.bands == RGB_NAMES else ', '.join(train.bands)
+    _finish(axes, title=f'{words} of {train.split}', label='level 0..255')
     axes.set_ylabel('% of the pixels', fontsize=7)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.bands import RGB, Bands
 from mmseg_aux_hrnet.doctor.examine import ExaminedTile
 
 Colours = tuple[tuple[float, ...], tuple[float, ...]]
@@ -28,10 +29,11 @@ class Summary(NamedTuple):
         images_of: number of labels in which each class occurs.
         pixels_of: labelled pixels of the labels in which each class occurs.
         nodata: share of pixels without data, 0..1.
-        colours: mean and standard deviation of red, green and blue over the pixels with data, 0..255; None without a
-            readable image.
-        histogram: pixels with data at each level of red, green and blue, int64 (3, 256).
+        colours: mean and standard deviation of each band over the pixels with data, 0..255; None without a readable
+            image.
+        histogram: pixels with data at each level of each band, int64 (bands, 256).
         without_foreground: names of the images whose label holds no class above 0.
+        bands: names of the bands, in the order in which a network sees them.
     """
 
     split: str
@@ -49,6 +51,7 @@ class Summary(NamedTuple):
     colours: Colours | None
     histogram: NDArray[np.int64]
     without_foreground: tuple[str, ...]
+    bands: tuple[str, ...] = RGB
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -63,7 +66,8 @@ def summarise(split: str, tiles: Sequence[ExaminedTile], *, num_classes: int) ->
     labels = [(tile, tile.label) for tile in tiles if tile.label is not None]
     counts = np.array([label.counts for _, label in labels], np.int64).reshape(-1, 256)
     classes = counts[:, :num_classes]
-    histogram = np.array([image.histogram for image in images], np.int64).reshape(-1, 3, 256).sum(axis=0)
+    bands = getattr(tiles[0].pair.source.dataset, 'bands', Bands()).names if tiles else RGB
+    histogram = np.array([image.histogram for image in images], np.int64).reshape(-1, len(bands), 256).sum(axis=0)
     area = sum(image.size[0] * image.size[1] for image in images)
     return Summary(
         split=split,
@@ -81,6 +85,7 @@ def summarise(split: str, tiles: Sequence[ExaminedTile], *, num_classes: int) ->
         colours=colours_of(histogram),
         histogram=histogram,
         without_foreground=tuple(tile.pair.name for tile, label in labels if not label.counts[1:num_classes].any()),
+        bands=bands,
     )
 
 
@@ -122,7 +127,7 @@ def config_snippets(train: Summary) -> list[str]:
     lines = []
     if train.colours is not None:
         mean, std = (', '.join(f'{value:.4f}' for value in values) for values in train.colours)
-        lines.append(f'data_preprocessor = dict(mean=[{mean}], std=[{std}])  # red, green, blue')
+        lines.append(f'data_preprocessor = dict(mean=[{mean}], std=[{std}])  # {", ".join(train.bands)}')
     for rule, weights in class_weights(train).items():
         if weights is not None:
             listed = ', '.join(f'{weight:.4f}' for weight in weights)

@@ -243,7 +243,7 @@ def read_areas(path: Path, *, field: str | None, request: TileRequest) -> tuple[
         DataError: it cannot be read, holds no polygons, or the field has another value than train, val and test.
     """
     found, notes = [], []
-    for layer in expand_layers([parse_label_file(str(path), ())]):
+    for layer in expand_layers([LabelFile(path)]):
         read = read_layer(layer, field=field, encoding=request.encoding)
         polygons, said = as_polygons(read, buffer=None)
         notes += said

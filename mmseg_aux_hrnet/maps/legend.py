@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from mmseg_aux_hrnet.classes import Classes, Colour
 from mmseg_aux_hrnet.errors import ConfigError
@@ -10,39 +9,12 @@ from mmseg_aux_hrnet.raster.dataset import CLASSES_TAG
 
 NODATA = 255  # of class maps, and no class in any: so a map has 255 classes at most
 INTEREST_TAG = 'CLASS_OF_INTEREST'
-# The reference data sets mark green dark red and buildings white in their label files. In maps, which lie over images,
-# they are bluish green and vermilion of Okabe and Ito (Color Universal Design, 2008).
-OF_LABELS: dict[tuple[str, Colour], Colour] = {
-    ('green', (128, 0, 0)): (0, 158, 115),
-    ('building', (255, 255, 255)): (213, 94, 0),
-}
-
-# Okabe and Ito (Color Universal Design, 2008), for maps without a colour table; grey for what comes first
-PALETTE: tuple[Colour, ...] = (
-    (150, 150, 150), (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0),
-    (240, 228, 66),
-)  # fmt: skip
 
 
 def legend_tags(classes: Classes) -> dict[str, str]:
     """Return the tags of a GeoTIFF that hold the names; the colours are its colour table."""
     tags = {CLASSES_TAG: json.dumps(list(classes.names))}
     return tags if classes.name_of_interest is None else {**tags, INTEREST_TAG: classes.name_of_interest}
-
-
-def map_classes(classes: Classes) -> Classes:
-    """Return classes with the colours of maps: those of their labels, but for two that are hard to look at."""
-    if classes.palette is None:
-        return classes
-    named = zip(classes.names, classes.palette, strict=True)
-    return replace(classes, palette=tuple(OF_LABELS.get((name, colour), colour) for name, colour in named))
-
-
-def class_colours(legend: Classes) -> tuple[Colour, ...]:
-    """Return a colour for each class: the map's own, or eight that the colour-blind tell apart, over and over."""
-    if legend.palette is not None:
-        return legend.palette
-    return tuple(PALETTE[index % len(PALETTE)] for index in range(len(legend.names)))
 
 
 def main_class(legend: Classes) -> int:

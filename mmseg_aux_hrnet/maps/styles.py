@@ -8,8 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 import pyogrio
 
-from mmseg_aux_hrnet.classes import Classes, Colour
-from mmseg_aux_hrnet.maps.legend import class_colours
+from mmseg_aux_hrnet.classes import Classes, Colour, class_colours
 
 STYLE = '.qml'  # in the place of the suffix of a file: QGIS looks for it when the file is opened
 TITLES = {'class_id': 'number of the class', 'class_name': 'class', 'pixels': 'pixels', 'area_m2': 'area (m²)'}

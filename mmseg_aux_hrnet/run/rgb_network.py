@@ -24,6 +24,7 @@ class Form(NamedTuple):
         foreground_only: of two classes, only class 1 is in ``probabilities``.
         half: the network computes in float16.
         fixed_size: (height, width) that the file takes; None for any.
+        black: class of pixels whose bands are all exactly zero, whatever the network says; None for what it says.
     """
 
     unit_range: bool
@@ -31,6 +32,11 @@ class Form(NamedTuple):
     foreground_only: bool
     half: bool
     fixed_size: tuple[int, int] | None
+    black: int | None = None
+
+
+# What maps are predicted by.
+PREDICTION = Form(unit_range=False, outputs=(PROBABILITIES,), foreground_only=False, half=False, fixed_size=None)
 
 
 class ExportGraph(nn.Module):
@@ -54,6 +60,9 @@ class ExportGraph(nn.Module):
         self.std: Tensor
         self.register_buffer('mean', preprocessor.mean.clone()[None])
         self.register_buffer('std', preprocessor.std.clone()[None])
+        self.certain: Tensor  # probabilities, (1, classes, 1, 1), of what is background
+        if form.black is not None:
+            self.register_buffer('certain', torch.eye(max(2, model.out_channels))[form.black][None, :, None, None])
         segmentor = copy.deepcopy(model)
         segmentor.data_preprocessor = None
         if fuse:
@@ -87,9 +96,14 @@ class ExportGraph(nn.Module):
             classes = logits.argmax(dim=1)
         else:
             classes = self.decision.decide(probabilities[:, self.decision.place])
+        classes = classes.to(torch.uint8)
+        if self.form.black is not None:
+            black = (image == 0).all(dim=1)
+            probabilities = torch.where(black[:, None], self.certain, probabilities)
+            classes = torch.where(black, torch.full_like(classes, self.form.black), classes)
         outputs = {
             PROBABILITIES: probabilities[:, 1:] if self.form.foreground_only else probabilities,
-            CLASSES: classes.to(torch.uint8),
+            CLASSES: classes,
         }
         return tuple(outputs[name] for name in self.form.outputs)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmseg_aux_hrnet.bands import bands_in, parse_shown
-from mmseg_aux_hrnet.datasets.tiles import read_picture
+from mmseg_aux_hrnet.datasets.band_images import read_picture
 from mmseg_aux_hrnet.decision import Threshold, parse_option
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.evaluation.boundary import Tolerance, tolerance

@@ -22,7 +22,8 @@ from mmseg_aux_hrnet.run.tile_config import fill_from_checkpoint
 from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights
 
 DEFAULT_TILE = 512  # pixels
-DEFAULT_OVERLAP = 25  # percent
+LEAST_WINDOW = 512  # pixels: smaller ones hide from the network what lies around
+OVERLAP = 33  # percent, a third as maps have it
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class TrainedModel:
         gsd: metres per pixel of the training images; None where unknown. Of an export, that of its users' images.
         tile: (height, width) in pixels that the model was trained or is tested on. Of an export, what its users are to
             cut images into, see :func:`~mmseg_aux_hrnet.exchange.export.metadata.with_tiling`.
-        overlap: of the tiles of the config's sliding window, percent of the tile; a default where it has none. Of an
-            export, that of its users' tiles.
+        overlap: of the tiles that users of an export are to cut images into, percent of the tile.
         config_name: file name of the config.
         config_sha256: of the text of the merged config, as in evaluation reports.
         checkpoint_name: file name of the checkpoint.
@@ -83,7 +83,6 @@ def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str
     gsd = classes.extras.get('gsd') or config.get('gsd')
     if gsd is not None and (not isinstance(gsd, (int, float)) or not 0 < gsd < math.inf):
         raise ConfigError(f'gsd is {gsd!r}: give the ground sampling distance in metres per pixel, such as 0.25')
-    tile, overlap = _tile(config, model)
     # Last: weights are checked against the whole model that was trained.
     for part in ('auxiliary_head', 'distillation'):  # they take part in training only
         if getattr(model, part, None) is not None:
@@ -94,8 +93,8 @@ def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str
         classes=classes,
         decision=decision,
         gsd=None if gsd is None else float(gsd),
-        tile=tile,
-        overlap=overlap,
+        tile=_tile(config, model),
+        overlap=OVERLAP,
         config_name=Path(config.filename or 'config').name,
         config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         checkpoint_name=checkpoint.path.name,
@@ -163,13 +162,8 @@ def _bands(config: Config, meta: dict[str, Any], *, model: Any) -> Bands:
     return bands
 
 
-def _tile(config: Config, model: Any) -> tuple[tuple[int, int], int]:
-    """Return the tile, (height, width) in pixels, and the overlap in percent that the config suggests."""
+def _tile(config: Config, model: Any) -> tuple[int, int]:
+    """Return the tile, (height, width) in pixels, that the config suggests."""
     sliding = config.model.get('test_cfg') or {}
-    if sliding.get('mode') == 'slide':
-        (height, width), (step, _) = sliding['crop_size'], sliding['stride']
-        return (int(height), int(width)), round(100 * (1 - step / height)) or DEFAULT_OVERLAP  # 0: one window
-    size = getattr(model.data_preprocessor, 'size', None)
-    if size is None:
-        return (DEFAULT_TILE, DEFAULT_TILE), DEFAULT_OVERLAP
-    return (int(size[0]), int(size[1])), DEFAULT_OVERLAP
+    size = sliding['crop_size'] if sliding.get('mode') == 'slide' else getattr(model.data_preprocessor, 'size', None)
+    return (DEFAULT_TILE, DEFAULT_TILE) if size is None else (int(size[0]), int(size[1]))

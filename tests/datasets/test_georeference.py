@@ -11,9 +11,10 @@ from affine import Affine
 from PIL import Image
 from raster_support import METRE, noise, write_raster
 
+from mmseg_aux_hrnet.datasets.band_images import read_picture
 from mmseg_aux_hrnet.datasets.georeference import is_for_gdal, place_of, side_files, tiff_header, turn_of_label
 from mmseg_aux_hrnet.datasets.label_rules import label_rule
-from mmseg_aux_hrnet.datasets.tiles import read_label, read_picture, read_rgb, read_tile
+from mmseg_aux_hrnet.datasets.tiles import read_label, read_rgb, read_tile
 from mmseg_aux_hrnet.errors import ImageError, LabelError, StackError
 
 PALETTE = [[0, 0, 0], [128, 0, 0]]

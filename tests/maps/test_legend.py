@@ -2,9 +2,9 @@
 
 import pytest
 
-from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.classes import Classes, map_classes
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.maps.legend import legend_tags, map_classes, read_legend
+from mmseg_aux_hrnet.maps.legend import legend_tags, read_legend
 
 GREEN = Classes(('background', 'green, urban'), ((0, 0, 0), (128, 0, 0)), 1)
 TABLE = {0: (0, 0, 0, 255), 1: (128, 0, 0, 255)}

@@ -64,7 +64,7 @@ def test_the_threshold_comes_from_request_checkpoint_or_head(load):
 
 
 def test_the_tile_is_that_of_training_or_of_the_sliding_window(load):
-    assert (load().tile, load().overlap) == ((64, 96), 25)
+    assert (load().tile, load().overlap) == ((64, 96), 33)
     sliding = {'mode': 'slide', 'crop_size': (48, 48), 'stride': (32, 32)}
     source = load(test_cfg=sliding)
     assert (source.tile, source.overlap, source.model.test_cfg.mode) == ((48, 48), 33, 'whole')

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import features
 
 from mmseg_aux_hrnet.bands import RGB, make_bands
+from mmseg_aux_hrnet.datasets.band_images import read_bands
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB, Decode, TileCache
 from mmseg_aux_hrnet.datasets.georeference import is_for_gdal, side_files, turn_of_label
-from mmseg_aux_hrnet.datasets.tiles import FAST, read_bands, read_label, read_tile
+from mmseg_aux_hrnet.datasets.tiles import FAST, read_label, read_tile
 from mmseg_aux_hrnet.errors import ConfigError, ImageError, LabelError
 from mmseg_aux_hrnet.registry import REGISTRIES
 
@@ -49,7 +50,7 @@ class LoadTile(LoadImageFromFile):
 
     Raises (on call):
         ImageError: see :func:`~mmseg_aux_hrnet.datasets.tiles.read_tile` and
-            :func:`~mmseg_aux_hrnet.datasets.tiles.read_bands`.
+            :func:`~mmseg_aux_hrnet.datasets.band_images.read_bands`.
 
     Raises (when built):
         ConfigError: another ``color_type`` than ``color`` is asked for, the bands or their rule are not what they must

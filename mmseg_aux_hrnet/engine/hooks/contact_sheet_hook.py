@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.bands import Bands, bands_in
 from mmseg_aux_hrnet.classes import Classes
-from mmseg_aux_hrnet.datasets.tiles import read_picture
+from mmseg_aux_hrnet.datasets.band_images import read_picture
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation import class_rates, confusion_counts, overall_rates
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes

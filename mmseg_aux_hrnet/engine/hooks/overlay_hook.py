@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.bands import bands_in
-from mmseg_aux_hrnet.datasets.tiles import read_picture
+from mmseg_aux_hrnet.datasets.band_images import read_picture
 from mmseg_aux_hrnet.evaluation.confusion_metric import marked_classes
 from mmseg_aux_hrnet.evaluation.image_result import index_map
 from mmseg_aux_hrnet.files.names import OutputFiles

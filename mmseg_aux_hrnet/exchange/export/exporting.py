@@ -6,14 +6,15 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.decision import parse_option
 from mmseg_aux_hrnet.errors import ConfigError, ExportError, ResourceError
 from mmseg_aux_hrnet.exchange.export import formats
+from mmseg_aux_hrnet.exchange.export.deepness import check_deepness, what_to_type
 from mmseg_aux_hrnet.exchange.export.formats import ONNX, PT2
+from mmseg_aux_hrnet.exchange.export.labelled import LabelledImages, measure, read_labelled
 from mmseg_aux_hrnet.exchange.export.metadata import metadata, with_tiling
 from mmseg_aux_hrnet.exchange.export.tracing import ONE_SIZE, trace
-from mmseg_aux_hrnet.exchange.export.verify import Agreement, shape_text, verify
+from mmseg_aux_hrnet.exchange.export.verify import Agreement, Standard, shape_text, verify
 from mmseg_aux_hrnet.exchange.figures import Figures, logged, reported
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import whole_file
@@ -37,6 +38,9 @@ class ExportSettings:
         gsd: ground sampling distance, metres per pixel.
         threshold: a number for the class of interest, or ``argmax``; None for what the checkpoint says.
         metrics: ``metrics.json`` of an evaluation report of the checkpoint.
+        black_background: pixels of exactly 0 in all bands are background; None for Deepness only, which feeds so what
+            is not there.
+        data_root: folder of the data set of the config, to compare on its labelled test images; None for none.
         overwrite: replace a file that exists.
     """
 
@@ -50,6 +54,8 @@ class ExportSettings:
     gsd: float | None = None
     threshold: str | None = None
     metrics: Path | None = None
+    black_background: bool | None = None
+    data_root: Path | None = None
     overwrite: bool = False
 
 
@@ -78,16 +84,24 @@ def export_model(
     on_step('reading the checkpoint')
     source, figures = _read(config, checkpoint, settings)
     form = form_of(settings, source=source)
+    labelled = None
+    if settings.data_root is not None:
+        tile, filled = form.fixed_size or source.tile, form.fixed_size is not None
+        labelled = read_labelled(
+            config, settings.data_root, classes=source.classes, bands=source.bands, tile=tile, filled=filled
+        )
     on_step('tracing the network')
     program = trace(ExportGraph(source.model, decision=source.decision, form=form, fuse=settings.fuse))
-    notes = metadata(source, form=form, fused=settings.fuse, figures=figures)
+    notes = metadata(source, form=form, fused=settings.fuse, figures=figures, suffix=out.suffix)
     if out.suffix == ONNX:
         on_step('converting to ONNX')
         content = formats.onnx_bytes(program, form=form, metadata=notes, fuse=settings.fuse)
     else:
         content = formats.pt2_bytes(program, metadata=notes)
-    agreement = write_verified(out, content, source=source, form=form, on_step=on_step)
-    return summary(out, source=source, form=form, agreement=agreement)
+    agreement, measured = write_verified(out, content, source=source, form=form, labelled=labelled, on_step=on_step)
+    lines = summary(source=source, form=form, agreement=agreement)
+    told = what_to_type(source) if settings.for_deepness else []
+    return '\n'.join([*lines, *measured, *told, f'{out}: {out.stat().st_size / 1e6:.1f} MB'])
 
 
 def _read(config: Config, path: Path, settings: ExportSettings) -> tuple[TrainedModel, Figures | None]:
@@ -98,6 +112,8 @@ def _read(config: Config, path: Path, settings: ExportSettings) -> tuple[Trained
     checkpoint = Checkpoint(path, hashed=True)
     source = load_trained_model(config, checkpoint, threshold=settings.threshold)
     source = with_tiling(source, size=settings.tile_size, overlap=settings.tile_overlap, gsd=settings.gsd)
+    if settings.for_deepness:
+        check_deepness(source)
     if settings.metrics is None:
         return source, logged(checkpoint.content)
     return source, reported(settings.metrics, sha256=checkpoint.sha256)
@@ -136,7 +152,17 @@ class _Rehearsed(Exception):
 
 
 def form_of(settings: ExportSettings, *, source: TrainedModel) -> Form:
-    """Return what goes into the file and comes out."""
+    """Return what goes into the file and comes out.
+
+    Raises:
+        ConfigError: black is to be background, and there is none.
+    """
+    background = source.classes.background
+    if settings.black_background and background is None:
+        raise ConfigError(
+            f'--black-background: none of {", ".join(source.classes.names)} is the background; leave it out'
+        )
+    ruled = settings.for_deepness if settings.black_background is None else settings.black_background
     if settings.for_deepness:
         outputs: tuple[str, ...] = (PROBABILITIES,)
     else:
@@ -147,13 +173,23 @@ def form_of(settings: ExportSettings, *, source: TrainedModel) -> Form:
         foreground_only=settings.for_deepness and len(source.classes.names) == 2,
         half=settings.fp16,
         fixed_size=source.tile if settings.fixed_size or settings.for_deepness else None,
+        black=background if ruled else None,
     )
 
 
 def write_verified(
-    out: Path, content: bytes, *, source: TrainedModel, form: Form, on_step: Callable[[str], None]
-) -> Agreement:
+    out: Path,
+    content: bytes,
+    *,
+    source: TrainedModel,
+    form: Form,
+    labelled: LabelledImages | None,
+    on_step: Callable[[str], None],
+) -> tuple[Agreement, list[str]]:
     """Write a file beside ``out``, compare what it gives with PyTorch, and name it ``out`` where that agrees.
+
+    Returns:
+        How far it agrees on drawn images, and lines on labelled ones.
 
     Raises:
         ExportError: it does not run or agree; it is removed.
@@ -162,13 +198,20 @@ def write_verified(
     try:
         with whole_file(out) as part:
             part.write_bytes(content)
-            return verify(
-                formats.load(part, suffix=out.suffix, form=form),
-                model=source.model,
-                form=form,
-                decision=source.decision,
-                on_batch=lambda shape: on_step(f'comparing with PyTorch: {shape} pixels'),
+            run = formats.load(part, suffix=out.suffix, form=form)
+            standard = Standard(source.model, form=form, decision=source.decision)
+            agreement = verify(
+                run, standard=standard, on_batch=lambda shape: on_step(f'comparing with PyTorch: {shape} pixels')
             )
+            if labelled is None:
+                return agreement, []
+
+            def on_image(number: int) -> None:
+                on_step(f'comparing on labelled image {number} of {len(labelled.pairs)}')
+
+            span = agreement.span
+            line = measure(run, labelled, source=source, standard=standard, span=span, on_image=on_image)
+            return agreement, [line]
     except OSError as error:
         raise ResourceError(
             f'{out} could not be written ({error.strerror}); nothing is left of it: make room there'
@@ -177,21 +220,16 @@ def write_verified(
         raise ExportError(f'{out} was not written: {error}{"" if form.fixed_size else ONE_SIZE}') from error
 
 
-def summary(path: Path, *, source: TrainedModel, form: Form, agreement: Agreement) -> str:
-    """Return what a user has to know about a file that was written."""
+def summary(*, source: TrainedModel, form: Form, agreement: Agreement) -> list[str]:
+    """Return lines with what a user has to know about a file that was written."""
     size = 'H, W' if form.fixed_size is None else f'{form.fixed_size[0]}, {form.fixed_size[1]}'
     kind = 'float32 0..1' if form.unit_range else 'uint8'
     channels = 1 if form.foreground_only else len(source.classes.names)
     shapes = {PROBABILITIES: f'probabilities float32 (N, {channels}, {size})', CLASSES: f'classes uint8 (N, {size})'}
-    names = source.bands.names
-    words = 'RGB' if names == RGB else ', '.join(names)
-    outputs = ', '.join(shapes[name] for name in form.outputs)
-    lines = [f'input: image {kind} {words} (N, {len(names)}, {size}); output: {outputs}']
-    if source.bands.scale is not None:
-        rule = ', '.join(
-            f'{name} {low:g}:{high:g}' for name, (low, high) in zip(names, source.bands.scale, strict=True)
-        )
-        lines.append(f'stored values that become 0 and {1 if form.unit_range else 255} of the input: {rule}')
+    bands, outputs = source.bands, ', '.join(shapes[name] for name in form.outputs)
+    lines = [f'input: image {kind} {bands.words} (N, {len(bands.names)}, {size}); output: {outputs}']
+    if bands.scale is not None:
+        lines.append(f'stored values that become 0 and {1 if form.unit_range else 255} of the input: {bands.rule}')
     compared = ', '.join(map(shape_text, agreement.shapes))
     if agreement.largest is not None:
         lines.append(
@@ -204,8 +242,20 @@ def summary(path: Path, *, source: TrainedModel, form: Form, agreement: Agreemen
         lines.append(f'class maps {found} pixels (images of {compared})')
     if source.decision is not None:
         lines.append(f'threshold: {source.decision.class_name} from a probability of {source.decision.value:g}')
-        if form.foreground_only and round(source.decision.value, 2) != source.decision.value:
-            lines.append(f'Deepness has two decimals: it will take {source.decision.of_foreground:.2f}')
+    side, divisor = source.tile[0], source.model.size_divisor
+    if side % divisor:
+        lines.append(
+            f'tiles of {side} pixels are filled up inside to multiples of {divisor}: {-(-side // divisor) * divisor}'
+        )
     if source.gsd is None:
         lines.append('ground sampling distance unknown: give --gsd METRES to note it in the file')
-    return '\n'.join([*lines, f'{path}: {path.stat().st_size / 1e6:.1f} MB'])
+    if form.black is not None:
+        lines.append(
+            f'pixels of exactly {", ".join("0" * len(bands.names))} are {source.classes.names[form.black]}; '
+            '--no-black-background: as others'
+        )
+    elif form.unit_range and source.classes.background is None:
+        lines.append(
+            'black, which is also what Deepness feeds where there is no data, is predicted: no class is background'
+        )
+    return lines

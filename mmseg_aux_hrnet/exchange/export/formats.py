@@ -14,11 +14,13 @@ from torch.export import ExportedProgram
 from mmseg_aux_hrnet.errors import ExportError, StackError
 from mmseg_aux_hrnet.exchange.export.tracing import brief, quiet_tracing
 from mmseg_aux_hrnet.run.rgb_network import INPUT, Form
+from mmseg_aux_hrnet.version import __version__
 
 OPSET = 18  # the lowest that torch's exporter writes; onnxruntime knows it since 1.14
 IR_VERSION = 8  # that of opset 18: an older onnxruntime, such as that of a QGIS plugin, refuses a newer one
 ONNX, PT2 = '.onnx', '.pt2'
 METADATA_FILE = 'metadata.json'  # among the extra files of a .pt2
+PRODUCER = 'mmseg_aux_hrnet'
 AXES = ('batch', None, 'height', 'width')
 Run = Callable[[NDArray[Any]], dict[str, NDArray[Any]]]
 
@@ -46,7 +48,7 @@ def onnx_bytes(program: ExportedProgram, *, form: Form, metadata: dict[str, Any]
     Args:
         program: the traced graph.
         form: what goes in and out.
-        metadata: written as JSON, key by key.
+        metadata: written as JSON, key by key; its texts also as documentation of model, input and outputs.
         fuse: let the optimiser join batch norms and convolutions; else it only evaluates what is constant.
 
     Raises:
@@ -74,9 +76,20 @@ def onnx_bytes(program: ExportedProgram, *, form: Form, metadata: dict[str, Any]
         raise ExportError(f'this network cannot be written as ONNX: {brief(error)}; try a .pt2 file') from error
     model = converted.model_proto
     _tidy(model, form)
-    for key, value in metadata.items():
-        model.metadata_props.add(key=key, value=json.dumps(value))
+    _describe(model, metadata)
     return bytes(model.SerializeToString())
+
+
+def _describe(model: Any, metadata: dict[str, Any]) -> None:
+    """Write what the file says of itself where viewers such as Netron look: as text, and the rest by key."""
+    model.producer_name, model.producer_version = PRODUCER, __version__
+    model.doc_string = metadata.get('description', '')
+    meanings = {INPUT: metadata.get('input', {}), **metadata.get('outputs', {})}
+    for value in (*model.graph.input, *model.graph.output):
+        value.doc_string = meanings.get(value.name, {}).get('meaning', '')
+    for key, value in metadata.items():
+        if key != 'description':
+            model.metadata_props.add(key=key, value=json.dumps(value))
 
 
 def _tidy(model: Any, form: Form) -> None:

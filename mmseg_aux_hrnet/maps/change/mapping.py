@@ -8,12 +8,12 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.classes import Classes, Colour
+from mmseg_aux_hrnet.classes import Classes, Colour, class_colours
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.maps.change.pairing import open_pair
 from mmseg_aux_hrnet.maps.change.transitions import EDGE, KEPT, SMALL, Change, ChangeAreas
 from mmseg_aux_hrnet.maps.class_map.geotiff import Rows, class_layer, write_map
-from mmseg_aux_hrnet.maps.legend import NODATA, class_colours
+from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.measure.zonal import OnBlock
 from mmseg_aux_hrnet.raster.dataset import GDAL_CACHE
 from mmseg_aux_hrnet.version import __version__

@@ -92,17 +92,11 @@ class MapPair:
             DataError: a value is neither a class nor nodata.
         """
         (top, bottom), (left, right) = window.toranges()
-        inner_top, inner_left = max(top - around, 0), max(left - around, 0)
-        inner_bottom, inner_right = min(bottom + around, self.old.height), min(right + around, self.old.width)
-        inner = Window(inner_left, inner_top, inner_right - inner_left, inner_bottom - inner_top)
+        upper, lower = min(around, top), min(around, self.old.height - bottom)
+        before, after = min(around, left), min(around, self.old.width - right)
+        inner = Window(left - before, top - upper, right - left + before + after, bottom - top + upper + lower)
         old, new = self.old.read(inner), self._new.read(inner)
         codes = self._old_part[old] + self._new_part[new]
         codes[(old == NODATA) | (new == NODATA)] = self.nothing
-        edges = (
-            (around + inner_top - top, around + bottom - inner_bottom),
-            (
-                around + inner_left - left,
-                around + right - inner_right,
-            ),
-        )
-        return np.pad(codes, edges, constant_values=np.uint16(self.nothing)) if around else codes
+        beyond = (around - upper, around - lower), (around - before, around - after)
+        return np.pad(codes, beyond, constant_values=np.uint16(self.nothing)) if around else codes

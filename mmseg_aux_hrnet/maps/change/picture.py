@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.classes import Classes, class_colours
 from mmseg_aux_hrnet.maps.change.mapping import change_legend
 from mmseg_aux_hrnet.maps.change.transitions import ChangeAreas
 from mmseg_aux_hrnet.maps.ground import Ground
-from mmseg_aux_hrnet.maps.legend import NODATA, class_colours
+from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.measure.frame import fit_frame, map_values
 from mmseg_aux_hrnet.maps.measure.quicklook import (
     COLOURS,

@@ -50,6 +50,7 @@ def run_index(args: Namespace, *, progress: Progress) -> tuple[IndexThresholds, 
             bands=args.bands,
             scale=args.scale,
             nodata=args.nodata,
+            nodata_tolerance=args.nodata_tolerance,
             min_brightness=args.min_brightness,
             classes=parse_names(args.classes, option='--classes'),
             vegetation=parse_names(args.vegetation, option='--class'),
@@ -64,8 +65,9 @@ def _check(args: Namespace) -> list[Path]:
     """Return the rasters, after checking what can be checked without reading any."""
     index = find_index(args.index)
     reading = IndexReading.parse(
-        index, bands=args.bands, scale=args.scale, nodata=args.nodata, min_brightness=args.min_brightness
-    )
+        index, bands=args.bands, scale=args.scale, nodata=args.nodata, tolerance=args.nodata_tolerance,
+        min_brightness=args.min_brightness,
+    )  # fmt: skip
     if args.range is not None:
         parse_span(args.range, option='--range')
     if args.reference is not None and len(args.reference) > 2:
@@ -97,7 +99,9 @@ def _mask(args: Namespace, raster: Path) -> Path:
 def _predict(args: Namespace, rasters: list[Path], *, progress: Progress) -> Path:
     """Predict the classes of the rasters as the reference, and return the folder of the maps."""
     folder: Path = args.out / 'reference'
-    settings = MapSettings(bands=args.rgb, nodata=args.nodata, overwrite=args.overwrite)
+    settings = MapSettings(
+        bands=args.rgb, nodata=args.nodata, nodata_tolerance=args.nodata_tolerance, overwrite=args.overwrite
+    )
     maps = [folder / f'{raster.stem}_classes.tif' for raster in rasters]
     for out in maps:
         check_file(out, inputs=rasters, overwrite=args.overwrite)

@@ -51,9 +51,10 @@ class IndexReading:
         bands: str | None = None,
         scale: str | None = None,
         nodata: float | None = None,
+        tolerance: float = 0.0,
         min_brightness: float | None = None,
     ) -> 'IndexReading':
-        """Return what ``--index``, ``--bands``, ``--scale``, ``--nodata`` and ``--min-brightness`` say.
+        """Return what the options of ``tools/ndvi.py`` say: index, bands, scale, nodata, its tolerance, brightness.
 
         Raises:
             ConfigError: one of them is malformed.
@@ -66,8 +67,10 @@ class IndexReading:
             )
         if min_brightness is not None and not math.isfinite(min_brightness):
             raise ConfigError(f'--min-brightness {min_brightness:g}: give a number in the values of the raster')
+        if not 0 <= tolerance < math.inf:
+            raise ConfigError(f'nodata tolerance {tolerance:g}: give 0 or more steps of the stored values, such as 20')
         rule = None if scale is None else parse_span(scale, option='--scale')
-        return cls(index, names, rule, NoData(nodata), min_brightness)
+        return cls(index, names, rule, NoData(nodata, tolerance), min_brightness)
 
 
 class IndexPatch(NamedTuple):

@@ -73,6 +73,7 @@ def index_thresholds(
     bands: str | None = None,
     scale: str | None = None,
     nodata: float | None = None,
+    nodata_tolerance: float = 0.0,
     min_brightness: float | None = None,
     classes: Sequence[str] | None = None,
     vegetation: Sequence[str] | None = None,
@@ -90,6 +91,7 @@ def index_thresholds(
         bands: names or numbers of the bands that the index needs, with commas; None for what the rasters say.
         scale: ``LOW:HIGH``, values of the rasters that stand for reflectance 0 and 1.
         nodata: value of pixels that hold nothing, in place of the raster's own.
+        nodata_tolerance: how far from it values may lie that stand for nothing too.
         min_brightness: pixels whose bands have a lower mean are left out, as shadow.
         classes: names of the values 0, 1, ... of references that do not say them.
         vegetation: names of the classes that are vegetation; None for the class of interest.
@@ -104,7 +106,9 @@ def index_thresholds(
             all else.
     """
     chosen = find_index(index)
-    reading = IndexReading.parse(chosen, bands=bands, scale=scale, nodata=nodata, min_brightness=min_brightness)
+    reading = IndexReading.parse(
+        chosen, bands=bands, scale=scale, nodata=nodata, tolerance=nodata_tolerance, min_brightness=min_brightness
+    )
     edges = thresholds(*(chosen.limits if limits is None else parse_span(limits, option='--range')))
     paths = find_rasters([str(raster) for raster in rasters])
     of_scene = _scenes(paths, scene)

@@ -15,8 +15,8 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmseg_aux_hrnet.classes import Colour
-from mmseg_aux_hrnet.maps.legend import NODATA, class_colours
+from mmseg_aux_hrnet.classes import Colour, class_colours
+from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.measure.frame import fit_frame, image_pixels, map_values
 from mmseg_aux_hrnet.maps.measure.table import HECTARE
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas

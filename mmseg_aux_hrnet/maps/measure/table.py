@@ -16,9 +16,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mmseg_aux_hrnet.classes import class_colours
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 from mmseg_aux_hrnet.files.whole import remove_companions, whole_file, whole_set
-from mmseg_aux_hrnet.maps.legend import class_colours, main_class
+from mmseg_aux_hrnet.maps.legend import main_class
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas, column_names
 from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, add_style, percent_style
 from mmseg_aux_hrnet.maps.vector.polygon_file import PYOGRIO_ERRORS, plain_output, short_reason, without_locks

@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from mmseg_aux_hrnet.bands import RGB
+from mmseg_aux_hrnet.classes import map_classes
 from mmseg_aux_hrnet.errors import ConfigError, ResourceError, one_line
-from mmseg_aux_hrnet.maps.legend import map_classes
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.models import speed
 from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
 from mmseg_aux_hrnet.run import config as run_config
-from mmseg_aux_hrnet.run.rgb_network import PROBABILITIES, ExportGraph, Form
-from mmseg_aux_hrnet.run.trained_model import TrainedModel, load_trained_model
+from mmseg_aux_hrnet.run.rgb_network import PREDICTION, ExportGraph
+from mmseg_aux_hrnet.run.trained_model import LEAST_WINDOW, TrainedModel, load_trained_model
 from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint
 from mmseg_aux_hrnet.weights.zoo import zoo_model
 
@@ -77,9 +77,7 @@ def mean_over_views(predict: Callable[[Tensor], Tensor], images: Tensor, views: 
     return total / len(views)
 
 
-FORM = Form(unit_range=False, outputs=(PROBABILITIES,), foreground_only=False, half=False, fixed_size=None)
 LONGEST_REASON = 200  # characters
-LEAST_WINDOW = 512  # pixels: smaller ones hide from the network what lies around
 
 
 class Predictor:
@@ -118,7 +116,7 @@ class Predictor:
         no_bfloat16 = self.device.type == 'cuda' and not torch.cuda.is_bf16_supported()
         self._half = torch.float16 if no_bfloat16 else torch.bfloat16
         self._amp = amp
-        self._network = ExportGraph(source.model, decision=None, form=FORM, fuse=False).to(self.device)
+        self._network = ExportGraph(source.model, decision=None, form=PREDICTION, fuse=False).to(self.device)
         speed.apply(self._network.segmentor, level)
         self.facts = _facts(source, {'TTA': tta, 'AMP': 'yes' if amp else 'no', 'SPEED': level})
 
@@ -183,11 +181,11 @@ class Predictor:
         Raises:
             ConfigError: the images are of another form, or the network cannot take their size.
         """
-        bands = self.facts.bands.names
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != len(bands):
-            words = 'RGB' if bands == RGB else ', '.join(bands)
+        bands = self.facts.bands
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != len(bands.names):
             raise ConfigError(
-                f'images are {images.dtype} {images.shape}: {words} as uint8 (N, height, width, {len(bands)}) is needed'
+                f'images are {images.dtype} {images.shape}: {bands.words} as uint8 (N, height, width, '
+                f'{len(bands.names)}) is needed'
             )
         # Copied: arrays of memory maps and of flipped images cannot be shared with torch.
         batch = torch.tensor(images).to(self.device).permute(0, 3, 1, 2)

@@ -13,10 +13,13 @@ from mmseg.apis import inference_model, init_model
 from PIL import Image
 from report_support import class_row, run_record
 from tests_support import draw_tile
-from tiny_export import run_tool, tiny_checkpoint, written
+from tiny_export import run_tool, tiny_checkpoint, trained, written
 from tool_support import REPO
 
-from mmseg_aux_hrnet.exchange.export import exporting, verify
+from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.exchange.export import ExportSettings, exporting
+from mmseg_aux_hrnet.exchange.export.exporting import form_of
 from mmseg_aux_hrnet.files import whole
 
 
@@ -51,6 +54,7 @@ def content_of(folder):
         ('a.pt2', ('--tile-overlap', '95'), '--tile-overlap 95: give percent'),
         ('a.pt2', ('--threshold', '2'), '--threshold 2: give a number above 0'),
         ('a.pt2', ('--metrics', 'none.json'), 'none.json is not there'),
+        ('a.pt2', ('--data-root', 'none'), 'data root none is not a folder: set it with --data-root DIR'),
         ('a.pt2', ('--cfg-options', 'model'), '--cfg-options model: give KEY=VALUE'),
         ('a.pt2', ('--cfg-options', 'model.decode_head.type=NoHead'), 'the model of this config cannot be built'),
     ],
@@ -138,13 +142,17 @@ def test_a_full_disk_leaves_nothing(args, tmp_path, monkeypatch):
 
 def test_a_file_that_gives_something_else_is_removed(args, tmp_path, monkeypatch):
     (tmp_path / 'a.pt2').write_text('mine')
-    predict = verify.reference
+    load = exporting.formats.load
 
-    def other(model, images):
-        probabilities, classes = predict(model, images)
-        return probabilities + (images.shape[2] % 2) * 2e-4, classes  # at odd heights only
+    def other(path, **settings):
+        def run(images):
+            outputs = load(path, **settings)(images)
+            shift = (images.shape[2] % 2) * np.float32(2e-4)  # at odd heights only
+            return {**outputs, 'probabilities': outputs['probabilities'] + shift}
 
-    monkeypatch.setattr(verify, 'reference', other)
+        return run
+
+    monkeypatch.setattr(exporting.formats, 'load', other)
     line = refusal(*args, tmp_path / 'a.pt2', '--overwrite')
     assert 'was not written: the file would differ from PyTorch: its probabilities do by up to 2.0e-04' in line
     assert 'for 2x97x131 pixels, 1.0e-04 is allowed' in line
@@ -184,6 +192,27 @@ def test_a_missing_extra_is_named(args, tmp_path, monkeypatch, package):
     assert run_tool(*args, tmp_path / 'a.pt2')[0] == 0
 
 
+@pytest.mark.parametrize(
+    ('names', 'interest', 'index'),
+    [
+        (('background', 'green'), 1, 0),
+        (('green', 'rest'), 0, 1),
+        (('road', 'background', 'water'), None, 1),
+        (('road', 'grass', 'water'), None, None),
+    ],
+)
+def test_black_is_the_background_of_the_classes_by_default_for_deepness_only(names, interest, index):
+    source = trained(classes=Classes(names, None, interest))
+    assert form_of(ExportSettings(for_deepness=True), source=source).black == index
+    assert form_of(ExportSettings(for_deepness=True, black_background=False), source=source).black is None
+    assert form_of(ExportSettings(), source=source).black is None
+    if index is None:
+        with pytest.raises(ConfigError, match='--black-background: none of road, grass, water is the background'):
+            form_of(ExportSettings(black_background=True), source=source)
+    else:
+        assert form_of(ExportSettings(black_background=True), source=source).black == index
+
+
 @pytest.mark.slow  # two exports to ONNX
 def test_a_network_that_enlarges_twice_is_refused_but_for_one_size(tmp_path):
     """As mmseg's own HRNet does; an exporter that writes it without complaint gets other sizes wrong."""
@@ -197,6 +226,7 @@ def test_a_network_that_enlarges_twice_is_refused_but_for_one_size(tmp_path):
     code, printed, _ = run_tool(*args, tmp_path / 'a.onnx', '--fixed-size', '--tile-size', '70')
     assert code == 0
     assert 'input: image uint8 RGB (N, 3, 70, 70)' in printed
+    assert 'tiles of 70 pixels are filled up inside to multiples of 32: 96' in printed
 
 
 def test_figures_of_the_report_of_the_checkpoint_are_noted(args, tmp_path):

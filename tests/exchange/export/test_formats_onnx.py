@@ -1,12 +1,16 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 from mmengine.config import Config
+from PIL import Image
 from tiny_export import run_tool, written
 
 from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
+from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.run.trained_model import load_trained_model
+from mmseg_aux_hrnet.version import __version__
 from mmseg_aux_hrnet.weights import Checkpoint
 
 onnx = pytest.importorskip('onnx', reason='needs the extra export')
@@ -78,9 +82,44 @@ def test_a_file_says_what_it_is(free):
     assert said['format'] == 'mmseg_aux_hrnet export 1'
     assert (said['class_names'], said['palette']) == ({'0': 'background', '1': 'green'}, [[0, 0, 0], [128, 0, 0]])
     assert (said['bands'], said['mean'], said['std']) == (['red', 'green', 'blue'], [120, 110, 100], [60, 55, 50])
-    assert (said['tile_size'], said['tiles_overlap'], said['gsd']) == (96, 25, None)
+    assert (said['tile_size'], said['tiles_overlap'], said['gsd']) == (512, 33, None)
     assert (said['config'], said['checkpoint'], len(said['config_sha256'])) == ('tiny.py', 'tiny.pth', 64)
     assert 'ground sampling distance unknown' in printed
+
+
+def test_viewers_find_what_it_is_and_who_made_it(free):
+    _, path, _ = free
+    model = onnx.load(path)
+    assert (model.producer_name, model.producer_version) == ('mmseg_aux_hrnet', __version__)
+    assert 'do not apply them again' in model.doc_string
+    said = {value.name: value.doc_string for value in (*model.graph.input, *model.graph.output)}
+    assert said.pop('image').startswith('Red, green, blue, in this order, as the picture has them: 0 to 255.')
+    assert said == {
+        'probabilities': 'Probability 0 to 1 of each pixel, of each class, in this order: 0 background, 1 green.',
+        'classes': 'Class of each pixel (0 background, 1 green): the most probable one.',
+    }
+
+
+def test_the_example_in_a_file_runs(free, tmp_path, monkeypatch):
+    args, path, _ = free
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(path, 'model.onnx')
+    Image.fromarray(IMAGES[0].transpose(1, 2, 0)).save('image.png')
+    example = onnx.load(path).doc_string.partition('Pillow:\n\n')[2]
+    assert len(example.splitlines()) == 5
+    exec(example, {})
+    wanted, classes = predicted(args, IMAGES[:1])
+    undecided = np.abs(wanted[0, 0] - wanted[0, 1]) < 1e-4
+    assert not ((np.asarray(Image.open('classes.png')) != classes[0]) & ~undecided).any()
+
+
+@pytest.mark.parametrize('size', [(97, 131), (33, 65), (250, 17)], ids=str)
+def test_a_file_gives_what_maps_are_made_of_at_odd_sizes(free, size):
+    args, path, _ = free
+    image = comparison_images((1, *size), seed=size[0])
+    (probabilities,) = session(path).run(['probabilities'], {'image': image})
+    wanted = Predictor.from_files(*args, device='cpu')(image[0].transpose(1, 2, 0))
+    np.testing.assert_allclose(probabilities[0], wanted, atol=1e-5)
 
 
 def test_the_tool_prints_how_far_the_file_agrees(free):

@@ -1,11 +1,13 @@
 import io
 import json
+import shutil
 import zipfile
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 from tiny_export import run_tool, written
 
 from mmseg_aux_hrnet.exchange.export.verify import comparison_images, reference
@@ -64,6 +66,22 @@ def test_a_file_says_what_it_is(exported):
     assert notes['precision'] == ('float16' if '--fp16' in options else 'float32')
     assert notes['outputs']['probabilities']['shape'] == ['batch', 2, 'height', 'width']
     assert 'largest difference to PyTorch' in printed
+    assert notes['map_colours'] == {'background': [0, 0, 0], 'green': [0, 158, 115]}
+    assert 'do not apply them again' in notes['description']
+
+
+def test_the_example_in_a_file_runs(exported, tmp_path, monkeypatch):
+    _, path, _, _ = exported
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(path, 'model.pt2')
+    Image.fromarray(IMAGES[0].transpose(1, 2, 0)).save('image.png')
+    extra = {'metadata.json': ''}
+    program = torch.export.load('model.pt2', extra_files=extra).module()
+    example = json.loads(extra['metadata.json'])['description'].partition('Pillow:\n\n')[2]
+    assert len(example.splitlines()) == 5
+    exec(example, {})
+    classes = program(torch.from_numpy(IMAGES[:1]))[1]
+    assert np.array_equal(np.asarray(Image.open('classes.png')), classes[0].numpy())
 
 
 def test_nothing_of_this_machine_is_in_it(exported):

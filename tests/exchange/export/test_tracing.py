@@ -84,6 +84,28 @@ def test_a_threshold_decides_at_its_own_value(source, class_index):
     assert not np.array_equal(classes, most_probable)
 
 
+@pytest.mark.parametrize('settings', [{}, {'classes': 3}, {'out_channels': 1, 'threshold': 0.4}], ids=str)
+@pytest.mark.parametrize('black', [0, 1])
+def test_black_is_a_class_where_that_is_asked_for(source, settings, black):
+    found = source(**settings)
+    images = IMAGES.copy()
+    images[0, :, 30:35, 3:9] = 0
+    images[0, 1, 40, 3:9] = 0  # one of three values is not enough
+    plain = run(found.model, images=images, decision=found.decision)
+    ruled = run(found.model, images=images, decision=found.decision, form=FREE._replace(black=black))
+    mask = (images == 0).all(axis=1)
+    sure = np.eye(plain[0].shape[1], dtype=np.float32)[black][None, :, None, None]
+    assert np.array_equal(ruled[0], np.where(mask[:, None], sure, plain[0]))
+    assert np.array_equal(ruled[1], np.where(mask, black, plain[1]))
+    form = FREE._replace(black=black, unit_range=True)
+    unit = run(found.model, images=images.astype(np.float32) / 255, decision=found.decision, form=form)
+    assert np.abs(unit[0] - ruled[0]).max() < 1e-5
+    program = trace(ExportGraph(found.model, decision=found.decision, form=FREE._replace(black=black), fuse=True))
+    again = [value.numpy() for value in program.module()(torch.from_numpy(images))]
+    assert np.array_equal(again[0][:, black][mask], np.ones(mask.sum(), np.float32))
+    assert np.abs(again[0] - ruled[0]).max() < 1e-5
+
+
 def test_auxiliary_decoders_and_preprocessor_are_left_out(source):
     names = [name for name, _ in ExportGraph(source().model, decision=None, form=FREE, fuse=False).named_parameters()]
     # conv, batch norm of the backbone; conv, batch norm and classifier of the decoder

@@ -77,6 +77,16 @@ def test_nodata_and_zeros_do_not_count(tmp_path):
     assert patch.valid.all() and not patch.counted[:5].any() and patch.counted[5:].all()
 
 
+def test_values_near_nodata_do_not_count_where_asked(tmp_path):
+    values = noise(4)
+    values[:, :5] = 3
+    path = write_raster(tmp_path / 'a.tif', values, descriptions=NAMES, nodata=0)
+    patch, _ = read(path, tolerance=4)
+    np.testing.assert_array_equal(patch.valid, ~((values[0] <= 4) & (values[3] <= 4)))
+    with pytest.raises(ConfigError, match='nodata tolerance -1'):
+        read(path, tolerance=-1)
+
+
 def test_evi2_takes_8_bits_as_reflectance_and_says_so(tmp_path):
     values = noise(4)
     patch, source = read(write_raster(tmp_path / 'a.tif', values, descriptions=NAMES), 'evi2')

@@ -10,9 +10,8 @@ from pyproj import Transformer
 from raster_support import METRE, UTM, noise, write_raster
 from rasterio.transform import from_origin
 
-from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.classes import PALETTE, Classes, class_colours
 from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.maps.legend import PALETTE, class_colours
 from mmseg_aux_hrnet.maps.measure.frame import fit_frame, image_pixels, map_values
 from mmseg_aux_hrnet.maps.measure.quicklook import draw_quicklook, paint, round_length
 from mmseg_aux_hrnet.maps.measure.zonal import zonal_area
