@@ -51,4 +51,6 @@ def test_the_page_leads_to_hectares(tmp_path, monkeypatch):
         rows = list(csv.DictReader(file))
     assert {row['name'] for row in rows} >= {'east', 'west'}
     # The districts cover the raster, whose pixels are half a metre by the map and a little more on the ground.
-    assert 96 * 128 / 4 < sum(float(row['covered_m2']) for row in rows if row['name'] in ('east', 'west')) < 96 * 128 / 3.9
+    assert (
+        96 * 128 / 4 < sum(float(row['covered_m2']) for row in rows if row['name'] in ('east', 'west')) < 96 * 128 / 3.9
+    )
