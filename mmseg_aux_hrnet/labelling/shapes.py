@@ -231,11 +231,6 @@ def _widened(geometries: Geometries, crs: CRS, metres: float) -> Geometries:
     return out
 
 
-def sources_text(shapes: Sequence[Shapes]) -> str:
-    """Return the names of where shapes are from."""
-    return ', '.join(dict.fromkeys(each.source for each in shapes))
-
-
 def companion_files(path: Path) -> list[Path]:
     """Return the files that a vector file is made of: those of a folder, and those of one stem beside it."""
     if path.is_dir():
