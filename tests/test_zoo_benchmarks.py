@@ -1,4 +1,4 @@
-"""benchmarks/zoo_data.py and zoo_card.py: what a network of the zoo is trained on, and what is said of it."""
+"""benchmarks/zoo_*.py: what a network of the zoo is trained on, what is said of it, and going on from it."""
 
 import hashlib
 import importlib.util
@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from affine import Affine
 from mmengine.config import Config
 from mmseg.registry import MODELS
 from PIL import Image
@@ -30,7 +31,7 @@ STEMS = {
 def scripts():
     sys.path.insert(0, str(FOLDER))
     modules = {}
-    for name in ('zoo_data', 'zoo_card'):
+    for name in ('zoo_data', 'zoo_card', 'zoo_finetune'):
         spec = importlib.util.spec_from_file_location(name, FOLDER / f'{name}.py')
         modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(modules[name])
@@ -126,3 +127,33 @@ def test_what_must_not_be_published(scripts, changed, size, words):
     with pytest.raises(SystemExit, match=words):
         scripts['zoo_card'].check({'float16': {'changed': changed, 'pixels': 10_000}}, size=size)
     scripts['zoo_card'].check({'float16': {'changed': 1, 'pixels': 10_000}}, size=10)
+
+
+def test_no_place_of_the_city_is_trained_on_and_tested_on(scripts, joined, tmp_path):
+    (tmp_path / 'splits').mkdir()
+    stems = [f'longbeach{year}_{number}' for year in (2016, 2020) for number in range(30)]
+    (tmp_path / 'splits/val.txt').write_text('\n'.join(stems) + '\n')
+    (tmp_path / 'rawdata/val').mkdir(parents=True)
+    for stem in stems:  # each place in two years, a pixel apart
+        left = 100 * int(stem.split('_')[1]) + (stem.startswith('longbeach2020') * 0.6)
+        transform = Affine(0.6, 0, left, 0, -0.6, 0)
+        write_raster(tmp_path / f'rawdata/val/{stem}.tif', noise(4, (32, 32)), transform=transform)
+    assert scripts['zoo_finetune'].places_of(tmp_path)[3] == ['longbeach2016_11', 'longbeach2020_11']
+    scripts['zoo_finetune'].write_lists(tmp_path, joined)
+    lists = {name: (joined / f'splits/city_{name}.txt').read_text().split() for name in ('test', '10', '50')}
+    place_of = {name: {stem.split('_')[-1] for stem in listed} for name, listed in lists.items()}
+    assert (len(lists['test']), len(place_of['test']), len(lists['10'])) == (14, 7, 10)
+    assert not place_of['test'] & place_of['50']
+    assert set(lists['10']) < set(lists['50'])
+    assert (joined / 'splits/t_dubai.lst').read_text() == (
+        'rawdata/train/dubai_t8_r0c0.jpg labeldata/train/dubai_t8_r0c0.png\n'
+    )
+
+
+def test_the_city_is_trained_on_by_one_recipe(scripts, tmp_path):
+    config = scripts['zoo_finetune'].city_config(tmp_path, 'city_10', 500, start=tmp_path / 'zoo.pth')
+    plain = scripts['zoo_finetune'].city_config(tmp_path, 'city_50', 500, start=None)
+    assert (config.optim_wrapper.optimizer.lr, plain.optim_wrapper.optimizer.lr) == (5e-4, 2e-3)
+    assert config.load_from == str(tmp_path / 'zoo.pth') and plain.load_from is None
+    assert [(each.begin, each.end) for each in config.param_scheduler] == [(0, 50), (50, 500)]
+    assert config.test_dataloader.dataset.ann_file == 'splits/city_test.txt'
