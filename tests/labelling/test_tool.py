@@ -70,11 +70,15 @@ def test_labels_beside_the_raster_are_told_with_distance_and_systems(tmp_path):
     assert 'labels are in WGS 84 (EPSG:4326), the raster in WGS 84 / UTM zone 33N (EPSG:32633)' in line
 
 
-def test_a_raster_that_no_label_touches_is_told(tmp_path):
-    raster, _ = scene(tmp_path)
-    other = write_raster(tmp_path / 'other.tif', noise(3, (64, 64)), transform=METRE @ METRE.translation(500, 0))
+@pytest.mark.parametrize('right', [500, 128])  # far away, and beside it, where a label ends at the common edge
+def test_a_raster_that_no_label_touches_is_told(tmp_path, right):
+    raster, _ = scene(tmp_path, polygons=[shapely.box(10, 10, 128, 50)])
+    other = write_raster(tmp_path / 'other.tif', noise(3, (64, 64)), transform=METRE @ METRE.translation(right, 0))
     result = make(tmp_path, rasters=[raster, other])
-    assert result.returncode == 0 and f'no label touches {other}: all of its pixels are unlabelled' in result.stderr
+    told = f'no label touches {other}: all of its pixels are background; leave it out if nobody drew on it'
+    assert result.returncode == 0 and told in result.stderr
+    result = make(tmp_path, '--unlabelled', 'ignore', '--overwrite', rasters=[raster, other])
+    assert result.returncode == 0 and f'no label touches {other}: all of its pixels are ignored' in result.stderr
 
 
 def test_a_raster_without_a_reference_system(tmp_path):
@@ -140,7 +144,7 @@ def test_a_band_that_is_missing(tmp_path):
         (['--class-map', 'a=green'], '--class-map needs --class-field'),
         (['--label-values', '0=green'], '--label-values is for class rasters'),
         (['--ratio', '0', '1', '0'], 'ratio 0.0 1.0 0.0 is not allowed'),
-        (['--block', '500'], '1 scenes cannot fill 3 splits'),
+        (['--block', '500'], '1 blocks of 500 m cannot fill 3 splits'),
         (['--unlabelled', 'tree'], "--unlabelled is 'tree': give ignore or a class of background, green"),
         (['--annotated', 'gone.gpkg'], 'gone.gpkg does not exist'),
     ],
