@@ -130,7 +130,7 @@ def test_a_tile_larger_than_the_raster(tmp_path):
 def test_a_band_that_is_missing(tmp_path):
     scene(tmp_path)
     line = refused(tmp_path, '--bands', 'red,green,nir')
-    assert 'ortho.tif: no band is named nir: the bands are 1 red, 2 green, 3 blue; name others' in line
+    assert 'ortho.tif: no band is named nir; the bands are 1 red, 2 green, 3 blue; name others' in line
 
 
 @pytest.mark.parametrize(
