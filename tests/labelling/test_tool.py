@@ -44,6 +44,13 @@ def test_check_dataset_finds_no_fault(tmp_path):
     assert result.returncode == 0, result.stdout
 
 
+def test_a_file_in_the_place_of_the_folder_is_not_replaced(tmp_path):
+    scene(tmp_path)
+    (tmp_path / 'root').write_text('mine')
+    for more in ([], ['--overwrite']):
+        assert refused(tmp_path, *more).endswith('root is a file: name a folder with --out')
+
+
 def test_a_dry_run_prints_the_table_alone(tmp_path):
     scene(tmp_path)
     result = make(tmp_path, '--dry-run')
