@@ -55,7 +55,11 @@ def parser() -> argparse.ArgumentParser:
     add('--tile', type=int, default=512, metavar='PIXELS', help='side (default: %(default)s)')
     add('--overlap', type=int, default=0, metavar='PIXELS', help='of neighbours (default: %(default)s)')
     add('--gsd', type=float, metavar='METRES', help="size of a pixel (default: the rasters' own)")
-    add('--bands', metavar='NAME,NAME', help='names or numbers (default: red,green,blue, as the raster says)')
+    add(
+        '--bands',
+        metavar='NAME,NAME',
+        help='names, numbers or NAME=NUMBER (default: red,green,blue as the raster says)',
+    )
     add('--scale', metavar='LOW:HIGH', help='values shown as 0 and 255, one pair or one a band; auto measures them')
     add('--nodata', type=float, metavar='VALUE', help="of pixels that hold nothing (default: the rasters' own)")
     add('--nodata-tolerance', type=float, default=0.0, metavar='N', help='values so near to it hold nothing too')

@@ -84,12 +84,12 @@ class ClassRules(NamedTuple):
 
 
 def value_text(value: Any) -> str:
-    """Return a value of a field as it is written in ``--class-map``; whole numbers have no decimals."""
-    if value is None or value == '' or (isinstance(value, float) and math.isnan(value)):
+    """Return a value of a field as it is written in ``--class-map``, without outer spaces or needless decimals."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return EMPTY
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    return str(value).strip() or EMPTY
 
 
 def parse_pairs(text: str, *, option: str) -> dict[str, str]:
@@ -259,17 +259,14 @@ def classes_of_layers(layers: Sequence[LabelFile], rules: ClassRules) -> list[in
     names = rules.classes.names
     index = {name: place for place, name in enumerate(names)} | {IGNORE: IGNORED}
     foreground = [place for place, name in enumerate(names) if name != BACKGROUND and place != rules.uncovered]
+    of_file = Counter(each.path for each in layers)
     found: list[int | None] = []
     for each in layers:
-        called = [name for name in (each.name, each.layer, each.path.stem) if name in index]
+        own = each.path.stem if of_file[each.path] == 1 else None
+        called = [name for name in (each.name, each.layer, own) if name in index]
         found.append(index[called[0]] if called else None)
     if len(foreground) == 1:
         return [foreground[0] if place is None else place for place in found]
-    in_order = len({each.path for each in layers}) == len(layers) == len(foreground) and not any(
-        place is not None for place in found
-    )
-    if in_order:
-        return foreground
     lost = [f'{each.path}:{each.layer}' for each, place in zip(layers, found, strict=True) if place is None]
     if lost:
         raise ConfigError(

@@ -14,7 +14,7 @@ from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.datasets.description import DTYPES
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.labelling.tile_grid import TileGrid, raster_window, resample
-from mmseg_aux_hrnet.raster.bands import ALPHA, Band, choose_bands
+from mmseg_aux_hrnet.raster.bands import ALPHA, SPELLINGS, Band, by_name, choose_bands
 from mmseg_aux_hrnet.raster.dataset import is_map, open_dataset, reading_rows
 from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, valid_reader
 from mmseg_aux_hrnet.raster.values import LEVELS, palette_colours, sample_values
@@ -160,31 +160,37 @@ def _palette(dataset: Any, bands: Sequence[Band]) -> tuple[NDArray[np.uint8], ND
 def _choose(bands: Sequence[Band], wanted: Sequence[str] | None) -> tuple[tuple[int, ...], tuple[str, ...], list[str]]:
     """Return the numbers of the bands, their names, and notes."""
     if wanted is None:
+        seen = [band for band in bands if band.interpretation != ALPHA]
+        if len(seen) == 1:
+            only = seen[0].number
+            raise ConfigError(f'it has one band of colours ({seen[0]}): give --bands {only}, or --bands grey={only}')
         numbers, note = choose_bands(bands, None)
-        others = [str(band) for band in bands if band.number not in numbers and band.interpretation != ALPHA]
+        others = [str(band) for band in seen if band.number not in numbers]
         left = f'left out: band {", ".join(others)} (--bands takes it)' if others else None
         return numbers, RGB, [text for text in (note, left) if text]
-    found = []
-    for name in wanted:
-        hits = [band for band in bands if name == str(band.number) or name.lower() in band.names()]
-        if len(hits) != 1:
-            said = ', '.join(map(str, bands))
-            raise ConfigError(
-                f'{"no band is" if not hits else f"{len(hits)} bands are"} named {name}: the bands are {said}; name '
-                'others or give their numbers with --bands'
-            )
-        found.append(hits[0])
-    names = [_name(band, name) for band, name in zip(found, wanted, strict=True)]
+    found = [_find(bands, each) for each in wanted]
+    names = [name for _, name in found]
     if len(set(names)) < len(names):
         raise ConfigError(f'--bands {",".join(wanted)} names a band twice ({", ".join(names)}): name each once')
-    return tuple(band.number for band in found), tuple(names), []
+    bare = [f'{name.removeprefix("band")} is called {name}' for number, name in found if name == f'band{number}']
+    note = f'band {", ".join(bare)}: --bands red=1,nir=4 gives bands names' if bare else None
+    return tuple(number for number, _ in found), tuple(names), [note] if note else []
 
 
-def _name(band: Band, wanted: str) -> str:
-    if not wanted.isdecimal():
-        return wanted.lower()
-    said = (band.description or '').strip().lower()
-    return said or (band.interpretation if band.interpretation in RGB else f'band{band.number}')
+def _find(bands: Sequence[Band], wanted: str) -> tuple[int, str]:
+    """Return the number and the name of a band that is wanted by name, by number, or as NAME=NUMBER."""
+    said, _, number = (part.strip().lower() for part in wanted.rpartition('='))
+    if not number.isdecimal():
+        name = SPELLINGS.get(wanted.lower(), wanted.lower())
+        try:
+            return by_name(bands, [name])[0], name
+        except ConfigError as error:
+            raise ConfigError(f'{error}; name others, or give numbers with --bands, such as {name}=1') from error
+    if not 1 <= int(number) <= len(bands):
+        raise ConfigError(f'--bands {wanted}: there is no band {number}; the bands are {", ".join(map(str, bands))}')
+    band = bands[int(number) - 1]
+    own = band.described or (band.interpretation if band.interpretation in RGB else f'band{band.number}')
+    return band.number, SPELLINGS.get(said or own, said or own)
 
 
 def stored_type(kinds: Sequence[str]) -> str:

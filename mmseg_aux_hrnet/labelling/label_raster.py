@@ -55,19 +55,36 @@ class LabelRaster:
         """Return how often each value is there; pixels without data do not count.
 
         Raises:
-            DataError: values are of no class; lists them with their counts.
+            DataError: values are of no class; lists them with their counts. Or the value that stands for no data is
+                a class too, which would leave nothing of it.
         """
         found: Counter[str] = Counter()
+        hidden = self._hidden_class()
         height, width = self._dataset.shape
         for top in range(0, height, BLOCK):
             for left in range(0, width, BLOCK):
                 window = Window(left, top, min(BLOCK, width - left), min(BLOCK, height - top))
                 values, valid = self._read(window)
+                if hidden is not None and (values == self._dataset.nodata).any():
+                    raise DataError(f'{self.path}: {hidden}')
                 kinds, counts = np.unique(values[valid], return_counts=True)
                 for value, count in zip(kinds.tolist(), counts.tolist(), strict=True):
                     found[value_text(value)] += count
         self._rules.refuse_unknown(found, where=str(self.path), option=OPTION)
         return found
+
+    def _hidden_class(self) -> str | None:
+        """Return what is wrong where the nodata value is a class; None where it is not."""
+        if self._dataset.nodata is None:
+            return None
+        value = value_text(self._dataset.nodata)
+        index = (self._rules.of_value or {}).get(value, IGNORED)
+        if index == IGNORED:
+            return None
+        return (
+            f'{value} is its nodata value and also the class {self._rules.classes.names[index]}: remove it with '
+            f'gdal_edit.py -unsetnodata, or say {OPTION} {value}=ignore with the other values'
+        )
 
     def paint(self, label: Labels, window: Window, grid: TileGrid) -> None:
         """Put classes into the pixels of a window of a grid whose centres lie on the raster and have data there."""

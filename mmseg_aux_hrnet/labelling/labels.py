@@ -117,7 +117,10 @@ class Labels:
         if not any(reached):
             raise OutsideAreaError(_apart(grounds, rasters))
         lost = [str(raster.path) for raster, touches in zip(rasters, reached, strict=True) if not touches]
-        return [f'no label touches {path}: all of its pixels are unlabelled' for path in lost]
+        what = 'ignored'
+        if self.shapes and self.rules.uncovered not in (None, IGNORED):
+            what = f'{self.rules.classes.names[self.rules.uncovered]}; leave it out if nobody drew on it'
+        return [f'no label touches {path}: all of its pixels are {what}' for path in lost]
 
     def _grounds(self) -> list[tuple[shapely.STRtree, CRS, str]]:
         if self.shapes:
@@ -132,7 +135,8 @@ class Labels:
 def _gap(ground: shapely.STRtree, crs: CRS, grid: TileGrid) -> tuple[float, shapely.Geometry | None]:
     """Return how far labels are from a grid, in units of their reference system, and the outline of the grid in it."""
     own = CRS.from_wkt(grid.crs.to_wkt())
-    outline = grid.outline()
+    # From the centres of pixels: what only meets the edge, as the labels of the raster beside do, paints nothing.
+    outline = grid.outline(Window(0.5, 0.5, grid.width - 1, grid.height - 1))
     if not own.equals(crs, ignore_axis_order=True):
         outline = shapely.segmentize(outline, outline.length / SEGMENTS)
         outline = shapely.transform(

@@ -96,7 +96,9 @@ def whole_root(out: Path, *, overwrite: bool) -> Iterator[Path]:
 
 def refuse_output(out: Path, *, overwrite: bool) -> None:
     """Raise ConfigError unless a data root may be written there."""
-    check_folder(out, overwrite=overwrite, advice='name another --out, or replace it with --overwrite')
+    is_file = out.exists() and not out.is_dir()
+    advice = 'name a folder with --out' if is_file else 'name another --out, or replace it with --overwrite'
+    check_folder(out, overwrite=overwrite, advice=advice)
     if out.is_dir() and any(out.iterdir()) and not (out / NAME).is_file():
         raise ConfigError(f'{out} holds other things than a data set of this tool ({NAME} is missing): name another')
 

@@ -30,7 +30,9 @@ class Band(NamedTuple):
 
     def names(self) -> set[str]:
         """Return the names by which a command line may ask for the band, in small letters."""
-        return {self.interpretation.lower(), self.described} - {'', 'undefined'}
+        # GTiff calls any three 8-bit bands red, green and blue: what one is described as counts more.
+        own = '' if self.described in (*COLOURS, *INVISIBLE) else self.interpretation.lower()
+        return {own, self.described} - {'', 'undefined'}
 
     @property
     def described(self) -> str:
@@ -76,7 +78,12 @@ def choose_bands(bands: Sequence[Band], wanted: Sequence[str] | None, *, names: 
         ConfigError: a wanted band is missing or ambiguous, or the raster does not say for certain; lists the bands.
     """
     if wanted is None:
-        return _interpreted(bands) if tuple(names) == COLOURS else (by_name(bands, names), None)
+        if tuple(names) == COLOURS:
+            return _interpreted(bands)
+        try:
+            return by_name(bands, names), None
+        except ConfigError as error:
+            raise ConfigError(f'{error}: give --bands with the number of each, for {",".join(names)}') from error
     if len(wanted) != len(names):
         raise ConfigError(
             f'--bands names {len(wanted)} bands ({",".join(wanted)}): give {len(names)}, for {",".join(names)}'

@@ -259,6 +259,7 @@ def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:
     # The level can replace the optimizer wrapper: the precision is checked of the one that is left.
     training_config.set_speed(config, options.speed)
     training_config.check_precision(config)
+    training_config.check_schedule(config)
     checkpoint = checkpoint_to_resume(options.resume, Path(config.work_dir))
     if checkpoint is not None:
         # Last: whatever the backbone was to start from, the checkpoint takes its place.

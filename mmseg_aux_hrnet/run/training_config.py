@@ -103,6 +103,22 @@ def check_precision(config: Config) -> None:
         )
 
 
+def check_schedule(config: Config) -> None:
+    """Raise where a part of the schedule ends before it begins; mmengine would end in a traceback.
+
+    Raises:
+        ConfigError: says which, and what to change.
+    """
+    parts = config.get('param_scheduler') or []
+    for number, part in enumerate([parts] if isinstance(parts, dict) else parts):
+        begin, end = (part.get('begin', 0), part.get('end')) if isinstance(part, dict) else (0, None)
+        if end is not None and end <= begin:
+            raise ConfigError(
+                f'param_scheduler.{number} begins at {begin} and ends at {end}: train longer, or set '
+                f'param_scheduler.{number}.begin, and the end of the one before, to fewer'
+            )
+
+
 def set_resume(config: Config, checkpoint: Path) -> None:
     """Go on from ``checkpoint``; the ImageNet weights it started from are not needed again."""
     config.resume = True

@@ -11,6 +11,7 @@ from mmseg_aux_hrnet.labelling.class_rules import (
     classes_of_layers,
     parse_label_file,
     parse_pairs,
+    value_text,
     voc_colour,
 )
 
@@ -35,6 +36,14 @@ def test_classes_follow_the_map_after_a_background():
     found = class_rules(classes=None, class_map='p=green,q=background,r=roof,s=green,t=ignore')
     assert found.classes.names == ('background', 'green', 'roof')
     assert found.of_value == {'p': 1, 'q': 0, 'r': 2, 's': 1, 't': 255} and found.rest is None
+
+
+@pytest.mark.parametrize(
+    ('value', 'text'),
+    [(' green ', 'green'), ('', '(empty)'), ('  ', '(empty)'), (None, '(empty)'), (3.0, '3'), (1.5, '1.5')],
+)
+def test_values_are_written_as_a_class_map_can_name_them(value, text):
+    assert value_text(value) == text
 
 
 def test_painting_follows_the_classes_or_what_is_said():
@@ -76,16 +85,22 @@ def test_options_that_name_no_class_are_refused(options, message):
         ('background,green', [layer('a.gpkg', 'x'), layer('b.gpkg', 'y')], [1, 1]),
         ('background,green,roof', [layer('a.gpkg', 'roof'), layer('a.gpkg', 'green')], [2, 1]),
         ('background,green,roof', [layer('roof.shp'), layer('x.shp', of_class='green')], [2, 1]),
-        ('background,green,roof', [layer('x.shp'), layer('y.shp')], [1, 2]),
         ('background,green,roof', [layer('x.shp', of_class='ignore'), layer('green.shp')], [255, 1]),
     ],
 )
-def test_layers_are_what_they_are_called_or_come_in_order(classes, layers, expected):
+def test_layers_are_what_they_are_called_or_the_only_class(classes, layers, expected):
     assert classes_of_layers(layers, rules(classes)) == expected
 
 
 @pytest.mark.parametrize(
-    'layers', [[layer('a.gpkg', 'x'), layer('a.gpkg', 'y')], [layer('x.shp')], [layer('x.shp')] * 3]
+    'layers',
+    [
+        [layer('a.gpkg', 'x'), layer('a.gpkg', 'y')],
+        [layer('x.shp')],
+        [layer('x.shp')] * 3,
+        [layer('green.gpkg', 'x'), layer('green.gpkg', 'roof')],  # the name of the file is not that of two layers
+        [layer('roofs.shp'), layer('greens.shp')],  # as many as classes: their order says nothing
+    ],
 )
 def test_layers_that_could_be_any_class_are_refused(layers):
     with pytest.raises(ConfigError, match='which class is .*Give CLASS=FILE:LAYER of background, green, roof'):

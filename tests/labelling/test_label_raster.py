@@ -64,6 +64,15 @@ def test_nodata_is_ignored_and_values_are_named(tmp_path):
     np.testing.assert_array_equal(label[::20, ::20], [[255, 0, 2], [255, 255, 1]])
 
 
+def test_a_nodata_value_that_is_a_class_too_is_refused(tmp_path):
+    path = write_raster(tmp_path / 'a.tif', classes(), nodata=0)
+    with pytest.raises(DataError, match=r'0 is its nodata value and also the class background: .* -unsetnodata'):
+        painted(path)
+    label = painted(path, label_values='0=ignore,1=green,2=roof')
+    np.testing.assert_array_equal(label, np.where(classes() == 0, 255, classes()))
+    np.testing.assert_array_equal(painted(write_raster(tmp_path / 'b.tif', classes(), nodata=255)), classes())
+
+
 def test_values_of_no_class_are_listed_with_their_counts(tmp_path):
     values = classes()
     values[0, :3], values[1, 0] = 7, 9

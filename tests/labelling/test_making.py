@@ -218,6 +218,50 @@ def test_four_bands_of_16_bits_keep_their_values_and_get_a_measured_scale(tmp_pa
     assert described.mean[0] == pytest.approx(np.clip((band - low) / (high - low) * 255, 0, 255).mean(), abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ('wanted', 'names', 'places'),
+    [
+        ('nir,red,green', ('nir', 'red', 'green'), (0, 1, 2)),  # by descriptions: GDAL calls these red, green and blue
+        ('green,1', ('green', 'nir'), (2, 0)),
+        ('red = 3,nir=1', ('red', 'nir'), (2, 0)),
+    ],
+)
+def test_bands_are_those_of_their_descriptions_or_of_the_numbers_said(tmp_path, wanted, names, places):
+    colours, descriptions = ['red', 'green', 'blue'], ['Near infrared', 'red', 'green']
+    values = noise(3, (96, 128))
+    raster, labels = scene(tmp_path, values=values, colours=colours, descriptions=descriptions)
+    cut(raster, labels, tmp_path / 'root', bands=wanted, ratio=(1, 0, 0))
+    assert read_description(tmp_path / 'root').bands == names
+    with rasterio.open(next((tmp_path / 'root').rglob('ortho_00000_00000.tif'))) as tile:
+        assert tile.descriptions == names
+        np.testing.assert_array_equal(tile.read(), values[list(places), :32, :32])
+
+
+@pytest.mark.parametrize(
+    ('wanted', 'message'),
+    [
+        ('blue', r'no band is named blue; the bands are 1 red \(nir\), .*such as blue=1'),
+        ('nir=4', '--bands nir=4: there is no band 4'),
+        ('nir=1,1', 'names a band twice'),
+    ],
+)
+def test_bands_that_are_not_there_are_refused(tmp_path, wanted, message):
+    options = {'colours': ['red', 'green', 'blue'], 'descriptions': ['nir', 'red', 'green']}
+    raster, labels = scene(tmp_path, values=noise(3, (96, 128)), **options)
+    with pytest.raises(ConfigError, match=message):
+        cut(raster, labels, tmp_path / 'root', bands=wanted)
+
+
+def test_one_band_is_taken_by_the_words_of_the_message(tmp_path):
+    raster, labels = scene(tmp_path, values=noise(1, (96, 128)))
+    with pytest.raises(ConfigError, match=r'one band of colours \(1 gray\): give --bands 1, or --bands grey=1'):
+        cut(raster, labels, tmp_path / 'root')
+    cut(raster, labels, tmp_path / 'root', bands='grey=1')
+    assert read_description(tmp_path / 'root').bands == ('grey',)
+    outcome = cut(raster, labels, tmp_path / 'root', bands='1', dry_run=True)
+    assert any('band 1 is called band1: --bands red=1' in note for note in outcome.notes)
+
+
 @pytest.mark.parametrize('kind', ['png', 'jpg'])
 def test_pictures_hold_8_bits_by_the_scale(tmp_path, kind):
     raster, labels = scene(tmp_path, values=(noise(3, (96, 128), dtype='uint16') * 40).astype(np.uint16))

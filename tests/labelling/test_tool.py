@@ -44,6 +44,13 @@ def test_check_dataset_finds_no_fault(tmp_path):
     assert result.returncode == 0, result.stdout
 
 
+def test_a_file_in_the_place_of_the_folder_is_not_replaced(tmp_path):
+    scene(tmp_path)
+    (tmp_path / 'root').write_text('mine')
+    for more in ([], ['--overwrite']):
+        assert refused(tmp_path, *more).endswith('root is a file: name a folder with --out')
+
+
 def test_a_dry_run_prints_the_table_alone(tmp_path):
     scene(tmp_path)
     result = make(tmp_path, '--dry-run')
@@ -70,11 +77,15 @@ def test_labels_beside_the_raster_are_told_with_distance_and_systems(tmp_path):
     assert 'labels are in WGS 84 (EPSG:4326), the raster in WGS 84 / UTM zone 33N (EPSG:32633)' in line
 
 
-def test_a_raster_that_no_label_touches_is_told(tmp_path):
-    raster, _ = scene(tmp_path)
-    other = write_raster(tmp_path / 'other.tif', noise(3, (64, 64)), transform=METRE @ METRE.translation(500, 0))
+@pytest.mark.parametrize('right', [500, 128])  # far away, and beside it, where a label ends at the common edge
+def test_a_raster_that_no_label_touches_is_told(tmp_path, right):
+    raster, _ = scene(tmp_path, polygons=[shapely.box(10, 10, 128, 50)])
+    other = write_raster(tmp_path / 'other.tif', noise(3, (64, 64)), transform=METRE @ METRE.translation(right, 0))
     result = make(tmp_path, rasters=[raster, other])
-    assert result.returncode == 0 and f'no label touches {other}: all of its pixels are unlabelled' in result.stderr
+    told = f'no label touches {other}: all of its pixels are background; leave it out if nobody drew on it'
+    assert result.returncode == 0 and told in result.stderr
+    result = make(tmp_path, '--unlabelled', 'ignore', '--overwrite', rasters=[raster, other])
+    assert result.returncode == 0 and f'no label touches {other}: all of its pixels are ignored' in result.stderr
 
 
 def test_a_raster_without_a_reference_system(tmp_path):
@@ -126,7 +137,7 @@ def test_a_tile_larger_than_the_raster(tmp_path):
 def test_a_band_that_is_missing(tmp_path):
     scene(tmp_path)
     line = refused(tmp_path, '--bands', 'red,green,nir')
-    assert 'ortho.tif: no band is named nir: the bands are 1 red, 2 green, 3 blue; name others' in line
+    assert 'ortho.tif: no band is named nir; the bands are 1 red, 2 green, 3 blue; name others' in line
 
 
 @pytest.mark.parametrize(
@@ -140,7 +151,7 @@ def test_a_band_that_is_missing(tmp_path):
         (['--class-map', 'a=green'], '--class-map needs --class-field'),
         (['--label-values', '0=green'], '--label-values is for class rasters'),
         (['--ratio', '0', '1', '0'], 'ratio 0.0 1.0 0.0 is not allowed'),
-        (['--block', '500'], '1 scenes cannot fill 3 splits'),
+        (['--block', '500'], '1 blocks of 500 m cannot fill 3 splits'),
         (['--unlabelled', 'tree'], "--unlabelled is 'tree': give ignore or a class of background, green"),
         (['--annotated', 'gone.gpkg'], 'gone.gpkg does not exist'),
     ],

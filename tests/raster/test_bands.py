@@ -100,6 +100,20 @@ def test_bands_that_are_missing_are_listed_with_those_there(wanted, message):
         choose_bands(RGBN, wanted)
 
 
+def test_a_description_of_a_colour_counts_more_than_an_interpretation():
+    raster = bands('red', 'green', 'blue', described=('NIR', 'Red', 'Green'))
+    assert choose_bands(raster, ('nir', 'red', 'green'), names=('a', 'b', 'c')) == ((1, 2, 3), None)
+    with pytest.raises(ConfigError, match='no band is named blue'):
+        choose_bands(raster, ('red', 'green', 'blue'))
+
+
+def test_bands_that_a_network_misses_can_be_given_by_number():
+    names = ('red', 'green', 'blue', 'nir')
+    with pytest.raises(ConfigError, match='give --bands with the number of each, for red,green,blue,nir'):
+        choose_bands(UNSAID, None, names=names)
+    assert choose_bands(UNSAID, ('1', '2', '3', '4'), names=names) == ((1, 2, 3, 4), None)
+
+
 def test_two_bands_of_one_name_are_refused():
     raster = bands('red', 'green', 'blue', described=('', '', 'Red'))
     with pytest.raises(ConfigError, match='bands 1 and 3 are both named red'):

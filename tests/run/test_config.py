@@ -212,6 +212,26 @@ def test_half_precision_needs_a_device(monkeypatch):
         training_config.check_precision(config)
 
 
+@pytest.mark.parametrize(
+    ('parts', 'message'),
+    [
+        (
+            [dict(begin=0, end=100), dict(begin=100, end=12)],
+            r'param_scheduler\.1 begins at 100 and ends at 12: train longer',
+        ),
+        (dict(end=0), 'param_scheduler.0 begins at 0 and ends at 0'),
+    ],
+)
+def test_a_schedule_that_ends_before_it_begins_is_refused(parts, message):
+    with pytest.raises(ConfigError, match=message):
+        training_config.check_schedule(Config(dict(param_scheduler=parts)))
+
+
+@pytest.mark.parametrize('parts', [None, [], [dict(end=100), dict(begin=100)], dict(of_one=[dict(end=3)]), [object()]])
+def test_a_schedule_that_goes_on_is_taken(parts):
+    training_config.check_schedule(Config(dict(param_scheduler=parts)))
+
+
 def test_loading_adapts_what_somebody_else_wrote(tmp_path):
     text = "from pathlib import Path\nmodel = dict()\ntrain_dataloader = dict(dataset=dict(ann_file='a\\\\b.txt'))\n"
     (tmp_path / 'c.py').write_text(text)
