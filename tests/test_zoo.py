@@ -18,7 +18,7 @@ from tool_support import REPO, SMALL, heard
 
 import mmseg_aux_hrnet
 from mmseg_aux_hrnet.datasets import SingleGreenDataset
-from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, DataError
 from mmseg_aux_hrnet.maps import MapSettings, Predictor
 from mmseg_aux_hrnet.maps.predict.planning import plan_map
 from mmseg_aux_hrnet.run.config import datasets_of, load_config, set_data_root
@@ -158,6 +158,18 @@ def test_rasters_are_shown_at_its_own_sampling(grass, tmp_path, metres, factor, 
     assert plan_map(predictor, path, MapSettings(gsd=metres)).conditions['gsd'] == metres
 
 
+def test_a_raster_too_coarse_is_refused_and_a_sampling_it_does_not_know_is_told(grass, tmp_path):
+    place = METRES @ rasterio.Affine.scale(2 / 0.6)
+    path = write_raster(tmp_path / 'coarse.tif', noise(3, (40, 60)), transform=place, crs='EPSG:26911')
+    predictor = Predictor.from_zoo('grass', device='cpu')
+    with pytest.raises(DataError, match=r'its pixels are 2 m, which is too coarse .* pixels of 1\.2 m or less') as told:
+        plan_map(predictor, path, MapSettings())
+    assert '--gsd' not in str(told.value)
+    doubt = f'{path}: the model sees it as images of 2 m{DOUBT}'
+    assert doubt in plan_map(predictor, path, MapSettings(gsd=2)).notes
+    assert not [note for note in plan_map(predictor, path, MapSettings(gsd=0.5)).notes if 'trained' in note]
+
+
 def test_a_raster_that_does_not_say_its_sampling_is_taken_as_it_is(grass, tmp_path):
     bare = write_raster(tmp_path / 'bare.tif', noise(3, (40, 60)), crs=None)
     plan = plan_map(Predictor.from_zoo('grass', device='cpu'), bare, MapSettings())
@@ -172,6 +184,8 @@ def test_the_command_takes_its_name(grass, raster, tmp_path):
     with rasterio.open(tmp_path / 'maps/ortho_classes.tif') as made:
         assert made.tags()['GSD'] == '0.3'
         assert made.tags()['MODEL'] == 'grass_toy.safetensors'
+    between = heard('predict_raster', 'grass', '--out', tmp_path / 'again', '--device', 'cpu', raster)
+    assert between.returncode == 0, between.stderr
     unknown = heard('predict_raster', 'trees', raster, raster, '--out', tmp_path / 'none')
     assert unknown.stderr == "error: 'trees' is not in the zoo: it has grass; see tools/zoo.py\n"
     short = heard('predict_raster', 'grass', '--out', tmp_path / 'none')

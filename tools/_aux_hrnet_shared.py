@@ -54,18 +54,19 @@ def add_shared(line: argparse.ArgumentParser, *names: str, **changes: Any) -> No
         line.add_argument(name, **{**SHARED[name], **changes})
 
 
-def run(line: argparse.ArgumentParser, work: Work, argv: list[str] | None) -> int:
+def run(line: argparse.ArgumentParser, work: Work, argv: list[str] | None, *, mixed: bool = False) -> int:
     """Read the command line, do the work, and return the exit code; errors that are known are one line.
 
     Args:
         line: the command line.
         work: does everything and returns the closing line.
         argv: arguments; those of the process where None.
+        mixed: options may stand between the arguments of one list, which argparse else takes as two.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not everybody's screen knows every letter of a name
             stream.reconfigure(errors='replace')
-    args = line.parse_args(argv)
+    args = line.parse_intermixed_args(argv) if mixed else line.parse_args(argv)
     try:
         from mmseg_aux_hrnet.run.command import run_tool
     except ImportError as error:  # the stack is missing: its message says what to type

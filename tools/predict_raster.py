@@ -55,7 +55,7 @@ def predict(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    return run(parser(), predict, argv)
+    return run(parser(), predict, argv, mixed=True)
 
 
 if __name__ == '__main__':

@@ -96,10 +96,15 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         bands, collar_note = source.bands, source.collar_note() if settings.nodata is None else None
         notes = source.notes if collar_note is None else (*source.notes, collar_note)
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
+    known = model.facts.gsd_range
     if settings.gsd is None:
         notes = (*notes, *_unlike(path, sampling, facts=model.facts))
-        if model.facts.gsd_range is not None and sampling is not None:
+        if known is not None and model.facts.gsd is not None and sampling is not None:
+            _check_fine(path, sampling, shown=model.facts.gsd, known=known)
             settings = replace(settings, gsd=model.facts.gsd)
+    elif known is not None and not _inside(settings.gsd, known):
+        seen_as = f'the model sees it as images of {settings.gsd:.3g} m'
+        notes = (*notes, f'{path}: {seen_as}; {_trained(known)}, so expect less of this map')
     factors = _factors(path, sampling, settings.gsd)
     # As large to the model as asked for: pixels of the raster that it sees enlarged are fewer to a window.
     seen = model.facts.window if settings.window is None else (settings.window, settings.window)
@@ -184,7 +189,7 @@ def _unlike(path: Path, sampling: tuple[float, float] | None, *, facts: ModelFac
         return () if facts.gsd_range is None else (unknown,)
     own = (sampling[0] * sampling[1]) ** 0.5
     if facts.gsd_range is not None:
-        return () if abs(own / facts.gsd - 1) < SAME_GSD else (_resampled(path, own, facts.gsd, *facts.gsd_range),)
+        return () if abs(own / facts.gsd - 1) < SAME_GSD else (_resampled(path, own, facts.gsd, facts.gsd_range),)
     if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
         return ()
     advice = f'--gsd {facts.gsd:.3g} shows it the raster as that'
@@ -193,13 +198,33 @@ def _unlike(path: Path, sampling: tuple[float, float] | None, *, facts: ModelFac
     return (f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: {advice}',)
 
 
-def _resampled(path: Path, own: float, shown: float, finest: float, coarsest: float) -> str:
+def _resampled(path: Path, own: float, shown: float, known: tuple[float, float]) -> str:
     """Return the note on a raster that the model sees at another sampling than its own."""
-    inside = finest * (1 - SAME_GSD) <= own <= coarsest * (1 + SAME_GSD)
-    known = f'{finest:.3g} to {coarsest:.3g} m'
-    doubt = '' if inside else f'; it was trained on images of {known}, so expect less of this map'
+    doubt = '' if _inside(own, known) else f'; {_trained(known)}, so expect less of this map'
     choice = f'--gsd {own:.3g} shows them as they are'
     return f'{path}: its pixels are {own:.3g} m, and the model sees them as {shown:.3g} m ({choice}){doubt}'
+
+
+def _inside(gsd: float, known: tuple[float, float]) -> bool:
+    return known[0] * (1 - SAME_GSD) <= gsd <= known[1] * (1 + SAME_GSD)
+
+
+def _trained(known: tuple[float, float]) -> str:
+    return f'it was trained on images of {known[0]:.3g} to {known[1]:.3g} m'
+
+
+def _check_fine(path: Path, sampling: tuple[float, float], *, shown: float, known: tuple[float, float]) -> None:
+    """Refuse a raster that is too coarse for the sampling that the model sees all images at.
+
+    Raises:
+        DataError: it would be enlarged more than ``MOST_ENLARGED`` times.
+    """
+    own = max(sampling)
+    if round(own / shown, 1) > MOST_ENLARGED:
+        raise DataError(
+            f'{path}: its pixels are {own:.3g} m, which is too coarse for this model: {_trained(known)}, and sees all '
+            f'at {shown:.3g} m; take a raster with pixels of {MOST_ENLARGED * shown:.3g} m or less'
+        )
 
 
 def _conditions(
