@@ -138,13 +138,13 @@ def screen_tables(areas: ChangeAreas) -> list[Table]:
         matrix.add_row(*map(Text, (name, *(_share(value, total) for value in (*row, row.sum())))))
     matrix.add_row(*map(Text, ('all', *(_share(value, total) for value in (*kept.sum(axis=0), kept.sum())))))
     title = 'ha; apart: edges and small changes, gains less losses'
-    moves = Table(box=box.SIMPLE, title=title, title_style='', title_justify='left')
+    moves = Table(box=box.SIMPLE, title=title, title_style='', title_justify='left', pad_edge=False)
     moves.add_column('map' if areas.zones is None else Text(areas.zones.field), overflow='fold', min_width=5)
     moves.add_column('class', overflow='fold', min_width=5)
     known = areas.accuracy is not None
     headings = ('old', 'new', 'gain', 'loss', 'apart', 'net', 'net %')
     for heading in (*headings, *(('true net', '± 95 %') if known else ())):
-        moves.add_column(heading, justify='right', no_wrap=True)
+        moves.add_column(heading, justify='right', no_wrap=True, min_width=len(heading))
     true_net, error = areas.true_net()
     shown = min(len(areas.ids), max(1, MOST_ROWS // len(names)))
     gain, loss = areas.moved('gain', KEPT), areas.moved('loss', KEPT)
@@ -171,6 +171,8 @@ def kept_apart_line(areas: ChangeAreas) -> str:
     """Return in one line which changes are kept apart."""
     edge, small = (float(areas.whole[kind].sum()) for kind in (EDGE, SMALL))
     line = f'{edge / HECTARE:,.3f} ha of change narrower than {areas.tolerance} pixels are kept apart as edge'
+    if areas.tolerance == 1:
+        line = 'no change is kept apart as edge'
     if areas.min_area is not None:
         line += f', {small / HECTARE:,.3f} ha in patches below {areas.min_area:g} m² as small change'
     return line

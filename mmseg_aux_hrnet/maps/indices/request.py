@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from mmseg_aux_hrnet.maps.indices.results import (
 from mmseg_aux_hrnet.maps.indices.source import IndexReading, open_index, parse_span
 from mmseg_aux_hrnet.maps.indices.thresholding import IndexThresholds, index_thresholds, within, write_vegetation_mask
 from mmseg_aux_hrnet.maps.options import parse_names
+from mmseg_aux_hrnet.maps.predict.planning import plan_map
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
@@ -39,8 +41,9 @@ def run_index(args: Namespace, *, progress: Progress) -> tuple[IndexThresholds, 
     """
     rasters = _check(args)
     reference = None if args.reference is None else Path(args.reference[0])
+    notes: tuple[str, ...] = ()
     if args.reference is not None and len(args.reference) == 2:
-        reference = _predict(args, rasters, progress=progress)
+        reference, notes = _predict(args, rasters, progress=progress)
     with progress('Comparing') as on_raster:
         found = index_thresholds(
             rasters,
@@ -58,6 +61,7 @@ def run_index(args: Namespace, *, progress: Progress) -> tuple[IndexThresholds, 
             scene=args.scene,
             on_raster=on_raster,
         )
+    found = replace(found, notes=(*notes, *found.notes))
     return found, screen_table(found), _write(args, found, reference, progress=progress)
 
 
@@ -96,8 +100,8 @@ def _mask(args: Namespace, raster: Path) -> Path:
     return Path(args.out, f'{raster.stem}_{args.index}.tif')
 
 
-def _predict(args: Namespace, rasters: list[Path], *, progress: Progress) -> Path:
-    """Predict the classes of the rasters as the reference, and return the folder of the maps."""
+def _predict(args: Namespace, rasters: list[Path], *, progress: Progress) -> tuple[Path, tuple[str, ...]]:
+    """Predict the classes of the rasters as the reference; return the folder of the maps, and notes for the user."""
     folder: Path = args.out / 'reference'
     settings = MapSettings(
         bands=args.rgb, nodata=args.nodata, nodata_tolerance=args.nodata_tolerance, overwrite=args.overwrite
@@ -106,11 +110,14 @@ def _predict(args: Namespace, rasters: list[Path], *, progress: Progress) -> Pat
     for out in maps:
         check_file(out, inputs=rasters, overwrite=args.overwrite)
     predictor = Predictor.from_files(*args.reference, device=args.device)
+    notes = [f'reference: {note}' for raster in rasters for note in plan_map(predictor, raster, settings).notes]
+    if any('--gsd' in note for note in notes):  # which this command does not have
+        notes.append('reference: for --gsd make the map with tools/predict_raster.py, and give that as --reference')
     with progress('Predicting the reference') as on_raster:
         for done, (raster, out) in enumerate(zip(rasters, maps, strict=True)):
             on_block = within(on_raster, done=done, total=len(rasters))
             predict_raster(predictor, raster, out, settings, on_block=on_block)
-    return folder
+    return folder, tuple(notes)
 
 
 def _write(args: Namespace, found: IndexThresholds, reference: Path | None, *, progress: Progress) -> str:

@@ -122,6 +122,17 @@ def test_error_of_the_net_change(folder, capsys):
     assert told['true_net_standard_error_m2'][1] == pytest.approx(variance**0.5, rel=1e-9)
 
 
+def test_a_narrow_screen_loses_no_column(folder, capsys, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '40')
+    (folder / 'o.csv').write_text('map,other,green\nother,45,5\ngreen,4,36\n')
+    args = (folder / 'old.tif', folder / 'new.tif', '--tolerance', '1')
+    assert run_here('change', *args, '--accuracy', folder / 'o.csv', folder / 'o.csv') == 0
+    heard = capsys.readouterr().out
+    heading = next(line for line in heard.splitlines() if 'true net' in line)
+    assert heading.split() == 'map class old new gain loss apart net net % true net ± 95 %'.split()
+    assert 'no change is kept apart as edge' in heard
+
+
 def test_outputs_that_exist_are_replaced_only_where_asked(folder, capsys):
     (folder / 'a.tif').write_text('old')
     args = (folder / 'old.tif', folder / 'new.tif', '--out', folder / 'b.csv', folder / 'a.tif')

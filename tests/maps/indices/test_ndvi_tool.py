@@ -166,6 +166,15 @@ def test_a_network_that_sees_rgb_is_the_reference(tmp_path, data):
     assert (out / 'reference/west_1_classes.tif').exists()
 
 
+def test_what_the_network_does_not_know_is_told_of_the_reference(tmp_path, data, capsys):
+    files = written(tmp_path, name='fine', meta={'described': {'gsd': 0.5}})
+    options = ('--reference', *files, '--out', tmp_path / 'out', '--device', 'cpu')
+    assert run_here('ndvi', tmp_path / 'rasters/west_1.tif', *options) == 0
+    notes = json.loads((tmp_path / 'out/ndvi.json').read_text())['notes']
+    assert any('its pixels are 1 m, but the model was trained at 0.5 m: --gsd 0.5 shows it' in note for note in notes)
+    assert 'reference: for --gsd make the map with tools/predict_raster.py' in capsys.readouterr().err
+
+
 def test_files_that_exist_are_replaced_only_where_asked(tmp_path, data, capsys):
     out = tmp_path / 'out'
     out.mkdir()

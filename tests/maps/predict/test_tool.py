@@ -96,7 +96,7 @@ def test_several_rasters_of_which_one_is_bad(files, raster, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ('extra', 'said'), [(('--bands', '1,2'), '1,2'), (('--scale', '9'), '9'), (('--aoi', 'none.gpkg'), 'none.gpkg')]
+    ('extra', 'said'), [(('--bands', '1,,2'), '1,,2'), (('--scale', '9'), '9'), (('--aoi', 'none.gpkg'), 'none.gpkg')]
 )
 def test_what_is_wrong_for_all_rasters_is_said_once_before_any_work(files, raster, tmp_path, extra, said, capsys):
     second = write_raster(tmp_path / 'second.tif', noise(3, (40, 50)))
