@@ -17,6 +17,7 @@ from tool_support import CONFIG as AUX
 from tool_support import REPO, SMALL, heard
 
 import mmseg_aux_hrnet
+from mmseg_aux_hrnet.bands import Bands
 from mmseg_aux_hrnet.datasets import SingleGreenDataset
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, DataError
 from mmseg_aux_hrnet.maps import MapSettings, Predictor
@@ -205,10 +206,16 @@ def test_mmengine_loads_it_by_its_name(grass):
 
 def test_what_starts_anew(grass):
     model = built()
-    assert zoo.check_start('zoo://grass', model, classes=('background', 'green')) == ('auxiliary_head.',)
-    assert 'decode_head.conv_seg.' in zoo.check_start('zoo://grass', model, classes=('background', 'building'))
+    same = {'classes': ('background', 'green'), 'bands': Bands()}
+    assert zoo.check_start('zoo://grass', model, **same) == ('auxiliary_head.',)
+    anew = zoo.check_start('zoo://grass', model, classes=('background', 'building'), bands=Bands())
+    assert 'decode_head.conv_seg.' in anew
     with pytest.raises(CheckpointError, match='zoo://grass is another network than that of this config'):
-        zoo.check_start('zoo://grass', torch.nn.Linear(2, 2), classes=('background', 'green'))
+        zoo.check_start('zoo://grass', torch.nn.Linear(2, 2), **same)
+    with pytest.raises(
+        ConfigError, match='zoo://grass was trained on the bands red, green, blue, and .* nir, red, green'
+    ):
+        zoo.check_start('zoo://grass', model, **{**same, 'bands': Bands(('nir', 'red', 'green'))})
 
 
 def test_its_data_root_is_set_by_the_option():

@@ -295,7 +295,8 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
         check_fits(runner.model, checkpoint, resume=True)
     elif training_config.starts_from_zoo(config):
         classes = dataset_meta(config).get('classes') or ()
-        runner.register_hook(LeaveOutHook(check_start(config.load_from, runner.model, classes=classes)))
+        anew = check_start(config.load_from, runner.model, classes=classes, bands=bands)
+        runner.register_hook(LeaveOutHook(anew))
     elif config.get('load_from'):
         check_bands(Checkpoint(config.load_from), bands, same_rule=False)  # to go on with other data is usual
         check_fits(runner.model, Path(config.load_from))

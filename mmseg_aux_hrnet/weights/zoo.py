@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
+from mmseg_aux_hrnet.bands import Bands, bands_in, check_same_bands
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.weights.checkpoint import Checkpoint
 from mmseg_aux_hrnet.weights.fitting import AUXILIARY, describe, mismatches, unwrapped, widened, without
@@ -121,7 +122,7 @@ def load_from_zoo(filename: str, map_location: Any = None, logger: Any = 'curren
     return {'meta': checkpoint.meta, 'state_dict': state}
 
 
-def check_start(name: str, model: nn.Module, *, classes: Sequence[str]) -> tuple[str, ...]:
+def check_start(name: str, model: nn.Module, *, classes: Sequence[str], bands: Bands) -> tuple[str, ...]:
     """Check that a training can start from a network of the zoo; return the prefixes of the weights that start anew.
 
     The classifier starts anew where the network of the zoo tells other classes, and the log says so. Auxiliary decoders
@@ -131,14 +132,17 @@ def check_start(name: str, model: nn.Module, *, classes: Sequence[str]) -> tuple
         name: of a network of the zoo.
         model: the segmentor that will be trained, or what wraps it.
         classes: that it is to tell.
+        bands: that it is to see.
 
     Raises:
-        ConfigError: there is no such network.
+        ConfigError: there is no such network, or it was trained on other bands.
         CheckpointError: its file is damaged, or the model is another network.
     """
     entry, path = zoo_model(name)
     checkpoint = Checkpoint(path)
-    known = tuple((checkpoint.meta.get('dataset_meta') or {}).get('classes') or ())
+    described = checkpoint.meta.get('dataset_meta') or {}
+    check_same_bands(bands_in(described), bands, source=name, same_rule=False)
+    known = tuple(described.get('classes') or ())
     anew = (AUXILIARY,) if known == tuple(classes) else (AUXILIARY, CLASSIFIER)
     faults = mismatches(without(unwrapped(model).state_dict(), anew), without(checkpoint.weights, anew))
     if any(faults.values()):
