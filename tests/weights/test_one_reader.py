@@ -5,7 +5,7 @@ import ast
 import pytest
 from tool_support import REPO
 
-READER = REPO / 'mmseg_aux_hrnet/weights/checkpoint.py'
+READER, ZOO = (REPO / f'mmseg_aux_hrnet/weights/{name}.py' for name in ('checkpoint', 'zoo'))
 SOURCES = [
     path
     for path in (*(REPO / 'mmseg_aux_hrnet').rglob('*.py'), *(REPO / 'tools').glob('*.py'), REPO / 'split.py')
@@ -50,7 +50,11 @@ def loaders(source: str) -> list[str]:
 
 @pytest.mark.parametrize('path', SOURCES, ids=lambda path: str(path.relative_to(REPO)))
 def test_only_the_reader_loads(path):
-    assert bool(loaders(path.read_text(encoding='utf-8'))) == (path == READER)
+    source = path.read_text(encoding='utf-8')
+    if path == ZOO:  # tells mmengine's loader of the names, for which that calls the reader here
+        assert source.count('CheckpointLoader') == 1 + source.count('@CheckpointLoader.register_scheme(')
+        source = source.replace('CheckpointLoader', 'object')
+    assert bool(loaders(source)) == (path == READER)
 
 
 @pytest.mark.parametrize(

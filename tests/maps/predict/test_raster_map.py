@@ -111,7 +111,7 @@ def test_a_batch_of_none_and_other_settings_out_of_range_are_refused():
     for wrong in ({'batch_size': 0}, {'window': 0}, {'overlap': 1.0}, {'overlap': float('nan')}, {'gsd': 0.0}):
         with pytest.raises(ConfigError, match='give'):
             MapSettings(**wrong)
-    for wrong in ({'bands': '1,2'}, {'scale': '1'}):
+    for wrong in ({'bands': '1,,2'}, {'scale': '1'}):
         with pytest.raises(ConfigError, match='are needed'):
             MapSettings(**wrong)
     with pytest.raises(ConfigError, match='one of the two'):
