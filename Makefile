@@ -24,7 +24,7 @@ ZOO_DIR := work_dirs/zoo
 
 help:
 	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it; map a raster by the zoo (a few minutes)'
-	@echo 'make test     run the tests but for the slow ones, and print their coverage (about 5 minutes)'
+	@echo 'make test     run the tests but for the slow ones, and print their coverage (about 7 minutes)'
 	@echo 'make test-all run all tests (about 15 minutes)'
 	@echo 'make fuzz     run the tests whose inputs are drawn with ten times as many, other ones each time (minutes)'
 	@echo 'make zoo      train the network that comes with the package again, from DATA=FOLDER, and write its card (an hour)'
