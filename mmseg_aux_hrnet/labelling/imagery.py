@@ -17,7 +17,7 @@ from mmseg_aux_hrnet.labelling.tile_grid import TileGrid, raster_window, resampl
 from mmseg_aux_hrnet.raster.bands import ALPHA, SPELLINGS, Band, by_name, choose_bands
 from mmseg_aux_hrnet.raster.dataset import is_map, open_dataset, reading_rows
 from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, valid_reader
-from mmseg_aux_hrnet.raster.values import LEVELS, palette_colours, sample_values
+from mmseg_aux_hrnet.raster.values import palette_colours, sample_values
 
 BUDGET = 64 * 2**20  # bytes of stored values that are read at a time; resampling takes several times as much
 PERCENTILES = (0.5, 99.5)  # of the values of all rasters: what lies beyond is clipped by --scale auto
@@ -236,11 +236,3 @@ def measured_scale(samples: Sequence[NDArray[Any]]) -> Ranges:
     if flat:
         raise ConfigError(f'--scale auto: band {flat[0] + 1} of the tiles has one value only; give --scale LOW:HIGH')
     return tuple((low, high) for low, high in ranges)
-
-
-def scaled(values: NDArray[Any], ranges: Ranges | None) -> NDArray[Any]:
-    """Return values 0..255 as a network is shown them before mean and std, (bands, H, W)."""
-    if ranges is None:
-        return values
-    lows, highs = (np.array(side).reshape(-1, 1, 1) for side in zip(*ranges, strict=True))
-    return np.asarray(np.clip((values - lows) * LEVELS / (highs - lows), 0, LEVELS))

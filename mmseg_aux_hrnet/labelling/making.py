@@ -24,7 +24,7 @@ from mmseg_aux_hrnet.labelling.division import (
     split_of_areas,
     yield_ground,
 )
-from mmseg_aux_hrnet.labelling.imagery import Imagery, open_imagery, scaled
+from mmseg_aux_hrnet.labelling.imagery import Imagery, open_imagery
 from mmseg_aux_hrnet.labelling.labels import Labels, Paint, read_areas, read_labels
 from mmseg_aux_hrnet.labelling.overlaps import overlap_notes
 from mmseg_aux_hrnet.labelling.request import RATIO, TileRequest
@@ -34,6 +34,7 @@ from mmseg_aux_hrnet.labelling.tile_files import SUFFIXES, tile_writer
 from mmseg_aux_hrnet.labelling.writing import IGNORED, Tile, TileStore, moments_of, refuse_output, whole_root
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries
 from mmseg_aux_hrnet.raster.inputs import find_rasters
+from mmseg_aux_hrnet.raster.values import Scale, to_8bit
 
 THREADS = min(4, os.cpu_count() or 1)
 WAITING = 4 * THREADS  # tiles that are not written yet, at most
@@ -245,10 +246,9 @@ class Cutter:
         valid: NDArray[np.bool_],
         label: NDArray[np.uint8],
     ) -> Tile:
-        shown = scaled(values, self._survey.scale)
-        stored = values
-        if self._request.image_format != 'tif' and self._survey.scale is not None:
-            stored = shown = np.floor(shown + 0.5).astype(np.uint8)
+        # By the function that training and maps scale by: mean and sd are those of what a network is shown.
+        shown = values if self._survey.scale is None else to_8bit(values, Scale.of(self._survey.scale))
+        stored = values if self._request.image_format == 'tif' else shown
         write = tile_writer(
             stored,
             valid,

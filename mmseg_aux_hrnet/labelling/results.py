@@ -11,7 +11,9 @@ import shapely
 from PIL import Image
 from pyproj import CRS
 
+from mmseg_aux_hrnet.bands import Bands
 from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.datasets.band_images import read_picture
 from mmseg_aux_hrnet.datasets.description import DataDescription
 from mmseg_aux_hrnet.datasets.splits import SPLITS
 from mmseg_aux_hrnet.errors import DataError
@@ -20,7 +22,6 @@ from mmseg_aux_hrnet.labelling.footprints import in_system, write_footprints
 from mmseg_aux_hrnet.labelling.labels import Labels
 from mmseg_aux_hrnet.labelling.request import TileRequest
 from mmseg_aux_hrnet.labelling.survey import Survey
-from mmseg_aux_hrnet.labelling.tile_files import read_picture
 from mmseg_aux_hrnet.labelling.writing import SHEET, Tile, TileStore
 from mmseg_aux_hrnet.raster.content import read_content
 from mmseg_aux_hrnet.version import __version__
@@ -140,7 +141,7 @@ def write_sheet(
     drawn = []
     for tile in chosen_tiles(tiles, splits, classes=described.classes):
         split = splits[tile.stem]
-        picture = read_picture(store.path(tile, split), bands=described.bands, scale=described.scale)
+        picture = read_picture(store.path(tile, split), Bands(described.bands, described.scale))
         with Image.open(store.label_path(tile, split)) as label:
             drawn.append(LabelledTile(picture, np.asarray(label), split, tile.stem))
     counts = ', '.join(f'{said["tiles"]:,} {split}' for split, said in described.record['splits'].items())

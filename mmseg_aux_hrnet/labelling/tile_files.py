@@ -16,8 +16,7 @@ from rasterio.io import MemoryFile
 
 from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.errors import RasterError
-from mmseg_aux_hrnet.labelling.imagery import Ranges, scaled
-from mmseg_aux_hrnet.raster.dataset import GDAL_ERRORS, gdal, open_dataset, reason
+from mmseg_aux_hrnet.raster.dataset import GDAL_ERRORS, gdal, reason
 
 SUFFIXES = {'tif': '.tif', 'png': '.png', 'jpg': '.jpg'}
 JPEG = {'quality': 95, 'subsampling': 0}  # colours at full resolution: edges of roofs are a pixel wide
@@ -77,21 +76,3 @@ def _write_geotiff(
         except GDAL_ERRORS as error:
             raise RasterError(f'{path} cannot be written ({reason(error)})') from error
         path.write_bytes(memory.read())
-
-
-def read_picture(path: Path, *, bands: Sequence[str], scale: Ranges | None) -> NDArray[np.uint8]:
-    """Return red, green and blue of a tile for the eye, uint8 (H, W, 3); of other bands the first three, or the first.
-
-    Args:
-        path: of :func:`tile_writer`.
-        bands: of the tile.
-        scale: of the data set.
-    """
-    if path.suffix != SUFFIXES['tif']:
-        with Image.open(path) as image:
-            return np.asarray(image.convert('RGB'))
-    shown = RGB if set(RGB) <= set(bands) else tuple(bands[:3]) if len(bands) >= len(RGB) else (bands[0],) * 3
-    with open_dataset(path) as dataset:
-        values = scaled(dataset.read(), scale)
-    picture: NDArray[Any] = np.stack([values[list(bands).index(name)] for name in shown], axis=-1)
-    return np.asarray(picture.round(), np.uint8)
