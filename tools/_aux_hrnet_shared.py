@@ -15,35 +15,35 @@ from typing import Any
 Work = Callable[[argparse.Namespace], str]
 
 SHARED: dict[str, dict[str, Any]] = {
-    'checkpoint': {'type': Path, 'help': 'a checkpoint, or a work dir: its best checkpoint, else its last'},
+    'checkpoint': {'type': Path, 'help': 'a checkpoint or a work dir (its best checkpoint, else its last)'},
     '--data-root': {'metavar': 'DIR', 'help': 'folder of the data set, for every loader of the config'},
     '--threshold': {
         'metavar': 'T',
-        'help': "for the class of interest, or 'argmax' (default: what the checkpoint says)",
+        'help': "threshold of the class of interest, or 'argmax' (default: that of the checkpoint)",
     },
     '--speed': {
         'choices': ('off', 'safe', 'max'),
         'default': 'safe',
-        'help': 'off: as mmseg computes; max: also in bfloat16 (default: %(default)s; docs/performance.md)',
+        'help': 'off computes as mmseg does, max also uses bfloat16 (default: %(default)s; docs/performance.md)',
     },
-    '--compile': {'action': 'store_true', 'help': 'compile the network: slow to start, faster then'},
+    '--compile': {'action': 'store_true', 'help': 'compile the network: the start is slow, the rest is faster'},
     '--launcher': {
         'choices': ('none', 'pytorch', 'slurm'),
         'default': 'none',
-        'help': 'what started several processes',
+        'help': 'the program that starts several processes',
     },
     '--tolerance': {
         'default': '2',
         'metavar': 'D',
-        'help': 'of contours: pixels (default: %(default)s), or metres as 0.5m',
+        'help': 'tolerance of contours in pixels (default: %(default)s), or in metres such as 0.5m',
     },
-    '--report': {'metavar': 'DIR', 'help': 'write every figure, a table of the images and the matrix to DIR'},
+    '--report': {'metavar': 'DIR', 'help': 'write all figures, a table of the images and the confusion matrix to DIR'},
     '--overwrite': {'action': 'store_true', 'help': 'replace files that exist'},
     '--cfg-options': {
         'nargs': '+',
         'default': [],
         'metavar': 'KEY=VALUE',
-        'help': 'settings of the config to override',
+        'help': 'change these settings of the config',
     },
 }
 

@@ -12,18 +12,20 @@ from _aux_hrnet_shared import add_shared, progress, run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Measure the classes of a georeferenced map on the ground, on the whole of it or in each zone of a '
-        'vector file: square metres, hectares, percent of what has data. Pixels on the border of a zone count by the '
-        'share that lies inside.'
+        description='Measure the area of each class of a georeferenced map on the ground, for the whole map or for '
+        'each zone of a vector file: square metres, hectares, and percent of the pixels with data. Pixels on the '
+        'border of a zone count by their share inside it.'
     )
     line.add_argument('map', type=Path, help='GeoTIFF with one band of class indices (tools/predict_raster.py)')
-    line.add_argument('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ... of a map that lacks them')
+    line.add_argument('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ..., if the map has none')
     line.add_argument('--zones', type=Path, metavar='FILE', help='polygons, in any format and reference system')
-    line.add_argument('--id-field', metavar='NAME', help='the field that names the zones (default: numbers from 1)')
-    line.add_argument('--layer', metavar='NAME', help='the layer with the zones, of a file with several')
-    line.add_argument('--encoding', metavar='NAME', help='of the text of --zones, such as gbk (default: as it says)')
+    line.add_argument('--id-field', metavar='NAME', help='field with the names of the zones (default: numbers from 1)')
+    line.add_argument('--layer', metavar='NAME', help='layer of the zones, if the file has several')
+    line.add_argument(
+        '--encoding', metavar='NAME', help='text encoding of --zones, such as gbk (default: from the file)'
+    )
     line.add_argument('--out', type=Path, metavar='FILE', help='write the areas: .csv, .json or .gpkg (with the zones)')
-    line.add_argument('--excel', action='store_true', help='mark the .csv so that Excel reads its letters as UTF-8')
+    line.add_argument('--excel', action='store_true', help='mark the .csv as UTF-8 for Excel')
     line.add_argument('--quicklook', type=Path, metavar='PNG', help='draw the map with its legend and a scale bar')
     line.add_argument('--image', type=Path, metavar='RASTER', help='draw the map over this image')
     line.add_argument('--bands', metavar='R,G,B', help='names or numbers of the bands of --image')

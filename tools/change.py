@@ -12,26 +12,26 @@ from _aux_hrnet_shared import add_shared, progress, run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Measure what became what between two class maps of one place, on the ground, on the whole of them '
-        'or in each zone of a vector file. Pixels without data in one of the maps are left out of both.'
+        description='Measure the change between two class maps of one place on the ground, for the whole map or for '
+        'each zone of a vector file. Pixels without data in one map are left out of both.'
     )
     add = line.add_argument
-    add('old', type=Path, help='the earlier class map (tools/predict_raster.py), whose grid counts')
-    add('new', type=Path, help='the later one; on another grid, its nearest pixels are taken')
-    add('--class', dest='class_name', metavar='NAME', help='whose gain and loss the map of change shows')
-    add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ... of maps that lack them')
+    add('old', type=Path, help='the earlier class map (tools/predict_raster.py); its grid counts')
+    add('new', type=Path, help='the later class map; on another grid, the nearest pixels count')
+    add('--class', dest='class_name', metavar='NAME', help='the map of change shows gain and loss of this class')
+    add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ..., if the maps have none')
     add('--zones', type=Path, metavar='FILE', help='polygons, in any format and reference system')
-    add('--id-field', metavar='NAME', help='the field that names the zones (default: numbers from 1)')
-    add('--layer', metavar='NAME', help='the layer with the zones, of a file with several')
-    add('--encoding', metavar='NAME', help='of the text of --zones, such as gbk (default: as it says)')
+    add('--id-field', metavar='NAME', help='field with the names of the zones (default: numbers from 1)')
+    add('--layer', metavar='NAME', help='layer of the zones, if the file has several')
+    add('--encoding', metavar='NAME', help='text encoding of --zones, such as gbk (default: from the file)')
     add_shared(line, '--tolerance', type=int, default=2, metavar='PIXELS',
-        help='keep changes that are narrower apart, as edge (default: %(default)s; 1 keeps none apart)')  # fmt: skip
-    add('--min-area', type=float, metavar='M2', help='keep changes in smaller patches apart, as small change')
+        help='count narrower changes apart, as edge (default: %(default)s; 1 counts none apart)')  # fmt: skip
+    add('--min-area', type=float, metavar='M2', help='count changes in smaller patches apart, as small change')
     add('--accuracy', type=Path, nargs=2, metavar=('OLD', 'NEW'),
-        help='of each map a report, or a CSV of points or an error matrix: for the error of net change')  # fmt: skip
+        help='for the error of the net change: of each map a report, a CSV of points, or an error matrix')  # fmt: skip
     add('--out', type=Path, nargs='+', default=[], metavar='FILE',
         help='write .tif (the map of change), .csv, .json or .gpkg (with the zones)')  # fmt: skip
-    add('--excel', action='store_true', help='mark the .csv so that Excel reads its letters as UTF-8')
+    add('--excel', action='store_true', help='mark the .csv as UTF-8 for Excel')
     add('--quicklook', type=Path, metavar='PNG', help='draw the earlier map and the change side by side')
     add_shared(line, '--overwrite')
     return line

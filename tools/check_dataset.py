@@ -14,10 +14,10 @@ from _aux_hrnet_shared import add_shared, run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Look for faults in images, labels and lists. Exit code 0: no fault, 1: faults, by which training '
-        'would stop or go wrong, 2: it could not run.'
+        description='Look for faults in images, labels and lists. Exit code 0: no fault. 1: faults that would stop the '
+        'training or spoil it. 2: the check could not run.'
     )
-    line.add_argument('source', help='a config; or the folder of a data set, with dataset.json in it or with --kind')
+    line.add_argument('source', help='a config, or the folder of a data set (with a dataset.json, or with --kind)')
     line.add_argument('--kind', choices=('singlegreen', 'urbanisation'), help='layout of the folder (data/README.md)')
     add_shared(line, '--data-root')
     line.add_argument(
@@ -25,17 +25,23 @@ def parser() -> argparse.ArgumentParser:
         nargs='+',
         default=[],
         choices=('index', 'palette', 'colour', 'binary'),
-        help='read labels so, whatever the data set says; of several, the first that reads a label counts',
+        help='form of the labels, in place of that of the data set; of several, the first that fits a label counts',
     )
     line.add_argument(
         '--label-values',
         metavar='VALUE=CLASS,...',
-        help='class of each value of index labels whose values are not the classes, such as 0=ignore,1=0,2=1',
+        help='class of each value, if the values of index labels are not the classes, such as 0=ignore,1=0,2=1',
     )
-    line.add_argument('--picture', type=Path, metavar='PNG', help='default: work_dirs/check_dataset/NAME.png')
-    line.add_argument('--json', type=Path, metavar='FILE', help='write all findings and figures, with every file')
-    line.add_argument('--fix', type=Path, metavar='OUT', help='write a clean copy, labels as palette PNG of indices')
-    line.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='threads (default: %(default)s)')
+    line.add_argument(
+        '--picture', type=Path, metavar='PNG', help='the page to draw (default: work_dirs/check_dataset/NAME.png)'
+    )
+    line.add_argument('--json', type=Path, metavar='FILE', help='write all findings and figures, with each file')
+    line.add_argument(
+        '--fix', type=Path, metavar='OUT', help='write a clean copy, with labels as palette PNG of indices'
+    )
+    line.add_argument(
+        '--workers', type=int, default=os.cpu_count() or 1, help='number of threads (default: %(default)s)'
+    )
     add_shared(line, '--cfg-options')
     return line
 

@@ -12,21 +12,28 @@ from _aux_hrnet_shared import run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Compare runs by the reports that tools/test.py --report wrote: Precision, Recall, IoU, F1score '
-        'and OA of one class, seeds as mean and deviation, and the difference of each method to the first with a '
-        'paired-bootstrap interval over images. Writes comparison.md, comparison.tex and comparison.png.'
+        description='Compare runs by the reports of tools/test.py --report: Precision, Recall, IoU and F1score of one '
+        'class, and OA. Several seeds give mean and deviation. Each method is compared with the first one by a paired '
+        'bootstrap over images. Writes comparison.md, comparison.tex and comparison.png.'
     )
     line.add_argument(
         'reports',
         nargs='+',
         metavar='[NAME=]DIR[,DIR...]',
-        help='report folders; those of one NAME, or else of one config, are seeds of one method; the first method is '
-        'the one that the others are compared with',
+        help='report folders; folders of one NAME, or else of one config, are seeds of one method; the others are '
+        'compared with the first method',
     )
-    line.add_argument('--out', type=Path, metavar='DIR', help='folder to write; without it, only the screen')
-    line.add_argument('--class', dest='class_name', metavar='NAME', help="default: the reports' class of interest")
-    line.add_argument('--resamples', type=int, default=1000, help='of the bootstrap (default: %(default)s)')
-    line.add_argument('--seed', type=int, default=0, help='of the bootstrap (default: %(default)s)')
+    line.add_argument('--out', type=Path, metavar='DIR', help='folder to write (default: print only)')
+    line.add_argument(
+        '--class',
+        dest='class_name',
+        metavar='NAME',
+        help='class to compare (default: the class of interest of the reports)',
+    )
+    line.add_argument(
+        '--resamples', type=int, default=1000, help='number of bootstrap resamples (default: %(default)s)'
+    )
+    line.add_argument('--seed', type=int, default=0, help='seed of the bootstrap (default: %(default)s)')
     return line
 
 

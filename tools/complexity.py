@@ -17,7 +17,14 @@ def parser() -> argparse.ArgumentParser:
         description='Print the cost of every HRNetV2 variant beside the published figures (1024x2048, 19 classes; '
         'HRNet-Semantic-Segmentation). Multiply-adds are those of the convolutions, divided by 2^30.'
     )
-    line.add_argument('--size', type=int, nargs=2, default=[1024, 2048], metavar=('HEIGHT', 'WIDTH'), help='in pixels')
+    line.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=[1024, 2048],
+        metavar=('HEIGHT', 'WIDTH'),
+        help='size of the image in pixels',
+    )
     line.add_argument('--classes', type=int, default=19, help='number of classes')
     return line
 

@@ -12,21 +12,27 @@ from _aux_hrnet_shared import add_shared, run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Convert weights of the official HRNet code, of ImageNet, of MMSegmentation 0.x or 1.x. The '
-        'form of the file is recognised. Every weight must find its place, unless an option names the exception.',
+        description='Convert weights of the official HRNet code, of ImageNet, or of MMSegmentation 0.x or 1.x. The '
+        'tool recognises the form of the file. Every weight must find its place, unless an option names the exception.',
         epilog='See docs/weights.md.',
     )
     add = line.add_argument
-    add('source', type=Path, metavar='IN', help='a checkpoint, or a work dir: its best checkpoint, else its last')
+    add('source', type=Path, metavar='IN', help='a checkpoint or a work dir (its best checkpoint, else its last)')
     add('target', type=Path, metavar='OUT', help='file to write, .pth or .safetensors')
-    add('--config', help='config of MMSegmentation 1.x that the result is for')
+    add('--config', help='config of MMSegmentation 1.x for the result')
     add('--to', choices=('mmseg', 'official'), default='mmseg', help='form of the result (default: %(default)s)')
-    add('--reset-classifier', action='store_true', help='start the layers that depend on the number of classes anew')
+    add(
+        '--reset-classifier',
+        action='store_true',
+        help='draw new weights for the layers that depend on the number of classes',
+    )
     auxiliary = line.add_mutually_exclusive_group()
-    auxiliary.add_argument('--reset-auxiliary', action='store_true', help="start the config's auxiliary heads anew")
+    auxiliary.add_argument(
+        '--reset-auxiliary', action='store_true', help='draw new weights for the auxiliary heads of the config'
+    )
     auxiliary.add_argument('--drop-auxiliary', action='store_true', help='leave out the auxiliary heads of the file')
-    add('--classes', choices=('file', 'config'), help='whose class names and colours count where they differ')
-    add('--trust', action='store_true', help='run code that the file wants to run; it can do anything that you can')
+    add('--classes', choices=('file', 'config'), help='take class names and colours from here, if they differ')
+    add('--trust', action='store_true', help='let the file run its code; the code can do anything that you can do')
     add_shared(line, '--overwrite', help='replace OUT')
     return line
 

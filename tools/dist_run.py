@@ -11,9 +11,9 @@ import sys
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Run a tool in several processes, one for each GPU, or sharing the CPU where there is none.',
-        epilog='Several machines: run it on each, with NNODES, NODE_RANK (0, 1, ...), MASTER_ADDR (the machine of '
-        'NODE_RANK 0) and, where 29500 is taken, PORT in the environment.',
+        description='Run a tool in several processes: one for each GPU, or several that share the CPU.',
+        epilog='Several machines: run it on each. Set NNODES, NODE_RANK (0, 1, ...), MASTER_ADDR (the machine of '
+        'NODE_RANK 0) and, if port 29500 is taken, PORT in the environment.',
     )
     line.add_argument('processes', type=int, help='number of processes on this machine')
     line.add_argument('script', help='tools/train.py or tools/test.py')

@@ -12,14 +12,14 @@ from _aux_hrnet_shared import progress, run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Draw a stratified random sample of pixels from class maps, for an interpreter to give each its '
-        'true class; tools/estimate_area.py turns the filled-in table into areas with standard errors.'
+        description='Draw a stratified random sample of pixels from class maps. A person then writes the true class of '
+        'each pixel into the table, and tools/estimate_area.py gives areas with standard errors.'
     )
     line.add_argument('maps', type=Path, help='a map of class indices, or a folder of them (tools/test.py --out)')
     line.add_argument('--classes', required=True, metavar='NAME,NAME', help='names of the indices 0, 1, ...')
     line.add_argument('--points', type=int, default=300, help='size of the sample (default: %(default)s)')
     line.add_argument('--seed', type=int, default=0, help='another seed draws other pixels (default: %(default)s)')
-    line.add_argument('--out', type=Path, required=True, metavar='FILE', help='the CSV to write')
+    line.add_argument('--out', type=Path, required=True, metavar='FILE', help='CSV file to write')
     return line
 
 

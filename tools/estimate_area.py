@@ -15,16 +15,18 @@ def parser() -> argparse.ArgumentParser:
         description='Estimate the area and the accuracy of every class of a map, with standard errors, from a '
         'stratified random sample of reference pixels (Olofsson et al. 2014).'
     )
-    line.add_argument('sample', type=Path, help='CSV with the columns map and reference, such as of draw_sample.py')
+    line.add_argument(
+        'sample', type=Path, help='CSV with the columns map and reference, such as that of draw_sample.py'
+    )
     line.add_argument(
         'areas',
         type=Path,
-        help='mapped areas, as CSV with the columns class and the unit (such as ha), as JSON {"unit": ..., "areas": '
-        '{class: area}}, or the map or folder of maps to count them on',
+        help='mapped areas: a CSV with the columns class and the unit (such as ha), a JSON {"unit": ..., "areas": '
+        '{class: area}}, or the map or the folder of maps',
     )
     line.add_argument('--classes', metavar='NAME,NAME', help='for maps: names of the indices 0, 1, ...')
     line.add_argument('--gsd', type=float, metavar='METRES', help='for maps: side of a pixel; gives hectares')
-    line.add_argument('--json', type=Path, metavar='FILE', help='write the estimates here as well')
+    line.add_argument('--json', type=Path, metavar='FILE', help='also write the estimates to this file')
     return line
 
 

@@ -14,27 +14,29 @@ FORMS = ('index', 'palette', 'colour', 'binary')
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Compare a folder of predicted maps with a folder of labels, file by file of the same name, '
-        'whoever made the predictions. Figures and report are those of tools/test.py.'
+        description='Compare a folder of predicted maps with a folder of labels. Files of the same name belong '
+        'together. Figures and report are those of tools/test.py.'
     )
     line.add_argument('predictions', help='folder of predicted maps, PNG, TIFF or BMP')
-    line.add_argument('labels', help='folder of labels of the same names and sizes')
+    line.add_argument('labels', help='folder of labels with the same names and sizes')
     line.add_argument('--config', metavar='CONFIG', help='take classes, colours and label format from its test data')
     line.add_argument('--classes', metavar='NAME,NAME,...', help='the classes in the order of their values, from 0')
     line.add_argument('--palette', metavar='RRGGBB,...', help='the colour of each class, such as 000000,800000')
-    line.add_argument('--label-format', choices=FORMS, help='form of the labels (default: of the config, else index)')
+    line.add_argument('--label-format', choices=FORMS, help='form of the labels (default: from the config, else index)')
     line.add_argument(
         '--label-values', metavar='VALUE=CLASS,...', help='class of each value of the labels, such as 0=ignore,1=0,2=1'
     )
     line.add_argument(
         '--prediction-format', choices=FORMS, default='index', help='form of the predictions (default: index)'
     )
-    line.add_argument('--ignore-index', type=int, default=255, metavar='VALUE', help='label that does not count (255)')
+    line.add_argument(
+        '--ignore-index', type=int, default=255, metavar='VALUE', help='label value that does not count (default: 255)'
+    )
     line.add_argument('--class-of-interest', metavar='NAME', help='the class that the table marks')
     add_shared(line, '--tolerance')
-    line.add_argument('--gsd', type=float, metavar='METRES', help='what a pixel covers on the ground')
+    line.add_argument('--gsd', type=float, metavar='METRES', help='size of a pixel on the ground')
     add_shared(line, '--report')
-    add_shared(line, '--overwrite', help='replace the report that is in DIR')
+    add_shared(line, '--overwrite', help='replace the report in DIR')
     return line
 
 

@@ -12,15 +12,22 @@ from _aux_hrnet_shared import add_shared, run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Write a trained model as one file for other programs, ONNX or .pt2 of torch.export: an image '
-        'in, probabilities and class map of its size out. The file is compared with PyTorch before it gets its name.'
+        description='Write a trained model as one file for other programs, ONNX or .pt2 of torch.export. It takes an '
+        'image, and gives probabilities and a class map of the same size. The tool compares the file with PyTorch '
+        'before the file gets its name.'
     )
     add = line.add_argument
-    add('config', help='the config that the checkpoint was trained with')
+    add('config', help='config of the training')
     add_shared(line, 'checkpoint')
     add('out', type=Path, help='file to write, .onnx or .pt2')
-    add('--for', dest='target', choices=('any', 'deepness'), default='any', help='deepness: for that plugin of QGIS')
-    add('--classes-only', action='store_true', help='give the class map and no probabilities')
+    add(
+        '--for',
+        dest='target',
+        choices=('any', 'deepness'),
+        default='any',
+        help='deepness is a plugin of QGIS (default: any)',
+    )
+    add('--classes-only', action='store_true', help='give only the class map, without probabilities')
     add_shared(line, '--threshold')
     add('--fp16', action='store_true', help='compute in float16: half the size, differences up to 0.02')
     add('--fuse', action=argparse.BooleanOptionalAction, default=True, help='fold batch norm into convolutions')
@@ -29,23 +36,28 @@ def parser() -> argparse.ArgumentParser:
         '--tile-size',
         type=int,
         metavar='PIXELS',
-        help='side of the tiles to cut images into (default: as predict_raster)',
+        help='side of the tiles (default: as in predict_raster)',
     )
     add('--tile-overlap', type=int, metavar='PERCENT', help='overlap of the tiles (default: 33)')
     add(
         '--gsd',
         type=float,
         metavar='METRES',
-        help='ground sampling distance, metres per pixel, where the config has none',
+        help='ground sampling distance in metres per pixel, if the config has none',
     )
     add(
         '--black-background',
         action=argparse.BooleanOptionalAction,
-        help='pixels of 0 in all bands, as Deepness feeds no data, are background (default: with --for deepness)',
+        help='pixels with 0 in all bands are background; Deepness feeds no data as 0 (default: on with --for deepness)',
     )
-    add_shared(line, '--data-root', help='folder of the data set: also compare on labelled images of its test data')
-    add('--metrics', type=Path, metavar='JSON', help="metrics.json of the checkpoint's evaluation report, to be noted")
-    add_shared(line, '--overwrite', help='replace OUT where it exists')
+    add_shared(line, '--data-root', help='folder of the data set; also compare on its labelled test images')
+    add(
+        '--metrics',
+        type=Path,
+        metavar='JSON',
+        help='metrics.json of the evaluation report, for the metadata of the file',
+    )
+    add_shared(line, '--overwrite', help='replace OUT if it exists')
     add_shared(line, '--cfg-options')
     return line
 

@@ -14,13 +14,13 @@ LISTS = Path(__file__).resolve().parents[1] / 'splits' / 'demo'
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Draw small aerial-like scenes with exact labels of the green, as a data set to try the tools on.'
+        description='Draw small artificial aerial scenes with exact labels of the green, to try the tools.'
     )
     line.add_argument('--out', help='folder to write (default: data/demo, or data/survey)')
     line.add_argument(
         '--survey',
         action='store_true',
-        help='instead an orthophoto with polygons of the green, and a raster with districts: docs/first_map.md',
+        help='draw an orthophoto with polygons of the green, and a raster with districts (docs/first_map.md)',
     )
     line.add_argument('--lists', default=LISTS, help='folder of train.txt, val.txt, test.txt (default: splits/demo)')
     line.add_argument('--seed', type=int, default=0, help='another seed gives other scenes (default: %(default)s)')

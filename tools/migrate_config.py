@@ -12,9 +12,11 @@ from _aux_hrnet_shared import add_shared, run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(description='Turn a config of MMSegmentation 0.x into one of 1.x that builds.')
-    line.add_argument('old', help='the config of 0.x; its _base_ files are read too. It is run, as every config is')
+    line.add_argument(
+        'old', help='the config of 0.x, with its _base_ files; the tool runs it, as mmengine runs every config'
+    )
     line.add_argument('new', help='the file to write, .py')
-    add_shared(line, '--overwrite', help='write NEW even if it exists')
+    add_shared(line, '--overwrite', help='replace NEW if it exists')
     return line
 
 

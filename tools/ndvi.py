@@ -14,30 +14,44 @@ MOST_NOTES = 10  # of many rasters each may have one
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Compare a spectral index with a map or labels at 1,001 thresholds, exactly, and write the mask of '
-        'vegetation by the best one: DIR/NAME_ndvi.tif, with thresholds, tables and curves beside it.'
+        description='Compare a spectral index with a map or labels at 1,001 thresholds, exactly. Write the vegetation '
+        'mask of the best threshold, DIR/NAME_ndvi.tif, with thresholds, tables and curves beside it.'
     )
     add = line.add_argument
     add('rasters', nargs='+', metavar='RASTER', help='rasters, folders of them, or patterns such as "ortho/*.tif"')
     add('--reference', nargs='+', metavar='FILE', help='a class map, a label, a folder of them, or CONFIG CHECKPOINT')
     add('--best', choices=('kappa', 'accuracy', 'f1', 'iou', 'otsu'), default='kappa',
-        help='what the threshold of the masks is best by; otsu needs no reference (default: %(default)s)')  # fmt: skip
+        help='figure that chooses the threshold; otsu needs no reference (default: %(default)s)')  # fmt: skip
     add('--out', type=Path, required=True, metavar='DIR', help='folder of masks, thresholds, tables and curves')
     add('--index', choices=('ndvi', 'evi2', 'savi', 'vari', 'exg'), default='ndvi',
         help='vari and exg need red, green and blue only (default: %(default)s)')  # fmt: skip
-    add('--range', metavar='LOW:HIGH', help='of the thresholds, such as 0:0.4 (default: all that the index can be)')
-    add('--bands', metavar='NIR,RED', help='names or numbers of the bands of the index (default: as the raster says)')
-    add('--scale', metavar='LOW:HIGH', help='values that are reflectance 0 and 1, for evi2 and savi')
-    add('--nodata', type=float, metavar='VALUE', help="of pixels that hold nothing (default: the raster's own)")
-    add('--nodata-tolerance', type=float, default=0, metavar='N', help='values so near to it hold nothing too')
-    add('--min-brightness', type=float, metavar='B', help='leave out as shadow where the mean of the bands is lower')
+    add(
+        '--range',
+        metavar='LOW:HIGH',
+        help='range of the thresholds, such as 0:0.4 (default: the whole range of the index)',
+    )
+    add('--bands', metavar='NIR,RED', help='names or numbers of the bands of the index (default: from the raster)')
+    add('--scale', metavar='LOW:HIGH', help='values of reflectance 0 and 1, for evi2 and savi')
+    add('--nodata', type=float, metavar='VALUE', help="value of pixels without data (default: the raster's own)")
+    add('--nodata-tolerance', type=float, default=0, metavar='N', help='also values that differ from it by N at most')
+    add('--min-brightness', type=float, metavar='B', help='leave out pixels with a lower mean of the bands, as shadow')
     add('--class', dest='vegetation', metavar='NAME,NAME', help='classes of the reference that are vegetation')
-    add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ... of a reference that lacks them')
-    add('--label-format', choices=('index', 'binary'), default='index', help='binary: label files of 0 and 255')
-    add('--scene', metavar='REGEX', help='names of rasters that are one scene begin so (default: each is a scene)')
-    add('--mask-by', choices=('scene', 'all'), default='scene', help='whose threshold it is (default: %(default)s)')
-    add('--rgb', metavar='R,G,B', help='names or numbers of the bands that CONFIG CHECKPOINT sees')
-    add('--device', help='of CONFIG CHECKPOINT, such as cpu (default: the first GPU, else the CPU)')
+    add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ..., if the reference has none')
+    add(
+        '--label-format',
+        choices=('index', 'binary'),
+        default='index',
+        help='form of the label files; binary has 0 and 255',
+    )
+    add('--scene', metavar='REGEX', help='beginning of the names of one scene (default: each raster is a scene)')
+    add(
+        '--mask-by',
+        choices=('scene', 'all'),
+        default='scene',
+        help='threshold of each scene, or of all together (default: %(default)s)',
+    )
+    add('--rgb', metavar='R,G,B', help='names or numbers of the bands for CONFIG CHECKPOINT')
+    add('--device', help='device of CONFIG CHECKPOINT, such as cpu (default: the first GPU, else the CPU)')
     add_shared(line, '--overwrite')
     return line
 

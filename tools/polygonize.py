@@ -13,25 +13,31 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
         description='Write the regions of a class map as polygons with class and area. Pixels that share a side make '
-        'one polygon. The format goes by the suffix: .gpkg, .shp, .parquet (GeoParquet) or .geojson (in WGS 84).'
+        'one polygon. The suffix says the format: .gpkg, .shp, .parquet (GeoParquet) or .geojson (in WGS 84).'
     )
     add = line.add_argument
     add('map', type=Path, help='GeoTIFF with one band of class indices (tools/predict_raster.py)')
     add('out', type=Path, help='file to write: .gpkg, .shp, .parquet or .geojson')
-    add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ... of a map that lacks them')
-    add('--of', metavar='NAME,NAME', help='classes to write (default: all but the one called background)')
-    add('--min-area', type=float, default=0.0, metavar='M2', help='leave out polygons below so many square metres')
-    add('--fill-holes', type=float, default=0.0, metavar='M2', help='fill holes below, with all that lies in them')
+    add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ..., if the map has none')
+    add('--of', metavar='NAME,NAME', help='classes to write (default: all except background)')
+    add('--min-area', type=float, default=0.0, metavar='M2', help='leave out polygons below this area in square metres')
+    add(
+        '--fill-holes',
+        type=float,
+        default=0.0,
+        metavar='M2',
+        help='fill holes below this area, with all that lies in them',
+    )
     add(
         '--simplify',
         type=float,
         default=0.0,
         metavar='METRES',
-        help='leave out corners whose triangle with the neighbours is smaller than METRES squared; common borders of '
-        'polygons stay common',
+        help='leave out corners whose triangle with the neighbours is smaller than METRES squared; neighbours keep '
+        'their common border',
     )
-    add('--square', action='store_true', help='make right angles, for buildings; outlines move by --simplify')
-    add_shared(line, '--overwrite', help='replace OUT where it exists')
+    add('--square', action='store_true', help='make right angles, for buildings; outlines move by up to --simplify')
+    add_shared(line, '--overwrite', help='replace OUT if it exists')
     return line
 
 

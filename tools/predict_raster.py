@@ -24,23 +24,33 @@ def parser() -> argparse.ArgumentParser:
         'rasters, folders of them, or patterns such as "ortho/*.tif"',
     )
     add('--out', type=Path, required=True, metavar='DIR', help='folder of the maps')
-    add('--bands', metavar='R,G,B', help='names or numbers of red, green and blue (default: what the raster says)')
-    add('--scale', metavar='LOW:HIGH', help='values that become 0 and 255, where a raster has other than 8 bits')
-    add('--nodata', type=float, metavar='VALUE', help="of pixels that hold nothing (default: the raster's own)")
-    add('--nodata-tolerance', type=float, default=0, metavar='N', help='values so near to it hold nothing too')
-    add('--window', type=int, metavar='PIXELS', help='side of the windows (default: 512, or the tiles of training)')
-    add('--overlap', type=float, default=1 / 3, metavar='SHARE', help='of neighbouring windows (default: 0.33)')
-    add('--batch-size', type=int, default=4, metavar='N', help='windows predicted together (default: %(default)s)')
-    add('--device', help='such as cpu or cuda:1 (default: the first GPU, else the CPU)')
+    add('--bands', metavar='R,G,B', help='names or numbers of red, green and blue (default: from the raster)')
+    add('--scale', metavar='LOW:HIGH', help='values that become 0 and 255, for rasters that do not have 8 bits')
+    add('--nodata', type=float, metavar='VALUE', help="value of pixels without data (default: the raster's own)")
+    add('--nodata-tolerance', type=float, default=0, metavar='N', help='also values that differ from it by N at most')
+    add(
+        '--window',
+        type=int,
+        metavar='PIXELS',
+        help='side of the windows (default: 512, or the size of the training tiles)',
+    )
+    add('--overlap', type=float, default=1 / 3, metavar='SHARE', help='overlap of neighbouring windows (default: 0.33)')
+    add('--batch-size', type=int, default=4, metavar='N', help='number of windows in a batch (default: %(default)s)')
+    add('--device', help='device, such as cpu or cuda:1 (default: the first GPU, else the CPU)')
     add('--amp', action='store_true', help='compute in half precision')
     add_shared(line, '--speed')
     add('--prob', choices=('uint8', 'uint16'), help='also write probabilities: DIR/NAME_prob.tif')
     add_shared(line, '--threshold')
-    add('--tta', choices=('none', 'flip', 'd4', 'scales'), default='none', help='average over views of each window')
-    add('--gsd', type=float, metavar='METRES', help='resample windows to what the model was trained at')
-    add('--aoi', type=Path, metavar='FILE', help='polygons: predict inside only')
+    add(
+        '--tta',
+        choices=('none', 'flip', 'd4', 'scales'),
+        default='none',
+        help='average the prediction over several views of each window',
+    )
+    add('--gsd', type=float, metavar='METRES', help='resample the windows to this pixel size for the network')
+    add('--aoi', type=Path, metavar='FILE', help='polygons: predict only inside them')
     again = line.add_mutually_exclusive_group()
-    again.add_argument('--resume', action='store_true', help='go on with an unfinished run, keep finished maps')
+    again.add_argument('--resume', action='store_true', help='continue an unfinished run and keep finished maps')
     again.add_argument('--overwrite', action='store_true', help='replace maps and unfinished runs')
     add_shared(line, '--cfg-options')
     return line

@@ -12,20 +12,25 @@ from _aux_hrnet_shared import add_shared, run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Write the weights of a checkpoint without optimizer and log to OUT_DIR/NAME-HASH.pth, where HASH '
-        'is the beginning of its SHA-256, and a model card beside it.',
+        description='Write the weights of a checkpoint, without optimizer and log, to OUT_DIR/NAME-HASH.pth, and a '
+        'model card beside it. HASH is the beginning of the SHA-256.',
         epilog='See docs/weights.md.',
     )
     add = line.add_argument
-    add('source', type=Path, metavar='CHECKPOINT', help='a file, or a work dir: its best checkpoint, else its last')
+    add(
+        'source',
+        type=Path,
+        metavar='CHECKPOINT',
+        help='a checkpoint or a work dir (its best checkpoint, else its last)',
+    )
     add('folder', type=Path, metavar='OUT_DIR', help='folder to write to')
-    add('--name', help='name of the file (default: that of the run)')
-    add('--metrics', type=Path, metavar='JSON', help='metrics.json of tools/test.py --report on this checkpoint')
-    add('--data', metavar='TEXT', help='what it was trained on, for the card')
+    add('--name', help='name of the file (default: the name of the run)')
+    add('--metrics', type=Path, metavar='JSON', help='metrics.json of tools/test.py --report for this checkpoint')
+    add('--data', metavar='TEXT', help='training data, for the card')
     add('--licence', metavar='TEXT', help='licence of the weights, for the card')
     add('--safetensors', action='store_true', help='write .safetensors instead of .pth')
-    add('--fp16', action='store_true', help='store weights in float16: half the size; test again what you publish')
-    add_shared(line, '--overwrite', help='replace files of the same names')
+    add('--fp16', action='store_true', help='store the weights in float16, half the size; test the file again')
+    add_shared(line, '--overwrite', help='replace files of the same name')
     return line
 
 

@@ -13,18 +13,20 @@ from _aux_hrnet_shared import add_shared, run
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
-        description='Copy a checkpoint of two classes with a threshold in it. From there on a pixel is of the class '
-        'where its probability is at least the threshold.',
+        description='Copy a checkpoint of two classes and store a threshold in the copy. Then a pixel belongs to the '
+        'class if its probability is at least the threshold.',
     )
     add_shared(line, 'checkpoint')
-    line.add_argument('out', type=Path, help='file to write, of the same format')
+    line.add_argument('out', type=Path, help='file to write, in the same format')
     source = line.add_mutually_exclusive_group(required=True)
     source.add_argument('--threshold', metavar='T', help='above 0 and below 1; needs --class')
     source.add_argument(
         '--from', dest='report', type=Path, metavar='REPORT', help='take the best threshold of a report'
     )
-    line.add_argument('--class', dest='class_name', metavar='NAME', help='whose probability the threshold is on')
-    line.add_argument('--best', choices=('iou', 'f1', 'kappa'), help='best by which figure (default with --from: iou)')
+    line.add_argument('--class', dest='class_name', metavar='NAME', help='class that the threshold belongs to')
+    line.add_argument(
+        '--best', choices=('iou', 'f1', 'kappa'), help='figure that chooses the threshold (default with --from: iou)'
+    )
     add_shared(line, '--overwrite', help='replace OUT')
     return line
 

@@ -11,24 +11,26 @@ from _aux_hrnet_shared import add_shared, run, show
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    line = argparse.ArgumentParser(description='Measure a checkpoint on the test data of a config, or predict.')
-    line.add_argument('config', help='the config that the checkpoint was trained with')
+    line = argparse.ArgumentParser(
+        description='Measure a checkpoint on the test data of a config. Without labels, only predict.'
+    )
+    line.add_argument('config', help='config of the training')
     add_shared(line, 'checkpoint')
     line.add_argument('--eval', nargs='+', default=['mIoU'], metavar='NAME', help='figures to repeat below the table')
     add_shared(line, '--data-root')
     line.add_argument('--work-dir', metavar='DIR', help='folder for logs (default: work_dirs/CONFIG)')
-    line.add_argument('--split', choices=('test', 'val'), default='test', help='list of images (default: %(default)s)')
+    line.add_argument('--split', choices=('test', 'val'), default='test', help='images to use (default: %(default)s)')
     add_shared(line, '--threshold')
     line.add_argument('--sweep', action='store_true', help='also measure every threshold, for models of two classes')
-    line.add_argument('--out', metavar='DIR', help='write label maps, palette PNG under the name of the image')
+    line.add_argument('--out', metavar='DIR', help='write label maps as palette PNG, with the names of the images')
     line.add_argument('--show-dir', metavar='DIR', help='write pictures: image, reference, prediction')
-    line.add_argument('--show', metavar='R,G,B', help='bands that pictures and report show, such as nir,red,green')
+    line.add_argument('--show', metavar='R,G,B', help='bands in pictures and report, such as nir,red,green')
     add_shared(line, '--report')
-    add_shared(line, '--overwrite', help='replace the report that is in DIR')
+    add_shared(line, '--overwrite', help='replace the report in DIR')
     add_shared(line, '--tolerance')
-    line.add_argument('--gsd', type=float, metavar='METRES', help='what a pixel of the labels covers on the ground')
-    line.add_argument('--scales', metavar='S,S,...', help='average predictions at these multiples of the test size')
-    line.add_argument('--flip', action='store_true', help='average with predictions of the mirrored image')
+    line.add_argument('--gsd', type=float, metavar='METRES', help='size of a label pixel on the ground')
+    line.add_argument('--scales', metavar='S,S,...', help='average the predictions at these multiples of the test size')
+    line.add_argument('--flip', action='store_true', help='average with the prediction of the mirrored image')
     add_shared(line, '--speed', '--compile', '--launcher', '--cfg-options')
     return line
 

@@ -11,20 +11,24 @@ from _aux_hrnet_shared import add_shared, run
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    line = argparse.ArgumentParser(description='Train a model as a config describes it.')
+    line = argparse.ArgumentParser(description='Train the network of a config.')
     add = line.add_argument
     add('config', help='a config file, such as configs/hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py')
     add_shared(line, '--data-root')
     add('--work-dir', metavar='DIR', help='folder for logs and checkpoints (default: work_dirs/CONFIG)')
-    add('--pretrained', metavar='PATH', help="start the backbone from this file; 'none': from random weights")
-    add('--teacher', metavar='PATH', help='distil from this checkpoint or work dir; for configs named distill')
-    add('--resume', nargs='?', const='auto', metavar='FILE', help='go on from this checkpoint, else from the last one')
+    add('--pretrained', metavar='PATH', help="start the backbone from this file, or 'none' for random weights")
+    add(
+        '--teacher',
+        metavar='PATH',
+        help='checkpoint or work dir of the teacher, for configs with distill in their name',
+    )
+    add('--resume', nargs='?', const='auto', metavar='FILE', help='continue from this checkpoint, or from the last one')
     add('--seed', type=int, help='seed of weights, data order and augmentation')
-    add('--early-stop', type=int, metavar='N', help='stop after N validations that did not improve the best figure')
-    add('--on-bad-sample', choices=('stop', 'skip'), help='at a damaged file: stop (default), or skip and count it')
+    add('--early-stop', type=int, metavar='N', help='stop after N validations that do not improve the best figure')
+    add('--on-bad-sample', choices=('stop', 'skip'), help='a damaged file: stop (default), or skip and count it')
     add('--cache', metavar='DIR', help='keep decoded tiles in this folder, for later epochs and runs')
     add_shared(line, '--speed', '--compile')
-    add('--tensorboard', action='store_true', help='write the figures for TensorBoard too')
+    add('--tensorboard', action='store_true', help='also write the figures for TensorBoard')
     add_shared(line, '--launcher', '--cfg-options')
     return line
 

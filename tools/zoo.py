@@ -13,9 +13,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(
         description='List the trained networks that come with the package, or print the model card of one.',
-        epilog='python tools/predict_raster.py NAME ORTHO.tif --out maps predicts with one.',
+        epilog='To map a raster: python tools/predict_raster.py NAME ORTHO.tif --out maps',
     )
-    line.add_argument('name', nargs='?', metavar='NAME', help='a network of the list (default: list them)')
+    line.add_argument('name', nargs='?', metavar='NAME', help='name of a network (default: list all)')
     return line
 
 
