@@ -78,7 +78,7 @@ class Bands(NamedTuple):
             names = RGB if set(RGB) <= set(self.names) else names
         if len(names) != len(RGB):
             raise ConfigError(
-                f'{",".join(names)}: name three bands, shown as red, green and blue, such as nir,red,green'
+                f'{",".join(names)}: name three bands to show as red, green and blue, such as nir,red,green'
             )
         return self.of(names)
 
@@ -149,12 +149,12 @@ def check_same_bands(trained: Bands, given: Bands, *, source: str, same_rule: bo
     if trained.names != given.names:
         raise ConfigError(
             f'{source} was trained on the bands {", ".join(trained.names)}, and the data set of this config gives '
-            f'{", ".join(given.names)}: use it with data of its own bands, in its own order'
+            f'{", ".join(given.names)}: use data with the same bands in the same order'
         )
     if same_rule and trained.scale != given.scale:
         raise ConfigError(
             f'{source} was trained on values scaled by {_rule(trained)}, and the data set of this config scales by '
-            f'{_rule(given)}: give both one rule, see "scale" of dataset.json'
+            f'{_rule(given)}: use one rule for both, see "scale" of dataset.json'
         )
 
 

@@ -34,7 +34,7 @@ class Classes:
 
     Attributes:
         names: one name per class, at least one.
-        palette: RGB colour of each class, 0..255; None where nobody says.
+        palette: RGB colour of each class, 0..255; None if they are not given.
         of_interest: index of the class that tables mark and pictures show errors of; None where no class stands out.
         extras: what else a data set says of its classes, such as ``gsd``; goes on into checkpoints made of its own.
         wrong_palette: what a file says as palette, but is not one colour per class; None where it says none, or right.
@@ -55,7 +55,7 @@ class Classes:
     def background(self) -> int | None:
         """The class that stays bare when classes are laid over an image.
 
-        Of two it is the one that is not of interest, whatever the classes are called; without a class of interest, and
+        Of two it is the one that is not of interest, with any names of the classes; without a class of interest, and
         of more than two, the one called background; of two without either, the first. None if there is no such class.
         """
         if len(self.names) == 2 and self.of_interest is not None:
@@ -70,7 +70,7 @@ class Classes:
 
 
 def map_classes(classes: Classes) -> Classes:
-    """Return classes with the colours of maps: those of their labels, but for two that are hard to look at."""
+    """Return classes with the colours of maps: those of their labels, except two that are hard to see."""
     if classes.palette is None:
         return classes
     named = zip(classes.names, classes.palette, strict=True)
@@ -115,7 +115,7 @@ def classes_in(described: Any) -> Classes | None:
     """Return the classes of ``dataset_meta``, or of ``meta`` of 0.x, which writes CLASSES and PALETTE; else None.
 
     Nothing is refused: colours that are none, or of another number than the names, are only ``wrong_palette``, and a
-    class of interest that is not a class is left out. The last of two classes is of interest where none is said to be.
+    class of interest that is not a class is left out. Without a class of interest, the last of two classes counts.
     """
     if not isinstance(described, Mapping):
         return None
@@ -175,7 +175,7 @@ def settle(file: Classes | None, config: Classes | None, *, choice: Side | None)
         choice: whose word counts where they differ.
 
     Raises:
-        CheckpointError: nobody names the classes or their colours, or the two differ and there is no choice.
+        CheckpointError: neither names the classes or their colours, or the two differ and no option chooses.
     """
     if file is not None and config is not None and config.names == file.names:
         # A file that says nothing of colours agrees with any; one that says wrong ones may mean other classes.
@@ -186,8 +186,8 @@ def settle(file: Classes | None, config: Classes | None, *, choice: Side | None)
     same = len({(classes.names, classes.palette) for classes in said.values()}) == 1
     if len(said) == 2 and choice is None and not same:
         raise CheckpointError(
-            f'the file names {_words(said["file"])}, the config {_words(said["config"])}: say with --classes file or '
-            '--classes config which are meant'
+            f'the file names {_words(said["file"])}, the config {_words(said["config"])}: choose with --classes '
+            'file or --classes config'
         )
     side = choice if choice in said else ('file' if 'file' in said else 'config')
     if side not in said:

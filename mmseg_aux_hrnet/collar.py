@@ -1,4 +1,4 @@
-"""Which parts of an image are no picture: areas of exact black or white that reach an edge, as around orthophotos."""
+"""The parts of an image without a picture: areas of exact black or white that reach an edge, as around orthophotos."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ SMALLEST_COLLAR = 0.005  # of the image; shadows and roofs at an edge are smalle
 
 
 def collar(image: NDArray[np.generic], colour: float) -> NDArray[np.bool_]:
-    """Return which pixels of a fill colour are no picture, bool (H, W): areas that reach an edge and are large.
+    """Return the pixels of a fill colour without a picture, bool (H, W): large areas that reach an edge.
 
     Args:
         image: values of any type, (H, W, C).

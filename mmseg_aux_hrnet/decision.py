@@ -81,7 +81,7 @@ class Threshold(NamedTuple):
 def reaches(probability: Values, threshold: float) -> Values:
     """Return where a probability is at least the threshold, bool; both are compared as float32.
 
-    This is the one comparison by which thresholds are counted and used, so that both agree on every pixel.
+    Thresholds are counted and used with this one comparison, so both agree on every pixel.
 
     Args:
         probability: float32 of any shape, an array or a tensor.
@@ -142,7 +142,7 @@ def stored_threshold(meta: Mapping[str, Any], *, source: Any) -> Threshold | Non
     stored = meta.get('threshold')
     if stored is None:
         return None
-    # Whoever wrote the file may have meant something else by the word: nothing is predicted by a guess.
+    # The word may mean something else in that file: nothing is predicted by a guess.
     if not isinstance(stored, Mapping) or not isinstance(stored.get('class'), str):
         raise CheckpointError(
             f"{source}: its threshold {stored!r} is not of the form {{'class': 'green', 'value': 0.42}}"
@@ -157,7 +157,7 @@ def class_probabilities(scores: Tensor) -> Tensor:
     """Return probabilities, float32 (C, H, W), of what mmseg's segmentors leave in ``seg_logits``.
 
     That is logits for C > 1, but for C = 1 already the foreground probability: a second sigmoid, as in mmseg's
-    ``SegTTAModel``, would lift every pixel above one half. In float32 whatever the type of the scores is, because half
+    ``SegTTAModel``, would lift every pixel above one half. In float32 for all types of scores, because half
     precision knows few numbers near 1.
     """
     return scores.float() if scores.shape[0] == 1 else scores.float().softmax(dim=0)
@@ -177,7 +177,7 @@ def two_class_probability(seg_logits: Any, *, class_index: int) -> Tensor:
     """
     scores: Tensor = seg_logits.get('data')
     if scores.shape[0] not in (1, 2):
-        raise ConfigError(f'the model tells {scores.shape[0]} classes: a threshold on a probability needs two')
+        raise ConfigError(f'the model has {scores.shape[0]} classes: a threshold on a probability needs two')
     # A head with one channel tells class 1 only, already as a probability.
     if scores.shape[0] == 1:
         foreground = scores[0].float()

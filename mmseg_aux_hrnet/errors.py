@@ -17,7 +17,7 @@ class ConfigError(AuxHRNetError, ValueError):
 
 
 class OutputExistsError(ConfigError, FileExistsError):
-    """Something is where an output is to go, and nobody said that it may be replaced."""
+    """An output exists already, and no option allows to replace it."""
 
 
 class DataError(AuxHRNetError, ValueError):
@@ -90,7 +90,7 @@ class StackError(AuxHRNetError, ImportError):
 def one_line(error: BaseException) -> str:
     """Return the message of ``error`` on one line.
 
-    A data loader worker re-raises errors with the worker's traceback as their text; the line that was meant for the
+    A data loader worker re-raises errors with the worker's traceback as their text; the line for the
     user is the last one of it.
     """
     text = str(error).strip()

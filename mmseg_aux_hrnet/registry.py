@@ -9,7 +9,7 @@ looked up in mmengine's registry, where mmseg's classes are not.
 from mmengine.registry import Registry
 from mmseg import registry as mmseg_registry
 
-# A child reads its ancestors' tables but does not have them filled: hence mmseg's modules too.
+# A child reads its ancestors' tables but does not fill them, so mmseg's modules are imported too.
 LOCATIONS = [
     'mmseg.models',
     'mmseg.datasets',

@@ -52,7 +52,7 @@ def check_stack() -> None:
 
 
 def register_config_scopes() -> None:
-    """Make ``mmseg::`` and ``mmseg_aux_hrnet::`` work in ``_base_`` and ``get_config``, whoever distributes mmseg.
+    """Make ``mmseg::`` and ``mmseg_aux_hrnet::`` work in ``_base_`` and ``get_config``, for each distribution of mmseg.
 
     mmengine knows mmseg by the name of the original distribution: with the fork it says that mmseg is not installed,
     or has pip install the original over the fork. And the original mmengine looks for a package beside its metadata,

@@ -38,7 +38,7 @@ def test_half_precision_is_left_before_the_softmax():
 
 
 def test_other_than_two_classes():
-    with pytest.raises(ConfigError, match='the model tells 19 classes'):
+    with pytest.raises(ConfigError, match='the model has 19 classes'):
         two_class_probability({'data': torch.zeros(19, 1, 1)}, class_index=1)
 
 

@@ -233,7 +233,7 @@ def test_a_config_that_fills_otherwise_than_the_checkpoint_is_named(tmp_path, ca
         load_model_weights(model, Checkpoint(path))
         model.size_divisor = 1
         load_model_weights(model, Checkpoint(path))
-    assert said == [f'{path} says size_divisor=1, this config 32: other sizes will be predicted otherwise']
+    assert said == [f'{path} says size_divisor=1, this config 32: images of other sizes will get other predictions']
 
 
 def test_crops_that_are_not_multiples_are_named():

@@ -193,7 +193,7 @@ def test_images_without_labels_have_no_best_threshold(root, checkpoint, tmp_path
     [
         (['--threshold', '0.4'], '--threshold and --class go together'),
         (['--threshold', '1.4', '--class', 'green'], 'threshold 1.4: give a number above 0 and below 1'),
-        (['--threshold', '0.4', '--class', 'gren'], 'tells 2 classes (background, green): a threshold of gren'),
+        (['--threshold', '0.4', '--class', 'gren'], 'has 2 classes (background, green): a threshold of gren'),
         (['--threshold', '0.4', '--class', 'green', '--best', 'iou'], '--best goes with --from REPORT'),
         (['--from', 'nowhere'], 'nowhere is not there'),
     ],

@@ -301,8 +301,8 @@ def test_a_fault_in_a_worker_process_is_one_line(tmp_path):
         (['--scales', '0'], '--scales 0: give numbers from 0.05'),
         (['--data-root', 'nowhere'], 'data root nowhere is not a folder'),
         (['--report', str(REPO / 'tools')], 'exists and is not empty: choose another --report'),
-        (['--report', str(REPO / 'tools'), '--overwrite'], '--overwrite leaves the folder'),
-        (['--tolerance', '1m'], '--tolerance 1m is in metres: say with --gsd'),
+        (['--report', str(REPO / 'tools'), '--overwrite'], '--overwrite does not replace'),
+        (['--tolerance', '1m'], '--tolerance 1m is in metres: give the size of a pixel in metres with --gsd'),
     ],
 )
 def test_test_refuses(trained, tmp_path, args, message):

@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def rendezvous() -> list[str]:
-    """Return the arguments by which torchrun's processes find one another."""
+    """Return the arguments that let torchrun's processes find each other."""
     nodes, rank = os.environ.get('NNODES', '1'), os.environ.get('NODE_RANK', '0')
     if nodes == '1' and 'PORT' not in os.environ:
         return ['--standalone']  # on a free port
@@ -62,11 +62,11 @@ def run(arguments: list[str]) -> int:
 def report(codes: dict[int, int]) -> int:
     """Say which process was killed, if one was, and return an exit code; one that failed has said why itself."""
     signals = {rank: -code for rank, code in codes.items() if code < 0}
-    cause = (item for item in signals.items() if item[1] != signal.SIGTERM)  # by which torchrun ends the others
+    cause = (item for item in signals.items() if item[1] != signal.SIGTERM)  # torchrun ends the others with it
     rank, number = next(cause, (None, signal.SIGTERM))
     if rank is None:
         return max(codes.values()) if len(signals) < len(codes) else 128 + number
-    reason = ', mostly for want of memory or because it hung' if number == 9 else ''
+    reason = ', mostly because memory ran out or because it hung' if number == 9 else ''
     print(f'error: process {rank} was killed by signal {number}{reason}; the others were stopped', file=sys.stderr)
     return 128 + number
 

@@ -59,7 +59,7 @@ def tiff_header(path: str | Path) -> TiffHeader | None:
                 # To decode all of them takes as long as to open a tile.
                 tags = tags or {tag: directory[tag] if tag in VALUES_OF else None for tag in directory}
             return TiffHeader(tags, pages)
-    except DAMAGED:  # whoever reads the file says so
+    except DAMAGED:  # the reader of the file says so
         return None
 
 
@@ -76,8 +76,8 @@ def is_for_gdal(path: str | Path, error_type: type[DataError] = DataError) -> bo
         return False
     if header.pages > 1:
         raise error_type(
-            f'{path} has {header.pages} pages, and which of them is meant is not known: save that one as a file of its '
-            f'own, such as with gdal_translate GTIFF_DIR:1:{Path(path).name} page.tif'
+            f'{path} has {header.pages} pages: save the page that you mean as its own file, such as with '
+            f'gdal_translate GTIFF_DIR:1:{Path(path).name} page.tif'
         )
     grey = header.tags.get(PHOTOMETRIC_TAG) in GREYS and int(header.tags.get(BANDS_TAG, 1)) > 2
     unknown = grey or header.tags.get(COMPRESSION_TAG) in UNKNOWN_COMPRESSIONS
@@ -89,7 +89,7 @@ def side_files(path: str | Path) -> list[str]:
     folder, name = os.path.split(path)
     try:
         beside = _side_files(folder or '.', os.stat(folder or '.').st_mtime_ns)
-    except OSError:  # whoever reads the file says so
+    except OSError:  # the reader of the file says so
         return []
     found = (*beside.get(name, ()), *beside.get(os.path.splitext(name)[0], ())) if beside else ()
     return [os.path.join(folder, other) for other in found]
@@ -121,14 +121,14 @@ def place_of(path: str | Path) -> 'Place | None':
         return None
     try:
         status = os.stat(path)
-    except OSError:  # whoever reads it says so
+    except OSError:  # the reader of the file says so
         return None
     return _place(str(path), (status.st_ino, status.st_size, status.st_mtime_ns))
 
 
 @lru_cache(maxsize=2**17)
 def _place(path: str, stamp: tuple[int, ...]) -> 'Place | None':
-    """Return the place of a file; of one that was changed, which ``stamp`` tells, anew."""
+    """Return the place of a file; ``stamp`` changes with the file, which is then read again."""
     if not (side_files(path) or is_for_gdal(path)):
         return None
     from mmseg_aux_hrnet.raster.place import read_place  # late: the extra ``geo`` may be missing
@@ -154,6 +154,6 @@ def turn_of_label(image: str, label: str) -> 'Turn | None':
     if turn is None:
         raise LabelError(
             f'{label} lies at another place than {image}: its upper left corner at {other}, '
-            f'and that of the other at {place}; cut both to the same ground, or take a wrong georeference away'
+            f'and that of the other at {place}; cut both to the same ground, or remove the wrong georeference'
         )
     return turn

@@ -82,7 +82,7 @@ def divide_ground(
 def _yield_ground(grounds: NDArray[Any], splits: NDArray[Any], seam: float) -> NDArray[Any]:
     """Leave out tiles that share ground with one of a later split."""
     first, second = _overlapping(grounds, seam)
-    for index in reversed(range(len(SPLITS) - 1)):  # val first: what it leaves out is no reason for train
+    for index in reversed(range(len(SPLITS) - 1)):  # val first: train need not give way to what val leaves out
         later = np.isin(splits, SPLITS[index + 1 :])
         splits[first[(splits[first] == SPLITS[index]) & later[second]]] = None
     return splits

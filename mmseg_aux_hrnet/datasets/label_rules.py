@@ -89,8 +89,8 @@ def label_rule(
     values = None if label_values is None else _checked_values(label_values, len(colours), ignore_index)
     if values is not None and label_format != 'index':
         raise ConfigError(
-            f"label_values is for label_format='index', not {label_format!r}: files of that form say their classes "
-            'themselves'
+            f"label_values is for label_format='index', not {label_format!r}: files of that form hold the "
+            'classes themselves'
         )
     return LabelRule(label_format, colours, ignore_index, values)  # type: ignore[arg-type]  # checked above
 
@@ -176,7 +176,7 @@ def decode_placed(label: 'LabelPixels', rule: LabelRule) -> NDArray[np.uint8]:
             meaning = decode_pixels(np.full_like(values[:1, :1], nodata), mode, colours, rule).item()
         if meaning != rule.ignore_index:
             raise LabelError(
-                f'value {nodata:g} is no data, and class {meaning} too: if it is the class, say so with '
+                f'value {nodata:g} is no data, and class {meaning} too: if it is the class, run '
                 'gdal_edit.py -unsetnodata'
             )
     classes = np.full(valid.shape, rule.ignore_index, np.uint8)
@@ -212,7 +212,7 @@ def decode_indices(values: NDArray[np.uint8], colours: NDArray[np.uint8], rule: 
 
     Programs that make PNG files smaller turn greys into palettes, in any order (oxipng #426, lvgl #7208). So where the
     colours of a file are greys that are classes, the grey counts. Where they are other greys, which do not rise from
-    black, or the colours of the rule under other indices, nobody knows which of the two was meant.
+    black, or the colours of the rule under other indices, it is not known which of the two is meant.
 
     Args:
         values: of the file, (H, W).
@@ -312,7 +312,7 @@ def _look_up(
     used = table[: int(values.max(initial=0)) + 1]
     if np.array_equal(used, np.arange(len(used))):  # so of most labels, and a maximum is found many times faster
         return np.array(values)
-    # A byte that is no class of this table stands for nothing: there is one where the table has gaps.
+    # A byte that is not a class of this table has no meaning: there is one if the table has gaps.
     nothing = min({*range(256)}.difference(table.tolist()), default=0)
     # Tables of bytes are looked up several times faster by OpenCV than any table by numpy.
     classes: NDArray[Any] = cv2.LUT(values, np.where(table < 0, nothing, table).astype(np.uint8))

@@ -106,7 +106,7 @@ class ListedDataset(BaseSegDataset):
 
     @property
     def metainfo(self) -> dict[str, Any]:
-        """What is said of the data, which checkpoints keep: classes, colours, and what the values of labels mean."""
+        """Description of the data, which checkpoints keep: classes, colours, and what the values of labels mean."""
         said = {} if self.label_values is None else {'label_values': dict(self.label_values)}
         return {**super().metainfo, **said}
 

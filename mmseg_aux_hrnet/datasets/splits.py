@@ -1,6 +1,6 @@
 """Split lists: read and write them, find files by stem, divide names into train, val and test.
 
-``splits/README.md`` describes the formats; the folders of a data set are the matter of ``split_layouts.py``.
+``splits/README.md`` describes the formats; ``split_layouts.py`` knows the folders of a data set.
 """
 
 import math
@@ -82,7 +82,7 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise SplitError(f'split list "{path}" cannot be read ({error.strerror}); check the file') from error
     if '\0' in text:
-        raise SplitError(f'split list "{path}" holds zero bytes, so it is UTF-16 or no text; save it as UTF-8')
+        raise SplitError(f'split list "{path}" holds zero bytes, so it is UTF-16 or not a text; save it as UTF-8')
     return text
 
 
@@ -222,7 +222,7 @@ def divide(
 
 
 def deal_scenes(sizes: Mapping[str, int], *, ratios: Sequence[float], seed: int) -> dict[str, list[str]]:
-    """Return the scenes of each split whose ratio is above 0, of which each gets at least one; see :func:`divide`.
+    """Return the scenes of each split with a ratio above 0; each gets at least one, see :func:`divide`.
 
     Args:
         sizes: number of images of each scene.
@@ -250,7 +250,8 @@ def _wanted_images(ratios: Sequence[float], *, total: int) -> dict[str, float]:
     proper = len(ratios) == 3 and all(ratio >= 0 for ratio in ratios) and sum(ratios) <= LARGEST_SUM
     if not proper or ratios[0] == 0:
         raise SplitError(
-            f'ratio {" ".join(map(str, ratios))} is not allowed; give three numbers for train, val and test, the first '
+            f'ratio {" ".join(map(str, ratios))} is not allowed; give three numbers for train, val and test, the '
+            'first '
             f'above 0, none negative and together at most {LARGEST_SUM:g}, such as 0.7 0.15 0.15'
         )
     whole = math.fsum(ratios)  # sum() rounds differently from Python 3.12 on

@@ -100,8 +100,8 @@ def described_tiles(root: Path, *, metainfo: Mapping[str, Any]) -> DataDescripti
     names, wanted = described.classes.names, tuple(metainfo.get('classes') or ())
     if wanted and wanted != names:
         raise ConfigError(
-            f'{root / NAME} has the classes {", ".join(names)}, but the config is filled for {", ".join(wanted)}: give '
-            'the --data-root of these, or train anew by one of configs/tiles/*.py'
+            f'{root / NAME} has the classes {", ".join(names)}, but the config was filled in for '
+            f'{", ".join(wanted)}: give the --data-root of that data, or train again with one of configs/tiles/*.py'
         )
     if not metainfo.get('bands'):
         return described

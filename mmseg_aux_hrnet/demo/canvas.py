@@ -183,7 +183,7 @@ class Canvas:
     def empty(height_width: tuple[int, int], rng: Rng) -> 'Canvas':
         """Return a flat black canvas for an image of the given size in pixels."""
         height, width = (extent * SCALE for extent in height_width)
-        # Drawn once, for all things: drawing them anew for each thing would take longer than the rest of the scene.
+        # Drawn once, for all things: drawing them for each thing would take longer than the rest of the scene.
         grain, mottle, patches = (
             noise_field(rng, height_width=(height, width), cell=cell * SCALE) for cell in (1, 3, 22)
         )
@@ -197,7 +197,7 @@ class Canvas:
         )
 
     def rectangle(self, rect: Rect) -> Footprint:
-        """Return the points inside a rectangle, of which parts may lie outside of the scene."""
+        """Return the points inside a rectangle; parts of it may lie outside of the scene."""
         cos, sin = abs(np.cos(rect.angle)), abs(np.sin(rect.angle))
         reach_x, reach_y = rect.length * cos + rect.width * sin, rect.length * sin + rect.width * cos
         window, along, across = self._coordinates(rect, reach_y=reach_y / 2, reach_x=reach_x / 2)
@@ -222,7 +222,7 @@ class Canvas:
     def put(
         self, shape: Footprint, material: Material, *, height: Floats | float = 0.0, mask: Mask | None = None
     ) -> None:
-        """Cover a shape with a material wherever nothing higher stands there.
+        """Cover a shape with a material, except where something higher stands.
 
         Args:
             shape: the points to cover.

@@ -116,7 +116,9 @@ def _refuse_content(root: Path, *, force: bool) -> None:
         other = min(found - CONTENT or found)
         raise DataError(f'{root} holds "{other}", which is not demo data; move it away or choose another --out')
     if found and not force:
-        raise DataError(f'{root} holds demo data of another seed, version or list, or files miss; --force replaces it')
+        raise DataError(
+            f'{root} holds demo data of another seed, version or list, or files are missing; --force replaces it'
+        )
 
 
 def _write_scenes(

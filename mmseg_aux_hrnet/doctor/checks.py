@@ -56,9 +56,9 @@ def check_labels(split: str, tiles: Sequence[ExaminedTile]) -> Iterator[Finding]
     used = Counter(tile.label.label_format for tile in tiles if tile.label)
     if len(used) > 1:
         what = f'labels are of several formats: {", ".join(f"{count} {name}" for name, count in used.most_common())}'
-        yield Finding('fault', 'label-mix', split, what, 'write them anew with --fix OUT')
+        yield Finding('fault', 'label-mix', split, what, 'write them again with --fix OUT')
     apart = [tile.place_error for tile in tiles if tile.place_error]
-    what, advice = 'at another place than the image', 'cut both to the same ground, or take a wrong georeference away'
+    what, advice = 'at another place than the image', 'cut both to the same ground, or remove the wrong georeference'
     yield from about(apart, what, noun='label', level='fault', key='place', split=split, advice=advice)
     turned = [tile.pair.name for tile in tiles if tile.turn and any(tile.turn)]
     what = 'stored another way up than the image (south up, or turned), as their georeferences say: training turns them'
@@ -175,7 +175,7 @@ def check_duplicates(tiles: Sequence[ExaminedTile]) -> Iterator[Finding]:
         (across if len({tile.pair.split for tile in group}) > 1 else within).append(names)
         if len({tile.label.digest for tile in group if tile.label}) > 1:
             contradicting.append(names)
-    advice = 'keep each in one split: figures on seen images are too good; --fix OUT does'
+    advice = 'keep each in one split (--fix OUT does it): figures on seen images are too good'
     yield from about(across, 'in several splits', level='fault', key='leak', advice=advice)
     what, advice = 'several times with different labels', 'keep the right label'
     yield from about(contradicting, what, level='doubt', key='contradiction', advice=advice)
@@ -229,7 +229,7 @@ def check_channel_order(tiles: Sequence[ExaminedTile]) -> Iterator[Finding]:
     """Compare training tiles with each other, and those of every other split with the training tiles."""
     read = [(tile, tile.image) for tile in tiles if tile.image is not None]
     splits = list(dict.fromkeys(tile.pair.split for tile, _ in read))
-    # An exchange of channels does not change a grey image, so it cannot be told.
+    # An exchange of channels does not change a grey image, so it cannot be found.
     colours = {
         split: [(tile, image.colours) for tile, image in read if tile.pair.split == split and not image.grey]
         for split in splits

@@ -53,7 +53,7 @@ def check(sources: Sequence[DataSource], *, workers: int, on_tile: Callable[[int
         DataError: there is no image in any of them.
     """
     if workers < 1:
-        raise ConfigError(f'--workers {workers}: give a count from 1 up')
+        raise ConfigError(f'--workers {workers}: give a number from 1 up')
     metas = [source.dataset.metainfo for source in sources]
     different = {tuple(meta['classes']) for meta in metas}
     if len(different) != 1:
@@ -94,7 +94,7 @@ def _gather_all(sources: Sequence[DataSource]) -> tuple[list[TilePair], list[Fin
         findings += own_findings
     if not pairs:
         roots = ', '.join(sorted({str(source.root) for source in sources}))
-        raise DataError(f'no image of any list or folder is there below {roots}: check the path, see data/README.md')
+        raise DataError(f'there is no image of any list or folder below {roots}: check the path, see data/README.md')
     findings += unlisted(pairs)
     val, test = ({pair.image for pair in pairs if pair.split == split} for split in ('val', 'test'))
     if val and val == test:

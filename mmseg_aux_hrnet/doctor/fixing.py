@@ -1,4 +1,4 @@
-"""Writes a clean copy of a data set: what can be read and fits, labels as palette PNG of class indices, lists anew."""
+"""Writes a clean copy of a data set: images that fit, labels as palette PNG of class indices, new lists."""
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +63,7 @@ def write_copy(out: Path, checkup: Checkup, *, on_tile: Callable[[int, int], Non
     """
     for finding in checkup.findings:
         if finding.key == 'masks' and finding.level == 'fault':  # the copy would have no foreground, for ever
-            raise ConfigError(f'--fix: {finding.split}: {finding.what}; say what they are, --label-format binary')
+            raise ConfigError(f'--fix: {finding.split}: {finding.what}; say so with --label-format binary')
     left_out = {id(tile): reason for tile, reason in _unfit(checkup.tiles)}
     kept = [tile for tile in checkup.tiles if id(tile) not in left_out]
     if not kept:
@@ -134,7 +134,9 @@ def _write_tiles(out: Path, tiles: Sequence[ExaminedTile], on_tile: Callable[[in
         if pair.label is not None:
             label = out / _below(pair.label, pair.source.root, suffix='.png')
             if label.exists():
-                raise DataError(f'--fix: {label} would be image and label at once: keep them in folders of their own')
+                raise DataError(
+                    f'--fix: {label} would be image and label at the same time: keep them in separate folders'
+                )
             rule = pair.source.rules[0]
             write_label_png(label, read_by_first(pair.label, pair.source.rules, turn=tile.turn)[0], rule.palette)
         on_tile(done, len(tiles))

@@ -83,13 +83,13 @@ def gather(source: DataSource) -> tuple[list[TilePair], list[Finding]]:
 
 
 def _entries(source: DataSource, findings: list[Finding]) -> Iterator[SplitEntry]:
-    """Yield the entries of a list; of a faulty one those that can be told, after a finding about its first fault."""
+    """Yield the entries of a list; of a faulty list the readable ones, after a finding about its first fault."""
     path = Path(source.dataset.ann_file)
     try:
         yield from read_split(path)
         return
     except SplitError as error:
-        findings.append(Finding('fault', 'list', source.split, str(error), 'correct the list, or write it anew'))
+        findings.append(Finding('fault', 'list', source.split, str(error), 'correct the list, or write it again'))
     try:
         lines = path.read_text(encoding='utf-8-sig').split('\n')
     except (OSError, UnicodeDecodeError):
@@ -162,7 +162,7 @@ def _index(folder: Path, suffixes: Sequence[str], source: DataSource, findings: 
         findings.append(Finding('fault', 'folder', source.split, str(error), 'make the folder or correct data_prefix'))
         return {}
     wrong = [stem for stem in index if printable(stem) != stem]
-    what = f'in {folder} not Unicode, so that no list can hold it'
+    what = f'in {folder} that is not Unicode, so a list cannot hold it'
     findings += about(
         map(printable, wrong), what, noun='file name', level='fault', key='name', split=source.split, advice='rename'
     )
@@ -173,13 +173,13 @@ def _missing(
     source: DataSource, images: list[str], labels: list[str], *, label_dir: Path | None = None
 ) -> Iterator[Finding]:
     """Yield faults about files that are not there; ``label_dir`` is where labels are found by their stems."""
-    split, advice = source.split, 'add the images, or write the list anew with python split.py DATA_ROOT --force'
+    split, advice = source.split, 'add the images, or write the list again with python split.py DATA_ROOT --force'
     yield from about(
         images, 'missing', noun='listed image', level='fault', key='image-missing', split=split, advice=advice
     )
     advice = 'add the labels, or take the images out of the list'
     if labels and label_dir and label_dir.is_dir() and index_by_stem(label_dir, LOSSY_SUFFIXES):
-        advice = 'labels as JPEG are not read, for it changes classes: make PNG files from the originals'
+        advice = 'labels as JPEG are not read, because JPEG changes the classes: make PNG files from the originals'
     yield from about(labels, 'missing', noun='label', level='fault', key='label-missing', split=split, advice=advice)
 
 

@@ -82,7 +82,7 @@ def read_by_first(
 
 
 def formats_that_read(path: Path, rule: LabelRule) -> tuple[str, ...]:
-    """Return the label formats by which a file is read as classes of ``rule``.
+    """Return the label formats that read a file as classes of ``rule``.
 
     Where some of them find foreground, those that find none are left out: a mask of 0 and 255 is not an index label.
     """

@@ -101,7 +101,7 @@ def _close(hashes: Floats32, turned: Floats32) -> Iterator[tuple[int, int]]:
 
 
 def colour_figures(pixels: NDArray[np.uint8]) -> Floats:
-    """Return nine figures of the colours of a tile, three of which change their sign when red and blue are exchanged.
+    """Return nine figures of the colours of a tile, three of them change their sign when red and blue are exchanged.
 
     Args:
         pixels: RGB pixels of a small version of the tile, uint8 (N, 3).

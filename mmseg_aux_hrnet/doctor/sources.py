@@ -19,13 +19,13 @@ from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, DataError
 from mmseg_aux_hrnet.run.config import datasets_of, load_config, parse_options, set_data_root
 
 LOADERS = {'train': 'train_dataloader', 'val': 'val_dataloader', 'test': 'test_dataloader'}
-IGNORED = 255  # in what is counted, whatever value a data set ignores
+IGNORED = 255  # in the counts, for any value that a data set ignores
 UNDIVIDED = 'all'  # the split of a folder that is not divided yet
 DATASET_OF = {'singlegreen': 'SingleGreenDataset', 'urbanisation': 'UrbanisationDataset'}
 
 
 class Reading(NamedTuple):
-    """How labels are read, whatever the data sets say.
+    """How labels are read, in place of the settings of the data sets.
 
     Attributes:
         label_formats: the first that reads a label counts; empty for what the data set says.
@@ -164,7 +164,7 @@ def build_source(
         ConfigError: it cannot be built.
         DataError: its data root does not exist.
     """
-    settings = {**settings, 'pipeline': []}  # tiles are read by the doctor, whatever a pipeline would do to them
+    settings = {**settings, 'pipeline': []}  # the doctor reads the tiles without the pipeline
     root = settings.get('data_root')
     if root is not None and not Path(root).is_dir():
         raise DataError(f'data root {root} is not a folder: set it with --data-root DIR, see data/README.md')
@@ -207,7 +207,7 @@ def _rules(dataset: Any, reading: Reading) -> tuple[LabelRule, ...]:
     classes = dataset.METAINFO.get('classes') or dataset.metainfo.get('classes')
     if not classes:
         raise ConfigError(f'data set {type(dataset).__name__} names no classes: set metainfo=dict(classes=(...))')
-    values = len(classes) + int(dataset.reduce_zero_label)  # value 0 is then none of the classes
+    values = len(classes) + int(dataset.reduce_zero_label)  # value 0 is then not a class
     return (label_rule('index', [(value, value, value) for value in range(values)], ignore_index=dataset.ignore_index),)
 
 

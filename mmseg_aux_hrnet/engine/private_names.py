@@ -49,7 +49,7 @@ def indices_of_rank(sampler: Any) -> Iterator[int]:
 
 
 def drop_iterator(dataloader: Any) -> None:
-    """Make the next ``iter(dataloader)`` start anew; workers that persist would go on with the batches they began."""
+    """Make the next ``iter(dataloader)`` start again; persistent workers would continue with old batches."""
     dataloader._iterator = None
 
 

@@ -117,12 +117,13 @@ def method(*, images: int, resamples: int, seed: int, level: float) -> str:
     caution = '; so few images make intervals too narrow' if images < FEW_IMAGES else ''
     return (
         f'{level:g} % percentile bootstrap over {images} image(s), {resamples} resamples, seed {seed}: the images '
-        f'vary, the model does not; undefined where the rate is so in more than 10 % of the resamples{caution}'
+        'vary, the model does not; an interval is undefined if the rate is undefined in more than 10 % of the '
+        f'resamples{caution}'
     )
 
 
 def _checked(given: list[Counts], *, resamples: int, seed: int, level: float) -> list[Counts]:
-    """Return the counts of each model with an axis for its runs in front; raise where there can be no interval."""
+    """Return the counts of each model with an axis for its runs in front; raise if there can be no interval."""
     if resamples < 1 or seed < 0 or not 0 < level < 100:
         raise ConfigError(
             f'{resamples} resamples with seed {seed} for intervals of {level} %: use at least one resample, a seed '
@@ -133,7 +134,8 @@ def _checked(given: list[Counts], *, resamples: int, seed: int, level: float) ->
     for counts in stacks:
         if counts.ndim != 4 or counts.shape[2] != counts.shape[3] or 0 in counts.shape or counts.dtype != np.int64:
             raise DataError(
-                f'counts of shape {counts.shape[1:]} and type {counts.dtype}: intervals need one square table of int64 '
+                f'counts of shape {counts.shape[1:]} and type {counts.dtype}: intervals need one square table of '
+                'int64 '
                 'for each image, and at least one image'
             )
         if counts.shape[1:] != stacks[0].shape[1:]:

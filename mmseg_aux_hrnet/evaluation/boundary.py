@@ -154,7 +154,7 @@ def tolerance(text: str, *, gsd: float | None) -> Tolerance:
     length = float(match['length'])
     if match['unit'] == 'm':
         if gsd is None:
-            raise ConfigError(f'--tolerance {text} is in metres: say with --gsd how many metres a pixel covers')
+            raise ConfigError(f'--tolerance {text} is in metres: give the size of a pixel in metres with --gsd')
         length /= gsd
     if not 1 <= length <= LARGEST_TOLERANCE:
         raise ConfigError(f'--tolerance {text} is {length:g} pixels: give 1, the next pixel, to {LARGEST_TOLERANCE}')

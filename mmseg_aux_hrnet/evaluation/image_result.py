@@ -147,7 +147,7 @@ def tally(prediction: Tensor, label: Tensor, *, num_classes: int, ignore_index: 
     """
     check_countable(prediction.shape, label.shape, num_classes=num_classes, ignore_index=ignore_index)
     predicted, reference = prediction.long(), label.long()
-    # One-channel heads give floats, of which only whole numbers are classes; nan is not whole either.
+    # One-channel heads give floats, and only whole numbers are classes; nan is not whole either.
     whole, stated = prediction == predicted, label == reference
     is_class = whole & (predicted >= 0) & (predicted < num_classes)
     counted = is_class & stated & (reference >= 0) & (reference < num_classes)

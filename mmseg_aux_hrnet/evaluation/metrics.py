@@ -42,7 +42,7 @@ class Metric(Generic[Key]):
 
         Args:
             value: percent or coefficient; nan or None where it is undefined.
-            undefined: what stands for such a value.
+            undefined: text for an undefined value.
         """
         return undefined if value is None or math.isnan(value) else f'{value:.{self.digits}f}'
 

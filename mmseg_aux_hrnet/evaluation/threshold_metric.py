@@ -29,9 +29,7 @@ from mmseg_aux_hrnet.evaluation.thresholds import (
     threshold_sweep,
 )
 
-ADVICE = (
-    'choose a threshold on validation images (--split val): on the images of the final figures it would flatter them'
-)
+ADVICE = 'choose a threshold on validation images (--split val): on the test images it would make the figures too good'
 
 
 def render_sweep(sweep: ThresholdSweep) -> str:
@@ -60,7 +58,7 @@ class ThresholdMetric(BaseMetric):
 
     Logs the best threshold by each figure. Keys: ``AP.<name>`` and ``ECE.<name>``, 0..1; all else is in ``sweep``. The
     counts are exact integers, also when several processes evaluate together, and take the same memory for any number of
-    images. What they say is that of the model's probabilities, whatever threshold decides its predictions.
+    images. They describe the probabilities of the model, with any threshold of its predictions.
 
     Args:
         class_of_interest: name of the class; the data set's own ``class_of_interest`` where None, else the last of two.
@@ -113,7 +111,7 @@ class ThresholdMetric(BaseMetric):
             source = str(sample.get('seg_map_path') or sample.get('img_path') or 'image without a path')
             try:
                 if 'gt_sem_seg' not in sample:
-                    raise DataError('has no label, without which no threshold is better than another')
+                    raise DataError('has no label, so no threshold is better than another')
                 counts = threshold_counts(
                     two_class_probability(sample['seg_logits'], class_index=class_index).cpu().numpy(),
                     index_map(sample['gt_sem_seg']['data'], name='label'),

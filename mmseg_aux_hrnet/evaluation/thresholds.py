@@ -23,7 +23,7 @@ LEVELS: npt.NDArray[np.float64] = np.arange(INTERVALS + 1) / INTERVALS
 UNIT = 2.0**-24  # of the summed probabilities: integers, so that their sum does not depend on the order of the images
 
 CURVE: tuple[Metric[Any], ...] = (*CLASS_METRICS, KAPPA)  # the figures at each threshold
-CRITERIA: tuple[Metric[Any], ...] = (IOU, F1, KAPPA)  # those by which a threshold can be the best
+CRITERIA: tuple[Metric[Any], ...] = (IOU, F1, KAPPA)  # those that can choose a threshold
 # With one more that nothing reaches, so that each level has a next one.
 _LEVELS32 = np.append(LEVELS, 2.0).astype(np.float32)
 

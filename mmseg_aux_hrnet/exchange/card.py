@@ -50,7 +50,7 @@ class _Displays(ast.NodeTransformer):
         self.generic_visit(node)
         if not (isinstance(node.func, ast.Name) and node.func.id == 'dict'):
             return node
-        if node.args:  # what has keys that are no names, such as numbers, is dumped as dict({0: 1})
+        if node.args:  # a dict with keys that are not names, such as numbers, is dumped as dict({0: 1})
             return node.args[0] if len(node.args) == 1 and isinstance(node.args[0], ast.Dict) else node
         keys = [None if word.arg is None else ast.Constant(word.arg) for word in node.keywords]
         return ast.Dict(keys=list(keys), values=[word.value for word in node.keywords])
@@ -123,7 +123,7 @@ def _data(config: Mapping[str, Any]) -> list[tuple[object, ...]]:
 def _figures(figures: Figures | None) -> str:
     if figures is None:
         return 'None are known of this file. Measure them: `tools/test.py CONFIG FILE --report DIR`.'
-    # Of a class, the name is behind a dot; whatever else a training logged is taken for a percentage.
+    # Of a class, the name is behind a dot; all other logged figures count as percentages.
     rows = [
         (name, COEFFICIENT_OF_TITLE.get(name.split('.')[0], metrics.OA).text(value))
         for name, value in figures.values.items()

@@ -41,8 +41,8 @@ class Allowed:
     """What need not match, each named by the user.
 
     Attributes:
-        reset_classifier: every ``conv_seg``, the layers that depend on the count of classes, starts anew.
-        reset_auxiliary: the auxiliary heads of the config start anew.
+        reset_classifier: every ``conv_seg``, the layers that depend on the number of classes, gets new weights.
+        reset_auxiliary: the auxiliary heads of the config get new weights.
         drop_auxiliary: the auxiliary heads of the file are left out.
         classes: whose names and colours count where file and config differ.
     """
@@ -59,7 +59,7 @@ class Allowed:
         return named + ([] if self.classes is None else [f'--classes {self.classes}'])
 
     def starts_anew(self, key: str) -> bool:
-        """Say whether a weight is drawn anew instead of taken over."""
+        """Say whether a weight is drawn anew and not taken over."""
         classifier = self.reset_classifier and CLASSIFIER.match(key) is not None
         return classifier or (self.reset_auxiliary and key.startswith(AUXILIARY))
 
@@ -74,7 +74,7 @@ class Conversion:
         meta: of the result; empty where something stands in the way.
         taken: names of the weights that were taken over.
         faults: names that stand in the way, by kind.
-        notes: what else is to be said, by topic: names left out, drawn anew or changed.
+        notes: further remarks, by topic: names left out, drawn anew or changed.
         classes: names of the classes and whose word that is; empty for a result without.
     """
 
@@ -116,8 +116,8 @@ def convert(file: WeightFile, *, config: Config | None, target: Target, allowed:
         arch = arch_of({key.removeprefix(BACKBONE): value for key, value in weights.items()}) or 'no HRNetV2'
         rows = weights[ROWS].shape[0] if ROWS in weights and weights[ROWS].dim() else 'an unknown number of'
         raise CheckpointError(
-            f'{source} is of the {file.title} and says of itself neither model nor classes in a way that can be '
-            f'trusted: give the config it is for, --config CONFIG ({arch}, {rows} outputs, {auxiliary_heads(weights)} '
+            f'{source} is of the {file.title} and does not say its model and classes in a safe way: give its '
+            f'config, --config CONFIG ({arch}, {rows} outputs, {auxiliary_heads(weights)} '
             'auxiliary heads)'
         )
     return to_mmseg(file, config=config, allowed=allowed)
@@ -127,7 +127,7 @@ def to_mmseg(file: WeightFile, *, config: Config, allowed: Allowed) -> Conversio
     """Return weights and meta of MMSegmentation 1.x for the model of a config.
 
     Raises:
-        CheckpointError: nobody knows the classes, or file and config name other ones.
+        CheckpointError: the classes are not known, or file and config name different ones.
         ConfigError: the model of the config cannot be built, or contradicts its data set.
     """
     model = built_model(config, initialise=allowed.reset_classifier)
@@ -174,11 +174,11 @@ def _classes(theirs: Classes | None, *, config: Config, count: int, allowed: All
     """
     ours = classes_in(dataset_meta(config))
     if ours is not None and len(ours.names) != count:
-        raise ConfigError(f'the config contradicts itself: its model tells {count} classes, its data {len(ours.names)}')
+        raise ConfigError(f'the config contradicts itself: its model has {count} classes, its data {len(ours.names)}')
     # What the file names, a new classifier does not tell.
     classes, whose = settle(None if allowed.reset_classifier else theirs, ours, choice=allowed.classes)
     if len(classes.names) != count:
-        raise CheckpointError(f'the file names {len(classes.names)} classes, the model tells {count}')
+        raise CheckpointError(f'the file names {len(classes.names)} classes, the model has {count}')
     return classes, whose
 
 
@@ -190,7 +190,7 @@ def to_official_form(file: WeightFile, *, allowed: Allowed) -> Conversion:
         ConfigError: an exception does not make sense here.
     """
     if allowed.reset_classifier or allowed.reset_auxiliary or allowed.classes is not None:
-        raise ConfigError('--to official draws no weights anew and has no place for classes: leave those options out')
+        raise ConfigError('--to official draws no new weights and has no place for classes: leave those options out')
     weights = widened(from_official(file.weights) if file.kind == 'official' else file.weights)
     arch = _arch({key.removeprefix(BACKBONE): value for key, value in weights.items()}, file=file)
     kept = without(weights, AUXILIARY) if allowed.drop_auxiliary else weights
@@ -235,7 +235,7 @@ def _arch(weights: dict[str, Tensor], *, file: WeightFile) -> str:
     arch = arch_of(weights)
     if arch is None:
         raise CheckpointError(
-            f'{file.checkpoint.path} has the geometry of none of the HRNetV2 variants {", ".join(ARCHS)}'
+            f'{file.checkpoint.path} does not have the geometry of an HRNetV2 variant: {", ".join(ARCHS)}'
         )
     return arch
 

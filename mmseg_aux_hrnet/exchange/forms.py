@@ -51,7 +51,7 @@ def recognise(checkpoint: Checkpoint) -> WeightFile:
     """Return the weights of a checkpoint and their form.
 
     Raises:
-        CheckpointError: there are no weights, or they have none of the known forms.
+        CheckpointError: there are no weights, or they do not have a known form.
     """
     source, weights = checkpoint.path, checkpoint.weights
     # Torch can compare and copy such tensors in part only, and would fail somewhere with a message about itself.
@@ -83,7 +83,7 @@ def _kind(weights: Mapping[str, Tensor], *, source: Path) -> Kind:
         raise CheckpointError(f'{source} is of the official HRNet+OCR code, for which there is no model here')
     looked = ', '.join(f'{kind} ({" ".join(present)})' for kind, present, _ in FORMS[:3])
     raise CheckpointError(
-        f'{source} is in no known form: looked for names of one of {looked}; its names start with '
+        f'{source} does not have a known form: it needs the names of one of {looked}; its names start with '
         f'{", ".join(list(weights)[:LISTED_KEYS])}'
     )
 

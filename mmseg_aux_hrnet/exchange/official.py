@@ -1,6 +1,6 @@
 """Maps the names of the official HRNet code (HRNet-Semantic-Segmentation, branch pytorch-v1.1) to mmseg's and back.
 
-The networks are the same but for a bias before the head's batch norm, which mmseg's ``FCNHead`` does not have. Batch
+The networks are the same except for a bias before the head's batch norm, which mmseg's ``FCNHead`` does not have. Batch
 norm takes it away again, so it moves into the running mean: (x + bias) - mean = x - (mean - bias).
 All that changes is one rounding to float32; on the way back, where the bias is 0, nothing does.
 """

@@ -100,7 +100,7 @@ def _stripped(checkpoint: Checkpoint) -> dict[str, Any]:
     classes = classes_in(meta.get('dataset_meta') or {})
     if form.kind != 'mmseg' or classes is None or classes.palette is None or not isinstance(meta.get('cfg'), str):
         raise CheckpointError(
-            f'{source} ({form.title}) does not say with which classes, colours and config to use it: convert it first, '
+            f'{source} ({form.title}) does not say its classes, colours and config: convert it first, '
             f'{CONVERT} {source.name} OUT --config CONFIG'
         )
     broken = not_finite(form.weights)

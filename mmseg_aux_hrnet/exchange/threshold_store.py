@@ -1,4 +1,4 @@
-"""Stores a threshold in a checkpoint, so that it is used wherever the checkpoint is."""
+"""Stores a threshold in a checkpoint, so every use of the checkpoint has it."""
 
 from pathlib import Path
 from typing import Literal
@@ -42,8 +42,8 @@ def best_of_report(
     # Another model has other probabilities, so what is best for one may be anything for the other.
     if run['checkpoint_sha256'] not in (None, checkpoint.sha256):
         raise CheckpointError(
-            f'{checkpoint.path} is not the checkpoint of the report: use that one, or say which with --threshold and '
-            '--class'
+            f'{checkpoint.path} is not the checkpoint of the report: use that one, or give the threshold with '
+            '--threshold and --class'
         )
     return threshold, best['value'], run['data_list']
 
@@ -59,14 +59,14 @@ def store_threshold(checkpoint: Checkpoint, target: Path, threshold: Threshold, 
     source = checkpoint.path
     check_target(target, source=source, overwrite=overwrite)
     if target.suffix != source.suffix:
-        raise CheckpointError(f'{target} is of another format than {source}: let it end in {source.suffix}')
+        raise CheckpointError(f'{target} has another format than {source}: its name must end in {source.suffix}')
     classes = (checkpoint.meta.get('dataset_meta') or {}).get('classes')
     if not classes:
         raise CheckpointError(f'{source} does not name its classes: give a checkpoint that tools/train.py wrote')
     if len(classes) != 2 or threshold.class_name not in classes:
         raise CheckpointError(
-            f'{source} tells {len(classes)} classes ({", ".join(classes)}): a threshold of {threshold.class_name} '
-            'needs two, and this one among them'
+            f'{source} has {len(classes)} classes ({", ".join(classes)}): a threshold of {threshold.class_name} '
+            'needs two, and this class must be one of them'
         )
     content = {**checkpoint.content, 'meta': {**checkpoint.meta, 'threshold': threshold.record()}}
     write_file(target, checkpoint_bytes(content, suffix=target.suffix))

@@ -28,7 +28,7 @@ def check_file(
     what = what or str(path)
     # Even with overwrite, and behind links: an input that is replaced while it is read is lost.
     if any(same_file(path, source) for source in inputs):
-        raise ConfigError(f'{what} is the file to read and cannot be written: name another file')
+        raise ConfigError(f'{what} is an input file and would be overwritten: name another file')
     if path.is_dir():
         raise ConfigError(f'{what} is a folder: name a file')
     if path.exists() and not overwrite:

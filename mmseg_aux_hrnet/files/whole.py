@@ -40,7 +40,7 @@ def remove_companions(path: Path) -> None:
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
-    """Write ``content`` so that ``path`` holds either what it held before or all of it, at any moment.
+    """Write ``content`` so that ``path`` holds the old content or all of the new one, at any moment.
 
     Raises:
         OSError: it cannot be written, such as on a full disk; ``path`` is as before and the part is removed.
@@ -113,7 +113,7 @@ def whole_set(path: Path) -> Iterator[Path]:
 def whole_folder(path: str | Path) -> Iterator[Path]:
     """Give a folder to fill, which becomes ``path`` when the block ends, and vanishes when it raises.
 
-    A folder that is at ``path`` by then is replaced as a whole: whoever calls checks before that it may be.
+    An existing folder at ``path`` is replaced as a whole: the caller checks before that this is allowed.
 
     Raises:
         OSError: it cannot be made or renamed; ``path`` is as before.

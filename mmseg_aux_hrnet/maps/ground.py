@@ -21,7 +21,7 @@ Method = Literal['planar', 'geodesic']
 SIDE = 1000.0
 EARTH_RADIUS = 6.371e6  # metres
 CORNERS = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])  # anticlockwise
-# Transverse Mercator zones of 6 degrees stay below it but for the outermost at the equator (up to 0.2 %).
+# Transverse Mercator zones of 6 degrees stay below it, except the outermost at the equator (up to 0.2 %).
 LARGEST_DEVIATION = 0.001
 NODES = 16  # of the interpolation along rows and columns; the whole earth in one window is exact to 1e-9
 GAUSS = 0.5 / 3**0.5  # pixels from the centre; the mean of these two places is the mean of the pixel
@@ -39,13 +39,13 @@ def ground_sampling(crs: RasterCRS | None, transform: Affine, *, height: int, wi
         width: in pixels.
 
     Raises:
-        DataError: the raster has no CRS, its CRS is not of the earth, or its coordinates are none of its CRS.
+        DataError: the raster has no CRS, its CRS is not of the earth, or its coordinates do not fit its CRS.
     """
     if crs is None:
         raise DataError('the raster has no coordinate reference system: the size of its pixels in metres is unknown')
     system = CRS.from_wkt(crs.to_wkt()).to_2d()
     if system.is_geocentric or not (system.is_projected or system.is_geographic):
-        raise DataError(f'the coordinate reference system {system.name} is not one of maps: no metres in it')
+        raise DataError(f'the coordinate reference system {system.name} is not for maps: it has no metres')
     ellipsoid = Ellipsoid(system)
     row, column = height / 2, width / 2
     x, y = transform @ (column, row)
@@ -223,7 +223,7 @@ def measure_ground(crs: CRS, transform: Affine, *, shape: tuple[int, int]) -> Gr
         DataError: the reference system does not say where on the earth the raster is, or does not reach there.
     """
     if abs(transform.determinant) == 0:
-        raise DataError('the pixels of the map have no area by its transform: set the right georeference')
+        raise DataError('the pixels of the map have no area, by its transform: set the right georeference')
     ellipsoid = Ellipsoid(crs)
     x, y = _places(transform, np.linspace(0, shape[1], 5), np.linspace(0, shape[0], 5))
     # A map whose coordinates are metres, but whose system says degrees, is the most frequent mistake of all.

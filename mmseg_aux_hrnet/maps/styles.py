@@ -28,7 +28,7 @@ def class_style(legend: Classes, *, chosen: Iterable[int] | None = None) -> byte
 
     Args:
         legend: of the map.
-        chosen: the classes of which there are polygons; None for all.
+        chosen: the classes with polygons; None for all.
     """
     colours = class_colours(legend)
     entries = [

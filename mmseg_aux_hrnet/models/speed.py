@@ -75,7 +75,7 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
 
 
 def check_level(level: str) -> None:
-    """Raise unless there is such a level.
+    """Raise if the level does not exist.
 
     Raises:
         ConfigError: there is none.
@@ -111,10 +111,10 @@ def fold_batch_norms(model: nn.Module) -> nn.Module:
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep what it frees; return whether the C library could be told so.
+    """Let this process keep what it frees; return whether the C library supports it.
 
     The maps of a network are large. By default, glibc gets each of them from the system and gives it back when it is
-    freed, and the system fills every page with zeros at its first use. Only glibc is told; Windows, macOS and musl stay
+    freed, and the system fills every page with zeros at its first use. Only glibc can; Windows, macOS and musl stay
     as they are. Memory counts as the process's until it ends, but serves all that it allocates later.
     """
     if platform.libc_ver()[0] != 'glibc':

@@ -82,7 +82,7 @@ def report_figures(measured: Measured) -> Report:
             'tolerance_metres': None if distance is None else distance.metres,
             'gsd': None if distance is None else distance.gsd,
         },
-        'rules': [*RULES, f'Pixels with the label {measured.ignore_index} are ignored, whatever is predicted there.'],
+        'rules': [*RULES, f'Pixels with the label {measured.ignore_index} are ignored, with any prediction.'],
         'confusion_matrix': counts.tolist(),
         'images': _image_rows(measured),
         'threshold_sweep': None if measured.sweep is None else cast(Sweep, as_json(measured.sweep)),

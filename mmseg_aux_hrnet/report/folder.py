@@ -41,10 +41,10 @@ def check_report_folder(path: str | Path, *, overwrite: bool) -> None:
     if not path.exists() or not any(path.iterdir()):
         return
     try:
-        read_report(path)  # whatever its parts hold: a damaged report may be replaced, other people's files may not
+        read_report(path)  # not its parts: a damaged report may be replaced, other files may not
     except DataError as error:
         raise DataError(
-            f'--overwrite leaves the folder {path}, because no report can be read there ({error}): choose another '
+            f'--overwrite does not replace {path}, because it holds no readable report ({error}): choose another '
             '--report'
         ) from error
 

@@ -124,7 +124,7 @@ def read_report(path: str | Path, *, parts: Sequence[str] = ()) -> Report:
     Args:
         path: its folder, or the ``metrics.json`` in it.
         parts: keys of :class:`Report` that must be there, whole and of the right types. The others are not looked at,
-            so that an older or shortened file still serves whoever does not need them.
+            so that an older or shortened file still works where they are not needed.
 
     Raises:
         DataError: there is no report, it cannot be read, it is of another format or a newer version, or a part is
@@ -156,7 +156,7 @@ def read_report(path: str | Path, *, parts: Sequence[str] = ()) -> Report:
     return report
 
 
-@cache  # a report has thousands of images, and Python reads the hints anew for every one of them
+@cache  # a report has thousands of images, and Python reads the hints again for each of them
 def _hints(form: Any) -> dict[str, Any]:
     return get_type_hints(form)
 
@@ -165,7 +165,7 @@ def _fault(value: Any, form: Any, place: str) -> str | None:
     """Return in words what keeps a value from being of a type, None where nothing does."""
     origin, inner = get_origin(form), get_args(form)
     if origin is UnionType:
-        # None or one type: what is wrong with the value is told by that type.
+        # None or one type: that type says what is wrong with the value.
         return None if value is None else _fault(value, next(one for one in inner if one is not NoneType), place)
     if is_typeddict(form) or origin is dict:
         if not isinstance(value, dict):

@@ -30,7 +30,7 @@ class Sources:
         lists: the lists that name the images.
         work_dir: folder of the logs.
         device: what computed the predictions.
-        threshold: by which one of two classes was predicted; None for the most probable class.
+        threshold: threshold of the predictions of two classes; None for the most probable class.
     """
 
     config: str | None = None
@@ -82,4 +82,4 @@ def file_digest(paths: Sequence[Path]) -> str:
     except OSError as error:
         # A disk that fails while it is read names no file.
         named = error.filename or ' + '.join(map(str, paths))
-        raise DataError(f'{named} cannot be read ({error.strerror}): its hash belongs in the report') from error
+        raise DataError(f'{named} cannot be read ({error.strerror}): the report needs its hash') from error

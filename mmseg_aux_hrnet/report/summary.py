@@ -14,7 +14,7 @@ OVERALL = [metric for metric in OVERALL_METRICS if metric is not BALANCED_ACCURA
 
 
 def summary_table(report: Report) -> Table:
-    """Lay out one row a class, and the rates over all classes below; no wider than 80 columns but for long names.
+    """Lay out one row a class, and the rates over all classes below; at most 80 columns wide, except with long names.
 
     Args:
         report: the content of ``metrics.json``, with nan or None where undefined.

@@ -25,7 +25,7 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
     """
     try:
         closing_line = work(args)
-        barrier()  # nobody leaves while another still needs it
+        barrier()  # no process leaves while another still needs it
     except AuxHRNetError as error:
         message, code = one_line(error), error.exit_code
         _count('refusals', add=1)  # so that a process that loses this one keeps silent
@@ -54,7 +54,7 @@ def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
 
 @contextmanager
 def on_screen() -> Iterator[Console]:
-    """Give a console to print on; a screen that fails, such as a pipe that nobody reads, does not fail the work."""
+    """Give a console to print on; if the screen fails, such as a closed pipe, the work goes on."""
     try:
         yield Console()
     except (OSError, SystemExit):  # rich ends the program for a pipe
@@ -70,8 +70,8 @@ def _print_loss(error: RuntimeError) -> None:
         rank, size = get_dist_info()
         reason = re.sub(r'\[\S+:\d+\] ', '', one_line(error)).split('. ')[0]  # the place in the source, and advice
         _print_error(
-            f'process {rank} of {size} lost another one ({reason}): where no other message says why, it was '
-            'killed, mostly for want of memory, or it hung; go on from the last checkpoint with --resume'
+            f'process {rank} of {size} lost another process ({reason}): if no other message says why, that one was '
+            'killed, mostly because memory ran out, or it hung; continue from the last checkpoint with --resume'
         )
 
 

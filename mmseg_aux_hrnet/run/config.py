@@ -111,7 +111,7 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def set_work_dir(config: Config, work_dir: str | Path | None, *, name: str) -> Path:
-    """Set the folder for logs and checkpoints, ``work_dirs/NAME`` unless said, and return it.
+    """Set the folder for logs and checkpoints, by default ``work_dirs/NAME``, and return it.
 
     Raises:
         ConfigError: the folder cannot be made or written to.

@@ -60,7 +60,7 @@ def pair_folders(predictions: str | Path, labels: str | Path) -> list[Pair]:
             names the first.
     """
     if Path(predictions).resolve() == Path(labels).resolve():
-        raise DataError(f'{predictions} is given as predictions and as labels: these would agree whatever they hold')
+        raise DataError(f'{predictions} is given as predictions and as labels: a folder always agrees with itself')
     predicted, reference = _by_stem(Path(predictions)), _by_stem(Path(labels))
     predicted, reference = _bare(predicted, of=reference), _bare(reference, of=predicted)
     for missing, folder, other in (
@@ -79,7 +79,7 @@ def pair_folders(predictions: str | Path, labels: str | Path) -> list[Pair]:
 def _bare(maps: dict[str, Path], *, of: dict[str, Path]) -> dict[str, Path]:
     """Return maps by the names of their images: maps of rasters end in ``_classes``, with probabilities beside them."""
     bare = {stem: stem if stem in of else stem.removesuffix('_classes') for stem in own_maps(list(maps))}
-    # Where that name is taken, the map keeps its own, and is said to have no counterpart.
+    # If that name is taken, the map keeps its own, and an error says that it has no counterpart.
     return {name if name == stem or name not in maps else stem: maps[stem] for stem, name in bare.items()}
 
 
@@ -153,7 +153,7 @@ def refuse_masks(pairs: Iterable[Pair], comparison: Comparison) -> None:
 def _by_stem(folder: Path) -> dict[str, Path]:
     found: Mapping[str, list[str]] = index_by_stem(folder, LABEL_SUFFIXES)
     if not found:
-        raise DataError(f'{folder} holds no maps: {", ".join(s[1:] for s in LABEL_SUFFIXES)} files are looked for')
+        raise DataError(f'{folder} holds no maps: {", ".join(s[1:] for s in LABEL_SUFFIXES)} files are needed')
     double: Any = next((names for names in found.values() if len(names) > 1), None)
     if double is not None:
         raise DataError(f'{folder} holds {" and ".join(double)}: keep one file for each image')
@@ -219,7 +219,7 @@ def evaluate(
     *,
     on_table: Callable[[Table], None] = lambda table: None,
 ) -> EvaluateResult:
-    """Compare a folder of predicted maps with a folder of labels, whoever made the predictions.
+    """Compare a folder of predicted maps with a folder of labels, from any program.
 
     Args:
         predictions: folder of predicted maps.
@@ -279,7 +279,7 @@ def evaluate(
 def _described(options: EvaluateOptions) -> tuple[dict[str, Any], str | None]:
     """Return classes, palette, class of interest and label format, and the text of the config where there is one."""
     if (options.config is None) == (options.classes is None):
-        raise ConfigError('give either --config CONFIG or --classes NAME,NAME,...: they say what the values stand for')
+        raise ConfigError('give either --config CONFIG or --classes NAME,NAME,...: they say what the values mean')
     if options.config is None:
         return {'classes': options.classes, 'palette': options.palette, 'label_format': 'index'}, None
     if options.palette is not None:

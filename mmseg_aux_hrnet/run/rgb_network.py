@@ -24,7 +24,7 @@ class Form(NamedTuple):
         foreground_only: of two classes, only class 1 is in ``probabilities``.
         half: the network computes in float16.
         fixed_size: (height, width) that the file takes; None for any.
-        black: class of pixels whose bands are all exactly zero, whatever the network says; None for what it says.
+        black: class of pixels with exactly zero in all bands; None leaves them to the network.
     """
 
     unit_range: bool

@@ -92,7 +92,7 @@ class TestResult:
 
     Attributes:
         work_dir: folder of the logs.
-        has_labels: whether the images have labels, without which there are no figures.
+        has_labels: whether the images have labels; without labels there are no figures.
         figures: by key, such as ``mIoU`` and ``IoU.green``, percent; empty without labels.
         predictions: folder of the label maps; None where none were written.
         report: folder of the report; None where none was asked for.
@@ -204,7 +204,7 @@ def _edit(
     if options.report is not None and not labelled:
         raise DataError(f'--report {options.report}: the test data have no labels to compare with; give --out instead')
     if options.sweep and not labelled:
-        raise DataError('--sweep: the images have no labels, without which no threshold is better than another')
+        raise DataError('--sweep: the images have no labels, so no threshold is better than another')
     out = str(options.out) if options.out else None if labelled else str(Path(config.work_dir) / 'predictions')
     for folder in (out, options.show_dir):
         if folder is not None:

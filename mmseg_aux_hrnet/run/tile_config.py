@@ -63,8 +63,9 @@ def fill_for_test(config: Config, checkpoint: str | Path) -> None:
     for key in SAME:
         if trained.get(key) and list(trained[key]) != list(meta[key]):
             raise CheckpointError(
-                f'{weights.path} tells the {key} {", ".join(trained[key])}, but the data have {", ".join(meta[key])}: '
-                'test it on data of its own kind'
+                f'{weights.path} was trained on the {key} {", ".join(trained[key])}, but the data have '
+                f'{", ".join(meta[key])}: '
+                'test it on data of the same kind'
             )
     if not filled:
         _fill_network(config, {**meta, **_of_the_network(config, weights)})
@@ -151,7 +152,7 @@ def _fill_network(config: Config, meta: Mapping[str, Any]) -> None:
                 part.out_channels = len(classes.names)
         _fill_bands(part, meta)
     loader = (config.get('test_pipeline') or [{}])[0]
-    if not bands_in(meta).plain and loader.get('_scope_') == 'mmseg_aux_hrnet':  # by which inference_model reads images
+    if not bands_in(meta).plain and loader.get('_scope_') == 'mmseg_aux_hrnet':  # inference_model reads images with it
         loader.update(bands=list(meta['bands']), scale=meta.get('scale'), stored=list(meta['bands']))
     for key in NAMING:
         if config.get(key) is not None:

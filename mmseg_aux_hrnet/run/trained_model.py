@@ -31,7 +31,7 @@ class TrainedModel:
     """A segmentor in evaluation mode on the CPU, without auxiliary decoders, and what is known about it.
 
     Attributes:
-        model: predicts whole images, whatever the config's ``test_cfg`` says.
+        model: predicts whole images, also if the ``test_cfg`` of the config has windows.
         classes: of the checkpoint, else of the data set of the config; a threshold is on the one of interest.
         decision: how the class map follows from the probabilities; None for the most probable class.
         gsd: metres per pixel of the training images; None where unknown. Of an export, that of its users' images.
@@ -125,8 +125,8 @@ def _build(config: Config) -> Any:
         raise ConfigError('data_preprocessor of this config normalises 0 band(s): mean and std are needed of each')
     if (preprocessor.test_cfg or {}).get('size') is not None:
         raise ConfigError(
-            'data_preprocessor.test_cfg of this config pads to one size, which exported files and maps do not: take it '
-            'out with --cfg-options model.data_preprocessor.test_cfg=None, and give an export --fixed-size'
+            'data_preprocessor.test_cfg of this config pads to one size, and exported files and maps do not: remove '
+            'it with --cfg-options model.data_preprocessor.test_cfg=None, and give an export --fixed-size'
         )
     fill_sizes(model)
     return revert_sync_batchnorm(model).eval()
@@ -141,7 +141,7 @@ def _classes(config: Config, meta: dict[str, Any], *, count: int) -> Classes:
     names = () if classes is None else classes.names
     if classes is None or len(names) != count:
         raise ConfigError(
-            f'the model tells {count} classes, but checkpoint and data set of the config name {len(names)} '
+            f'the model has {count} classes, but checkpoint and data set of the config name {len(names)} '
             f'({", ".join(names) or "none"}): set test_dataloader.dataset.metainfo.classes'
         )
     return classes

@@ -192,7 +192,7 @@ def train_runner(runner: Any) -> None:
 
 
 def best_rule(hook: CheckpointHook) -> str:
-    """Say by which figure of validation the best checkpoint is chosen."""
+    """Say which figure of the validation chooses the best checkpoint."""
     if not hook.save_best:
         return 'no best checkpoint is kept: name a figure with --cfg-options default_hooks.checkpoint.save_best=mIoU'
     if hook.key_indicators == ['auto']:
@@ -223,7 +223,7 @@ def explain(error: BaseException) -> AuxHRNetError | None:
         killed_by = re.search(r'killed by signal: ([\w ]+)', text)
         way = f'signal {killed_by.group(1).strip()}' if killed_by else 'exited unexpectedly'
         return ResourceError(
-            f'a data loader worker was ended from outside ({way}), most likely because memory ran out: use '
+            f'a data loader worker was killed ({way}), most likely because memory ran out: use '
             'fewer workers or smaller batches, such as --cfg-options train_dataloader.num_workers=1'
         )
     if isinstance(error, MemoryError) or re.search('out of memory|allocate memory|not enough memory', text):
@@ -262,7 +262,7 @@ def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:
     training_config.check_schedule(config)
     checkpoint = checkpoint_to_resume(options.resume, Path(config.work_dir))
     if checkpoint is not None:
-        # Last: whatever the backbone was to start from, the checkpoint takes its place.
+        # Last: the checkpoint takes the place of any weights of the backbone.
         training_config.set_resume(config, checkpoint)
     elif training_config.starts_from_zoo(config):
         training_config.set_zoo_start(config)
@@ -303,7 +303,7 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
     else:
         prepare_pretrained(runner.model)
     if options.resume is not None and checkpoint is None:
-        runner.logger.info(f'nothing to resume in {work_dir}: starting afresh')
+        runner.logger.info(f'there is nothing to resume in {work_dir}: the training starts from the beginning')
     check_batches(runner)
     train_runner(runner)
     scalars = runner.message_hub.log_scalars

@@ -55,7 +55,7 @@ def set_speed(config: Any, level: Level) -> None:
         return
     kind = config.optim_wrapper.get('type', 'OptimWrapper')
     if kind not in ('OptimWrapper', 'AmpOptimWrapper', 'BFloat16OptimWrapper'):
-        raise ConfigError(f'--speed max with optim_wrapper.type={kind}: it sets one of its own, so use --speed safe')
+        raise ConfigError(f'--speed max with optim_wrapper.type={kind}: max sets another one, so use --speed safe')
     config.optim_wrapper.type = 'BFloat16OptimWrapper'
     for name in ('loss_scale', 'dtype'):  # of AmpOptimWrapper: bfloat16 has the range of float32
         config.optim_wrapper.pop(name, None)
@@ -115,7 +115,7 @@ def check_schedule(config: Config) -> None:
         if end is not None and end <= begin:
             raise ConfigError(
                 f'param_scheduler.{number} begins at {begin} and ends at {end}: train longer, or set '
-                f'param_scheduler.{number}.begin, and the end of the one before, to fewer'
+                f'param_scheduler.{number}.begin, and the end of the one before, to fewer iterations'
             )
 
 
@@ -163,7 +163,7 @@ def set_on_bad_sample(config: Config, action: str | None) -> None:
 
 
 def set_early_stop(config: Config, patience: int | None) -> None:
-    """Stop after ``patience`` validations without a better figure, the one by which the config keeps the best.
+    """Stop after ``patience`` validations without a better figure, that of the best checkpoint.
 
     Raises:
         ConfigError: ``patience`` is below 1, or the config keeps no best checkpoint.

@@ -40,11 +40,9 @@ def area_tables(classes: Sequence[ClassEstimate], overall: Estimate, *, unit: st
             f'fewer than {SMALL_STRATUM} points, so the standard errors themselves are rough: {", ".join(few)}'
         )
     if sure:
-        notes.append(
-            f'standard error 0: the sample shows no mistake, which is not that there is none: {", ".join(sure)}'
-        )
+        notes.append(f'standard error 0: the sample shows no mistake, but there may be some: {", ".join(sure)}')
     if any(row.area.interval[0] < 0 for row in classes):
-        notes.append('an interval that begins below 0 has too few points to say more than that there may be none')
+        notes.append('an interval that begins below 0 has too few points: the area may be 0')
     accuracies.caption = Text('\n'.join([f'overall accuracy {_percent(overall)}', *notes]))
     return areas, accuracies
 

@@ -20,7 +20,7 @@ def mapped_areas(
         path: a table for :func:`read_areas`, or a map or a folder of maps.
         classes: for maps, the names of the indices, separated by commas.
         gsd: for maps, the side of a pixel in metres; areas are then in hectares, else in pixels.
-        on_map: is told how many maps of how many are counted.
+        on_map: called with the number of maps counted and their total.
 
     Raises:
         ConfigError: the classes or the size of a pixel are wrong, missing for maps, or given for a table.
@@ -68,7 +68,7 @@ def read_areas(path: str | Path) -> tuple[dict[str, float], str]:
     areas: dict[str, float] = {}
     for line, row in rows:
         if row['class'] in areas:
-            raise DataError(f'{path} line {line} names the class {row["class"]!r} a second time: once is right')
+            raise DataError(f'{path} line {line} names the class {row["class"]!r} twice: name it once')
         areas[row['class']] = _area(row[units[0]], where=f'{path} line {line}')
     return areas, units[0]
 

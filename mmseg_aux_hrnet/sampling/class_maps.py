@@ -30,7 +30,8 @@ def parse_classes(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(','))
     if not 2 <= len(names) <= OUTSIDE or '' in names or len(set(names)) != len(names):
         raise ConfigError(
-            f'--classes {text!r}: name each class of the map once, separated by commas, in the order of their indices, '
+            f'--classes {text!r}: name each class of the map once, separated by commas, in the order of their '
+            'indices, '
             'such as background,green'
         )
     return names
@@ -47,7 +48,7 @@ def find_maps(path: str | Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise DataError(f'{path} does not exist: give a class map or a folder of them')
-    # Sorted, because the same seed must draw the same points wherever the folder is listed.
+    # Sorted, because the same seed must draw the same points on every system.
     files = sorted(file for file in path.rglob('*') if file.suffix.lower() in SUFFIXES and file.is_file())
     names = set(own_maps([str(file.with_suffix('')) for file in files]))
     maps = [file for file in files if str(file.with_suffix('')) in names]
@@ -60,7 +61,7 @@ def find_maps(path: str | Path) -> list[Path]:
 
 
 def own_maps(names: Sequence[str]) -> list[str]:
-    """Return the names, without suffix, but for the probabilities that tools/predict_raster.py writes beside a map."""
+    """Return the names without suffix, not the probabilities that tools/predict_raster.py writes beside a map."""
     beside = {f'{name.removesuffix("_classes")}_prob' for name in names if name.endswith('_classes')}
     return [name for name in names if name not in beside]
 
@@ -110,8 +111,8 @@ def map_rows(path: Path, rule: LabelRule) -> Iterator[tuple[int, NDArray[np.uint
                 and (values[~valid] == dataset.nodata).any()
             ):
                 raise DataError(
-                    f'{path} says that value {dataset.nodata:g} is no data, and it is a class too: if it is the class, '
-                    'say so with gdal_edit.py -unsetnodata'
+                    f'{path} says that value {dataset.nodata:g} is no data, and it is a class too: if it is the '
+                    'class, run gdal_edit.py -unsetnodata'
                 )
             try:
                 classes = decode_grey(np.where(valid, values, np.uint8(next(iter(rule.class_of)))), rule)
@@ -154,7 +155,7 @@ def count_pixels(maps: Sequence[Path], *, classes: Sequence[str], on_map: OnMap)
     Args:
         maps: the files.
         classes: names of the C classes.
-        on_map: is told how many maps are done.
+        on_map: called with the number of maps done.
 
     Raises:
         DataError: no pixel of any map has a class.

@@ -51,7 +51,9 @@ def allocate(pixels: Sequence[int], *, points: int) -> list[int]:
             f'{FEWEST_POINTS} points for each class, better {SMALL_STRATUM}, and at most as many as there are pixels'
         )
     if min(present) < FEWEST_POINTS:
-        raise DataError('a class has a single pixel on the map, of which no error can be told: merge it with another')
+        raise DataError(
+            'a class has a single pixel on the map, so its error cannot be estimated: merge it with another'
+        )
     least = min(SMALL_STRATUM, points // len(present))
     given = [min(count, least) for count in pixels]
     # A class that is full leaves its share to the others, who divide it in the next round.

@@ -63,7 +63,7 @@ def table_rows(path: str | Path, *, needed: Sequence[str]) -> list[tuple[int, di
         needed: headings that must be there.
 
     Raises:
-        DataError: the file cannot be read, is not such a table, or lacks a heading or lines.
+        DataError: the file cannot be read, is not a table, or lacks a heading or lines.
     """
     text = read_text(path)
     delimiter = ';' if ';' in text.split('\n', 1)[0] else ','  # spreadsheets of many countries write semicolons

@@ -1,4 +1,4 @@
-"""Writes pictures as PNG files that appear whole: a picture of a run is looked at while it is drawn anew."""
+"""Writes pictures as PNG files that appear whole: somebody may look at a picture of a run while it is drawn again."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -35,12 +35,12 @@ WRAPPERS = ('_orig_mod.', '_checkpoint_wrapped_module.', '_fsdp_wrapped_module.'
 class Checkpoint:
     """A ``.pth`` or ``.safetensors`` file that is opened once, when its content is asked for first.
 
-    What was asked for is kept, so whoever needs the weights and the hash of a file passes one object around.
+    Results are kept, so one object gives the weights and the hash of a file.
 
     Args:
         path: the file.
         trust: run the code of a file that cannot be read without. It can do anything that its reader can do.
-        hashed: hash the file while it is open, for whoever asks for ``sha256``; that reads all of it once more.
+        hashed: hash the file while it is open, for later use of ``sha256``; this reads the whole file once more.
     """
 
     def __init__(self, path: str | Path, *, trust: bool = False, hashed: bool = False) -> None:
@@ -189,8 +189,8 @@ def _read_pth(file: BinaryIO, *, path: Path, trust: bool) -> Any:
             raise CheckpointError(f'{path} is not a readable checkpoint: {reason}') from error
         if not trust:
             raise CheckpointError(
-                f'{path} is refused: damaged, or it wants to run code ({reason}); if you trust its maker, '
-                f'tools/convert_checkpoint.py {path.name} OUT --trust runs that and writes a clean file'
+                f'{path} is refused: it is damaged, or it wants to run code ({reason}); if you trust its maker, '
+                f'tools/convert_checkpoint.py {path.name} OUT --trust runs the code and writes a clean file'
             ) from error
     except Exception as error:  # damage can show in any way
         raise CheckpointError(f'{path} is not a readable checkpoint: {_reason(error)}') from error

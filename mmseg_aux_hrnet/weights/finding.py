@@ -35,7 +35,7 @@ def weights_file(source: str) -> Path:
     if address.scheme not in ('http', 'https'):
         return Path(source)
     path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(address.path).name
-    # One process of each machine downloads; the others wait below, so that nobody reads a file that is half there.
+    # One process of each machine downloads; the others wait below, so none reads an incomplete file.
     if not path.exists() and os.environ.get('LOCAL_RANK', '0') == '0':
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,7 @@ def describe(faults: Mapping[str, list[str]]) -> str:
 
 
 def without(weights: Mapping[str, Tensor], prefixes: str | tuple[str, ...]) -> dict[str, Tensor]:
-    """Return the weights whose names start with none of the prefixes."""
+    """Return the weights with names that do not start with one of the prefixes."""
     return {key: value for key, value in weights.items() if not key.startswith(prefixes)}
 
 
@@ -87,7 +87,7 @@ def load_model_weights(model: nn.Module, checkpoint: Checkpoint) -> dict[str, An
         hint = f'; this one is of the official HRNet code: convert it with {CONVERT}' if official else ''
         raise CheckpointError(
             f'{checkpoint.path} does not fit the model of this config: {describe(faults)}; '
-            f'use the config that the checkpoint was trained with{hint}'
+            f'use the config of its training{hint}'
         )
     if any(mismatches(expected, found).values()):
         print_log(
@@ -100,7 +100,8 @@ def load_model_weights(model: nn.Module, checkpoint: Checkpoint) -> dict[str, An
     stored = checkpoint.meta.get('size_divisor', now)
     if now is not None and stored != now:
         text = (
-            f'{checkpoint.path} says size_divisor={stored}, this config {now}: other sizes will be predicted otherwise'
+            f'{checkpoint.path} says size_divisor={stored}, this config {now}: images of other sizes will get other '
+            'predictions'
         )
         print_log(text, logger='current', level=logging.WARNING)
     return checkpoint.meta

@@ -25,7 +25,7 @@ def check_target(path: Path, *, source: Path, overwrite: bool) -> None:
         ConfigError: it is the source, a folder, or exists and may not be replaced.
     """
     if path.suffix not in SUFFIXES:
-        raise CheckpointError(f'{path} names no format to write: let it end in {" or ".join(SUFFIXES)}')
+        raise CheckpointError(f'{path} does not name a format: its name must end in {" or ".join(SUFFIXES)}')
     check_file(path, inputs=[source], overwrite=overwrite)
 
 

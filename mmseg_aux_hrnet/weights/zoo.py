@@ -123,9 +123,9 @@ def load_from_zoo(filename: str, map_location: Any = None, logger: Any = 'curren
 
 
 def check_start(name: str, model: nn.Module, *, classes: Sequence[str], bands: Bands) -> tuple[str, ...]:
-    """Check that a training can start from a network of the zoo; return the prefixes of the weights that start anew.
+    """Check that a training can start from a network of the zoo; return the prefixes of the weights to draw anew.
 
-    The classifier starts anew where the network of the zoo tells other classes, and the log says so. Auxiliary decoders
+    The classifier is drawn anew if the network of the zoo has other classes, and the log says so. Auxiliary decoders
     of the model always do.
 
     Args:
@@ -150,6 +150,6 @@ def check_start(name: str, model: nn.Module, *, classes: Sequence[str], bands: B
             f'{name} is another network than that of this config: {describe(faults)}; take one such as '
             f'mmseg_aux_hrnet::{entry.config}'
         )
-    reason = f'; its classifier starts anew, because it tells {", ".join(known)}' if CLASSIFIER in anew else ''
+    reason = f'; its classifier starts anew, because it knows {", ".join(known)}' if CLASSIFIER in anew else ''
     print_log(f'training starts from {name}{reason}', logger='current')
     return anew

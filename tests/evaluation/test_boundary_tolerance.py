@@ -25,7 +25,7 @@ def test_pixels_and_metres(text, gsd, pixels, metres):
 @pytest.mark.parametrize(
     ('text', 'gsd', 'message'),
     [
-        ('1m', None, '--tolerance 1m is in metres: say with --gsd'),
+        ('1m', None, '--tolerance 1m is in metres: give the size of a pixel in metres with --gsd'),
         ('0.1m', 0.2, '--tolerance 0.1m is 0.5 pixels: give 1, the next pixel, to 1000'),
         ('0', None, '--tolerance 0 is 0 pixels'),
         ('1001', None, 'is 1001 pixels'),

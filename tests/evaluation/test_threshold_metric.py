@@ -158,7 +158,7 @@ def test_refuses(meta, kwargs, message):
         (np.zeros((2, 1, 2)), [[[0, 7]]], LabelError, 'img/a.png: label value 7 is not a class'),
         (np.zeros((2, 1, 2)), [[[0, 1, 1]]], DataError, r'img/a.png: probabilities of shape \(1, 2\)'),
         (np.full((2, 1, 2), math.nan), [[[0, 1]]], DataError, 'img/a.png: a probability is not a number'),
-        (np.zeros((19, 1, 2)), [[[0, 1]]], ConfigError, 'the model tells 19 classes'),
+        (np.zeros((19, 1, 2)), [[[0, 1]]], ConfigError, 'the model has 19 classes'),
     ],
 )
 def test_wrong_samples(logits, label, error, message):

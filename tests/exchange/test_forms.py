@@ -52,10 +52,14 @@ def test_forms_are_recognised(content, kind, title, names, left_out):
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (state(['layer1.0.w', 'fc.weight']), r'no known form: looked for names of one of official .*start with layer1'),
-        (state((*OFFICIAL, *MMSEG)), 'no known form'),
+        (
+            state(['layer1.0.w', 'fc.weight']),
+            r'does not have a known form: it needs the names of one of official '
+            r'.*start with layer1',
+        ),
+        (state((*OFFICIAL, *MMSEG)), 'does not have a known form'),
         (state((*BACKBONE, 'ocr_distri_head.w', 'aux_head.w')), r'HRNet\+OCR'),
-        (state(['backbone.conv1.weight']), 'no known form'),
+        (state(['backbone.conv1.weight']), 'does not have a known form'),
         ({'epoch': 3, 'model': {'w': torch.ones(1)}}, 'holds no weights: .* it holds epoch, model'),
         ({}, 'it holds nothing'),
     ],

@@ -251,7 +251,7 @@ def spoiled(trained, folder, change):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (lambda content: content.pop('meta'), 'does not say with which classes, colours and config'),
+        (lambda content: content.pop('meta'), 'does not say its classes, colours and config'),
         (lambda content: content['meta'].pop('cfg'), 'does not say'),
         (lambda content: content['meta']['dataset_meta'].pop('palette'), 'does not say'),
         (lambda content: content['state_dict']['backbone.bn1.bias'].fill_(np.nan), 'backbone.bn1.bias holds numbers'),

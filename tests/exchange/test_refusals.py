@@ -54,9 +54,9 @@ def test_weights_of_a_diverged_training_are_called_that(tmp_path, official, caps
         (['official.pth', 'a.pth', '--config', CITY_V2], 'the file, of the same architecture'),
         (['official.pth', 'a.pth', '--config', 'nowhere.py'], 'config nowhere.py is not a file'),
         (['official.pth', 'a.pth', '--config', REPO / 'configs/_base_/default_runtime.py'], 'no model or no data'),
-        (['official.pth', 'a.bin', '--config', CITY], 'names no format'),
+        (['official.pth', 'a.bin', '--config', CITY], 'does not name a format'),
         (['official.pth', 'there.pth', '--config', CITY], 'there.pth exists'),
-        (['official.pth', 'official.pth', '--config', CITY, '--overwrite'], 'the file to read'),
+        (['official.pth', 'official.pth', '--config', CITY, '--overwrite'], 'an input file'),
         (['official.pth', 'there.pth/a.pth', '--config', CITY], 'cannot be written'),
         (['official.pth', 'a.pth', '--to', 'official', '--reset-classifier'], 'leave those options out'),
         (['nowhere.pth', 'a.pth'], 'nowhere.pth is not a file'),
@@ -106,7 +106,7 @@ def test_a_config_whose_model_and_data_disagree_is_refused(tmp_path, official, c
     text = f'_base_ = {CITY.as_posix()!r}\nmodel = dict(decode_head=dict(num_classes=18, out_channels=18))\n'
     (tmp_path / 'odd.py').write_text(text, encoding='utf-8')
     line = refused(capsys, official, tmp_path / 'a.pth', '--config', tmp_path / 'odd.py', '--reset-classifier')
-    assert 'its model tells 18 classes, its data 19' in line
+    assert 'its model has 18 classes, its data 19' in line
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path, official, capsys, monkeypatch):

@@ -73,8 +73,8 @@ def test_a_stored_threshold_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     ('classes', 'message'),
     [
-        (('background', 'roof'), r'tells 2 classes \(background, roof\): a threshold of green'),
-        (('background', 'green', 'roof'), 'tells 3 classes'),
+        (('background', 'roof'), r'has 2 classes \(background, roof\): a threshold of green'),
+        (('background', 'green', 'roof'), 'has 3 classes'),
         ((), 'does not name its classes'),
     ],
 )
@@ -93,11 +93,11 @@ def test_a_checkpoint_without_meta(tmp_path, meta):
 @pytest.mark.parametrize(
     ('target', 'error', 'message'),
     [
-        ('a.pth', ConfigError, 'is the file to read'),
+        ('a.pth', ConfigError, 'is an input file'),
         ('b.pth', ConfigError, 'exists'),
         ('folder.pth', ConfigError, 'is a folder'),
-        ('b', CheckpointError, 'names no format'),
-        ('b.safetensors', CheckpointError, 'is of another format'),
+        ('b', CheckpointError, 'does not name a format'),
+        ('b.safetensors', CheckpointError, 'has another format'),
     ],
 )
 def test_nothing_is_overwritten_unasked(tmp_path, target, error, message):

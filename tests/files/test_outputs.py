@@ -32,7 +32,7 @@ def test_what_exists_is_replaced_only_where_somebody_says_so(tmp_path):
 @pytest.mark.parametrize('overwrite', [True, False])
 def test_neither_inputs_nor_folders_nor_files_in_place_of_folders(tmp_path, overwrite):
     (tmp_path / 'a.txt').touch()
-    with pytest.raises(ConfigError, match='is the file to read and cannot be written'):
+    with pytest.raises(ConfigError, match='is an input file and would be overwritten'):
         check_file(tmp_path / 'a.txt', inputs=[tmp_path / 'x' / '..' / 'a.txt'], overwrite=overwrite)
     with pytest.raises(ConfigError, match='is a folder'):
         check_file(tmp_path, overwrite=overwrite)
@@ -43,7 +43,7 @@ def test_neither_inputs_nor_folders_nor_files_in_place_of_folders(tmp_path, over
 def test_an_input_under_a_second_name(tmp_path):
     (tmp_path / 'a.txt').touch()
     os.link(tmp_path / 'a.txt', tmp_path / 'b.txt')
-    with pytest.raises(ConfigError, match=r'b\.txt is the file to read'):
+    with pytest.raises(ConfigError, match=r'b\.txt is an input file'):
         check_file(tmp_path / 'b.txt', inputs=[tmp_path / 'a.txt'], overwrite=True)
     with pytest.raises(DataError, match=r'b\.png is an input'):
         os.link(tmp_path / 'a.txt', tmp_path / 'b.png')

@@ -66,8 +66,8 @@ def test_direction_of_the_grid_does_not_matter(angle, south_up):
     ('crs', 'x', 'y', 'message'),
     [
         (None, 0, 0, 'no coordinate reference system'),
-        ('EPSG:4978', 0, 0, 'not one of maps'),
-        ('LOCAL_CS["site",UNIT["metre",1]]', 0, 0, 'not one of maps'),
+        ('EPSG:4978', 0, 0, 'is not for maps'),
+        ('LOCAL_CS["site",UNIT["metre",1]]', 0, 0, 'is not for maps'),
         ('EPSG:32633', 1e12, 1e12, 'outside of WGS 84 / UTM zone 33N'),
         ('EPSG:4326', 500_000, 5_800_000, 'outside of WGS 84'),
         ('EPSG:4326', 10, 200, 'lies outside of WGS 84'),  # its latitudes are from 100 to 200

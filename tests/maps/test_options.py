@@ -16,7 +16,7 @@ def test_names_are_separated_by_commas():
     ('name', 'said'),
     [
         ('a.txt', 'it can end in .csv, .json'),
-        ('in.csv', 'in.csv is the file to read and cannot be written: name another file'),
+        ('in.csv', 'in.csv is an input file and would be overwritten: name another file'),
         ('dir.json', 'is a folder'),
         ('old.csv', '--overwrite'),
     ],

@@ -88,14 +88,16 @@ def test_a_report_is_not_replaced_unasked(tmp_path):
 def test_overwrite_leaves_what_is_no_report(tmp_path, content):
     (tmp_path / 'r').mkdir()
     (tmp_path / 'r' / 'metrics.json').write_bytes(content.encode('latin-1'))
-    with pytest.raises(DataError, match=r'--overwrite leaves the folder .*r, because no report .*: choose another'):
+    with pytest.raises(
+        DataError, match=r'--overwrite does not replace .*r, because it holds no readable report .*: choose another'
+    ):
         check_report_folder(tmp_path / 'r', overwrite=True)
 
 
 def test_overwrite_leaves_a_report_of_a_newer_version_and_says_so(tmp_path):
     (tmp_path / 'r').mkdir()
     (tmp_path / 'r' / 'metrics.json').write_text(json.dumps({'format': METRICS['format'], 'version': 99}))
-    with pytest.raises(DataError, match=r'--overwrite leaves .*has version 99, .*update mmseg_aux_hrnet'):
+    with pytest.raises(DataError, match=r'--overwrite does not replace .*has version 99, .*update mmseg_aux_hrnet'):
         check_report_folder(tmp_path / 'r', overwrite=True)
 
 

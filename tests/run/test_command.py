@@ -60,7 +60,7 @@ def test_before_they_meet_one_process_of_a_machine_speaks(monkeypatch, capsys):
 def test_a_lost_process_is_one_line(store, capsys):
     assert [run_tool(raising(RuntimeError(LOST)), Namespace()) for _ in range(2)] == [2, 2]
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith('error: process 0 of 1 lost another one (Connection closed by peer [10.0.0.7]:5001): ')
+    assert line.startswith('error: process 0 of 1 lost another process (Connection closed by peer [10.0.0.7]:5001): ')
 
 
 def test_a_process_that_said_why_is_not_called_lost(store, capsys):

@@ -49,7 +49,9 @@ def test_training_returns_the_best_checkpoint_and_figures(trained):
 def test_the_log_says_that_there_was_nothing_to_resume(trained):
     result, _, _ = trained
     [log] = result.work_dir.glob('*/*.log')
-    assert f'nothing to resume in {result.work_dir}: starting afresh' in log.read_text(encoding='utf-8')
+    assert f'nothing to resume in {result.work_dir}: the training starts from the beginning' in log.read_text(
+        encoding='utf-8'
+    )
 
 
 def test_a_training_that_saves_nothing_has_no_checkpoint(trained, tmp_path):

@@ -127,7 +127,7 @@ def test_maps_and_exports_need_the_checkpoint_only(tmp_path):
 
 @pytest.mark.parametrize(
     ('classes', 'message'),
-    [(12, 'tells the classes background, green, but the data have background, green, roof'), (2, None)],
+    [(12, 'was trained on the classes background, green, but the data have background, green, roof'), (2, None)],
 )
 def test_a_checkpoint_of_other_classes_is_refused(tmp_path, classes, message):
     config = on(described(tmp_path / 'data', classes))
@@ -142,7 +142,7 @@ def test_a_checkpoint_of_other_classes_is_refused(tmp_path, classes, message):
 def test_names_count_and_not_only_their_number(tmp_path):
     config = on(described(tmp_path / 'data', 2))
     meta = {**metainfo_of(tile_description(2)), 'classes': ('background', 'roof')}
-    with pytest.raises(CheckpointError, match='tells the classes background, roof, but the data have'):
+    with pytest.raises(CheckpointError, match='was trained on the classes background, roof, but the data have'):
         fill_for_test(config, trained(tmp_path / 'a.pth', meta))
 
 
@@ -150,7 +150,7 @@ def test_a_filled_config_refuses_data_of_other_classes(tmp_path):
     config = on(described(tmp_path / 'a', 2))
     fill_for_training(config)
     set_data_root(config, described(tmp_path / 'b', 3))
-    with pytest.raises(ConfigError, match=r'roof, but the config is filled for background, green'):
+    with pytest.raises(ConfigError, match=r'roof, but the config was filled in for background, green'):
         fill_for_training(config)
 
 

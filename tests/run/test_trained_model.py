@@ -47,9 +47,7 @@ def test_without_that_the_data_set_of_the_config_does(load):
 
 
 def test_classes_that_do_not_fit_are_refused(load):
-    with pytest.raises(
-        ConfigError, match=r'tells 3 classes, but checkpoint and data set .* name 2 \(background, green'
-    ):
+    with pytest.raises(ConfigError, match=r'has 3 classes, but checkpoint and data set .* name 2 \(background, green'):
         load(classes=3, edit=with_meta())
 
 

@@ -39,10 +39,10 @@ def test_a_written_file_needs_no_allow_list(tmp_path):
 @pytest.mark.parametrize(
     ('name', 'error', 'message'),
     [
-        ('a.onnx', CheckpointError, r'a\.onnx names no format to write: let it end in \.pth or \.safetensors'),
+        ('a.onnx', CheckpointError, r'a\.onnx does not name a format: its name must end in \.pth or \.safetensors'),
         ('there.pth', ConfigError, r'there\.pth exists: .* --overwrite'),
         ('folder.pth', ConfigError, 'is a folder'),
-        ('in.pth', ConfigError, 'is the file to read'),
+        ('in.pth', ConfigError, 'is an input file'),
     ],
 )
 def test_targets_that_cannot_be_are_refused(tmp_path, name, error, message):

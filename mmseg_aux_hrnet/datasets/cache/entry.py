@@ -61,7 +61,7 @@ def map_entry(path: Path, *, verify: bool) -> NDArray[np.uint8]:
 
 
 def write_entry(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write ``pixels``, uint8 (H, W) or (H, W, C), as an entry, whole or not at all, whoever else writes the same one.
+    """Write ``pixels``, uint8 (H, W) or (H, W, C), as an entry, whole or not at all; others may write it too.
 
     It does not wait for the disk: an entry that a power cut leaves damaged is known by its checksum.
 

@@ -27,7 +27,7 @@ from mmseg_aux_hrnet.errors import ConfigError, one_line
 
 # A file that was changed so recently may change again without a new time stamp (FAT counts in 2 seconds).
 SETTLED_AFTER = 2.5  # seconds
-CACHE_GB = 50.0  # GiB, unless said; a pair of 1024 x 512 pixels takes 2 MiB
+CACHE_GB = 50.0  # GiB, the default; a pair of 1024 x 512 pixels takes 2 MiB
 GIB = 2**30
 TOUCHED_EVERY = 60.0  # seconds
 
@@ -79,7 +79,7 @@ def _stamp(path: str) -> _Stamp:
 class TileCache:
     """Decoded images or labels in a folder, found by the content of the file that they were decoded from.
 
-    An entry is written once and never changed; a damaged one is decoded and written anew. Where the room is used up,
+    An entry is written once and never changed; a damaged one is decoded and written again. If the room is used up,
     those go first that were not used for longest, but none that this run has used: a data set that is larger than the
     room does not drive itself out. What cannot be written is decoded each time, with one warning.
 

@@ -18,7 +18,7 @@ HUES = 180  # values of OpenCV's 8-bit hue, of two degrees each
 ALL_VALUES = np.arange(256, dtype=np.uint8)
 MIDDLE = 128  # a value that no usual shift in brightness takes to an end of the range
 CUT = -0.4999  # added before rounding to the nearest, makes it a cut to the lower number
-MARGIN = 5e-5  # of products below 256 in single precision, in whatever order a processor rounds them
+MARGIN = 5e-5  # of products below 256 in single precision, in any order of rounding
 
 
 @TRANSFORMS.register_module()

@@ -39,7 +39,7 @@ class RandomScaledCrop(BaseTransform):
         crop_size: (height, width) of the window in pixels; a scaled image that is smaller is kept whole.
         scale: (width, height) that images fit into at ratio 1; each image's own size where None.
         ratio_range: lowest and highest factor of ``scale``, drawn evenly.
-        scales: sizes as ``scale``, one of which is drawn; in place of ``ratio_range``.
+        scales: sizes as ``scale``; one of them is drawn; in place of ``ratio_range``.
         cat_max_ratio: share of the pixels that are not ignored from which one class is too frequent; up to ten
             windows are tried for a lower one.
         ignore_index: value of ignored pixels.
@@ -71,7 +71,7 @@ class RandomScaledCrop(BaseTransform):
         by_choice = bool(scales) and scale is None and ratio_range is None
         if not (by_ratio or by_choice):
             raise ConfigError(
-                'give either ratio_range=(low, high), and scale=(width, height) or not, or scales=[(width, height)]'
+                'give ratio_range=(low, high), with or without scale=(width, height), or give scales=[(width, height)]'
             )
         if ratio_range is not None and (len(ratio_range) != 2 or not 0 < ratio_range[0] <= ratio_range[1]):
             raise ConfigError(f'ratio_range={ratio_range!r}: give two factors above 0, the lower one first')
@@ -149,7 +149,7 @@ def _turned(values: NDArray[Any], quarters: int) -> NDArray[Any]:
 
 
 def is_mixed(label: NDArray[Any], *, limit: float, ignore_index: int) -> bool:
-    """Return whether ``label`` has two classes or more, of which none has the share ``limit``; mmseg's rule.
+    """Return whether ``label`` has two classes or more, and none has the share ``limit``; mmseg's rule.
 
     Args:
         label: classes, integers (H, W).

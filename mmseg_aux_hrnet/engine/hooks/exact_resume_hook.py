@@ -41,7 +41,7 @@ class ExactResumeHook(Hook):
         if 'ema_state_dict' in checkpoint and not any(isinstance(hook, EMAHook) for hook in runner.hooks):
             raise ConfigError(
                 'the run to resume averaged its weights (EMAHook), and this config does not: resume with the config '
-                'that it was started with, or start from its averaged weights by --cfg-options load_from=FILE'
+                'of that run, or start from its averaged weights with --cfg-options load_from=FILE'
             )
         follow_config(runner, checkpoint)
 

@@ -21,7 +21,7 @@ class SkippedSampleHook(Hook):
         for sample in data_batch['data_samples']:
             for fault in sample.metainfo.get(SKIPPED_KEY, ()):
                 if fault not in self.faults:
-                    runner.logger.warning(f'sample left out, the next one taken instead: {fault}')
+                    runner.logger.warning(f'a sample is left out, and the next one takes its place: {fault}')
                 self.faults[fault] += 1
 
     def after_train(self, runner: Any) -> None:

@@ -65,7 +65,7 @@ class WholeCheckpointHook(CheckpointHook):
     def before_train(self, runner: Any) -> None:
         """Take up the notes of the run that is resumed, and remove what a cut-off write left."""
         super().before_train(runner)
-        # mmengine saves anew after a best checkpoint only where it knows a last one, and forgets it on resume.
+        # mmengine saves again after a best checkpoint only if it knows a last one, and it forgets it on resume.
         self.last_ckpt = runner.message_hub.runtime_info.get('last_ckpt')
         if is_main_process():
             for part in Path(self.out_dir).glob(f'*.pth{PART}'):

@@ -43,7 +43,7 @@ def two_decimals(value: float) -> float:
 
 
 def check_deepness(source: TrainedModel) -> None:
-    """Raise where the plugin could not be told what it must know.
+    """Raise if a setting that the plugin needs is missing.
 
     Raises:
         ConfigError: the ground sampling distance is unknown, or it or the threshold would be rounded to 0, or the

@@ -69,7 +69,7 @@ def export_model(
         checkpoint: a ``.pth`` file.
         out: the file to write.
         settings: what goes into it.
-        on_step: told what is being done.
+        on_step: called with the name of each step.
 
     Returns:
         What a user has to know about the file, in lines.
@@ -252,10 +252,11 @@ def summary(*, source: TrainedModel, form: Form, agreement: Agreement) -> list[s
     if form.black is not None:
         lines.append(
             f'pixels of exactly {", ".join("0" * len(bands.names))} are {source.classes.names[form.black]}; '
-            '--no-black-background: as others'
+            '--no-black-background leaves them to the network'
         )
     elif form.unit_range and source.classes.background is None:
         lines.append(
-            'black, which is also what Deepness feeds where there is no data, is predicted: no class is background'
+            'no class is the background, so the network predicts black pixels too, which Deepness feeds where there '
+            'is no data'
         )
     return lines

@@ -72,7 +72,7 @@ def onnx_bytes(program: ExportedProgram, *, form: Form, metadata: dict[str, Any]
             if not fuse:
                 optimizer.fold_constants(converted.model)
                 optimizer.remove_unused_nodes(converted.model)
-    except Exception as error:  # whatever the conversion runs into
+    except Exception as error:  # any error of the conversion
         raise ExportError(f'this network cannot be written as ONNX: {brief(error)}; try a .pt2 file') from error
     model = converted.model_proto
     _tidy(model, form)
@@ -122,7 +122,7 @@ def load(path: Path, *, suffix: str, form: Form) -> Run:
     """Return a function that runs an exported file on the CPU.
 
     Args:
-        path: the file, under whatever name.
+        path: the file, with any name.
         suffix: its format, ``.onnx`` or ``.pt2``.
         form: what goes in and out.
 
@@ -147,7 +147,7 @@ def load(path: Path, *, suffix: str, form: Form) -> Run:
 
             def compute(image: NDArray[Any]) -> Any:
                 return module(torch.from_numpy(image))
-    except Exception as error:  # whatever a runtime raises
+    except Exception as error:  # any error of a runtime
         raise ExportError(f'the file cannot be loaded: {brief(error)}') from error
 
     def run(image: NDArray[Any]) -> dict[str, NDArray[Any]]:

@@ -70,7 +70,7 @@ def read_labelled(
     names = tuple(dataset.metainfo.get('classes') or ())
     if names != classes.names:
         raise ConfigError(
-            f'--data-root {data_root}: the data set tells {", ".join(names)}, the model {", ".join(classes.names)}'
+            f'--data-root {data_root}: the data set has {", ".join(names)}, the model {", ".join(classes.names)}'
         )
     check_same_bands(bands, bands_in(dataset.metainfo), source='the model')
     if not getattr(dataset, 'has_labels', True):
@@ -108,7 +108,7 @@ def measure(
         source: what was exported.
         standard: what the file must give.
         span: range that probabilities cover, to which tolerances are relative.
-        on_image: told the number of the image that comes next, from 1.
+        on_image: called with the number of the next image, from 1.
 
     Raises:
         ExportError: the file does not run, or gives something else.

@@ -63,7 +63,7 @@ def metadata(source: TrainedModel, *, form: Form, fused: bool, figures: Figures 
         source: what is exported, with the tiling of the file.
         form: what goes in and out.
         fused: whether batch norms are folded into convolutions.
-        figures: how good the checkpoint is; None where nobody measured.
+        figures: how good the checkpoint is; None if it was not measured.
         suffix: format of the file, ``.onnx`` or ``.pt2``.
     """
     size = ['height', 'width'] if form.fixed_size is None else list(form.fixed_size)
@@ -124,7 +124,7 @@ def _input_meaning(bands: Bands, form: Form) -> str:
         rule = 'low becomes 0 and high 255, linear between, rounded half up, clipped beyond'
         had = f'after the rule of their stored values ({bands.rule}: {rule})'
     named = ', '.join(bands.names).capitalize()
-    return f'{named}{ordered}, {had}: {values}. Nothing else is to be done to it.'
+    return f'{named}{ordered}, {had}: {values}. Do nothing else to it.'
 
 
 def _facts(source: TrainedModel, form: Form) -> dict[str, str]:

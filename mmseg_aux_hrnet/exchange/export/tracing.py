@@ -44,7 +44,7 @@ def trace(graph: ExportGraph) -> ExportedProgram:
     try:
         with torch.no_grad(), quiet_tracing():
             program = torch.export.export(graph, (image,), dynamic_shapes={'image': free})
-    except Exception as error:  # whatever the network runs into while it is traced
+    except Exception as error:  # any error of the network during tracing
         hint = '' if form.fixed_size else ONE_SIZE
         raise ExportError(f'this network cannot be exported: {brief(error)}{hint}') from error
     for node in program.graph.nodes:

@@ -130,14 +130,14 @@ class Standard:
         shape = (len(images), *images.shape[2:])
         outputs = {PROBABILITIES: probabilities, CLASSES: classes}
         whole = PREDICTION._replace(outputs=tuple(outputs))
-        said = 'Predictor would differ from mmseg, so nothing tells what is right'
+        said = 'Predictor would differ from mmseg, so it is not known which is right'
         compare([outputs], [by_mmseg], shapes=[shape], form=whole, decision=self.decision, said=said)
         return probabilities, classes
 
     def expected(
         self, images: NDArray[np.uint8], predicted: tuple[Probabilities, ClassMap]
     ) -> tuple[Probabilities, ClassMap]:
-        """Return what the file must give of images: what was predicted, but for black pixels where it has the rule."""
+        """Return the expected result of the file: the prediction, except for black pixels if the file has that rule."""
         probabilities, classes = predicted
         if self.form.black is None:
             return predicted
@@ -154,7 +154,7 @@ def run_form(run: Run, images: NDArray[np.uint8], *, form: Form) -> dict[str, ND
     """
     try:
         return run(images.astype(np.float32) / 255 if form.unit_range else images)
-    except Exception as error:  # whatever a runtime raises
+    except Exception as error:  # any error of a runtime
         where = shape_text((len(images), *images.shape[2:]))
         raise ExportError(f'the file does not run on {where} pixels: {brief(error)}') from error
 
@@ -165,7 +165,7 @@ def verify(run: Run, *, standard: Standard, on_batch: Callable[[str], None]) -> 
     Args:
         run: runs the file.
         standard: what it must give.
-        on_batch: told what is compared next, such as 2x97x131.
+        on_batch: called with the next batch size, such as 2x97x131.
 
     Raises:
         CheckpointError: the model itself does not give numbers.

@@ -113,7 +113,7 @@ class Accuracy:
                 what = 'points' if self.residuals is None else 'pixels'
                 raise DataError(
                     f'{self.path} has {units} {what} of the map class {name}, which the map has: at least {fewest} '
-                    'are needed to say how right it is'
+                    'are needed to measure its accuracy'
                 )
         if self.spread is not None:
             variance = mapped**2 @ self.spread

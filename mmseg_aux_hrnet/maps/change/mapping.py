@@ -46,8 +46,8 @@ def change_class(legend: Classes, name: str | None) -> int | None:
         return 1 if legend.of_interest is None else legend.of_interest
     if len(legend.names) ** 2 + 2 > NODATA:
         raise ConfigError(
-            f'the maps have {len(legend.names)} classes, too many for a map of what became what: name the class whose '
-            'gain and loss it is to show with --class'
+            f'the maps have {len(legend.names)} classes, too many for a map of all changes: name one class with '
+            '--class, and the map shows its gain and loss'
         )
     return None
 
@@ -95,7 +95,7 @@ def write_change(areas: ChangeAreas, path: Path, *, of: int | None, on_strip: On
         areas: what says which maps, and what is kept apart.
         path: the file.
         of: the class whose gain and loss it shows; None for what became what of all.
-        on_strip: is told how many strips of how many are done.
+        on_strip: called with the number of strips done and their total.
 
     Raises:
         DataError: a map cannot be read, or the folder cannot be written.

@@ -59,7 +59,7 @@ class Patches:
         ground: of the first.
         side: least width of a change, in pixels.
         min_area: of a patch, square metres.
-        on_strip: is told how many strips of how many are done.
+        on_strip: called with the number of strips done and their total.
     """
 
     def __init__(self, pair: MapPair, ground: Ground, *, side: int, min_area: float, on_strip: OnStrip) -> None:

@@ -32,7 +32,7 @@ PANEL = 480  # pixels, the longest side of a map in the picture
 
 
 class Thumbnail:
-    """Collects the values of a map at the pixels of a small picture, while the map goes by in windows.
+    """Collects the values of a map at the pixels of a small picture, while the map is read in windows.
 
     Attributes:
         frame: where the picture lies.

@@ -21,7 +21,7 @@ MAPS = ('.tif', '.tiff')
 
 
 def run_change(args: Namespace, *, progress: Progress) -> ChangeAreas:
-    """Do what ``tools/change.py`` is told to, and return what was found.
+    """Do the work of ``tools/change.py`` and return the result.
 
     Raises:
         AuxHRNetError: in one line, what is wrong with an argument or a file.
@@ -67,7 +67,7 @@ def _check(args: Namespace) -> None:
     for option in ('id_field', 'layer', 'encoding'):
         if getattr(args, option) is not None and args.zones is None:
             name = option.replace('_', '-')
-            raise ConfigError(f'--{name} says something about --zones, which is not given')
+            raise ConfigError(f'--{name} needs --zones, which is not given')
     if args.excel and not any(out.suffix.lower() == '.csv' for out in args.out):
         raise ConfigError('--excel is for a table that Excel opens: give --out with a name that ends in .csv')
     if same_file(args.old, args.new):
@@ -76,8 +76,8 @@ def _check(args: Namespace) -> None:
     for number, out in enumerate(args.out):
         check_output(out, suffixes=FORMATS, inputs=inputs, overwrite=args.overwrite)
         if out.suffix.lower() == '.gpkg' and args.zones is None:
-            raise ConfigError(f'{out} would hold zones, and there are none: give --zones, or write .csv or .json')
+            raise ConfigError(f'{out} holds zones: give --zones, or write .csv or .json')
         if any(same_file(out, other) for other in args.out[:number]):
-            raise ConfigError(f'--out names {out} twice: once is right')
+            raise ConfigError(f'--out names {out} twice: name it once')
     if args.quicklook is not None:
         check_output(args.quicklook, suffixes=('.png',), inputs=inputs, overwrite=args.overwrite)

@@ -181,21 +181,21 @@ def kept_apart_line(areas: ChangeAreas) -> str:
 def worth_line(areas: ChangeAreas) -> str:
     """Return in one line what the net change is worth."""
     if areas.accuracy is not None:
-        return f'true net change is that of the estimated true areas: {FORMULA}'
+        return f'the true net change is the difference of the estimated true areas: {FORMULA}'
     off = FEW * math.sqrt(2)
     return (
-        f'the errors of the maps are not known: two maps whose areas are each off by {FEW:g} % tell no net change of a '
-        f'class below {off:.0f} % of it from none; give --accuracy OLD NEW for the error of the net change'
+        f'the errors of the maps are not known: if the area of a class is off by {FEW:g} % in each map, a net '
+        f'change below {off:.0f} % of it may be no change; give --accuracy OLD NEW for the error of the net change'
     )
 
 
 def write_table(areas: ChangeAreas, path: Path, *, excel: bool = False) -> None:
-    """Write the areas in the form that the suffix names, and beside it what programs need to read it as it is meant.
+    """Write the areas in the form that the suffix names, and beside it the files that programs need to read it well.
 
     Args:
         areas: of change.
         path: the file.
-        excel: begin a CSV with the mark by which Excel knows UTF-8.
+        excel: begin a CSV with the mark that tells Excel it is UTF-8.
 
     Raises:
         ConfigError: two columns would have the same name, or a GeoPackage is asked for without zones.
@@ -206,7 +206,7 @@ def write_table(areas: ChangeAreas, path: Path, *, excel: bool = False) -> None:
         with whole_set(path) as part:
             if suffix == '.gpkg':
                 if areas.zones is None:
-                    raise ConfigError(f'{path} would hold zones, and there are none: give --zones')
+                    raise ConfigError(f'{path} holds zones: give --zones')
                 titles = {'change_percent': 'changed, of what both maps have (%)'}
                 style = percent_style('change_percent', LOSS, titles=titles)
                 write_zones(part, areas.zones, table, layer='change', style=style)

@@ -42,7 +42,7 @@ class Change:
         ground: of the first.
         tolerance: changes narrower than so many pixels are of kind ``EDGE``.
         min_area: changes in patches of fewer square metres are of kind ``SMALL``; None for none.
-        on_strip: is told how many strips of how many are looked at for small patches.
+        on_strip: called with the number of strips searched for small patches and their total.
     """
 
     def __init__(
@@ -183,14 +183,14 @@ def change_areas(
         old: the earlier map, as ``predict_raster`` writes it.
         new: the later map, of the same classes.
         zones: a vector file with polygons, in any reference system; None for the whole map.
-        id_field: the field of it by which zones are known; None numbers them.
+        id_field: its field with the names of the zones; None numbers them.
         layer: of a vector file that holds several.
         encoding: of its text, as Python calls it; None for what the file says.
         classes: names of the values 0, 1, ... of maps that do not say them.
         tolerance: changes narrower than so many pixels are kept apart as edge; 1 keeps none apart.
         min_area: changes in patches of fewer square metres are kept apart as small; None keeps none apart.
         accuracy: what the accuracy of the earlier and of the later map is known from, see ``read_accuracy``.
-        on_strip: is told how many strips of how many are done; with ``min_area`` twice.
+        on_strip: called with the number of strips done and their total; with ``min_area`` twice.
         see: is given each strip of values as :class:`Change` has them, from top to bottom.
 
     Raises:

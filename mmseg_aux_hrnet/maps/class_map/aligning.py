@@ -14,8 +14,8 @@ from mmseg_aux_hrnet.maps.ground import CHEBYSHEV, NODES, TO_COEFFICIENTS
 from mmseg_aux_hrnet.maps.legend import NODATA
 
 Floats = NDArray[np.float64]
-ALIKE = 0.01  # pixels: grids whose corners are no farther apart are one
-TIE = 1e-6  # pixels: centres that fall on a border, but for rounding, all go to the same side
+ALIKE = 0.01  # pixels: grids with corners within this distance are one
+TIE = 1e-6  # pixels: centres that fall on a border, up to rounding, all go to the same side
 ALONG = 65  # points of each side of an outline
 
 
@@ -42,7 +42,8 @@ class AlignedMap:
             if (own.height, own.width) != (grid.height, grid.width):
                 raise DataError(
                     f'{class_map.path} is {own.height} x {own.width} pixels and the other raster {grid.height} x '
-                    f'{grid.width}, and not both say where they lie: give them a reference system and a place'
+                    f'{grid.width}, and at least one does not say where it lies: give both a reference system and a '
+                    'place'
                 )
             self._direct = True
             return
@@ -60,9 +61,7 @@ class AlignedMap:
             return
         # Bounds only: those of maps that are turned may meet where the maps do not, which the pixels then tell.
         if not ((column.max() > 0) & (column.min() < own.width) & (row.max() > 0) & (row.min() < own.height)):
-            raise DataError(
-                f'{class_map.path} does not overlap the other raster: no pixel is in both, so name two of one place'
-            )
+            raise DataError(f'{class_map.path} does not overlap the other raster: name two rasters of one place')
         self.note = f'{class_map.path} lies on another grid: its nearest pixels are taken'
 
     def read(self, window: Window) -> Values:

@@ -141,7 +141,7 @@ def _beside(layer: Layer, said: Path) -> dict[str, bytes]:
 
 
 def _compare(path: Path, part: Path, said: Path, *, grid: Grid, layer: Layer, sums: list[int]) -> None:
-    """Raise unless a map reads as it was meant; a reference system that it lost is written beside it, into ``said``."""
+    """Check a map by reading it; a reference system that it lost is written beside it, into ``said``."""
     with open_dataset(part) as written:
         lost = written.crs != grid.crs
     if lost and grid.crs is not None:

@@ -151,7 +151,7 @@ class ClassMap:
         if odd.size:
             advice = 'name all classes with --classes'
             if odd[0] == NODATA:
-                advice = 'if it stands for no data, say so with gdal_edit.py -a_nodata 255'
+                advice = 'if it means no data, run gdal_edit.py -a_nodata 255'
             raise DataError(
                 f'{self.path} has pixels of value {odd[0]}, and its classes are 0 to {known - 1} '
                 f'({", ".join(self.legend.names)}): {advice}'

@@ -19,7 +19,7 @@ class SpectralIndex(NamedTuple):
         key: its name on the command line.
         title: its name in pictures and tables.
         bands: names of the bands that it reads, in the order of its arguments.
-        limits: between which its thresholds lie where nobody says.
+        limits: default range of its thresholds.
         reflectance: whether its value depends on the unit of the bands, so that it needs reflectance, 0..1.
         formula: as text.
         parts: from the bands, float64, to numerator and denominator; it is undefined where the denominator is 0.

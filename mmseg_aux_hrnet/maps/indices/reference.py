@@ -49,7 +49,7 @@ class Reference(NamedTuple):
             vegetation; and a note where the reference lies on another grid.
 
         Raises:
-            ConfigError: the classes are not known, or none is said to be vegetation.
+            ConfigError: the classes are not known, or none is named as vegetation.
             DataError: the file cannot be read, or does not lie where the raster does.
         """
         file = self.files[raster]
@@ -87,7 +87,7 @@ class Reference(NamedTuple):
             interest = legend.of_interest if legend.of_interest is not None else len(legend.names) - 1
             if legend.of_interest is None and len(legend.names) != 2:
                 raise ConfigError(
-                    f'{file} has the classes {", ".join(legend.names)}: say which are vegetation with --class NAME,NAME'
+                    f'{file} has the classes {", ".join(legend.names)}: name the vegetation with --class NAME,NAME'
                 )
             chosen = (legend.names[interest],)
         unknown = [name for name in chosen if name not in legend.names]
@@ -116,7 +116,7 @@ def find_references(rasters: Sequence[Path], given: Path) -> dict[Path, Path]:
             raise DataError(f'{given} does not exist: name a class map, a label file, or a folder of them')
         if len(rasters) > 1 and _is_plain(given):
             raise DataError(
-                f'{given} does not say where it lies, so that it is the reference of one raster, not of '
+                f'{given} does not say where it lies, so it can be the reference of one raster, not of '
                 f'{len(rasters)}: give a folder with a file for each'
             )
         return dict.fromkeys(rasters, given)
@@ -128,7 +128,7 @@ def find_references(rasters: Sequence[Path], given: Path) -> dict[Path, Path]:
         names = [f'{raster.stem}{end}{suffix}' for suffix in SUFFIXES for end in ('', '_classes')]
         files = [file for name in names for file in present.get(name, ()) if file.resolve() != raster.resolve()]
         if len(files) > 1:
-            raise DataError(f'{files[0]} and {files[1]} are both for {raster.name}: leave one of them there')
+            raise DataError(f'{files[0]} and {files[1]} are both for {raster.name}: keep one of them')
         found[raster] = files[0] if files else None
     missing = [raster for raster, file in found.items() if file is None]
     if missing:

@@ -34,7 +34,7 @@ ENDS = ('.json', '_scenes.csv', '_curves.csv', '_curves.png')  # of the files bu
 
 
 def run_index(args: Namespace, *, progress: Progress) -> tuple[IndexThresholds, Table, str]:
-    """Do what ``tools/ndvi.py`` is told to; return what was found, the table for the screen and the closing line.
+    """Do the work of ``tools/ndvi.py``; return the result, the table for the screen and the closing line.
 
     Raises:
         AuxHRNetError: in one line, what is wrong with an argument or a file.

@@ -26,7 +26,7 @@ def thresholds_json(found: IndexThresholds, *, best: Criterion, mask_by: MaskBy)
     """Return everything but the curves; undefined numbers are null.
 
     Args:
-        found: what is to be told.
+        found: the results.
         best: the criterion of the masks.
         mask_by: whose threshold the masks have.
     """
@@ -106,7 +106,7 @@ def screen_table(found: IndexThresholds) -> Table:
     table = Table(box=box.SIMPLE, caption_justify='left', caption_style='')
     table.add_column('scene', overflow='fold', min_width=8)
     compared = bool(found.together.curve)
-    # The figure by which it is best, and the lowest index that is vegetation.
+    # The figure that chose it, and the lowest index that is vegetation.
     headings = ['best kappa', 'from', 'best OA', 'from'] if compared else []
     for heading in ('pixels', *headings, 'Otsu'):
         table.add_column(heading, justify='right', no_wrap=True)

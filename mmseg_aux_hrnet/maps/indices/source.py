@@ -1,4 +1,4 @@
-"""A raster as a spectral index: windows of its values, and of which pixels count."""
+"""A raster as a spectral index: windows of its values, and of the pixels that count."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -113,7 +113,7 @@ def open_index(path: Path, reading: IndexReading) -> Iterator['IndexSource']:
 
     Raises:
         RasterError: the file cannot be read as a raster.
-        ConfigError: the reading does not fit it, such as for want of a near-infrared band.
+        ConfigError: the reading does not fit it, such as without a near-infrared band.
     """
     with open_dataset(path) as dataset:
         yield IndexSource(path, dataset, reading)
@@ -140,7 +140,7 @@ class IndexSource:
 
     def __init__(self, path: Path, dataset: Any, reading: IndexReading) -> None:
         if is_map(dataset.tags()):
-            raise RasterError(f'{path} is a map that was predicted, not an image: name the raster that it was made of')
+            raise RasterError(f'{path} is a predicted map, not an image: name its raster')
         self.path = path
         self.grid = Grid(dataset.height, dataset.width, dataset.crs, dataset.transform, placed=is_placed(dataset))
         self._dataset, self._reading = dataset, reading
@@ -193,9 +193,9 @@ def _find_bands(bands: Sequence[Band], reading: IndexReading) -> tuple[tuple[int
         if called is None:
             listed = ', '.join(map(str, bands))
             raise ConfigError(
-                f'no band is said to be near infrared, which {reading.index.title} needs (the bands are {listed}): '
-                'name it with --bands nir,red by numbers such as 4,1, or take --index vari or exg, which need '
-                'red, green and blue only'
+                f'the raster does not name a near infrared band, which {reading.index.title} needs (its bands are '
+                f'{listed}): give the numbers of near infrared and red, such as --bands 4,1, or use --index vari or '
+                'exg, which need red, green and blue only'
             )
         wanted = tuple(called if name == NIR else name for name in needed)
     return choose_bands(bands, wanted, names=needed)
@@ -214,8 +214,8 @@ def _rule(dataset: Any, bands: Sequence[int], reading: IndexReading) -> tuple[tu
         return None, None
     if dataset.dtypes[bands[0] - 1] != 'uint8':
         raise ConfigError(
-            f'{reading.index.title} is made of reflectance, and the values are {dataset.dtypes[bands[0] - 1]}: give '
-            '--scale LOW:HIGH, the values that stand for reflectance 0 and 1'
+            f'{reading.index.title} needs reflectance, and the values are {dataset.dtypes[bands[0] - 1]}: give '
+            '--scale LOW:HIGH, the values of reflectance 0 and 1'
         )
     ones = np.ones(len(bands))
     return (ones / 255, 0 * ones), f'8-bit values 0 to 255 are taken as reflectance 0 to 1 for {reading.index.title}'

@@ -181,6 +181,6 @@ def otsu_threshold(counts: IndexCounts, limits: Floats) -> float | None:
         return None
     n0, n1 = below[both].astype(np.float64), above[both].astype(np.float64)
     variance = n0 * n1 * (below_sum[both] / n0 - above_sum[both] / n1) ** 2
-    # Sums in another order differ in their last digits, by which equal variances would part.
+    # Sums in another order differ in their last digits, and equal variances would become different.
     best = np.flatnonzero(variance >= variance.max() * (1 - 1e-12))[0]
     return float(limits[both][best])

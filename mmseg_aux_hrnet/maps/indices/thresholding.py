@@ -98,7 +98,7 @@ def index_thresholds(
         label_format: ``binary`` for label files of 0 and 255.
         scene: regular expression for the beginning of a raster's name; what its first group finds, or all of it, is the
             name of its scene. None: each raster is a scene.
-        on_raster: is told how many rasters, and parts of one, of how many are done.
+        on_raster: called with the number of rasters done, with parts, and their total.
 
     Raises:
         ConfigError: a setting is malformed or does not fit a raster.
@@ -162,7 +162,7 @@ def _scenes(paths: Sequence[Path], pattern: str | None) -> dict[str, list[Path]]
     for path in paths:
         match = rule.match(path.stem)
         if match is None:
-            raise ConfigError(f'--scene {pattern!r} does not fit {path.name}: it is to find the scene in each name')
+            raise ConfigError(f'--scene {pattern!r} does not fit {path.name}: it must find the scene in each name')
         scenes.setdefault((match.group(1) if rule.groups else match.group(0)) or path.stem, []).append(path)
     if pattern is None and len(scenes) < len(paths):
         scenes = {str(path): [path] for path in paths}  # of one name in several folders
@@ -197,7 +197,7 @@ def _check_reference(whole: Sweep, reference: Path, called: str) -> None:
         lacks = called if whole.missing() == 'vegetation' else f'what is not {called}'
         raise DataError(
             f'{reference} has no pixel of {lacks} among the {whole.compared} that have an index: no threshold can be '
-            'best; see to --class and --classes, or take more scenes'
+            'best; check --class and --classes, or take more scenes'
         )
 
 
@@ -212,7 +212,7 @@ def write_vegetation_mask(
 ) -> None:
     """Write where the index of a raster reaches a threshold, as a class map on the raster's grid.
 
-    What was left out, as nodata, shadow or for want of an index, is nodata.
+    Pixels left out as nodata, as shadow or without an index are nodata.
 
     Args:
         found: what says how the raster is read.
@@ -220,7 +220,7 @@ def write_vegetation_mask(
         out: the GeoTIFF.
         threshold: vegetation is where the index is at least this.
         tags: more of them, for the file.
-        on_part: is told which part is done, 0 to 1.
+        on_part: called with the finished share, 0 to 1.
 
     Raises:
         DataError: the raster cannot be read, or the folder cannot be written.

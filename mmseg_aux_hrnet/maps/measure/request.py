@@ -48,7 +48,7 @@ def check_request(
     given |= {'zones': zones, 'quicklook': quicklook}
     for option, needed in NEEDS:
         if given[option] is not None and given[needed] is None:
-            names = f'--{option} says something about --{needed}'.replace('_', '-')
+            names = f'--{option} needs --{needed}'.replace('_', '-')
             raise ConfigError(f'{names}, which is not given')
     if excel and (out is None or out.suffix.lower() != '.csv'):
         raise ConfigError('--excel is for a table that Excel opens: give --out with a name that ends in .csv')
@@ -57,7 +57,7 @@ def check_request(
     if out is not None:
         check_output(out, suffixes=FORMATS, inputs=inputs, overwrite=overwrite)
         if out.suffix.lower() == '.gpkg' and zones is None:
-            raise ConfigError(f'{out} would hold zones, and there are none: give --zones, or write .csv or .json')
+            raise ConfigError(f'{out} holds zones: give --zones, or write .csv or .json')
     if quicklook is not None:
         check_output(quicklook, suffixes=('.png',), inputs=inputs, overwrite=overwrite)
     if image is not None:

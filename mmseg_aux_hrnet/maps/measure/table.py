@@ -135,12 +135,12 @@ def method_line(areas: ZonalAreas) -> str:
 
 
 def write_areas(areas: ZonalAreas, path: Path, *, excel: bool = False) -> None:
-    """Write the areas in the form that the suffix names, and beside it what programs need to read it as it is meant.
+    """Write the areas in the form that the suffix names, and beside it the files that programs need to read it well.
 
     Args:
         areas: of a map.
         path: the file.
-        excel: begin a CSV with the mark by which Excel knows UTF-8.
+        excel: begin a CSV with the mark that tells Excel it is UTF-8.
 
     Raises:
         ConfigError: two columns would have the same name, or a GeoPackage is asked for without zones.
@@ -187,7 +187,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 def _write_gpkg(areas: ZonalAreas, path: Path) -> None:
     """Write the zones with the fields that they have and the figures, shown by percent of one class."""
     if areas.zones is None:
-        raise ConfigError('a GeoPackage holds zones, and there are none: give --zones, or write .csv or .json')
+        raise ConfigError('a GeoPackage holds zones: give --zones, or write .csv or .json')
     shown = main_class(areas.legend)
     colour = class_colours(areas.legend)[shown]
     style = percent_style(f'{areas.legend.names[shown]}_percent', colour, titles=_titles(areas))
@@ -198,7 +198,7 @@ def write_zones(path: Path, zones: Zones, figures: Mapping[str, Any], *, layer: 
     """Write a GeoPackage of zones with the fields that they have and figures, which come before fields of their name.
 
     Args:
-        path: of the file, in a folder in which nobody else writes.
+        path: of the file, in a folder that no other process writes to.
         zones: what they are.
         figures: columns, ids first and then numbers.
         layer: its name.

@@ -93,12 +93,12 @@ def zonal_area(
     Args:
         path: a class map, as ``predict_raster`` writes it.
         zones: a vector file with polygons, in any reference system; None for the whole map.
-        id_field: the field of it by which zones are known; None numbers them.
+        id_field: its field with the names of the zones; None numbers them.
         layer: of a vector file that holds several.
         encoding: of its text, as Python calls it; None for what the file says.
         classes: names of the values 0, 1, ... of a map that does not say them.
         as_table: whether the areas will be written as a table: its columns are checked before the map is read.
-        on_block: is told how many blocks of how many are done.
+        on_block: called with the number of blocks done and their total.
 
     Raises:
         ConfigError: the classes are not known, a field or layer is not there, or two columns have the same name.
@@ -198,7 +198,7 @@ def add_up(
     exactextract can weigh pixels too (``weighted_frac``, times ``sum`` of a raster of their areas), with the same
     results to 5e-13. It is asked for single blocks all the same: so each block is read once for the whole map and all
     zones, also those that overlap, its pixels are measured once, and one that lies inside a zone costs no more than an
-    addition. By itself it reads map and areas for each zone anew, and does not know the whole map.
+    addition. By itself it reads map and areas again for each zone, and does not know the whole map.
 
     Args:
         windows: that cover the map once.
@@ -207,7 +207,7 @@ def add_up(
         ground: of the same map.
         zones: valid polygons or multipolygons, in pixels: x is the column and y the row downwards, times -1. They may
             overlap, and lie outside in part.
-        on_block: is told how many blocks of how many are done.
+        on_block: called with the number of blocks done and their total.
 
     Returns:
         Those of the whole map, float64 (size,), and of each zone, float64 (zones, size).

@@ -18,12 +18,12 @@ class HoleFilling:
     A hole and all that lies in it becomes one with the polygon around; pixels without data stay without.
 
     Args:
-        rows: of a strip, by which holes are looked up; at least 2.
+        rows: rows of a strip, the key of the holes; at least 2.
     """
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
-        self._database = sqlite3.connect('')  # SQLite's name for one on disk that nobody else sees
+        self._database = sqlite3.connect('')  # SQLite's name for a private one on disk
         self._database.execute('CREATE TABLE hole (strip INTEGER, pixels REAL, value INTEGER, ring BLOB)')
 
     def find(self, traced: Iterable[PixelPolygons], *, smaller_than: float, pixel_area: PixelArea) -> None:

@@ -202,12 +202,12 @@ def _opening(*, started: bool) -> Iterator[None]:
     except pyogrio.errors.DataSourceError as error:
         if not started:
             raise
-        raise OSError('what was written of it so far is damaged') from error
+        raise OSError('the part that is written is damaged') from error
 
 
 def layer_name(stem: str) -> str:
     """Return the name of a file as that of its layer: those that begin with a sign or are SQLite's own are refused."""
-    name = stem.encode(errors='replace').decode()  # bytes that are no UTF-8
+    name = stem.encode(errors='replace').decode()  # bytes that are not UTF-8
     return name if re.match(rf'(?!gpkg|sqlite_|{STYLES_LAYER}$)\w', name, re.IGNORECASE) else f'map_{name}'
 
 

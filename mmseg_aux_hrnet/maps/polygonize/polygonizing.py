@@ -49,7 +49,7 @@ class PolygonSummary:
     def closing_line(self) -> str:
         """Return what was written on one line."""
         if not self.polygons:
-            return f'{self.out}: no polygons, nothing in the map is as asked for'
+            return f'{self.out}: no polygons: the map has no such area'
         parts = [
             f'{count} {name}' + (f' ({self.square_metres[name] / 10_000:,.4g} ha)' if self.square_metres else '')
             for name, count in sorted(self.polygons.items())
@@ -75,7 +75,7 @@ def polygonize(
         request: which polygons; None for those of every class but background, as they are.
         classes: names of the values 0, 1, ... of a map that does not say them.
         overwrite: replace ``out`` where it exists.
-        on_rows: is told how many rows of how many are done.
+        on_rows: called with the number of rows done and their total.
 
     Raises:
         ConfigError: the request does not fit the map, ``out`` cannot be named so, or exists and must not be replaced.
@@ -92,7 +92,7 @@ def polygonize(
         style = class_style(opened.legend, chosen=request.chosen(opened.legend.names))
         with open_output(out, run.scale.crs, style=style) as write, closing(HoleFilling(run.rows)) as holes:
             if request.fill_holes:
-                # Regions that can have a hole are told by their pixels: a pixel counts as one square metre here.
+                # Regions that can have a hole are known by their pixels: a pixel counts as one square metre here.
                 traced = run.trace(None, smallest=HOLED, simplify=0.0, pixel_area=lambda places: np.ones(len(places)))
                 holes.find(traced, smaller_than=request.fill_holes, pixel_area=run.scale.pixel_area)
             run.write_polygons(holes if request.fill_holes else None, write, summary)

@@ -46,7 +46,7 @@ class PolygonRequest:
             names: of all classes of the map.
 
         Raises:
-            ConfigError: a class is not of the map, or none or, to be squared, several are chosen.
+            ConfigError: the map does not have a class, or no class is chosen, or several to be squared.
         """
         unknown = [name for name in self.of or () if name not in names]
         if unknown:
@@ -57,7 +57,7 @@ class PolygonRequest:
             raise ConfigError(f'the only class of the map is {", ".join(names)}: name it with --of to get its polygons')
         if self.square and len(chosen) > 1:
             raise ConfigError(
-                f'--square would tear {", ".join(names[i] for i in chosen)} apart at their common borders: '
-                'name the one that is buildings with --of'
+                f'--square would tear {", ".join(names[i] for i in chosen)} apart at their common borders: name the '
+                'class of the buildings with --of'
             )
         return tuple(chosen)

@@ -43,7 +43,7 @@ class MapScale:
 
     def pixel_area(self, places: Floats) -> Floats:
         """Return square metres of a pixel at places (column, row), float64 (n, 2) -> (n,)."""
-        assert self.ground is not None  # whoever needs metres was refused by map_scale
+        assert self.ground is not None  # map_scale has refused options in metres
         x, y = self.place(places).T
         return np.asarray(self.ground.unit_areas(x, y) * abs(self.transform.determinant))
 

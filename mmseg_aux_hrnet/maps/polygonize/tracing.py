@@ -169,7 +169,7 @@ class Seams:
         )
 
     def _join(self, above: Integers, here: Integers) -> dict[int, int]:
-        """Join the open regions that touch and return by which key each that was swallowed is known now."""
+        """Join the open regions that touch, and return the new key of each region that was joined."""
         joined: dict[int, int] = {}
 
         def find(key: int) -> int:

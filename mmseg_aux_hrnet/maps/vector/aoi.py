@@ -50,7 +50,7 @@ class AreaOfInterest:
             width: of the raster, in pixels.
 
         Raises:
-            OutsideAreaError: no polygon touches the raster, or none has the centre of a pixel inside.
+            OutsideAreaError: no polygon touches the raster, or none contains the centre of a pixel.
             DataError: the file cannot be read, holds no polygons, or one of the two has no CRS.
         """
         polygons, vector_crs = read_polygons(Path(path))
@@ -67,7 +67,7 @@ class AreaOfInterest:
             raise OutsideAreaError(f'no polygon of {path} touches the raster')
         area = cls(touching)
         if not any(area.mask(window, transform).any() for window in _windows_of(touching, transform, height, width)):
-            raise OutsideAreaError(f'no polygon of {path} has the centre of a pixel of the raster inside')
+            raise OutsideAreaError(f'no polygon of {path} contains the centre of a pixel of the raster')
         return area
 
     def mask(self, window: Window, transform: Affine) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""The polygons of a vector file: read, repaired, reprojected; and names by which GDAL finds any file."""
+"""The polygons of a vector file: read, repaired, reprojected; and names that GDAL can open."""
 
 import logging
 import re
@@ -57,7 +57,7 @@ def plain_path(path: Path) -> Iterator[Path]:
     driver; so a relative path becomes absolute, and what has such marks is reached through a link.
     """
     absolute = path.absolute()
-    # pyogrio's own reading of it is asked, which differs from system to system; a zip file is meant to be opened.
+    # pyogrio's own reading decides, which differs from system to system; a zip file is opened.
     if vsi_path(absolute).endswith(str(absolute)) and str(absolute).isprintable():
         yield absolute
         return
@@ -71,10 +71,10 @@ def plain_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def plain_output(path: Path) -> Iterator[Path]:
-    """Give a plain name by which GDAL writes a file; what lies there when the block ends gets the file's own name.
+    """Give a plain name to GDAL for writing; at the end of the block the file gets its own name.
 
     Args:
-        path: of the file, in a folder in which nobody else writes.
+        path: of the file, in a folder that no other process writes to.
     """
     part = path.with_name(PLAIN + path.suffix.lower())
     with plain_path(part.parent) as folder:
@@ -85,7 +85,7 @@ def plain_output(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def without_locks() -> Iterator[None]:
-    """Let GDAL reach databases without locks, which not every file system knows; nobody else may write them."""
+    """Let GDAL reach databases without locks, which some file systems lack; no other process may write them."""
     option = 'SQLITE_USE_OGR_VFS'
     before = pyogrio.get_gdal_config_option(option)
     pyogrio.set_gdal_config_options({option: True})
@@ -100,7 +100,7 @@ def read_by_gdal(path: Path, read: Callable[[Path], T]) -> T:
 
     Args:
         path: the file.
-        read: is given the name by which GDAL finds it.
+        read: gets the name that GDAL can open.
 
     Raises:
         DataError: it cannot be read.
@@ -169,7 +169,7 @@ def reproject_near(
         metres = factor * EARTH_RADIUS if source.is_geographic else factor
         cut = shapely.segmentize(polygonal(shapely.intersection(polygons, place)), EDGE / metres)
         transformer = Transformer.from_crs(source, target, always_xy=True)
-        # errcheck, because else points that have no coordinates there become infinite, and nobody hears of it
+        # errcheck: without it, points that have no coordinates there become infinite without an error
         forward = partial(transformer.transform, errcheck=True)
         moved = shapely.transform(cut, forward, interleaved=False)
         to_degrees = Transformer.from_crs(target, WGS84, always_xy=True)
@@ -180,10 +180,10 @@ def reproject_near(
 
 
 def operation_note(transformer: Transformer, *, bounds: tuple[float, float, float, float]) -> str | None:
-    """Return how good the operation is by which coordinates were moved; None where none is better, to a metre.
+    """Return a note on the accuracy of the operation that moved coordinates; None if it is better than a metre.
 
     Args:
-        transformer: which has just moved some; PROJ chooses anew for each place.
+        transformer: it has just moved some; PROJ chooses the operation for each place.
         bounds: of them, west, south, east and north in degrees.
     """
     source, target = transformer.source_crs, transformer.target_crs
@@ -252,7 +252,7 @@ def _polygons_of(path: Path, state: tuple[tuple[str, int, int], ...]) -> tuple[G
         logger.warning('%s: %d of %d polygons were broken and are repaired', path, repaired.sum(), len(repaired))
     polygons = shapely.get_parts(multipolygons)
     if not polygons.size:
-        raise DataError(f'{path} holds no polygon with an area, so that it marks no place')
+        raise DataError(f'{path} holds no polygon with an area, so it marks no place')
     return polygons, crs
 
 

@@ -1,4 +1,4 @@
-"""Zones of a vector file: polygons, each with the value by which it is known."""
+"""Zones of a vector file: polygons, each with its name."""
 
 import codecs
 import warnings
@@ -60,7 +60,7 @@ def read_zones(
 
     Args:
         path: of any format that GDAL reads.
-        id_field: the field by which zones are known, or ``fid`` for the numbers of the rows in the file; None numbers
+        id_field: field with the names of the zones, or ``fid`` for the numbers of the rows in the file; None numbers
             them from 1 in the order of the file.
         layer: of a file that holds several.
         encoding: of the text, as Python calls it; None for what the file says.
@@ -108,7 +108,9 @@ def _choose_encodings(path: Path, encoding: str | None, *, layer: str) -> tuple[
     try:
         ''.encode(encoding or 'utf-8')
     except LookupError as error:
-        raise ConfigError(f'--encoding {encoding}: Python knows no such one; some are utf-8, gbk, cp1252') from error
+        raise ConfigError(
+            f'--encoding {encoding}: Python does not know it; some that it knows are utf-8, gbk, cp1252'
+        ) from error
     driver = read_by_gdal(path, partial(pyogrio.read_info, layer=layer, encoding=BYTES))['driver']
     if encoding is not None or driver != 'ESRI Shapefile':
         return (encoding,)
@@ -138,7 +140,7 @@ def _read_ids(
     odd = next((text for text in (field, *map(str, ids)) if not text.isascii()), None)
     if odd is None or encoding is not None or len(encodings) == 1:
         return ids, None
-    return ids, f'{path} has no .cpg file, which says its encoding: where {odd} is garbled, give it with --encoding'
+    return ids, f'{path} has no .cpg file with its encoding: if {odd} looks wrong, give the encoding with --encoding'
 
 
 def _field_values(path: Path, field: str, *, layer: str, encoding: str | None) -> NDArray[np.generic]:
@@ -157,7 +159,7 @@ def _field_values(path: Path, field: str, *, layer: str, encoding: str | None) -
     fields, numbers = _field_names(path, layer=layer, encoding=encoding)
     is_row = field not in fields and field.casefold() in ('fid', numbers.casefold())
     if not is_row and field not in fields:
-        advice = '' if ''.join(fields).isascii() else ', or --encoding where they are garbled'
+        advice = '' if ''.join(fields).isascii() else ', or --encoding if they look wrong'
         raise ConfigError(
             f'{path} has no field {field!r}; it has {", ".join([*fields, "fid"])}: give --id-field{advice}'
         )
@@ -168,7 +170,7 @@ def _field_values(path: Path, field: str, *, layer: str, encoding: str | None) -
 def _other_fields(
     path: Path, *, layer: str, id_field: str | None, encodings: tuple[str | None, ...]
 ) -> dict[str, NDArray[np.generic]]:
-    """Return the fields that go along with the zones, by name, but for text of another encoding."""
+    """Return the fields of the zones by name, without text of another encoding."""
     fields: dict[str, NDArray[np.generic]] = {}
     for encoding in encodings:
         with suppress(UnicodeDecodeError):
@@ -208,7 +210,7 @@ def _read_fields(
 
 
 def _decode(value: Any, encoding: str | None) -> Any:
-    """Return text of which each byte was read as a character; what is no text stays."""
+    """Decode text of which each byte was read as a character; other values stay."""
     if encoding is None or not isinstance(value, str):
         return value
     # Not at once: programs cut text to the width of a column, be it amid a character, which is left out then.
@@ -220,7 +222,8 @@ def _check_ids(path: Path, field: str, values: NDArray[np.generic]) -> NDArray[n
     missing = [i for i, value in enumerate(values.tolist(), start=1) if value is None or value != value or value == '']
     if missing:
         raise DataError(
-            f'{path}: {len(missing)} zone(s) have no {field} (number {first_names(missing)}): fill it in, or leave out '
+            f'{path}: {len(missing)} zone(s) have no {field} (number {first_names(missing)}): fill it in, or leave '
+            'out '
             '--id-field'
         )
     text = np.array([str(value) for value in values], object)  # a number of numpy keeps its digits, a day its form
@@ -272,7 +275,7 @@ def place_zones(zones: Zones, grid: PixelGrid) -> tuple[Geometries, Floats, str 
     areas = shapely.area(polygons)
     inside = shapely.area(shapely.intersection(polygons, outline))
     covered = np.minimum(np.divide(inside, areas, out=np.zeros(len(areas)), where=areas > 0), 1.0)
-    # The quotient of a zone that lies inside may miss 1 by rounding, and the user would be told of a zone cut off.
+    # The quotient of a zone that lies inside may miss 1 by rounding, and the user would read of a zone that is cut off.
     covered[shapely.covers(outline, polygons) & (areas > 0)] = 1.0
     if not covered.any():
         bounds = shapely.total_bounds(polygons), shapely.total_bounds(outline)

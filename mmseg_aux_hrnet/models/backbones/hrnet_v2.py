@@ -88,7 +88,7 @@ class HRNetV2(HRNet):
             weight of the backbone, or ``init_weights`` raises.
 
     Attributes:
-        bands: as given; None where there are other than three and nobody named them.
+        bands: as given; None if there are not three and they have no names.
         layout: how maps lie in memory; results differ by rounding only. ``given`` leaves it to the images,
             ``channels_last`` puts the channels of a pixel side by side, ``auto`` does so where convolutions are known
             to run faster on it: on a CPU, and in half precision.

@@ -1,4 +1,4 @@
-"""The registered terms by which a student learns from a teacher."""
+"""The registered loss terms of a student that learns from a teacher."""
 
 from abc import ABC, abstractmethod
 from math import ceil

@@ -84,7 +84,7 @@ class DistilledEncoderDecoder(FilledEncoderDecoder):
         # Not in __init__: a student that is only tested needs no teacher.
         if self.teacher_checkpoint is None:
             raise ConfigError(
-                'the student has no teacher: train the teacher first, then give its checkpoint or work dir by '
+                'the student has no teacher: train the teacher first, then give its checkpoint or work dir with '
                 '--teacher PATH (teacher_checkpoint of the model)'
             )
         model: nn.Module = MODELS.build(self.teacher_config)

@@ -47,7 +47,7 @@ class BandDataPreProcessor(SegDataPreProcessor):
 def swaps_channels(preprocessor: Any) -> bool:
     """Return whether a data preprocessor turns BGR into RGB, or the other way, which is the same.
 
-    It does so with three channels only, whatever its setting says.
+    It does so with three channels only, with any setting.
     """
     names = ('channel_conversion', '_channel_conversion')  # in the original mmsegmentation, and in its fork
     return any(getattr(preprocessor, name, False) for name in names)

@@ -30,7 +30,7 @@ class ThresholdDecision:
     threshold: Threshold
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        """Decide anew where the segmentor predicted; leave losses and plain tensors alone."""
+        """Decide again about the predictions of the segmentor; leave losses and plain tensors alone."""
         if isinstance(output, Sequence):
             for sample in output:
                 if isinstance(sample, SegDataSample):
@@ -47,7 +47,7 @@ class ThresholdDecision:
 
 
 def decide_by_threshold(model: nn.Module, threshold: Threshold, *, classes: Sequence[str]) -> None:
-    """Make a built model predict by a threshold from now on, whatever asks it for predictions.
+    """Make a built model predict with a threshold from now on, for every caller.
 
     With test-time augmentation the threshold is on the mean probability. One that was set before no longer counts.
 

@@ -38,7 +38,7 @@ class GroupRate(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A group in the comparison: rates and, but for the first, differences to the first group, by column."""
+    """A group in the comparison: rates and, except in the first, differences to the first group, by column."""
 
     name: str
     rates: dict[str, GroupRate]

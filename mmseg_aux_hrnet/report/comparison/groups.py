@@ -34,7 +34,9 @@ def read_groups(arguments: Sequence[str]) -> dict[str, list[Run]]:
             run = read_run(part)
             key = (Path(run.config).stem or run.folder.resolve().name) if name is None else name
             if name is None and key in explicit:
-                raise ConfigError(f'{part} goes by {key}, which is the name of a group already: name it too')
+                raise ConfigError(
+                    f'{part} gets the name {key}, which a group has already: give it another name, NAME=DIR'
+                )
             groups.setdefault(key, []).append(run)
         if name is not None:
             explicit.add(name)
@@ -60,11 +62,11 @@ def check_comparable(groups: Mapping[str, Sequence[Run]]) -> None:
             # The same weights twice would make the deviation of the seeds too small.
             if run.checkpoint_sha256 and run.checkpoint_sha256 == first.checkpoint_sha256:
                 raise DataError(
-                    f'{both} are of the same checkpoint, so they are not two seeds: name them apart, NAME=DIR'
+                    f'{both} are of the same checkpoint, so they are not two seeds: give them different names, NAME=DIR'
                 )
             if run.threshold != first.threshold:
                 thresholds = ' and '.join(str(one.threshold or 'none') for one in (first, run))
-                raise DataError(f'{both} have the thresholds {thresholds}: name them apart, NAME=DIR')
+                raise DataError(f'{both} have the thresholds {thresholds}: give them different names, NAME=DIR')
 
 
 def class_of_interest(groups: Mapping[str, Sequence[Run]], name: str | None) -> str:
@@ -77,7 +79,7 @@ def class_of_interest(groups: Mapping[str, Sequence[Run]], name: str | None) -> 
     first, found = runs[0], {run.class_of_interest for run in runs}
     if name is None and (len(found) > 1 or None in found):
         raise ConfigError(
-            f'the reports name no common class of interest: choose one by --class, of {", ".join(first.classes)}'
+            f'the reports name no common class of interest: choose one with --class: {", ".join(first.classes)}'
         )
     chosen = name if name is not None else str(first.class_of_interest)
     if chosen not in first.classes:

@@ -1,4 +1,4 @@
-"""Writes a comparison into a folder: Markdown, LaTeX and the picture, all of them or none."""
+"""Writes a comparison into a folder: Markdown, LaTeX and the picture, all or nothing."""
 
 import math
 import re
@@ -78,8 +78,8 @@ def notes(comparison: Comparison) -> list[str]:
     ]
     if several:
         lines.append(
-            'Several runs: mean ± sample standard deviation of the runs. The intervals are of the mean of these runs; '
-            'how far other seeds would lie apart is in the deviation, not in the interval or p.'
+            'Several runs: mean ± sample standard deviation of the runs. The intervals are those of the mean of '
+            'these runs. The deviation, not the interval or p, says how far other seeds would differ.'
         )
     lines.append(f'Intervals: {comparison.method}.')
     if len(comparison.rows) > 1:

@@ -20,7 +20,7 @@ class Run:
         config: name of the config, empty where the report is of predictions without one.
         checkpoint: name of the checkpoint, empty where the report is of predictions without one.
         checkpoint_sha256: its hash, empty where there is none.
-        threshold: by which one of two classes was predicted; None for the most probable class.
+        threshold: threshold of the predictions of two classes; None for the most probable class.
         classes: names, in the order of the counts.
         class_of_interest: one of them, or None.
         images: names of the images, sorted.

@@ -69,7 +69,7 @@ def write_html(path: str | Path, *, report: Report, tiles: Mapping[int, PageTile
     Raises:
         OSError: the file cannot be written.
     """
-    # jinja2 escapes what it fills in, so that nobody has to remember it; torch brings it.
+    # jinja2 escapes everything that it fills in; torch brings it.
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE, encoding='utf-8'),
         autoescape=True,
@@ -77,7 +77,7 @@ def write_html(path: str | Path, *, report: Report, tiles: Mapping[int, PageTile
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Without spaces, of which a long table of images has a megabyte. NaN is not JSON and would stop the page's script.
+    # Without spaces: a long table of images has a megabyte of them. NaN is not JSON and would stop the page's script.
     environment.policies['json.dumps_kwargs'] = {'separators': (',', ':'), 'allow_nan': False}
     page = environment.get_template('report.html.jinja').render(_content(report, tiles, log))
     # A file name that is not UTF-8 comes from the disk with signs that cannot be written back.

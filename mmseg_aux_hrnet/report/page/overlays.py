@@ -53,7 +53,7 @@ def error_map(prediction: ClassMap, label: ClassMap, *, num_classes: int, class_
         prediction: predicted classes, uint8 (H, W).
         label: reference classes, uint8 (H, W); values above the classes are not counted.
         num_classes: count of the classes.
-        class_of_interest: index of the class whose hits, false alarms and misses are told apart; where None, right and
+        class_of_interest: index of the class whose hits, false alarms and misses have colours; if None, right and
             wrong pixels are.
     """
     counted = label < num_classes

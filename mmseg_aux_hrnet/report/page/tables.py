@@ -110,7 +110,7 @@ def matrix_rows(report: Report) -> list[dict[str, Any]]:
     rows = []
     for row, counts in zip(report['classes'], report['confusion_matrix'], strict=True):
         cells = []
-        # Shares of the row are the recall and the misses of its class, whatever the size of the others.
+        # Shares of the row are the recall and the misses of its class, with any size of the others.
         for pixels in counts:
             share = 100 * pixels / max(sum(counts), 1)
             kind = 'none' if pixels == 0 else 'strong' if share > STRONG else ''
@@ -139,7 +139,7 @@ def headings(report: Report) -> dict[str, Any]:
         'Data': run['data_list'],
         'Images': f'{count(run["images"])}, with {number(report["overall"]["pixels"], 0)} counted pixels',
         'Threshold': None if run['threshold'] is None else '{class} from {value:g}'.format(**run['threshold']),
-        'Date': run['date'].replace('T', ' '),  # ISO 8601 joins date and time by a T, which nobody reads easily
+        'Date': run['date'].replace('T', ' '),  # ISO 8601 joins date and time with a T, which is hard to read
     }
     return {
         'title': 'written predictions' if weights is None else Path(weights).name,

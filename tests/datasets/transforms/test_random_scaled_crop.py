@@ -160,10 +160,10 @@ def test_read_only_arrays_are_taken_and_kept():
 @pytest.mark.parametrize(
     ('settings', 'words'),
     [
-        (dict(crop_size=CROP), 'give either ratio_range'),
-        (dict(crop_size=CROP, scale=SCALE), 'give either ratio_range'),
-        (dict(crop_size=CROP, scale=SCALE, ratio_range=RATIOS, scales=SCALES), 'give either ratio_range'),
-        (dict(crop_size=CROP, scales=[]), 'give either ratio_range'),
+        (dict(crop_size=CROP), 'give ratio_range'),
+        (dict(crop_size=CROP, scale=SCALE), 'give ratio_range'),
+        (dict(crop_size=CROP, scale=SCALE, ratio_range=RATIOS, scales=SCALES), 'give ratio_range'),
+        (dict(crop_size=CROP, scales=[]), 'give ratio_range'),
         (dict(crop_size=CROP, scales=[64]), 'scales=64 is not a size'),
         (dict(crop_size=(0, 8), scales=SCALES), r'crop_size=\(0, 8\) is not a size'),
         (dict(crop_size=CROP, scale=SCALE, ratio_range=(2.0, 0.5)), 'the lower one first'),

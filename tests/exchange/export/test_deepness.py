@@ -125,7 +125,9 @@ def test_black_is_background_and_nothing_near_it(two_classes):
     assert plugin.notes['black'] == (
         'pixels whose red, green and blue are all exactly 0 are background: probability 1 of it, 0 of the others'
     )
-    assert 'pixels of exactly 0, 0, 0 are background; --no-black-background: as others' in plugin.printed
+    assert (
+        'pixels of exactly 0, 0, 0 are background; --no-black-background leaves them to the network' in plugin.printed
+    )
 
 
 @pytest.mark.slow  # one more export to ONNX

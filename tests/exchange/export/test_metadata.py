@@ -66,8 +66,7 @@ def test_a_file_says_what_goes_in_and_out():
     )
     assert notes['input'] == {
         'name': 'image', 'type': 'uint8', 'range': [0, 255], 'shape': ['batch', 3, 'height', 'width'],
-        'meaning': 'Red, green, blue, in this order, as the picture has them: 0 to 255. Nothing else is to be done to '
-        'it.',
+        'meaning': 'Red, green, blue, in this order, as the picture has them: 0 to 255. Do nothing else to it.',
     }  # fmt: skip
     assert notes['outputs']['classes'] == {
         'type': 'uint8', 'shape': ['batch', 'height', 'width'],

@@ -161,7 +161,7 @@ def test_a_fault_that_files_and_maps_share_is_seen(model, monkeypatch):
     Standard(model, form=FREE, decision=None)(images)
     monkeypatch.setattr(model, 'encode_decode', MethodType(type(model).encode_decode, model))
     standard = Standard(model, form=FREE, decision=None)
-    with pytest.raises(ExportError, match='Predictor would differ from mmseg, so nothing tells what is right'):
+    with pytest.raises(ExportError, match='Predictor would differ from mmseg, so it is not known which is right'):
         standard(images)
     standard(comparison_images((1, 96, 128), seed=1))
 

@@ -155,7 +155,7 @@ def test_targets_that_cannot_be_are_refused(tmp_path):
     refused(old, tmp_path / 'there.py', 'there.py exists: name another file, or replace it with --overwrite')
     refused(old, tmp_path / 'folder.py', 'folder.py is a folder', overwrite=True)
     refused(old, tmp_path / 'new.yaml', 'let it end in .py')
-    refused(old, old, 'is the file to read', overwrite=True)
+    refused(old, old, 'is an input file', overwrite=True)
     refused(old, tmp_path / 'file' / 'new.py', 'cannot be written')
     assert (tmp_path / 'there.py').read_text() == 'mine'
     migrate_file(old, tmp_path / 'there.py', overwrite=True)

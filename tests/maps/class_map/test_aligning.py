@@ -84,12 +84,14 @@ def test_maps_without_a_place_are_compared_by_their_size(tmp_path):
     found, note = aligned(path, shape=(20, 30), crs=None, transform=Affine.identity())
     np.testing.assert_array_equal(found, values)
     assert note is None
-    with pytest.raises(DataError, match='is 20 x 30 pixels and the other raster 20 x 31, and not both say where'):
+    with pytest.raises(
+        DataError, match='is 20 x 30 pixels and the other raster 20 x 31, and at least one does not say where'
+    ):
         aligned(path, shape=(20, 31))
 
 
 @pytest.mark.parametrize('move', [(30, 0), (0, -20), (-30, 0), (1e6, 0)])
 def test_maps_that_do_not_overlap_are_refused(tmp_path, move):
     path = write_map(tmp_path / 'a.tif', draw_classes((20, 30)))
-    with pytest.raises(DataError, match='does not overlap the other raster: no pixel is in both'):
+    with pytest.raises(DataError, match='does not overlap the other raster: name two rasters'):
         aligned(path, shape=(20, 30), transform=METRE @ Affine.translation(*move))

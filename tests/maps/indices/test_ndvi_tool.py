@@ -193,8 +193,8 @@ def test_files_that_exist_are_replaced_only_where_asked(tmp_path, data, capsys):
         (('--reference', 'a', 'b', 'c'), '--reference has 3 values'),
         (('--reference', 'labels'), 'give --classes NAME,NAME'),
         (('--reference', 'labels', *CLASSES, '--class', 'tree'), "has no class 'tree', it has background, green"),
-        (('--reference', 'labels', '--classes', 'a,b,c'), 'say which are vegetation with --class'),
-        (('--reference', 'labels/east_1.png', *CLASSES), 'is the reference of one raster, not of 3'),
+        (('--reference', 'labels', '--classes', 'a,b,c'), 'name the vegetation with --class'),
+        (('--reference', 'labels/east_1.png', *CLASSES), 'can be the reference of one raster, not of 3'),
         (('--reference', 'labels', *CLASSES, '--range', '0.4:0'), "--range is '0.4:0'"),
         (('--reference', 'labels', *CLASSES, '--scene', '('), 'is not a regular expression'),
         (('--reference', 'labels', *CLASSES, '--scene', 'x'), "--scene 'x' does not fit east_1.tif"),
@@ -209,7 +209,7 @@ def test_what_does_not_fit_is_one_line(tmp_path, data, capsys, monkeypatch, args
 def test_a_raster_without_near_infrared_is_one_line(tmp_path, capsys):
     write_raster(tmp_path / 'rgb.tif', noise(3))
     line = refused(capsys, tmp_path / 'rgb.tif', '--best', 'otsu', '--out', tmp_path / 'out')
-    assert 'no band is said to be near infrared' in line and '--index vari or exg' in line
+    assert 'the raster does not name a near infrared band' in line and '--index vari or exg' in line
     assert run_here('ndvi', tmp_path / 'rgb.tif', '--best', 'otsu', '--index', 'exg', '--out', tmp_path / 'out') == 0
 
 

@@ -161,7 +161,7 @@ def test_a_file_that_is_damaged_while_it_is_written_is_one_plain_line(tmp_path):
         part.write_bytes(b'cut')
         write(*features(1))
     assert str(caught.value) == (
-        f'{tmp_path / "out.gpkg"} cannot be written (what was written of it so far is damaged): '
+        f'{tmp_path / "out.gpkg"} cannot be written (the part that is written is damaged): '
         'choose a folder that is writable and has room'
     )
 
@@ -195,7 +195,7 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path, suffix):
         ('out', 'ends in nothing'),
         ('there.gpkg', '--overwrite'),
         ('folder.gpkg', 'is a folder'),
-        ('map.GPKG', 'is the file to read and cannot be written'),
+        ('map.GPKG', 'is an input file and would be overwritten'),
     ],
 )
 def test_outputs_that_cannot_be_are_refused(tmp_path, name, said):

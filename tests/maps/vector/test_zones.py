@@ -127,7 +127,7 @@ def test_a_shapefile_of_unknown_encoding_is_told_of_and_read_where_it_is_named(t
     zones = read_zones(path, id_field='name')
     assert zones.ids.tolist() == ['º£µíÇø', 'b']
     assert zones.notes == (
-        f'{path} has no .cpg file, which says its encoding: where º£µíÇø is garbled, give it with --encoding',
+        f'{path} has no .cpg file with its encoding: if º£µíÇø looks wrong, give the encoding with --encoding',
     )
     zones = read_zones(path, id_field='name', encoding='gbk')
     assert (zones.ids.tolist(), zones.notes) == (['海淀区', 'b'], ())
@@ -136,7 +136,7 @@ def test_a_shapefile_of_unknown_encoding_is_told_of_and_read_where_it_is_named(t
 def test_a_field_whose_name_is_not_utf_8(tmp_path):
     path = write_shapes(tmp_path / 'z.shp', 'a', encoding='GBK', field='名称')
     assert read_zones(path, id_field='名称', encoding='gbk').ids.tolist() == ['a', 'b']
-    with pytest.raises(ConfigError, match='give --id-field, or --encoding where they are garbled'):
+    with pytest.raises(ConfigError, match='give --id-field, or --encoding if they look wrong'):
         read_zones(path, id_field='名称')
 
 
@@ -153,7 +153,7 @@ def test_text_of_other_formats_that_is_not_utf_8(tmp_path):
     with pytest.raises(DataError, match='text that is not utf-8: name its encoding with --encoding'):
         read_zones(path, id_field='name')
     assert read_zones(path, id_field='name', encoding='cp1252').ids.tolist() == ['Grünau', 'b']
-    with pytest.raises(ConfigError, match='--encoding gkb: Python knows no such one'):
+    with pytest.raises(ConfigError, match='--encoding gkb: Python does not know it'):
         read_zones(path, id_field='name', encoding='gkb')
 
 

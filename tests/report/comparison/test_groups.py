@@ -57,7 +57,7 @@ def test_folders_with_signs_in_their_names(tmp_path):
         (['{0}', '{0}'], 'is given twice'),
         (['A={0},{0}'], 'is given twice'),
         (['A={0}', 'A={1}'], 'uses the name A again'),
-        (['plain={1}', '{0}'], 'is the name of a group already'),
+        (['plain={1}', '{0}'], 'which a group has already'),
         (['={0}', '{1}'], 'with a name and folders'),
         (['A=', '{1}'], 'with a name and folders'),
         (['A={0},', '{1}'], 'with a name and folders'),
@@ -98,9 +98,9 @@ def test_same_checkpoint_is_no_second_seed(tmp_path, four):
 def test_other_threshold_is_no_second_seed(tmp_path, four):
     held = [{'class': name, 'value': 0.4} for name in ('green', 'background')]
     moved = [report(tmp_path / at['class'], runs_seed=7 + i, threshold=at) for i, at in enumerate(held)]
-    with pytest.raises(DataError, match='group plain, have the thresholds none and green from 0.4: name'):
+    with pytest.raises(DataError, match='group plain, have the thresholds none and green from 0.4: give'):
         read_groups([four[0], moved[0]])
-    with pytest.raises(DataError, match='have the thresholds green from 0.4 and background from 0.4: name'):
+    with pytest.raises(DataError, match='have the thresholds green from 0.4 and background from 0.4: give'):
         read_groups(moved)
 
 
@@ -115,6 +115,6 @@ def test_class_of_interest_is_that_of_the_reports_or_the_named_one(four):
 def test_reports_without_a_class_of_interest_need_one(tmp_path, four):
     none = report(tmp_path / 'none', config='none', of_interest=None, runs_seed=5)
     groups = read_groups([none, four[0]])
-    with pytest.raises(ConfigError, match='choose one by --class, of background, green'):
+    with pytest.raises(ConfigError, match='choose one with --class: background, green'):
         class_of_interest(groups, None)
     assert class_of_interest(groups, 'green') == 'green'
