@@ -157,7 +157,7 @@ def _count(text: str) -> int:
 
 def _folder(text: str) -> Path:
     if not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f'{text} is no folder')
+        raise argparse.ArgumentTypeError(f'{text} is not a folder')
     return Path(text)
 
 

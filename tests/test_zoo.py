@@ -140,7 +140,7 @@ def test_it_predicts_as_its_files_do(grass):
     np.testing.assert_array_equal(predictor(image), files(image))
 
 
-DOUBT = '; it was trained on images of 0.3 to 0.5 m, so expect less of this map'
+DOUBT = '; it was trained on images of 0.3 to 0.5 m, so this map may be worse'
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_training_and_testing_by_load_from(grass, tmp_path, leaf, others):
     assert result.returncode == 0, result.stderr
     log = ''.join(path.read_text() for path in work.glob('*/*.log'))
     assert 'training starts from zoo://grass' in log
-    assert ('its classifier starts anew, because it tells bare, grass' in log) == others
+    assert ('its classifier starts anew, because it knows bare, grass' in log) == others
     start, end = (read_checkpoint(path)['state_dict'] for path in (grass, work / 'iter_1.pth'))
     moved = {key for key in start if 'running' not in key and not torch.equal(start[key].to(end[key].dtype), end[key])}
     moved = {key for key in moved if not key.endswith('tracked')}

@@ -195,7 +195,7 @@ def settle_kinds(
         (counts[CROWD] if CROWD not in ignore else 0, 'areas marked as crowd are painted as their class'),
         (counts[EMPTY], 'polygons have fewer than three points or no area, and are left out'),
         (counts[TAG], 'tags of whole images are left out'),
-        (mended, 'outlines cross themselves: all that they enclose is painted'),
+        (mended, 'outlines cross themselves: everything inside is painted'),
     ):
         notes += [f'{count} {text}'] if count else []
     return settled, notes

@@ -43,7 +43,7 @@ def read_annotations(inputs: Sequence[str | Path]) -> list[AnnotatedImage]:
             files = sorted(top / name for names in index_by_stem(top, SUFFIXES).values() for name in names)
             files = [file for file in files if not _is_beside(file)]
         if not files:
-            raise DataError(f'no annotations are in {top}: it needs files of {FORMATS}')
+            raise DataError(f'{top} holds no annotations: it needs files of {FORMATS}')
         texts = [file for file in files if file.suffix.lower() == '.txt']
         for file in files:
             if file.suffix.lower() == '.xml':
@@ -102,9 +102,11 @@ def match_images(images: Sequence[AnnotatedImage], folder: str | Path) -> Matche
     """
     on_disk = index_by_stem(folder, IMAGE_SUFFIXES)
     if not on_disk:
-        raise DataError(f'no image is in {folder}: it needs {" ".join(IMAGE_SUFFIXES)}')
+        raise DataError(f'{folder} holds no image: it needs {" ".join(IMAGE_SUFFIXES)}')
     if double := [names for names in on_disk.values() if len(names) > 1]:
-        raise DataError(f'{folder} holds {" and ".join(double[0])}, whose tiles would have one name: keep one of them')
+        raise DataError(
+            f'{folder} holds {" and ".join(double[0])}, and their tiles would have the same name: keep one of them'
+        )
     by_base = defaultdict[str, list[str]](list)
     for names in on_disk.values():
         by_base[posixpath.basename(names[0])].append(names[0])

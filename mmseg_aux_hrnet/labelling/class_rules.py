@@ -73,7 +73,7 @@ class ClassRules(NamedTuple):
             counted = [f'{text} ({count}x)' for text, count in unknown.most_common(SHOWN)]
             more = f' and {len(unknown) - SHOWN} more' if len(unknown) > SHOWN else ''
             raise DataError(
-                f'{where}: {len(unknown)} value(s) are of no class: {", ".join(counted)}{more}; name each in {option}, '
+                f'{where}: {len(unknown)} value(s) have no class: {", ".join(counted)}{more}; name each in {option}, '
                 f'or take the rest with "{REST}=CLASS" or "{REST}={IGNORE}"'
             )
 
@@ -160,7 +160,7 @@ def class_rules(
     else:
         raise ConfigError('no classes: give --classes, such as background,green, or --class-field with --class-map')
     if len(names) != len(set(names)) or not all(names) or IGNORE in names:
-        raise ConfigError(f'--classes is {classes!r}: name each class once, and none {IGNORE!r}, which is no class')
+        raise ConfigError(f'--classes is {classes!r}: name each class once, and not {IGNORE!r}, which is not a class')
     index = {name: place for place, name in enumerate(names)} | {IGNORE: IGNORED}
     unknown = [f'{value}={name}' for value, name in pairs.items() if name not in index]
     if unknown:
@@ -214,7 +214,7 @@ def _painting(names: Sequence[str], text: str | None) -> tuple[int, ...]:
     known = [*names, IGNORE]
     wrong = [name for name in named if name not in known]
     if wrong or len(set(named)) != len(named):
-        raise ConfigError(f'--paint-order is {text!r}: name each once, the lowest first, of {", ".join(known)}')
+        raise ConfigError(f'--paint-order is {text!r}: name each once, the lowest first: {", ".join(known)}')
     indices = [IGNORED if name == IGNORE else names.index(name) for name in named]
     before = [index for index in range(len(names)) if index not in indices]
     return (*before, *indices, *([] if IGNORED in indices else [IGNORED]))
@@ -232,7 +232,7 @@ def _palette(names: Sequence[str], text: str | None) -> list[list[int]]:
         colours[name] = parts
     double = [name for name, colour in colours.items() if list(colours.values()).count(colour) > 1]
     if double:  # labels are read by their colours
-        raise ConfigError(f'the classes {", ".join(double)} have one colour: give each its own with --palette')
+        raise ConfigError(f'the classes {", ".join(double)} have the same colour: give each its own with --palette')
     return list(colours.values())
 
 

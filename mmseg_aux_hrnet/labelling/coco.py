@@ -70,7 +70,7 @@ def _check_references(annotations: Any, path: Path, *, images: Mapping[Any, Any]
     """Raise where annotations are of images or classes that the file does not have."""
     with faults_of(f'{path}: annotations'):
         if any('segments_info' in entry for entry in annotations):
-            raise DataError(f'{path} is COCO panoptic, whose areas are in pictures of their own: export instances')
+            raise DataError(f'{path} is COCO panoptic, with its areas in separate pictures: export instances')
         lost = Counter(entry['image_id'] for entry in annotations if entry['image_id'] not in images)
         nameless = Counter(int(entry['category_id']) for entry in annotations if int(entry['category_id']) not in names)
     for counts, what in ((lost, 'image_id'), (nameless, 'category_id')):
@@ -97,7 +97,7 @@ def _annotation(entry: Mapping[str, Any], name: str, *, size: tuple[int, int] | 
     if drawn:
         rings = [np.asarray(ring, np.float64) for ring in drawn]
         if any(ring.ndim != 1 or ring.size % 2 for ring in rings):
-            raise ValueError('a polygon must be one list of x and y by turns')
+            raise ValueError('a polygon must be one list of alternating x and y')
         return polygon_annotation(name, [ring.reshape(-1, 2) for ring in rings], kind=kind)
     if any(entry.get('keypoints') or ()):
         return Annotation(name, kind='keypoints')

@@ -37,7 +37,7 @@ def read_cvat(path: Path) -> list[AnnotatedImage]:
     except (ParseError, ValueError, LookupError) as error:
         raise DataError(f'{path} is not XML ({error}): export it again') from error
     if root.tag == 'annotation':
-        raise DataError(f'{path} is PASCAL VOC, which has boxes only: export polygons, such as COCO')
+        raise DataError(f'{path} is PASCAL VOC, which has only boxes: export polygons, such as COCO')
     if root.tag != 'annotations' or root.find('track') is not None:
         found = 'CVAT for video' if root.find('track') is not None else f'XML of <{root.tag}>'
         raise DataError(f'{path} is {found}: export "CVAT for images 1.1"')

@@ -46,7 +46,9 @@ class Plane(NamedTuple):
             outlines = shapely.transform(outlines, forward.transform, interleaved=False)
         placed: Geometries = shapely.transform(outlines, lambda x, y: self.to_metres @ (x, y), interleaved=False)
         if not np.isfinite(shapely.get_coordinates(placed)).all():
-            raise DataError(f'rasters in {crs.name} have no place in {self.crs.name}: make their tiles in two runs')
+            raise DataError(
+                f'rasters in {crs.name} cannot be transformed to {self.crs.name}: make their tiles in two runs'
+            )
         return placed
 
 
@@ -137,7 +139,7 @@ def split_by_raster(names: Sequence[str], text: str) -> list[str]:
         hits = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
         if split not in SPLITS or not equals or not hits:
             raise ConfigError(
-                f'--split-rasters {part.strip()!r}: give {"|".join(SPLITS)}=PATTERN that meets a raster, such as '
+                f'--split-rasters {part.strip()!r}: give {"|".join(SPLITS)}=PATTERN that fits a raster, such as '
                 f'test={names[0]}'
             )
         for name in hits:
@@ -180,7 +182,7 @@ def yield_ground(grounds: Geometries, splits: Sequence[str | None]) -> list[str 
     result = np.array(splits, object)
     inner = shapely.buffer(grounds, -SEAM / 2, join_style='mitre')
     first, second = shapely.STRtree(inner).query(inner, predicate='intersects')
-    for place in range(len(SPLITS) - 2, -1, -1):  # val first: what it leaves out is no reason for train
+    for place in range(len(SPLITS) - 2, -1, -1):  # val first: train need not give way to what val leaves out
         later = np.isin(result, SPLITS[place + 1 :])
         result[first[(result[first] == SPLITS[place]) & later[second]]] = None
     return list(result)

@@ -41,7 +41,7 @@ def paint(
     if image.size is not None and image.size != shape:
         advice = 'annotate the image as it is'
         if image.size == shape[::-1]:
-            advice = 'if its EXIF tag turns it and the annotations are of the image unturned, remove the tag'
+            advice = 'if its EXIF tag turns it and the annotations belong to the unturned image, remove the tag'
         raise DataError(
             f'{image.source}: {image.name} is annotated as {image.size[1]}x{image.size[0]} pixels, and the image has '
             f'{shape[1]}x{shape[0]} (width x height): {advice}'

@@ -49,7 +49,9 @@ def plan_images(request: TileRequest, rules: ClassRules) -> ImagePlan:
     """
     assert request.images is not None
     if rules.uncovered is None:
-        raise ConfigError('no class is called background: say with --unlabelled what is left where nothing was drawn')
+        raise ConfigError(
+            'no class is called background: name the class of ground without annotations with --unlabelled'
+        )
     ignore = () if request.ignore is None else tuple(kind.strip() for kind in request.ignore.split(','))
     settled, notes = settle_kinds(read_annotations(request.annotations), fill_boxes=request.fill_boxes, ignore=ignore)
     annotated, missing = match_images(settled, request.images)
@@ -88,7 +90,7 @@ def _divide(names: Sequence[str], request: TileRequest) -> tuple[dict[str, str],
         splits = {stems[stem]: split for split, some in dealt.items() for stem in some}
         return splits, f'splits {how}, seed {request.seed}'
     if request.ratio is not None:
-        raise ConfigError(f'{folder} is divided already, such as {stems[next(iter(of_folder))]}: leave out --ratio')
+        raise ConfigError(f'{folder} is already divided, such as {stems[next(iter(of_folder))]}: leave out --ratio')
     if outside := [stems[stem] for stem in stems if stem not in of_folder]:
         raise SplitError(f'{folder} has folders of splits, and {len(outside)} images are in none: {named(outside)}')
     split_of: dict[str, str] = {}

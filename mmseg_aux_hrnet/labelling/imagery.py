@@ -60,7 +60,7 @@ class Imagery:
 
     def __init__(self, path: Path, dataset: Any, wanted: Wanted, *, gsd: float | None) -> None:
         if is_map(dataset.tags()):
-            raise RasterError(f'{path} is a map that was predicted, not an image: name the raster that it was made of')
+            raise RasterError(f'{path} is a predicted map, not an image: name its raster')
         self.path = path
         self._dataset = dataset
         try:

@@ -119,7 +119,7 @@ class Labels:
         lost = [str(raster.path) for raster, touches in zip(rasters, reached, strict=True) if not touches]
         what = 'ignored'
         if self.shapes and self.rules.uncovered not in (None, IGNORED):
-            what = f'{self.rules.classes.names[self.rules.uncovered]}; leave it out if nobody drew on it'
+            what = f'{self.rules.classes.names[self.rules.uncovered]}; leave it out if it is not annotated'
         return [f'no label touches {path}: all of its pixels are {what}' for path in lost]
 
     def _grounds(self) -> list[tuple[shapely.STRtree, CRS, str]]:
@@ -210,19 +210,19 @@ def _read_drawn(files: Sequence[LabelFile], rules: ClassRules, request: TileRequ
     if request.label_values is not None:
         raise ConfigError('--label-values is for class rasters: name values of a field with --class-map')
     if request.class_map is not None and request.class_field is None:
-        raise ConfigError('--class-map needs --class-field NAME, the field whose values it names')
+        raise ConfigError('--class-map needs --class-field NAME, the field with those values')
     if request.class_field is not None and request.class_map is None:
         rules = by_own_names(rules)
     if rules.uncovered is None:
         raise ConfigError(
-            f'no class of {", ".join(rules.classes.names)} is called background: say with --unlabelled CLASS what no '
-            'polygon covers, or --unlabelled ignore'
+            f'no class of {", ".join(rules.classes.names)} is called background: give the class of ground without a '
+            'polygon with --unlabelled CLASS, or --unlabelled ignore'
         )
     shapes, notes = read_shapes(
         files, rules, field=request.class_field, buffer=request.buffer, encoding=request.encoding
     )
     uncovered = 'ignored' if rules.uncovered == IGNORED else rules.classes.names[rules.uncovered]
-    return shapes, [*notes, f'what no polygon covers is {uncovered}; {rules.painting_note()}']
+    return shapes, [*notes, f'ground without a polygon is {uncovered}; {rules.painting_note()}']
 
 
 def _rules_of_rasters(
@@ -231,7 +231,7 @@ def _rules_of_rasters(
     wrong = [f'--{name.replace("_", "-")}' for name in OF_POLYGONS if getattr(request, name) is not None]
     wrong += [f'--{name.replace("_", "-")}' for name in ('all_touched', 'border_ignore') if getattr(request, name)]
     if wrong or any(each.name for each in files):
-        raise ConfigError(f'{", ".join(wrong) or "CLASS=FILE"}: that is for polygons, and the labels are class rasters')
+        raise ConfigError(f'{", ".join(wrong) or "CLASS=FILE"}: this is for polygons, and the labels are class rasters')
     rules = of_pixel_values(rules, request.label_values)
     for each in files:
         with open_label_raster(each.path, rules) as raster:

@@ -234,7 +234,7 @@ class Cutter:
         if not valid.any() or 1 - valid.mean() > self._request.max_nodata:
             return f'more than {100 * self._request.max_nodata:g} % without data (--max-nodata)'
         if (label == IGNORED).all():
-            return 'not a pixel with a label'
+            return 'no pixel with a label'
         return None
 
     def _write(

@@ -39,11 +39,11 @@ def overlap_notes(rasters: Sequence[Raster], request: TileRequest) -> list[str]:
         what = f'{pair[0].path} and {pair[1].path} show the same ground ({common.area:,.0f} m²)'
         if same is False and request.overlaps != 'keep':
             raise ConfigError(
-                f'{what} with other pixels, and labels fit one of them as a rule: leave one out, or take both with '
-                '--overlaps keep'
+                f'{what} with other pixels, and labels usually fit only one of them: leave one out, or use both '
+                'with --overlaps keep'
             )
         if same is not None:
-            notes.append(f'{what}{"" if same else " with other pixels"}: both have tiles of it, never in two splits')
+            notes.append(f'{what}{"" if same else " with other pixels"}: both have tiles of it, always in one split')
     return notes
 
 

@@ -116,7 +116,7 @@ class TileRequest:
                 )
                 raise ConfigError(f'--{name.replace("_", "-")} is {value:g}: give {allowed}')
         if self.tile < 1 or not 0 <= self.overlap < self.tile:
-            raise ConfigError(f'--tile {self.tile} --overlap {self.overlap}: tiles have pixels, and share fewer')
+            raise ConfigError(f'--tile {self.tile} --overlap {self.overlap}: give a side above 0 and a smaller overlap')
         for name, chosen, known in (('layout', self.layout, LAYOUTS), ('format', self.image_format, tuple(SUFFIXES))):
             if chosen not in known:
                 raise ConfigError(f'--{name} is {chosen!r}: use one of {", ".join(known)}')
@@ -125,11 +125,11 @@ class TileRequest:
 
     def _check_splits(self) -> None:
         if self.split_field and self.split_rasters:
-            raise ConfigError('--split-rasters and --split-field both say the splits: give one of them')
+            raise ConfigError('--split-rasters and --split-field both choose the splits: give one of them')
         if self.split_areas and not self.split_field:
-            raise ConfigError('--split-areas needs --split-field NAME, whose values are train, val and test')
+            raise ConfigError('--split-areas needs --split-field NAME, a field with the values train, val and test')
         if self.split_field and not (self.split_areas or self.annotated):
-            raise ConfigError('--split-field needs the polygons that have it: --split-areas FILE or --annotated FILE')
+            raise ConfigError('--split-field needs polygons with this field: --split-areas FILE or --annotated FILE')
 
     def _check_kind(self) -> None:
         if bool(self.annotations) == bool(self.labels) or bool(self.annotations) != (self.images is not None):
@@ -137,9 +137,9 @@ class TileRequest:
         typed = {each.name for each in fields(self) if getattr(self, each.name) != each.default}
         other, kind = (OF_RASTERS, 'rasters') if self.annotations else (OF_IMAGES, 'images with --annotations')
         if wrong := [f'--{name.replace("_", "-")}' for name in sorted(typed & other)]:
-            raise ConfigError(f'{", ".join(wrong)}: that is for {kind}')
+            raise ConfigError(f'{", ".join(wrong)}: this is for {kind}')
         if self.annotations and self.image_format == 'tif':
-            raise ConfigError('--format tif is for rasters, whose tiles keep their place: give png or jpg')
+            raise ConfigError('--format tif is for tiles of rasters, which keep their place: give png or jpg')
 
     @property
     def wanted(self) -> Wanted:

@@ -138,7 +138,9 @@ def read_layer(file: LabelFile, *, field: str | None, encoding: str | None = Non
     except UnicodeDecodeError as error:
         raise DataError(f'{source} has text that is not {error.encoding}: name its encoding with --encoding') from error
     except LookupError as error:
-        raise ConfigError(f'--encoding {encoding}: Python knows no such one; some are utf-8, gbk, cp1252') from error
+        raise ConfigError(
+            f'--encoding {encoding}: Python does not know it; some that it knows are utf-8, gbk, cp1252'
+        ) from error
     except CRSError as error:
         raise DataError(f'{source} has a coordinate reference system that is not understood ({error})') from error
     if crs is None:
@@ -193,7 +195,7 @@ def as_polygons(layer: Layer, *, buffer: float | None) -> tuple[Geometries, list
     if thin.any() and buffer is None:
         names = ' and '.join(sorted({shapely.GeometryType(kind).name.lower() for kind in kinds[thin]}))
         raise DataError(
-            f'{layer.source}: {thin.sum()} of {len(kinds)} geometries are of type {names}, which cover no ground (fid '
+            f'{layer.source}: {thin.sum()} of {len(kinds)} geometries are of type {names}, which have no area (fid '
             f'{first_names(layer.numbers[thin])}): give --buffer METRES, or leave them out'
         )
     if thin.any() and buffer is not None:
@@ -203,7 +205,7 @@ def as_polygons(layer: Layer, *, buffer: float | None) -> tuple[Geometries, list
     if layer.broken.any():
         notes.append(
             f'{layer.source}: {layer.broken.sum()} of {len(polygons)} geometries had broken outlines, which were '
-            f'mended (fid {first_names(layer.numbers[layer.broken])})'
+            f'repaired (fid {first_names(layer.numbers[layer.broken])})'
         )
     empty = shapely.is_empty(polygons)
     if empty.all():

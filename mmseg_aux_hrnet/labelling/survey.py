@@ -84,7 +84,7 @@ def survey_rasters(paths: Sequence[Path], request: TileRequest) -> Survey:
         if other[3:] != first[3:]:
             raise ConfigError(
                 f'{other[0]} has {", ".join(other[3])} of type {other[4]}, and {first[0]} has {", ".join(first[3])} of '
-                f'type {first[4]}: one data set has the same bands, name them with --bands or make two'
+                f'type {first[4]}: one data set needs the same bands: name them with --bands, or make two data sets'
             )
     scale = measured_scale(samples) if request.scale == AUTO else _given_scale(request.scale, len(first[3]))
     planes = planes_of([look[2] for look in looks])
@@ -129,4 +129,7 @@ def _unlike_pixels(rasters: Sequence[Raster]) -> list[str]:
     sizes = [float(np.mean(raster.grid.metres)) for raster in rasters]
     if max(sizes) <= min(sizes) * (1 + LIKE):
         return []
-    return [f'pixels of the rasters are {min(sizes):.3g} to {max(sizes):.3g} m: --gsd METRES makes tiles alike']
+    return [
+        f'pixels of the rasters are {min(sizes):.3g} to {max(sizes):.3g} m: --gsd METRES gives all tiles the '
+        'same pixel size'
+    ]

@@ -100,7 +100,7 @@ def refuse_output(out: Path, *, overwrite: bool) -> None:
     advice = 'name a folder with --out' if is_file else 'name another --out, or replace it with --overwrite'
     check_folder(out, overwrite=overwrite, advice=advice)
     if out.is_dir() and any(out.iterdir()) and not (out / NAME).is_file():
-        raise ConfigError(f'{out} holds other things than a data set of this tool ({NAME} is missing): name another')
+        raise ConfigError(f'{out} is not a data set of this tool ({NAME} is missing): name another')
 
 
 class TileStore:
@@ -151,7 +151,7 @@ class TileStore:
 
         Raises:
             DataError: another tile has the name.
-            LabelError: the label holds a value that is no class.
+            LabelError: the label holds a value that is not a class.
             OSError: it cannot be written.
         """
         # Windows does not tell A.png from a.png.

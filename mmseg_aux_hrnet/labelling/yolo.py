@@ -76,7 +76,7 @@ def _names_for(labels: Path, folder: Path) -> Mapping[int, str]:
         except yaml.YAMLError as error:
             raise DataError(f'{found} is not YAML ({error})') from error
         if 'kpt_shape' in said:
-            raise DataError(f'{found} is of keypoints (kpt_shape), which have no area: export polygons')
+            raise DataError(f'{found} holds keypoints (kpt_shape), which have no area: export polygons')
         names = said['names']
         return {int(key): str(name) for key, name in (names.items() if isinstance(names, dict) else enumerate(names))}
 
@@ -88,10 +88,10 @@ def _annotation(name: str, values: list[float]) -> Annotation:
         ValueError: there are not as many values as a box or a polygon has, or they are not shares.
     """
     if len(values) % 2 or len(values) < BOX_VALUES:
-        raise ValueError(f'{len(values)} values after the class: a polygon has x and y by turns')
+        raise ValueError(f'{len(values)} values after the class: a polygon has alternating x and y')
     wrong = [value for value in values if not -BEYOND <= value <= 1 + BEYOND]
     if wrong:
-        raise ValueError(f'{wrong[0]:g} is not a share of the image, 0..1: values may not be in pixels')
+        raise ValueError(f'{wrong[0]:g} is not a share of the image, 0..1: values in pixels are not allowed')
     if len(values) < POLYGON_VALUES:
         x, y, width, height = values
         return polygon_annotation(

@@ -147,13 +147,13 @@ def _interpreted(bands: Sequence[Band]) -> Choice:
     seen = [band for band in bands if band.interpretation != ALPHA]
     if len(seen) == 1:
         raise ConfigError(
-            f'one band of colours is not three ({_list(bands)}): if the model was trained on grey images, '
+            f'one colour band is not three ({_list(bands)}): if the model was trained on grey images, '
             f'give --bands {",".join([str(seen[0].number)] * 3)}'
         )
     if len(seen) == len(COLOURS) and all(band.interpretation in UNINTERPRETED for band in seen):
         return _in_order(seen)
     raise ConfigError(
-        f'the raster does not say which of its bands are red, green and blue ({_list(bands)}): '
+        f'the raster does not name its red, green and blue bands ({_list(bands)}): '
         'give --bands with three names or indices'
     )
 
@@ -161,7 +161,7 @@ def _interpreted(bands: Sequence[Band]) -> Choice:
 def _in_order(three: Sequence[Band]) -> Choice:
     if not any(band.description and not NUMBERED.fullmatch(band.description.strip()) for band in three):
         red, green, blue = (band.number for band in three)
-        note = f'no colours are said of the bands, {red}, {green} and {blue} are taken as red, green and blue'
+        note = f'the bands have no colours: {red}, {green} and {blue} are taken as red, green and blue'
         return (red, green, blue), note
     named = [[band.number for band in three if colour in band.names()] for colour in COLOURS]
     if any(len(hits) != 1 for hits in named):

@@ -79,11 +79,11 @@ def _check_proj() -> None:
     if own is not None:
         set_proj_data_search_path(own)
         if _knows_systems():
-            logger.warning('%s is no database of this PROJ: the one of rasterio is taken', named or 'what PROJ found')
+            logger.warning('%s is not a database of this PROJ: that of rasterio is used', named or 'what PROJ found')
             return
     raise StackError(
         f'PROJ does not know EPSG:25832: its database is missing or of another version ({named or "none is named"}). '
-        'Unset PROJ_DATA and PROJ_LIB, or install rasterio anew'
+        'Unset PROJ_DATA and PROJ_LIB, or install rasterio again'
     )
 
 
@@ -132,7 +132,7 @@ def reading_rows(path: Path, window: Window) -> Iterator[None]:
     except (RasterioError, CRSError) as error:
         first, last = window.row_off, window.row_off + window.height - 1
         rows = f'row {first}' if first == last else f'rows {first} to {last}'
-        what = 'a file that it is made of is missing or' if path.suffix.lower() == '.vrt' else 'it is truncated or'
+        what = 'one of its files is missing or' if path.suffix.lower() == '.vrt' else 'it is truncated or'
         raise RasterError(
             f'{path}, {rows} (from 0), cannot be read ({reason(error)}): {what} damaged, get it again'
         ) from error
@@ -169,11 +169,11 @@ def _refuse_odd(path: Path, dataset: Any) -> None:
         raise RasterError(f'{path} has no bands of its own{inside if dataset.subdatasets else ""}')
     if dataset.driver == 'GTiff' and dataset.subdatasets:
         raise RasterError(
-            f'{path} has {len(dataset.subdatasets)} pages, and which of them is meant is not known: extract one with '
+            f'{path} has {len(dataset.subdatasets)} pages, and only one can be read: extract it with '
             f'gdal_translate GTIFF_DIR:1:{path.name} page.tif'
         )
     if any('complex' in kind for kind in dataset.dtypes):
-        raise RasterError(f'{path} has complex values ({dataset.dtypes[0]}), and no colours can be made of them')
+        raise RasterError(f'{path} has complex values ({dataset.dtypes[0]}), which cannot be shown as colours')
     if dataset.gcps[0] and dataset.crs is None:
         raise RasterError(
             f'{path} has {len(dataset.gcps[0])} ground control points instead of a regular grid: '

@@ -72,7 +72,7 @@ def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
             predicted = False
         (maps if predicted else images).append(path)
     if maps:
-        logger.warning('%s: %d maps that were predicted are left out, such as %s', of, len(maps), min(maps).name)
+        logger.warning('%s: %d predicted maps are left out, such as %s', of, len(maps), min(maps).name)
     if not images:
-        raise DataError(f'no raster is in {of}{" but maps that were predicted" if maps else ""}: {hint}')
+        raise DataError(f'no raster is in {of}{" except predicted maps" if maps else ""}: {hint}')
     return images

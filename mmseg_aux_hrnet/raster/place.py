@@ -120,7 +120,7 @@ def metric_corners(places: Sequence[Place]) -> tuple[Floats, float]:
     if systems == ['']:
         return corners, float((_sides(corners) / sizes).min() / 2)
     if '' in systems:
-        raise DataError('some files name no reference system, so their ground cannot be compared with that of others')
+        raise DataError('some files do not name a reference system, so their ground cannot be compared')
     on_earth = _by_system(corners, places, to='EPSG:4326')
     # By their mean direction: the mean of longitudes on both sides of the date line would be on the other side.
     longitudes, latitudes = np.radians(on_earth[:, 0]).T
@@ -148,7 +148,7 @@ def _by_system(corners: Floats, places: Sequence[Place], *, to: str) -> Floats:
         own = systems == number
         result[own] = _transformed(corners[own].reshape(-1, 2), crs, to).reshape(-1, 4, 2)
     if not np.isfinite(result).all():
-        raise DataError('coordinates of a raster are none of its reference system: it lies nowhere on the ground')
+        raise DataError('the coordinates of a raster do not fit its reference system: it has no place on the ground')
     return result
 
 

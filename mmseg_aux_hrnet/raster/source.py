@@ -144,7 +144,7 @@ class RasterSource:
 
     def __init__(self, path: Path, dataset: Any, reading: Reading) -> None:
         if is_map(dataset.tags()):  # its three bands of probabilities would pass for colours
-            raise RasterError(f'{path} is a map that was predicted, not an image: name the raster that it was made of')
+            raise RasterError(f'{path} is a predicted map, not an image: name its raster')
         self.path = path
         self.height: int = dataset.height
         self.width: int = dataset.width
@@ -212,7 +212,7 @@ class RasterSource:
                 if share:
                     return (
                         f'{self.path}: {100 * share:.2g} % of it, as far as samples show, is exact {name} that reaches '
-                        f'the edge, and is predicted like the rest: if it is no picture, give --nodata {colour}'
+                        f'the edge, and is predicted like the rest: if it has no data, give --nodata {colour}'
                     )
         return None
 
@@ -223,7 +223,7 @@ def _colours(dataset: Any, bands: Sequence[Band], reading: Reading) -> tuple[Cho
     if len(seen) == 1 and seen[0].interpretation == ColorInterp.palette.name and reading.names == COLOURS:
         if reading.bands is not None and tuple(name.lower() for name in reading.bands) != COLOURS:
             raise ConfigError(
-                'the values are numbers of colours in a table, which gives red, green and blue: no --bands'
+                'the values are numbers of a colour table, which gives red, green and blue: leave --bands out'
             )
         only = seen[0].number
         return ((only, only, only), None), _palette(dataset, only), reading.scale
@@ -238,7 +238,7 @@ def _palette(dataset: Any, band: int) -> Palette:
     except ValueError:
         table = {}
     if not table or kind not in (np.uint8, np.uint16):
-        raise ConfigError(f'it is said to be a palette image, but has no table of colours for its {kind} values')
+        raise ConfigError(f'it is marked as a palette image, but has no table of colours for its {kind} values')
     return palette_colours(table, kind)
 
 

@@ -84,7 +84,7 @@ def _band_numbers(dataset: Any, names: Sequence[str], stored: Sequence[str] | No
         return by_name(bands, names)
     if len(stored) != dataset.count or not set(names) <= set(stored):
         raise ConfigError(
-            f'the file has {dataset.count} bands without names, and the data set says {", ".join(stored)}: correct '
+            f'the file has {dataset.count} bands without names, and the data set has {", ".join(stored)}: correct '
             'the data set, or the file'
         )
     return tuple(list(stored).index(name) + 1 for name in names)

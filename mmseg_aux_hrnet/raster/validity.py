@@ -79,7 +79,7 @@ def lossy_note(dataset: Any, nodata: NoData) -> str | None:
     if not lossy or nodata.tolerance or value is None:
         return None
     return (
-        f'its compression loses a little, so that pixels without data may be near {value:g} instead: '
+        f'its compression is lossy, so pixels without data may be near {value:g} instead: '
         'give --nodata-tolerance, such as 20'
     )
 
@@ -88,7 +88,9 @@ def _possible(value: float, kind: np.dtype[Any]) -> float:
     if kind.kind in 'iu':
         low, high = np.iinfo(kind).min, np.iinfo(kind).max
         if not (float(value).is_integer() and low <= value <= high):
-            raise ConfigError(f'--nodata {value:g} is no value of this raster: give a whole number of {low} to {high}')
+            raise ConfigError(
+                f'--nodata {value:g} is not a value of this raster: give a whole number of {low} to {high}'
+            )
     return value
 
 
@@ -162,6 +164,6 @@ def find_transparency(dataset: Any, bands: Sequence[Band]) -> tuple[tuple[int, .
         if count > FEW:
             notes.append(
                 f'band {number} is interpreted as alpha and masks where it is 0, but has {count} different values: '
-                f'if it is a colour, say so with gdal_edit.py -colorinterp_{number} undefined'
+                f'if it is a colour, run gdal_edit.py -colorinterp_{number} undefined'
             )
     return alpha, tuple(notes)

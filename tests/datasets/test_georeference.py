@@ -150,7 +150,7 @@ def test_pixels_without_data_have_no_alpha(tmp_path, told):
         (noise(dtype='uint16'), {}, 'values of uint16: save it'),
         (noise(dtype='float32'), {}, 'values of float32: save it'),
         (noise(3) // 64, {'nbits': 2}, 'no colours of 8 bits'),
-        (noise(3), {'tags': {'CLASS_NAMES': '["a", "b"]'}}, 'is a map that was predicted'),
+        (noise(3), {'tags': {'CLASS_NAMES': '["a", "b"]'}}, 'is a predicted map'),
     ],
 )
 def test_other_images_are_refused(tmp_path, pixels, options, message):

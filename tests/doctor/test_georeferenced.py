@@ -127,7 +127,7 @@ def test_ground_that_cannot_be_compared_is_told(tmp_path):
     checkup = check(write_placed(tmp_path, step=10, crs=lambda index: 'EPSG:32633' if index else None))
     finding = one(checkup, 'ground-unknown', '')
     assert finding.level == 'note'
-    assert 'some files name no reference system' in finding.what
+    assert 'some files do not name a reference system' in finding.what
 
 
 def test_world_files_of_pictures_say_where_they_lie(tmp_path):

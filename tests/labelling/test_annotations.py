@@ -315,7 +315,7 @@ def test_cvat_turns_clockwise(tmp_path):
     ('text', 'said'),
     [
         ('<annotations', 'is not XML'),
-        ('<annotation><object/></annotation>', 'PASCAL VOC, which has boxes only'),
+        ('<annotation><object/></annotation>', 'PASCAL VOC, which has only boxes'),
         ('<annotations><track id="0"/></annotations>', 'CVAT for video'),
         ('<kml/>', 'XML of <kml>'),
         (cvat('<polygon label="tree"/>'), 'image a.png: "points" is missing'),
@@ -379,10 +379,10 @@ def test_json_that_is_none_of_these_is_refused(tmp_path, content, said):
 def test_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(DataError, match='does not exist'):
         read_annotations([tmp_path / 'gone'])
-    with pytest.raises(DataError, match='no annotations are in'):
+    with pytest.raises(DataError, match='holds no annotations: it needs'):
         read_annotations([tmp_path])
     (tmp_path / 'a.json').write_text(json.dumps({'shapes': [], 'imagePath': 'a.png'}))
-    with pytest.raises(DataError, match='no image is in'):
+    with pytest.raises(DataError, match='holds no image: it needs'):
         match_images(read_annotations([tmp_path]), tmp_path)
     write_images(tmp_path, 'b.png')
     with pytest.raises(DataError, match=r'none of the 1 annotated images is in .*, such as a.png'):

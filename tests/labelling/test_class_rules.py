@@ -64,7 +64,7 @@ def test_colours_are_those_of_voc_or_what_is_said():
     ('options', 'message'),
     [
         ({'classes': 'a,a'}, 'name each class once'),
-        ({'classes': 'a,ignore'}, 'which is no class'),
+        ({'classes': 'a,ignore'}, 'which is not a class'),
         ({'classes': None}, 'no classes: give --classes'),
         ({'class_map': 'x=tree'}, '--class-map x=tree: not among the classes background, green, roof'),
         ({'paint_order': 'green,tree'}, 'name each once, the lowest first'),

@@ -143,7 +143,7 @@ def test_folders_of_images_are_their_splits(images, folders):
     assert {name.split('/')[0]: split for name, split in planned.splits.items()} == {
         folder: folder.lower()[:3].replace('tra', 'train').replace('tes', 'test') for folder in folders
     }
-    with pytest.raises(ConfigError, match='is divided already'):
+    with pytest.raises(ConfigError, match='is already divided'):
         plan(images)
     write(images, 'z.png')
     with pytest.raises(SplitError, match='1 images are in none: z.png'):
@@ -192,7 +192,7 @@ def test_outlines_outside_of_their_images_are_told(images, tmp_path):
 def test_unknown_names_are_listed(images):
     write(images, 'a.png', ('green', SQUARE), ('tree', SQUARE), ('tree', SQUARE), ('car', SQUARE))
     write(images, 'b.png')
-    with pytest.raises(DataError, match=r'2 value.s. are of no class: tree \(2x\), car \(1x\); name each'):
+    with pytest.raises(DataError, match=r'2 value.s. have no class: tree \(2x\), car \(1x\); name each'):
         plan(images)
     found = plan(images, class_map='tree=green,*=ignore').indices
     assert found == {'green': 1, 'tree': 1, 'car': 255}
@@ -286,7 +286,7 @@ def test_what_does_not_fit_together_gives_one_line(images, tmp_path):
         (['--gsd', '1', '--block', '5'], '--block, --gsd: that is for rasters'),
         (['ortho.tif'], 'give RASTERS with --labels, or --images with --annotations'),
         (['--labels', 'a.gpkg'], 'give RASTERS with --labels, or --images with --annotations'),
-        (['--format', 'tif'], '--format tif is for rasters'),
+        (['--format', 'tif'], '--format tif is for tiles of rasters'),
         (['--ignore', 'boxes'], '--ignore boxes is not a kind'),
         (['--tile', '0'], '--tile 0'),
         (['--scene', '('], 'is not a regular expression'),

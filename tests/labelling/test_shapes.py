@@ -52,7 +52,7 @@ def test_broken_outlines_are_mended_and_told_with_their_ids(tmp_path):
     bow = shapely.Polygon([(0, 0), (10, 10), (10, 0), (0, 10)])
     [shapes], notes = read(write_layer(tmp_path / 'a.gpkg', [BOX, bow]))
     assert shapely.is_valid(shapes.polygons).all() and shapes.polygons[1].area == pytest.approx(50)
-    assert notes[0].endswith('1 of 2 geometries had broken outlines, which were mended (fid 2)')
+    assert notes[0].endswith('1 of 2 geometries had broken outlines, which were repaired (fid 2)')
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ class TestField:
 
     def test_unknown_values_are_listed_with_counts(self, tmp_path):
         rules = class_rules(classes=None, class_map='tree=green')
-        message = r'field kind: 3 value\(s\) are of no class: park \(2x\), building \(1x\), \(empty\) \(1x\); name each'
+        message = r'field kind: 3 value\(s\) have no class: park \(2x\), building \(1x\), \(empty\) \(1x\); name each'
         with pytest.raises(DataError, match=message):
             read(self.path(tmp_path, [*self.VALUES, None]), rules=rules, field='kind')
 

@@ -82,7 +82,7 @@ def test_a_raster_that_no_label_touches_is_told(tmp_path, right):
     raster, _ = scene(tmp_path, polygons=[shapely.box(10, 10, 128, 50)])
     other = write_raster(tmp_path / 'other.tif', noise(3, (64, 64)), transform=METRE @ METRE.translation(right, 0))
     result = make(tmp_path, rasters=[raster, other])
-    told = f'no label touches {other}: all of its pixels are background; leave it out if nobody drew on it'
+    told = f'no label touches {other}: all of its pixels are background; leave it out if it is not annotated'
     assert result.returncode == 0 and told in result.stderr
     result = make(tmp_path, '--unlabelled', 'ignore', '--overwrite', rasters=[raster, other])
     assert result.returncode == 0 and f'no label touches {other}: all of its pixels are ignored' in result.stderr
@@ -145,9 +145,9 @@ def test_a_band_that_is_missing(tmp_path):
     [
         (['--max-nodata', '2'], '--max-nodata is 2: give a share of 0 to 1'),
         (['--gsd', '0'], '--gsd is 0: give a number above 0'),
-        (['--overlap', '32'], '--tile 32 --overlap 32: tiles have pixels'),
-        (['--split-field', 'part'], '--split-field needs the polygons that have it'),
-        (['--split-rasters', 'test=x*'], 'give train|val|test=PATTERN that meets a raster, such as test=ortho.tif'),
+        (['--overlap', '32'], '--tile 32 --overlap 32: give a side above 0'),
+        (['--split-field', 'part'], '--split-field needs polygons with this field'),
+        (['--split-rasters', 'test=x*'], 'give train|val|test=PATTERN that fits a raster, such as test=ortho.tif'),
         (['--class-map', 'a=green'], '--class-map needs --class-field'),
         (['--label-values', '0=green'], '--label-values is for class rasters'),
         (['--ratio', '0', '1', '0'], 'ratio 0.0 1.0 0.0 is not allowed'),
@@ -165,7 +165,7 @@ def test_options_of_polygons_are_refused_for_class_rasters(tmp_path):
     scene(tmp_path)
     labels = write_raster(tmp_path / 'label.tif', np.zeros((96, 128), np.uint8))
     line = refused(tmp_path, '--buffer', '2', '--all-touched', labels=labels)
-    assert '--buffer, --all-touched: that is for polygons, and the labels are class rasters' in line
+    assert '--buffer, --all-touched: this is for polygons, and the labels are class rasters' in line
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):

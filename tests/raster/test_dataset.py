@@ -101,7 +101,7 @@ def test_virtual_raster_whose_file_is_gone_names_that_file(tmp_path):
     bands = ''.join(band.format(i, name) for i, name in enumerate(('Red', 'Green', 'Blue'), start=1))
     path = tmp_path / 'mosaic.vrt'
     path.write_text(f'<VRTDataset rasterXSize="4" rasterYSize="4">{bands}</VRTDataset>', encoding='utf-8')
-    with pytest.raises(RasterError, match=r'mosaic\.vrt.*gone\.tif.*a file that it is made of'):
+    with pytest.raises(RasterError, match=r'mosaic\.vrt.*gone\.tif.*one of its files'):
         read_whole(path)
 
 
@@ -144,7 +144,7 @@ def test_a_foreign_database_of_proj_is_named_and_that_of_rasterio_taken(tmp_path
     environment = {**os.environ, 'PROJ_LIB': str(tmp_path), 'PROJ_DATA': ''}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == '32633\n'
-    assert f'PROJ_LIB={tmp_path} is no database of this PROJ' in done.stderr
+    assert f'PROJ_LIB={tmp_path} is not a database of this PROJ' in done.stderr
 
 
 def test_without_a_database_of_proj_nothing_is_opened(monkeypatch):

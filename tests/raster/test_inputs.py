@@ -69,7 +69,7 @@ def test_maps_of_classes_are_left_out_of_folders_with_a_warning(ortho, caplog):
         ('none/*.tif', r'no raster is in pattern none/\*\.tif'),
         ('empty', r'no raster is in folder empty: for deeper ones give "empty.\*\*.\*\.tif"'),
         ('ortho/*.txt', 'no raster is in pattern'),
-        ('maps', 'no raster is in folder maps but maps that were predicted'),
+        ('maps', 'no raster is in folder maps except predicted maps'),
         ('x' * 5000, 'cannot be read|does not exist'),
     ],
 )

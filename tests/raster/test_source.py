@@ -138,7 +138,7 @@ def test_palette_without_a_table_is_refused(tmp_path):
 
 def test_values_of_a_palette_are_no_grey(tmp_path):
     path = write_raster(tmp_path / 'image.tif', noise(1), photometric='palette')
-    with pytest.raises(ConfigError, match='numbers of colours in a table'):
+    with pytest.raises(ConfigError, match='numbers of a colour table'):
         read_whole(path, bands='1,1,1')
 
 
@@ -164,7 +164,7 @@ def test_nodata_of_a_palette_is_not_valid(tmp_path):
 def test_map_of_classes_is_not_an_image(tmp_path):
     tags = legend_tags(Classes(('ground', 'green')))
     path = write_raster(tmp_path / 'map.tif', noise(1), tags=tags)
-    with pytest.raises(RasterError, match='map that was predicted'):
+    with pytest.raises(RasterError, match='predicted map'):
         read_whole(path, bands='1,1,1')
 
 

@@ -175,7 +175,7 @@ def test_the_rim_that_jpeg_leaves_is_nothing_with_a_tolerance_and_a_note_says_so
 @pytest.mark.parametrize('value', [256, -1, 0.5, float('nan')])
 def test_a_value_that_the_raster_cannot_hold_is_refused(tmp_path, value):
     path = write_raster(tmp_path / 'a.tif', noise())
-    with pytest.raises(ConfigError, match=r'a\.tif: --nodata \S+ is no value of this raster: .* 0 to 255'):
+    with pytest.raises(ConfigError, match=r'a\.tif: --nodata \S+ is not a value of this raster: .* 0 to 255'):
         valid_as_told(path, nodata=value)
     with pytest.raises(ConfigError, match='nodata tolerance -1'):
         Reading.parse(bands=None, scale=None, tolerance=-1)

@@ -51,7 +51,7 @@ def run_prediction(args: Namespace) -> str:
         try:
             failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars)
         except KeyboardInterrupt:
-            raise PredictionInterrupted('stopped by Ctrl-C; what is finished is kept: go on with --resume') from None
+            raise PredictionInterrupted('stopped by Ctrl-C; finished parts are kept: continue with --resume') from None
     return _closing_line(failed, outside, rasters=rasters, folder=args.out)
 
 

@@ -73,9 +73,7 @@ class Journal:
         except (NotImplementedError, OSError) as error:
             if isinstance(error, OSError) and error.errno not in NO_LOCKS:
                 raise
-            warn_once(
-                f'{path.parent}: its file system knows no locks, so nothing keeps a second run from the same maps'
-            )
+            warn_once(f'{path.parent}: its file system has no locks, so a second run could write the same maps')
             path.unlink(missing_ok=True)
             yield
             return
@@ -115,13 +113,13 @@ class Journal:
             return
         if not resume:
             raise ConfigError(
-                f'{self.folder} holds an unfinished run: go on with --resume, or start anew with --overwrite'
+                f'{self.folder} holds an unfinished run: continue with --resume, or start again with --overwrite'
             )
         unlike = compare(self.conditions(), conditions)
         if unlike:
             raise ConfigError(
-                f'{self.folder} was begun otherwise ({"; ".join(unlike)}): give what it was begun with, '
-                'or start anew with --overwrite'
+                f'{self.folder} was begun with other settings ({"; ".join(unlike)}): use the same settings, or '
+                'start again with --overwrite'
             )
 
     def conditions(self) -> dict[str, Any]:
@@ -132,7 +130,7 @@ class Journal:
         """
         conditions = _read(self.folder / CONDITIONS)
         if conditions is None:
-            raise ConfigError(f'{self.folder / CONDITIONS} is damaged: start anew with --overwrite')
+            raise ConfigError(f'{self.folder / CONDITIONS} is damaged: start again with --overwrite')
         return conditions
 
     def add(self, name: str, value: Any) -> None:
@@ -200,7 +198,7 @@ class Journal:
                 with np.load(path, allow_pickle=False) as block:
                     arrays = dict(block)
             except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-                raise RasterError(f'{path} is damaged: remove it and go on with --resume') from error
+                raise RasterError(f'{path} is damaged: remove it and continue with --resume') from error
             yield arrays
 
     def remove(self) -> None:

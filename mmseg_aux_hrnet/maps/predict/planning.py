@@ -104,7 +104,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
             settings = replace(settings, gsd=model.facts.gsd)
     elif known is not None and not _inside(settings.gsd, known):
         seen_as = f'the model sees it as images of {settings.gsd:.3g} m'
-        notes = (*notes, f'{path}: {seen_as}; {_trained(known)}, so expect less of this map')
+        notes = (*notes, f'{path}: {seen_as}; {_trained(known)}, so this map may be worse')
     factors = _factors(path, sampling, settings.gsd)
     # As large to the model as asked for: pixels of the raster that it sees enlarged are fewer to a window.
     seen = model.facts.window if settings.window is None else (settings.window, settings.window)
@@ -166,14 +166,15 @@ def _factors(path: Path, sampling: tuple[float, float] | None, gsd: float | None
     # Rounded: on the ground, 0.6 m are seldom exactly that.
     if round(max(factors), 1) > MOST_ENLARGED:
         raise DataError(
-            f'{path}: --gsd {gsd:g} would enlarge it {max(factors):.3g} times, and details of {gsd:g} m are not in it: '
+            f'{path}: --gsd {gsd:g} would enlarge it {max(factors):.3g} times, and it does not contain details of '
+            f'{gsd:g} m: '
             f'up to {MOST_ENLARGED} times is allowed; --gsd {gsd * max(factors):.3g} leaves it as it is, or take a '
             'finer raster'
         )
     if round(1 / min(factors), 1) > MOST_SHRUNK:
         raise DataError(
             f'{path}: --gsd {gsd:g} would shrink it {1 / min(factors):.3g} times, and windows of it would not fit into '
-            f'memory: up to {MOST_SHRUNK} times is allowed; resample it first, such as by gdalwarp -r average'
+            f'memory: up to {MOST_SHRUNK} times is allowed; resample it first, for example with gdalwarp -r average'
         )
     return factors
 
@@ -192,15 +193,15 @@ def _unlike(path: Path, sampling: tuple[float, float] | None, *, facts: ModelFac
         return () if abs(own / facts.gsd - 1) < SAME_GSD else (_resampled(path, own, facts.gsd, facts.gsd_range),)
     if 1 / GSD_TOLERANCE <= own / facts.gsd <= GSD_TOLERANCE:
         return ()
-    advice = f'--gsd {facts.gsd:.3g} shows it the raster as that'
+    advice = f'--gsd {facts.gsd:.3g} shows it the raster at that size'
     if round(own / facts.gsd, 1) > MOST_ENLARGED or round(facts.gsd / own, 1) > MOST_SHRUNK:
-        advice = 'expect little of this map'
+        advice = 'this map will be poor'
     return (f'{path}: its pixels are {own:.3g} m, but the model was trained at {facts.gsd:.3g} m: {advice}',)
 
 
 def _resampled(path: Path, own: float, shown: float, known: tuple[float, float]) -> str:
     """Return the note on a raster that the model sees at another sampling than its own."""
-    doubt = '' if _inside(own, known) else f'; {_trained(known)}, so expect less of this map'
+    doubt = '' if _inside(own, known) else f'; {_trained(known)}, so this map may be worse'
     choice = f'--gsd {own:.3g} shows them as they are'
     return f'{path}: its pixels are {own:.3g} m, and the model sees them as {shown:.3g} m ({choice}){doubt}'
 
@@ -222,8 +223,8 @@ def _check_fine(path: Path, sampling: tuple[float, float], *, shown: float, know
     own = max(sampling)
     if round(own / shown, 1) > MOST_ENLARGED:
         raise DataError(
-            f'{path}: its pixels are {own:.3g} m, which is too coarse for this model: {_trained(known)}, and sees all '
-            f'at {shown:.3g} m; take a raster with pixels of {MOST_ENLARGED * shown:.3g} m or less'
+            f'{path}: its pixels are {own:.3g} m, which is too coarse for this model: {_trained(known)}, and sees '
+            f'everything at {shown:.3g} m; take a raster with pixels of {MOST_ENLARGED * shown:.3g} m or less'
         )
 
 

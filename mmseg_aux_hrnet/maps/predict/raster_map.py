@@ -128,7 +128,7 @@ class RasterMap:
             return False
         elif not (settings.resume and self.journal.exists()):
             for path in filter(None, (self.out, self.probabilities)):
-                other = f'{path}, which was made otherwise,' if settings.resume else None
+                other = f'{path}, which was made with other settings,' if settings.resume else None
                 check_file(path, what=other, advice='replace it with --overwrite')
         with self._disk_errors():
             self.journal.begin(self.plan.conditions, resume=settings.resume, compare=self._differing)
@@ -193,7 +193,7 @@ class RasterMap:
             layers = {'probabilities': (self.probabilities, layer), **layers}
         changed = self._differing(self.journal.conditions(), self.plan.conditions)
         if changed:
-            raise DataError(f'{self.path} was changed while it was predicted ({"; ".join(changed)}): give --overwrite')
+            raise DataError(f'{self.path} changed during the prediction ({"; ".join(changed)}): give --overwrite')
         with self._disk_errors():
             for name, (path, layer) in layers.items():
                 write_map(path, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
@@ -204,7 +204,7 @@ class RasterMap:
         for index, values in enumerate(self.journal.blocks(self.blocks)):
             top, end = self.plan.work.windows.rows.block(index)
             if values[name].shape[1] != end - top:  # a version whose windows lay elsewhere began with this map
-                raise DataError(f'{self.journal.folder} holds other rows than these: start anew with --overwrite')
+                raise DataError(f'{self.journal.folder} holds other rows: start again with --overwrite')
             yield values[name]
 
     def _values(self, block: Block) -> dict[str, NDArray[Any]]:
@@ -228,7 +228,7 @@ class RasterMap:
         if unlike or 'content' not in old:
             return unlike
         files = unlike_files(old['content'], read_content(self.path, earlier=old['content']))
-        return [f'{name} was of other content, or not there' for name in files]
+        return [f'{name} had other content, or was missing' for name in files]
 
     def _is_finished(self) -> bool:
         """Return whether the map is there, made by an equal run of the raster as it is now."""

@@ -64,7 +64,7 @@ class MapSettings:
         if self.probabilities not in (None, *STEPS):
             raise ConfigError(f'probabilities as {self.probabilities}: give one of {", ".join(STEPS)}')
         if self.resume and self.overwrite:
-            raise ConfigError('resume goes on with what is there, and overwrite throws it away: give one of the two')
+            raise ConfigError('resume continues an unfinished run, and overwrite deletes it: give one of the two')
 
     @property
     def reading(self) -> Reading:

@@ -79,7 +79,7 @@ def test_output_that_exists_is_replaced_only_where_asked(folder, capsys):
         (('--image', 'map.tif'), '--image needs --quicklook'),
         (('--classes', 'a,a'), 'name each class once'),
         (('--classes', 'a,b,c'), 'gives 3 names, but the map has 2 classes'),
-        (('--quicklook', 'q.png', '--image', 'map.tif'), 'is a map that was predicted, not an image'),
+        (('--quicklook', 'q.png', '--image', 'map.tif'), 'is a predicted map, not an image'),
         (('--zones', 'map.tif'), 'map.tif'),
         (('--zones', 'aoi.gpkg', '--id-field', 'code'), "no field 'code'; it has name"),
     ],

@@ -59,7 +59,7 @@ def test_other_conditions_are_refused_with_what_differs(journal):
 
 def test_finished_blocks_are_not_thrown_away_unasked(journal):
     journal.store(0, block(0), carry=None)
-    with pytest.raises(ConfigError, match='go on with --resume, or start anew with --overwrite'):
+    with pytest.raises(ConfigError, match='continue with --resume, or start again with --overwrite'):
         journal.begin(CONDITIONS, resume=False)
 
 
@@ -76,7 +76,7 @@ def test_a_block_that_was_cut_off_does_not_count(journal):
 def test_a_damaged_block_is_one_line(journal):
     journal.store(0, block(0), carry=None)
     (journal.folder / 'block_000000.npz').write_bytes(b'PK')
-    with pytest.raises(RasterError, match=r'block_000000\.npz is damaged: remove it and go on with --resume'):
+    with pytest.raises(RasterError, match=r'block_000000\.npz is damaged: remove it and continue with --resume'):
         list(journal.blocks(1))
 
 
@@ -118,7 +118,7 @@ def test_a_file_system_without_locks_is_told_of_once(journal, monkeypatch, caplo
         with journal.locked():
             pass
     assert [record.getMessage() for record in caplog.records] == [
-        f'{journal.folder.parent}: its file system knows no locks, so nothing keeps a second run from the same maps'
+        f'{journal.folder.parent}: its file system has no locks, so a second run could write the same maps'
     ]
 
 

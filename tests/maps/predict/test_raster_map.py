@@ -130,7 +130,7 @@ def test_resampling_beyond_reason_is_refused_before_any_work(raster, gsd, messag
     assert run(raster, gsd=0.26 if gsd < 1 else 15.5).is_file()
 
 
-@pytest.mark.parametrize(('gsd', 'advice'), [(0.5, '--gsd 0.5 shows it'), (0.1, 'expect little'), (0.9, None)])
+@pytest.mark.parametrize(('gsd', 'advice'), [(0.5, '--gsd 0.5 shows it'), (0.1, 'this map will be poor'), (0.9, None)])
 def test_a_raster_unlike_those_of_training_is_told_what_can_be_done(raster, gsd, advice):
     notes = RasterMap(StubModel(gsd=gsd), raster, raster.with_name('map_classes.tif'), MapSettings()).plan.notes
     assert [advice in note for note in notes] == ([] if advice is None else [True])
@@ -152,7 +152,7 @@ def test_no_map_is_taken_for_an_image(raster):
     model = StubModel(legend=THREE)  # its probabilities have three bands
     run(raster, model, probabilities='uint8')
     for name in ('map_classes.tif', 'map_prob.tif'):
-        with pytest.raises(RasterError, match=f'{name} is a map that was predicted'):
+        with pytest.raises(RasterError, match=f'{name} is a predicted map'):
             run(raster.with_name(name), name='again_classes.tif')
     assert find_rasters([str(raster.parent)]) == [raster]
 
@@ -176,7 +176,7 @@ def test_a_finished_map_is_kept_on_resume(raster):
 
 def test_a_map_that_was_made_otherwise_is_not_taken_for_finished(raster):
     run(raster)
-    with pytest.raises(ConfigError, match='which was made otherwise, exists'):
+    with pytest.raises(ConfigError, match='which was made with other settings, exists'):
         run(raster, resume=True, overlap=0.5)
 
 
@@ -214,11 +214,11 @@ def test_a_map_of_other_pixels_than_those_of_its_raster_is_not_taken_for_finishe
     out = run(raster)
     before = out.read_bytes()
     change(raster)
-    with pytest.raises(ConfigError, match='which was made otherwise, exists: replace it with --overwrite'):
+    with pytest.raises(ConfigError, match='which was made with other settings, exists: replace it with --overwrite'):
         run(raster, resume=True)
     assert out.read_bytes() == before
     out.with_name('.map_classes.tif.json').unlink()  # as of an older version, which knew only times
-    with pytest.raises(ConfigError, match='made otherwise'):
+    with pytest.raises(ConfigError, match='made with other settings'):
         run(raster, resume=True)
 
 
@@ -227,7 +227,7 @@ def test_a_run_on_other_pixels_is_not_continued(raster, change):
     with pytest.raises(Ended):
         run(raster, EndingModel(9))
     change(raster)
-    with pytest.raises(ConfigError, match=r'begun otherwise \(ortho\.tif\S* was of other content'):
+    with pytest.raises(ConfigError, match=r'begun with other settings \(ortho\.tif\S* had other content'):
         run(raster, resume=True)
 
 
@@ -285,9 +285,9 @@ def test_a_source_of_a_virtual_raster_counts_through_others(raster):
         run(outer, EndingModel(9))
     run(inner, name='whole_classes.tif')
     replaced_by_an_older_one(raster)
-    with pytest.raises(ConfigError, match=r'begun otherwise \(ortho\.tif was of other content'):
+    with pytest.raises(ConfigError, match=r'begun with other settings \(ortho\.tif had other content'):
         run(outer, resume=True)
-    with pytest.raises(ConfigError, match='made otherwise'):
+    with pytest.raises(ConfigError, match='made with other settings'):
         run(inner, resume=True, name='whole_classes.tif')
 
 
@@ -363,7 +363,7 @@ def test_blocks_of_other_rows_make_no_map(raster):
     block = raster.with_name('.map_classes.tif.work') / 'block_000001.npz'
     with block.open('wb') as file:
         np.savez(file, classes=np.zeros((1, 0, 70), np.uint8))
-    with pytest.raises(DataError, match='holds other rows than these: start anew with --overwrite'):
+    with pytest.raises(DataError, match='holds other rows: start again with --overwrite'):
         run(raster, resume=True)
     assert not raster.with_name('map_classes.tif').exists()
 

@@ -84,7 +84,9 @@ def test_pixels_far_from_those_of_training_are_warned_of(tmp_path, raster, capsy
     arguments = (*files, raster, '--out', tmp_path / 'out', *SMALL, '--cfg-options', 'gsd=0.25')
     assert run_here('predict_raster', *arguments) == 0
     said = capsys.readouterr().err
-    assert 'its pixels are 1 m, but the model was trained at 0.25 m: --gsd 0.25 shows it the raster as that' in said
+    assert (
+        'its pixels are 1 m, but the model was trained at 0.25 m: --gsd 0.25 shows it the raster at that size' in said
+    )
 
 
 def test_several_rasters_of_which_one_is_bad(files, raster, tmp_path, capsys):
