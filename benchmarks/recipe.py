@@ -80,12 +80,20 @@ def _auxiliary(*finest: int, weight: float = 0.4) -> Edit:
 
 def _no_mean(config: Config) -> None:
     """Predict with the weights as they are, not with their mean over iterations."""
-    config.default_hooks.ema = None
+    del config.default_hooks.ema  # mmengine takes None for its own hooks only
 
 
 def _annealed_mean(config: Config) -> None:
     """Take the mean over few iterations at first, when the weights still move far, and over more later."""
     config.default_hooks.ema.update(ema_type='MomentumAnnealingEMA', gamma=10)
+
+
+def _copy_paste(config: Config) -> None:
+    """Paste pieces of the class of interest from other tiles."""
+    steps = config.train_dataloader.dataset.pipeline
+    cut = next(place for place, step in enumerate(steps) if step['type'] == 'RandomScaledCrop')
+    donor = [dict(step) for step in steps[: cut + 1]]
+    steps.insert(cut + 1, {'type': 'CopyPaste', 'transforms': donor})
 
 
 def _losses(*losses: dict[str, Any]) -> Edit:
@@ -114,6 +122,7 @@ RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'AdamW, Lovász for Dice': ('-adamw', (_losses(CROSS_ENTROPY, LOVASZ),)),
     'AdamW, cross entropy alone': ('-adamw', (_losses(CROSS_ENTROPY),)),
     'AdamW, batches of 4': ('-adamw', (_half_batches,)),
+    'AdamW + copy-paste': ('-adamw', (_copy_paste,)),
     'AdamW without turns': ('-adamw', (_step('RandomScaledCrop', turns=False),)),
     'AdamW, colours of mmseg': ('-adamw', (_step('TablePhotoMetricDistortion', **PLAIN_COLOURS),)),
     'AdamW, scales 0.75 to 1.5': ('-adamw', (_step('RandomScaledCrop', ratio_range=(0.75, 1.5)),)),
@@ -202,7 +211,7 @@ def measured(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
             'img_path': f'rawdata/{split}',
             'seg_map_path': f'labeldata/{split}',
         }
-        result = test(config, best_checkpoint(folder), TestOptions(work_dir=folder / 'test', speed='safe'))
+        result = test(config, best_checkpoint(folder), TestOptions(work_dir=folder / 'test'))
         figures[listed] = result.figures[FIGURE]
     record = {'recipe': name, 'seed': seed, 'iterations': iterations, 'speed': speed, 'figures': figures}
     done.write_text(json.dumps(record, indent=2), encoding='utf-8')
