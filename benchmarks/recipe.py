@@ -110,12 +110,26 @@ def _half_batches(config: Config) -> None:
     config.train_dataloader.batch_size //= 2
 
 
+def _smp_unet(config: Config) -> None:
+    """Train U-Net-ResNet34 of segmentation_models_pytorch by our recipe; peers/ must be on PYTHONPATH."""
+    config.custom_imports = {'imports': [*config.get('custom_imports', {}).get('imports', []), 'smp_unet']}
+    config.model.backbone = {'type': 'SmpUnet'}
+    config.model.decode_head = {
+        'type': 'LogitsHead',
+        'in_channels': 2,
+        'channels': 2,
+        'num_classes': 2,
+        'loss_decode': config.model.decode_head.loss_decode,
+    }
+
+
 PLAIN_COLOURS = {'brightness_delta': 32, 'contrast_range': (0.5, 1.5), 'saturation_range': (0.5, 1.5), 'hue_delta': 18}
 CROSS_ENTROPY = {'type': 'CrossEntropyLoss', 'loss_weight': 1.0}
 LOVASZ = {'type': 'LovaszLoss', 'reduction': 'none', 'loss_weight': 1.0}
 RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'stock mmseg': ('', (_stock,)),
     'SGD': ('', ()),
+    'U-Net-ResNet34 (smp), AdamW': ('-adamw', (_smp_unet,)),
     'AdamW': ('-adamw', ()),
     'AdamW without mean': ('-adamw', (_no_mean,)),
     'AdamW, annealed mean': ('-adamw', (_annealed_mean,)),
