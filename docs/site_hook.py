@@ -50,6 +50,7 @@ FETCHED = re.compile(
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made here, and fill the patterns of the navigation."""
     texts = {place: (ROOT / source).read_text(encoding='utf-8') for source, place in PAGES.items()}
+    texts['index.md'] = f'---\nhide: [navigation]\n---\n{texts["index.md"]}'
     texts |= {**config_pages(texts), **command_pages(), **python_pages()}
     for place, content in {**texts, **tutorial_files()}.items():
         files.append(File.generated(config, place, content=content))
@@ -176,7 +177,7 @@ def config_facts(config: Any) -> list[str]:
 
 def command_pages() -> dict[str, str]:
     """Return a page for each tool, made of its parser."""
-    named = re.findall(r"def (\w+)\(.*?_run\('(.+?)'\)", (ROOT / 'mmseg_aux_hrnet_cli.py').read_text(), re.DOTALL)
+    named = re.findall(r"def (\w+)\(\).*?_run\('(.+?)'\)", (ROOT / 'mmseg_aux_hrnet_cli.py').read_text(), re.DOTALL)
     commands = {tool: f'mmseg-aux-hrnet-{name.replace("_", "-")}' for name, tool in named}
     pages, rows = {}, []
     for path in TOOLS:
@@ -185,7 +186,7 @@ def command_pages() -> dict[str, str]:
         pages[f'commands/{path.stem}.md'] = command_page(parser, tool, commands.get(tool))
         summary = re.split(r'(?<=[.:]) |: python', parser.description)[0].rstrip('.:')
         rows.append(f'| [`{path.stem}`]({path.stem}.md) | {escape(summary)} |')
-    table = '\n'.join(['| | |', '|---|---|', *rows])
+    table = '\n'.join(['| command | what it does |', '|---|---|', *rows])
     pages['commands/index.md'] = (
         '# Commands\n\nEach is a script of a clone, such as `python tools/train.py`, and a command of an installed '
         f'package, such as `mmseg-aux-hrnet-train`. `--help` of each says the same as its page.\n\n{table}\n'
@@ -200,7 +201,8 @@ def command_page(parser: argparse.ArgumentParser, tool: str, command: str | None
     parts = [f'# {Path(tool).stem}', escape(parser.description or '')]
     if command is not None:
         parts.append(f'An installed package has it as `{command}`.')
-    texts.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups)
+    needed = [action for action in parser._actions if action.required or not action.option_strings]
+    texts.add_usage('%(prog)s [OPTIONS]' if not needed else None, needed, [], prefix='')
     parts.append(f'```text\n{texts.format_help().strip()}\n```')
     for group in parser._action_groups:
         rows = [
@@ -209,7 +211,7 @@ def command_page(parser: argparse.ArgumentParser, tool: str, command: str | None
         ]
         if rows:
             title = (group.title or '').capitalize()
-            parts.append('\n'.join([f'## {title}\n', '| | |', '|---|---|', *rows]))
+            parts.append('\n'.join([f'## {title}\n', '| argument | meaning |', '|---|---|', *rows]))
     return '\n\n'.join([*parts, escape(parser.epilog or '')]) + '\n'
 
 
@@ -232,7 +234,7 @@ def python_pages() -> dict[str, str]:
         pages[f'python/{name}.md'] = '\n\n'.join(parts) + '\n'
         summary = (folder / '__init__.py').read_text(encoding='utf-8').partition('"""')[2].partition('"""')[0]
         rows.append(f'| [`{name}`]({name}.md) | {escape(summary.splitlines()[0])} |')
-    pages['python/index.md'] = '\n'.join(['# Python\n', '| | |', '|---|---|', *rows, ''])
+    pages['python/index.md'] = '\n'.join(['# Python\n', '| package | what is in it |', '|---|---|', *rows, ''])
     return pages
 
 
