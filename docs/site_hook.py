@@ -5,6 +5,7 @@ such a link leads to the page that is made of the file; a file without a page is
 """
 
 import argparse
+import ast
 import base64
 import fnmatch
 import json
@@ -50,7 +51,7 @@ FETCHED = re.compile(
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made here, and fill the patterns of the navigation."""
     texts = {place: (ROOT / source).read_text(encoding='utf-8') for source, place in PAGES.items()}
-    texts['index.md'] = f'---\nhide: [navigation]\n---\n{texts["index.md"]}'
+    texts['index.md'] = headed(texts['index.md'], hide=['navigation'])
     texts |= {**config_pages(texts), **command_pages(), **python_pages()}
     for place, content in {**texts, **tutorial_files()}.items():
         files.append(File.generated(config, place, content=content))
@@ -119,8 +120,8 @@ def anchor_of(name: str) -> str:
 
 def fill(nav: Sequence[Any], places: Sequence[str]) -> list[Any]:
     """Return the navigation with pages in place of patterns; each page goes to the first that takes it."""
-    named = {place for place in places if place in json.dumps(nav)}
-    left = [place for place in sorted(places) if place not in named]
+    named = {place for place in places if json.dumps(place) in json.dumps(nav)}
+    left = [place for place in sorted(places, key=lambda place: place.removesuffix('.md')) if place not in named]
 
     def filled(items: Sequence[Any]) -> list[Any]:
         out: list[Any] = []
@@ -145,7 +146,7 @@ def config_pages(readmes: dict[str, str]) -> dict[str, str]:
 
     import mmseg_aux_hrnet  # noqa: F401  # registers the scope of bases
 
-    pages = {}
+    pages, titles = {}, {}
     for family in FAMILIES:
         sections, rows = [], []
         for path in sorted(ROOT.glob(f'configs/{family}/*.py')):
@@ -155,13 +156,18 @@ def config_pages(readmes: dict[str, str]) -> dict[str, str]:
             name = f'{PACKAGE.name}::{family}/{path.name}'
             sections.append(f'### {path.stem} {{ #{anchor_of(path.name)} }}\n\n`{name}`\n\n```python\n{source}\n```')
         table = '\n'.join([f'| config | {" | ".join(FACTS)} |', '|---' * (len(FACTS) + 1) + '|', *rows])
-        pages[f'configs/{family}.md'] = '\n\n'.join(
-            [readmes[f'configs/{family}.md'], '## Each config', table, *sections, '']
-        )
-    titles = {family: pages[f'configs/{family}.md'].partition('\n')[0].lstrip('# ') for family in FAMILIES}
+        readme = readmes[f'configs/{family}.md']
+        titles[family] = readme.partition('\n')[0].lstrip('# ')
+        text = '\n\n'.join([readme, '## Each config', table, *sections, ''])
+        pages[f'configs/{family}.md'] = headed(text, title=family)
     lines = [f'- [`{family}`]({family}.md): {title}' for family, title in titles.items()]
     pages['configs/index.md'] = '# Configs\n\n' + '\n'.join(lines) + '\n'
     return pages
+
+
+def headed(text: str, **meta: Any) -> str:
+    """Return a page with what MkDocs and the theme are told of it."""
+    return f'---\n{json.dumps(meta)}\n---\n\n{text}'
 
 
 def config_facts(config: Any) -> list[str]:
@@ -222,19 +228,30 @@ def escape(text: str) -> str:
 
 
 def python_pages() -> dict[str, str]:
-    """Return a page for each package, with what it is imported for and its modules."""
+    """Return a page for each package, with what is imported from it and its modules."""
     pages, rows = {}, []
-    folders = sorted({path.parent for path in PACKAGE.rglob('__init__.py') if '.mim' not in path.parts})
-    for folder in folders:
-        name = '.'.join(folder.relative_to(ROOT).parts)
-        modules = [f'{name}.{path.stem}' for path in sorted(folder.glob('*.py')) if path.stem != '__init__']
+    for init in sorted(PACKAGE.rglob('__init__.py'), key=lambda path: path.parent):
+        if '.mim' in init.parts:
+            continue
+        name = '.'.join(init.parent.relative_to(ROOT).parts)
+        tree = ast.parse(init.read_text(encoding='utf-8'))
         # The package's own docstring, then its modules; what it hands on is with the module that has it.
         own = f'::: {name}\n    options: {{members: false, show_root_heading: false, show_root_toc_entry: false}}'
-        parts = [f'# {name}', own, *(f'::: {module}' for module in modules)]
-        pages[f'python/{name}.md'] = '\n\n'.join(parts) + '\n'
-        summary = (folder / '__init__.py').read_text(encoding='utf-8').partition('"""')[2].partition('"""')[0]
-        rows.append(f'| [`{name}`]({name}.md) | {escape(summary.splitlines()[0])} |')
-    pages['python/index.md'] = '\n'.join(['# Python\n', '| package | what is in it |', '|---|---|', *rows, ''])
+        exports = ', '.join(
+            f'<autoref identifier="{name}.{export}" optional><code>{export}</code></autoref>'
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == '__all__'
+            for export in ast.literal_eval(node.value)
+        )
+        modules = [f'{name}.{path.stem}' for path in sorted(init.parent.glob('*.py')) if path != init]
+        parts = [f'# {name}', own, *([f'To import from here: {exports}.'] if exports else [])]
+        text = '\n\n'.join([*parts, *(f'::: {module}' for module in modules), ''])
+        short = name.removeprefix(f'{PACKAGE.name}.')
+        pages[f'python/{name}.md'] = headed(text, title=short)
+        rows.append(f'| [`{short}`]({name}.md) | {escape((ast.get_docstring(tree) or "").splitlines()[0])} |')
+    start = 'Scripts and notebooks begin with `run` and `maps`; the [tutorial](../tutorial.md) shows both.'
+    table = '\n'.join(['| package | what is in it |', '|---|---|', *rows])
+    pages['python/index.md'] = f'# Python\n\n{start}\n\n{table}\n'
     return pages
 
 
