@@ -16,6 +16,8 @@ TITLES = {'class_id': 'number of the class', 'class_name': 'class', 'pixels': 'p
 RAMP = ('#440154', '#3b528b', '#21918c', '#5ec962', '#fde725')
 GEOPACKAGE = {'VERSION': '1.3'}  # GDAL 3.6, that of Debian 12, warns of later ones
 STYLES_LAYER = 'layer_styles'  # the table of a GeoPackage in which QGIS looks for them
+# YlOrRd of ColorBrewer from yellow to dark red, clearer where a pixel is sure: the image shows through
+DOUBT = (('#ffffb2', 0), ('#fecc5c', 90), ('#fd8d3c', 160), ('#f03b20', 220), ('#bd0026', 255))
 STEPS = 5  # of percent
 # Of a table of attributes (GDALRATFieldUsage): a single value, its name, and red, green, blue, opacity.
 USAGES = (('value', 0, 5), ('class', 2, 2), ('red', 0, 6), ('green', 0, 7), ('blue', 0, 8), ('alpha', 0, 9))
@@ -54,10 +56,20 @@ def class_style(legend: Classes, *, chosen: Iterable[int] | None = None) -> byte
 
 def ramp_style(band: int) -> bytes:
     """Return the style of a raster of probabilities that shows one band as a ramp from 0 to 1."""
+    return _ramp(band, [(colour, 255) for colour in RAMP])
+
+
+def uncertainty_style() -> bytes:
+    """Return the style of an uncertainty map: the surer a pixel, the more of what lies below shows through."""
+    return _ramp(1, DOUBT)
+
+
+def _ramp(band: int, colours: Sequence[tuple[str, int]]) -> bytes:
+    """Return the style of a band of 0 to 1 in colours, each with its opacity of 0 to 255."""
+    last = len(colours) - 1
     items = [
-        f'<item value="{place / (len(RAMP) - 1):g}" color="{colour}" alpha="255" '
-        f'label="{100 * place // (len(RAMP) - 1)} %"/>'
-        for place, colour in enumerate(RAMP)
+        f'<item value="{place / last:g}" color="{colour}" alpha="{opacity}" label="{100 * place // last} %"/>'
+        for place, (colour, opacity) in enumerate(colours)
     ]
     return _document(
         f'<pipe><rasterrenderer type="singlebandpseudocolor" band="{band}" opacity="1" alphaBand="-1" nodataColor="" '

@@ -28,7 +28,7 @@ def run_prediction(args: Namespace) -> str:
     """
     names = (
         'bands', 'scale', 'nodata', 'nodata_tolerance', 'window', 'overlap', 'batch_size', 'gsd', 'aoi', 'resume',
-        'overwrite',
+        'overwrite', 'uncertainty',
     )  # fmt: skip
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
     make, words = _network(args.inputs)
