@@ -40,7 +40,7 @@ TABLE = {
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
     'labelling': (
-        'bands classes datasets errors files maps maps/vector raster version visualization',
+        'bands classes datasets errors files maps maps/class_map maps/vector raster version visualization',
         'affine numpy PIL pycocotools pyogrio pyproj rasterio rich shapely yaml',
     ),
     'maps': ('classes errors files raster', 'affine numpy pyogrio pyproj rasterio'),

@@ -275,8 +275,7 @@ def _divide(survey: Survey, request: TileRequest, progress: Progress, *, uncover
         splits = yield_ground(grounds, [of_raster[place.raster] for place in places])
         how = 'whole rasters'
     elif request.split_field is not None:
-        path = request.split_areas or request.annotated
-        assert path is not None
+        path = request.split_areas or request.annotated[0]
         areas, said = read_areas(path, field=request.split_field, request=request)
         progress.notes += said
         splits = [None] * len(stems)

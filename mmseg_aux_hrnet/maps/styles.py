@@ -145,6 +145,15 @@ def category_style(column: str, colours: Mapping[str, Colour], *, titles: Mappin
     )
 
 
+def outline_style(colour: Colour, *, titles: Mapping[str, str]) -> bytes:
+    """Return the style of polygons that are drawn as outlines, so that the image inside them is seen."""
+    return _document(
+        '<renderer-v2 type="singleSymbol" symbollevels="0" enableorderby="0" forceraster="0">'
+        f'{_symbols([colour], hollow=True)}</renderer-v2>',
+        _aliases(titles),
+    )
+
+
 def add_style(path: Path, style: bytes, *, moment: np.datetime64 | None = None) -> None:
     """Put a style into the first layer of a GeoPackage where QGIS looks for it, as what is shown at first.
 
@@ -175,12 +184,13 @@ def _document(*parts: str) -> bytes:
     return f'{head}<qgis version="3.22.0" styleCategories="Symbology|Fields">{"".join(parts)}</qgis>\n'.encode()
 
 
-def _symbols(colours: Sequence[Sequence[int]]) -> str:
+def _symbols(colours: Sequence[Sequence[int]], *, hollow: bool = False) -> str:
     symbols = []
     for place, colour in enumerate(colours):
         fill, edge = (','.join(map(str, (*parts, 255))) for parts in (colour, [part // 2 for part in colour]))
         options = {'color': fill, 'style': 'solid', 'outline_color': edge, 'outline_style': 'solid'}
         options |= {'outline_width': '0.1', 'outline_width_unit': 'MM'}
+        options |= {'style': 'no', 'outline_color': fill, 'outline_width': '0.6'} if hollow else {}
         inner = ''.join(f'<Option name="{name}" type="QString" value="{value}"/>' for name, value in options.items())
         symbols.append(
             f'<symbol type="fill" name="{place}" alpha="1" clip_to_extent="1" force_rhr="0"><layer class="SimpleFill" '

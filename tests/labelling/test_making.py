@@ -131,7 +131,7 @@ def test_only_a_share_of_empty_tiles_is_kept(tmp_path):
 def test_what_was_not_annotated_is_ignored(tmp_path):
     raster, labels = scene(tmp_path)
     area = write_layer(tmp_path / 'area.gpkg', on_map([shapely.box(0, 0, 70, 20)]))
-    cut(raster, labels, tmp_path / 'root', annotated=area, ratio=(1, 0, 0))
+    cut(raster, labels, tmp_path / 'root', annotated=(area,), ratio=(1, 0, 0))
     label = pasted(tmp_path / 'root', (96, 128), fill=7)
     assert (label[:20, :70] != 255).all() and (label[10:20, 10:60] == 1).all()
     assert (label[20:32, :96] == 255).all() and (label[32:] == 7).all()

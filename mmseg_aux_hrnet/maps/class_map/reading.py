@@ -90,6 +90,7 @@ class ClassMap:
             self.legend = read_legend(dataset.tags(), table, classes=classes)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
+        self.tags: dict[str, str] = dataset.tags()
         self._dataset = dataset
 
     def grid(self) -> Grid:

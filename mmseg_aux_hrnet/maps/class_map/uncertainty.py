@@ -90,17 +90,21 @@ class UncertaintyMap:
                 f'{self.path} and {path} are not of one prediction (their tags {RUN_TAG} differ): predict them together'
             )
 
-    def read(self, window: Window) -> NDArray[np.float32]:
-        """Return the uncertainty of a window, 0..1 and nan where there is none, float32 (height, width).
+    def read(self, window: Window) -> NDArray[np.uint8]:
+        """Return a window in steps of ``1 / UNCERTAINTY_STEPS``, ``UNCERTAINTY_NODATA`` where there is no data, (H, W).
 
         Raises:
             RasterError: the file is damaged there.
         """
         with reading_rows(self.path, window):
-            values = self.dataset.read(1, window=window)
-        table = np.arange(UNCERTAINTY_NODATA + 1, dtype=np.float32) / np.float32(UNCERTAINTY_STEPS)
-        table[UNCERTAINTY_NODATA] = np.nan
-        return np.asarray(table[values])
+            values: NDArray[np.uint8] = self.dataset.read(1, window=window)
+        return values
+
+    def unsure(self, window: Window, *, limit: float) -> NDArray[np.bool_]:
+        """Return where the uncertainty of a window is at least ``limit``, 0..1, bool (H, W); see :meth:`read`."""
+        values = self.read(window)
+        unsure: NDArray[np.bool_] = (values >= limit * UNCERTAINTY_STEPS) & (values != UNCERTAINTY_NODATA)
+        return unsure
 
 
 @contextmanager
