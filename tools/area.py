@@ -41,6 +41,7 @@ def measure(args: argparse.Namespace) -> str:
     from mmseg_aux_hrnet.maps.measure.table import method_line, screen_table, write_areas, write_bytes
     from mmseg_aux_hrnet.maps.measure.zonal import zonal_area
     from mmseg_aux_hrnet.run.command import on_screen
+    from mmseg_aux_hrnet.screen import print_tables
 
     class_names, reading = check_request(**vars(args))
     with progress('Adding up areas') as on_block:
@@ -63,7 +64,7 @@ def measure(args: argparse.Namespace) -> str:
             write_bytes(args.quicklook, draw_quicklook(areas, image=args.image, reading=reading))
     finally:  # also where a disk is full
         with on_screen() as console:
-            console.print(screen_table(areas))
+            print_tables(console, screen_table(areas))
             for note in areas.notes:
                 print(f'note: {note}', file=sys.stderr)
     written = ' and '.join(str(path) for path in (args.out, args.quicklook) if path is not None)

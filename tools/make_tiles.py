@@ -116,7 +116,9 @@ def work(args: argparse.Namespace, *, typed: list[str]) -> str:
             f'{"; ".join(outcome.failed.values())}'
             + ('' if args.dry_run else f' (the tiles of the others are in {args.out})')
         )
-    return 'dry run: nothing is written' if args.dry_run else f'{args.out} is made; next:\n{next_commands(args.out)}'
+    if args.dry_run:
+        return 'dry run: nothing is written'
+    return f'{args.out} is made; next:\n{next_commands(args.out, outcome.described.bands)}'
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.findings import Finding, count_levels, first_of
 from mmseg_aux_hrnet.doctor.sources import UNDIVIDED
 from mmseg_aux_hrnet.doctor.summary import Summary, config_snippets
+from mmseg_aux_hrnet.screen import print_tables
 
 MOST_CLASSES = 6  # columns of a screen; a JSON file holds all
 MOST_VALUES = 8
@@ -37,7 +38,7 @@ def show(checkup: Checkup, console: Console) -> None:
         table.add_column(Text(name), justify='left' if name == 'split' else 'right')
     for row in body:
         table.add_row(*row)
-    console.print(table)
+    print_tables(console, table)
     for line in form_lines(checkup):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print()

@@ -53,8 +53,7 @@ def make_image_tiles(
         ConfigError: options do not fit each other or the files, or the output exists.
         DataError: the files do not fit each other, or cannot be read or written.
     """
-    if not dry_run:
-        refuse_output(out, overwrite=overwrite)
+    refuse_output(out, overwrite=overwrite)
     rules = class_rules(
         classes=request.classes,
         class_map=request.class_map,

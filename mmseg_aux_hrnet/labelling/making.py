@@ -111,8 +111,7 @@ def make_tiles(
         ConfigError: options do not fit each other or the files, or the output exists.
         DataError: the files do not fit each other, or cannot be read or written.
     """
-    if not dry_run:
-        refuse_output(out, overwrite=overwrite)
+    refuse_output(out, overwrite=overwrite)
     labels = read_labels(request)
     survey = survey_rasters(find_rasters(inputs), request)
     notes = [*survey.notes, *labels.notes, *labels.check_place(survey.rasters), *overlap_notes(survey.rasters, request)]

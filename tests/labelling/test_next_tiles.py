@@ -60,7 +60,7 @@ def test_by_the_formula(tmp_path):
 
 def test_equal_tiles_are_taken_in_their_order(tmp_path):
     path = doubt(tmp_path, np.full((2, 4), 50))
-    assert names(next_tiles([path], count=2, tile=TILE)) == [(0, 0), (0, 2)]
+    assert names(next_tiles([path], count=2, tile=TILE)) == [(0, 0), (0, 3)]  # 16 m and more are far enough
 
 
 def test_what_exists_is_not_proposed_again_and_holds_others_off(tmp_path):
@@ -90,7 +90,8 @@ def test_tiles_with_too_little_data_are_left_out(tmp_path):
 def test_of_another_pixel_size_the_tiles_are_those_of_make_tiles(tmp_path):
     path = doubt(tmp_path, [[10, 20], [30, 200]])
     [tile] = next_tiles([path], count=1, tile=2 * TILE, gsd=0.5).tiles
-    assert (tile.name, tile.outline) == ('a_00016_00016', square(8, 8, 8))
+    assert tile.name == 'a_00016_00016'
+    assert shapely.symmetric_difference(tile.outline, square(8, 8, 8)).area < 0.5  # metres of UTM are a little off
 
 
 def test_several_maps_share_the_tiles(tmp_path):

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, first_names
 from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import UNSURE_FROM, open_uncertainty, parse_unsure_from
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
-from mmseg_aux_hrnet.maps.vector.zones import PixelGrid, Zones, first_names, place_zones, read_zones
+from mmseg_aux_hrnet.maps.vector.zones import PixelGrid, Zones, place_zones, read_zones
 from mmseg_aux_hrnet.raster.dataset import GDAL_CACHE
 
 Floats = NDArray[np.float64]

@@ -2,7 +2,6 @@
 
 import codecs
 import warnings
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, first_names
 from mmseg_aux_hrnet.maps.vector.polygon_file import (
     Geometries,
     list_layers,
@@ -28,7 +27,6 @@ from mmseg_aux_hrnet.maps.vector.polygon_file import (
 
 BYTES = 'ISO-8859-1'  # each byte is a character; GDAL knows it by this name alone
 NUMBERS = 'zone'  # the name of the column of numbers, where no field is named
-SHOWN = 5  # names in a message
 SIDE = 256  # pieces of a side of the map, whose outline is reprojected too
 Floats = NDArray[np.float64]
 
@@ -86,11 +84,6 @@ def read_zones(
         notes.append(f'{repaired.sum()} zone(s) had broken outlines, which were repaired: {first_names(ids[repaired])}')
     others = _other_fields(path, layer=layer, id_field=id_field, encodings=encodings)
     return Zones(id_field or NUMBERS, ids, polygons, crs, tuple(filter(None, notes)), others)
-
-
-def first_names(values: Sequence[object] | NDArray[np.generic]) -> str:
-    """Return the first few of some names as text."""
-    return ', '.join(map(str, values[:SHOWN])) + (', ...' if len(values) > SHOWN else '')
 
 
 def _choose_layer(path: Path, layer: str | None) -> str:

@@ -17,6 +17,7 @@ from mmseg_aux_hrnet.files.whole import whole_folder
 from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison
 from mmseg_aux_hrnet.report.comparison.picture import draw
 from mmseg_aux_hrnet.report.comparison.report_folder import Run
+from mmseg_aux_hrnet.screen import print_tables
 
 UNDEFINED = '-'  # ASCII, because LaTeX and the screen show it too
 LATEX = {
@@ -122,7 +123,7 @@ def show(comparison: Comparison, *, console: Console) -> None:
             # As Text, because names may hold square brackets; deviations below, so that 80 columns are enough.
             table.add_row(*(Text(cell.replace(' ± ', '\n± ')) for cell in (name, *row[1:])))
             previous = row[0]
-        console.print(table)
+        print_tables(console, table)
     for note in notes(comparison):
         console.print(Text(note))
 
