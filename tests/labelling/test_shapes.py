@@ -65,7 +65,7 @@ def test_broken_outlines_are_mended_and_told_with_their_ids(tmp_path):
 )
 def test_surfaces_are_refused_by_name(tmp_path, text, name):
     path = csv(tmp_path, 'POLYGON ((0 0,1 0,0 1,0 0))', text)
-    with pytest.raises(DataError, match=rf'odd.*1 geometries are of type {name} \(fid 2\).*ogr2ogr -nlt MULTIPOLYGON'):
+    with pytest.raises(DataError, match=rf'odd.*1 geometry of type {name} \(fid 2\).*ogr2ogr -nlt MULTIPOLYGON'):
         read(path)
 
 

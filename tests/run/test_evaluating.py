@@ -149,6 +149,26 @@ def test_maps_of_rasters_are_compared_without_their_holes(tmp_path, capsys):
     assert 'lies at another place than' in capsys.readouterr().err
 
 
+def test_all_pairs_that_lie_apart_are_named_in_one_line(tmp_path, capsys):
+    for folder in ('maps', 'labels'):
+        (tmp_path / folder).mkdir()
+    for number, name in enumerate('abcdefgh'):
+        label = np.eye(20, dtype=np.uint8)
+        write_raster(tmp_path / 'maps' / f'{name}.tif', label, nodata=255)
+        moved = METRE @ METRE.translation(0 if name == 'b' else 1 + number, 0)
+        write_raster(tmp_path / 'labels' / f'{name}.tif', label, transform=moved)
+    assert evaluate(tmp_path / 'maps', tmp_path / 'labels', *TWO) == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
+    assert 'a.tif lies at another place than' in line
+    names = [str(tmp_path / 'labels' / f'{name}.tif') for name in 'cdefg']
+    assert line.endswith(f'; 6 other pairs also: {", ".join(names)} and 1 more')
+    for name in 'cdefgh':
+        (tmp_path / 'maps' / f'{name}.tif').unlink()
+        (tmp_path / 'labels' / f'{name}.tif').unlink()
+    assert evaluate(tmp_path / 'maps', tmp_path / 'labels', *TWO) == 2
+    assert 'also' not in capsys.readouterr().err
+
+
 def test_a_reference_that_is_stored_south_up_is_turned(tmp_path):
     label = np.triu(np.ones((20, 20), np.uint8))
     for folder in ('maps', 'labels'):
