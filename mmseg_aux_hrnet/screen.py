@@ -14,6 +14,11 @@ def print_tables(console: Console, *tables: Table) -> None:
     for the width of a pipe or a file.
     """
     given, wide = console.width, console.options.update(width=WIDEST)
+    for table in tables:
+        for column in table.columns:
+            if column.no_wrap:  # of such ones rich takes the longest word for enough
+                cells = (Measurement.get(console, wide, cell).maximum for cell in (column.header, *column.cells))
+                column.min_width = max(column.min_width or 0, *cells)
     try:
         console.width = max(given, *(Measurement.get(console, wide, table).minimum for table in tables))
         console.print(*tables)

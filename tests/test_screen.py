@@ -24,10 +24,10 @@ def test_no_column_is_left_out(width):
     assert console.width == width
 
 
-def test_a_long_name_is_folded_where_there_is_room_for_less():
+def test_words_are_folded_where_there_is_room_for_less():
     table = Table()
     table.add_column('name', overflow='fold')
-    table.add_row('n' * 50)
+    table.add_row('n ' * 50)
     console = Console(file=io.StringIO(), width=30)
     print_tables(console, table)
     assert console.file.getvalue().count('n') == 50 + 1

@@ -34,7 +34,7 @@ def estimate(args: argparse.Namespace) -> str:
 
     import numpy as np
 
-    from mmseg_aux_hrnet.errors import DataError
+    from mmseg_aux_hrnet.errors import DataError, counted
     from mmseg_aux_hrnet.files.outputs import check_file
     from mmseg_aux_hrnet.files.whole import write_whole
     from mmseg_aux_hrnet.run.command import on_screen
@@ -65,7 +65,7 @@ def estimate(args: argparse.Namespace) -> str:
     finally:  # also where a disk is full
         with on_screen() as console:
             print_tables(console, *area_tables(classes, overall, unit=unit))
-    closing = f'{counts.sum()} points of {args.sample}, areas of {args.areas}'
+    closing = f'{counted(counts.sum(), "point")} of {args.sample}, areas of {args.areas}'
     return closing if args.json is None else f'{closing}; written to {args.json}'
 
 

@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 def compare(args: argparse.Namespace) -> str:
     """Compare as the command line says, write files, show the table and return the closing line."""
+    from mmseg_aux_hrnet.errors import counted
     from mmseg_aux_hrnet.maps.indices.request import run_index
     from mmseg_aux_hrnet.run.command import on_screen
     from mmseg_aux_hrnet.screen import print_tables
@@ -53,7 +54,10 @@ def compare(args: argparse.Namespace) -> str:
     with on_screen() as console:
         print_tables(console, table)
         more = len(found.notes) - MOST_NOTES
-        for note in (*found.notes[:MOST_NOTES], *([f'and {more} more notes in the JSON file'] if more > 0 else [])):
+        for note in (
+            *found.notes[:MOST_NOTES],
+            *([f'and {counted(more, "more note")} in the JSON file'] if more > 0 else []),
+        ):
             print(f'note: {note}', file=sys.stderr)
     return closing
 

@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
 
 def propose(args: argparse.Namespace) -> str:
     """Choose tiles as the command line says, write and show them and return the closing line."""
+    from mmseg_aux_hrnet.errors import counted
     from mmseg_aux_hrnet.labelling.next_tiles import next_tiles, proposal_table, write_next_tiles
     from mmseg_aux_hrnet.maps.options import check_output
 
@@ -50,7 +51,7 @@ def propose(args: argparse.Namespace) -> str:
         print(f'note: {note}', file=sys.stderr)
     gsd = '' if args.gsd is None else f' --gsd {args.gsd:g}'
     return (
-        f'{args.out}: {len(proposal.tiles)} tile(s); draw what is in them, then:\n'
+        f'{args.out}: {counted(len(proposal.tiles), "tile")}; draw what is in them, then:\n'
         f'python tools/make_tiles.py RASTERS --labels DRAWN.gpkg --annotated {args.out} --tile {args.tile}{gsd} --out '
         'DATA_ROOT'
     )

@@ -69,10 +69,11 @@ class ClassRules(NamedTuple):
         known = self.of_value or {}
         unknown = Counter({value: count for value, count in counts.items() if value not in known})
         if unknown and self.rest is None:
-            counted = [f'{text} ({count}x)' for text, count in unknown.most_common(SHOWN)]
+            shown = [f'{text} ({count}x)' for text, count in unknown.most_common(SHOWN)]
             more = f' and {len(unknown) - SHOWN} more' if len(unknown) > SHOWN else ''
             raise DataError(
-                f'{where}: {len(unknown)} value(s) are of no class: {", ".join(counted)}{more}; name each in {option}, '
+                f'{where}: {counted(len(unknown), "value")} of no class: {", ".join(shown)}{more}; name each '
+                f'in {option}, '
                 f'or take the rest with "{REST}=CLASS" or "{REST}={IGNORE}"'
             )
 

@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.datasets.description import DataDescription
-from mmseg_aux_hrnet.errors import ConfigError, DataError, RasterError, one_line
+from mmseg_aux_hrnet.errors import ConfigError, DataError, RasterError, counted, one_line
 from mmseg_aux_hrnet.labelling.division import (
     check_division,
     split_by_ground,
@@ -292,7 +292,9 @@ def _divide(survey: Survey, request: TileRequest, progress: Progress, *, uncover
         how = f'blocks of {block:,.6g} m'
     progress.left_out['on ground of another split'] += splits.count(None)
     progress.notes.append(f'splits by {how}; {check_division(grounds, splits)}')
-    progress.notes += [f'{count} tile(s) left out: {reason}' for reason, count in progress.left_out.items() if count]
+    progress.notes += [
+        f'{counted(count, "tile")} left out: {reason}' for reason, count in progress.left_out.items() if count
+    ]
     return {stem: split for stem, split in zip(stems, splits, strict=True) if split is not None}
 
 

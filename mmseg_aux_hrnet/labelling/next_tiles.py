@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from rich import box
 from rich.table import Table
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.files.whole import whole_set
 from mmseg_aux_hrnet.labelling.division import Plane, planes_of
 from mmseg_aux_hrnet.labelling.footprints import in_system, write_outlines
@@ -112,13 +112,15 @@ def next_tiles(
             on_strip(seen, total)
     if not candidates:
         raise DataError(
-            f'none of the {total} tiles is left: all lie in --not-in, or have more than {100 * max_nodata:g} % '
+            f'none of {counted(total, "tile")} is left: all lie in --not-in, or have more than {100 * max_nodata:g} % '
             'without data: give other maps, or a smaller --tile'
         )
     chosen = choose(candidates, np.concatenate(taken), count=count)
-    notes = [f'{len(candidates)} of {total} tiles can be chosen from (the others exist, or have too little data)']
+    notes = [
+        f'{len(candidates)} of {counted(total, "tile")} can be chosen from (the others exist, or have too little data)'
+    ]
     if len(chosen) < count:
-        notes.append(f'{count} tiles were asked for, and these {len(chosen)} are all')
+        notes.append(f'asked for: {counted(count, "tile")}; there are {len(chosen)}')
     return Proposal(tuple(candidates[number] for number in chosen), systems[paths[0]], systems, tuple(notes))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError, first_names
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, first_names
 from mmseg_aux_hrnet.labelling.class_rules import EMPTY, ClassRules, LabelFile, classes_of_layers, value_text
 from mmseg_aux_hrnet.maps.ground import Ellipsoid
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, list_layers, read_by_gdal, repair
@@ -147,7 +147,7 @@ def read_layer(file: LabelFile, *, field: str | None, encoding: str | None = Non
     _refuse_unpaintable(source, wkb, geometries, numbers)
     values = None if field is None else columns[0]
     if values is not None and all(value_text(value) == EMPTY for value in values.tolist()):
-        raise DataError(f'{source}: the field {field} is empty in all of its {len(values)} rows: fill it in')
+        raise DataError(f'{source}: the field {field} is empty in all of its {counted(len(values), "row")}: fill it in')
     broken = ~shapely.is_missing(geometries) & (shapely.is_missing(closed) | ~shapely.is_valid(geometries))
     return Layer(geometries, numbers, values, crs, source, broken)
 
@@ -181,7 +181,8 @@ def as_polygons(layer: Layer, *, buffer: float | None) -> tuple[Geometries, list
     if thin.any() and buffer is None:
         names = ' and '.join(sorted({shapely.GeometryType(kind).name.lower() for kind in kinds[thin]}))
         raise DataError(
-            f'{layer.source}: {thin.sum()} of {len(kinds)} geometries are of type {names}, which cover no ground (fid '
+            f'{layer.source}: {thin.sum()} of {counted(len(kinds), "geometry")} are of type {names}, which '
+            'cover no ground (fid '
             f'{first_names(layer.numbers[thin])}): give --buffer METRES, or leave them out'
         )
     if thin.any() and buffer is not None:
@@ -190,15 +191,18 @@ def as_polygons(layer: Layer, *, buffer: float | None) -> tuple[Geometries, list
     polygons = repair(geometries)
     if layer.broken.any():
         notes.append(
-            f'{layer.source}: {layer.broken.sum()} of {len(polygons)} geometries had broken outlines, which were '
+            f'{layer.source}: {layer.broken.sum()} of {counted(len(polygons), "geometry")} had broken outlines, '
+            'which were '
             f'mended (fid {first_names(layer.numbers[layer.broken])})'
         )
     empty = shapely.is_empty(polygons)
     if empty.all():
-        raise DataError(f'{layer.source}: none of its {len(empty)} geometries has an area: nothing can be painted')
+        raise DataError(
+            f'{layer.source}: none of its {counted(len(empty), "geometry")} has an area: nothing can be painted'
+        )
     if empty.any():
         notes.append(
-            f'{layer.source}: {empty.sum()} of {len(empty)} geometries have no area and are left out (fid '
+            f'{layer.source}: {empty.sum()} of {counted(len(empty), "geometry")} have no area and are left out (fid '
             f'{first_names(layer.numbers[empty])})'
         )
     return polygons, notes

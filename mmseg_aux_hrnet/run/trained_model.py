@@ -16,7 +16,7 @@ from mmseg.registry import MODELS
 from mmseg_aux_hrnet.bands import Bands, bands_in
 from mmseg_aux_hrnet.classes import Classes, classes_in
 from mmseg_aux_hrnet.decision import Threshold, head_decision
-from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
+from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, counted, one_line
 from mmseg_aux_hrnet.models import fill_sizes, use_threshold
 from mmseg_aux_hrnet.run.config import OWN_SCOPE, dataset_bands, dataset_meta
 from mmseg_aux_hrnet.run.tile_config import fill_from_checkpoint
@@ -165,7 +165,7 @@ def _classes(config: Config, meta: dict[str, Any], *, count: int) -> Classes:
     names = () if classes is None else classes.names
     if classes is None or len(names) != count:
         raise ConfigError(
-            f'the model tells {count} classes, but checkpoint and data set of the config name {len(names)} '
+            f'the model tells {counted(count, "class")}, but checkpoint and data set of the config name {len(names)} '
             f'({", ".join(names) or "none"}): set test_dataloader.dataset.metainfo.classes'
         )
     return classes
@@ -180,7 +180,7 @@ def _bands(config: Config, meta: dict[str, Any], *, model: Any) -> Bands:
     bands, count = bands_in(described), len(model.data_preprocessor.mean)
     if count != len(bands.names):
         raise ConfigError(
-            f'data_preprocessor of this config normalises {count} band(s), but checkpoint and data set name '
+            f'data_preprocessor of this config normalises {counted(count, "band")}, but checkpoint and data set name '
             f'{len(bands.names)} ({", ".join(bands.names)}): mean and std are needed of each'
         )
     return bands

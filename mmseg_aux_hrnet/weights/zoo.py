@@ -12,7 +12,7 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from mmseg_aux_hrnet.bands import Bands, bands_in, check_same_bands
-from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, counted
 from mmseg_aux_hrnet.weights.checkpoint import Checkpoint
 from mmseg_aux_hrnet.weights.fitting import AUXILIARY, FIRST, describe, mismatches, unwrapped, widened, without
 
@@ -148,7 +148,8 @@ def check_start(name: str, model: nn.Module, *, classes: Sequence[str], bands: B
     if first in state and state[first].shape[1] != checkpoint.weights[first].shape[1]:
         count, seen = state[first].shape[1], bands_in(described).names
         raise ConfigError(
-            f'{name} is a network of {len(seen)} bands ({", ".join(seen)}), and that of this config has {count}: take '
+            f'{name} is a network of {counted(len(seen), "band")} ({", ".join(seen)}), and that of this config '
+            f'has {count}: take '
             f'bands={",".join(seen)} and in_channels={len(seen)} for both data and model, or start from other weights '
             'with --pretrained'
         )

@@ -17,6 +17,7 @@ from mmseg_aux_hrnet.bands import Bands
 from mmseg_aux_hrnet.labelling.writing import next_commands
 from mmseg_aux_hrnet.raster.dataset import gdal
 from mmseg_aux_hrnet.run.config import dataset_meta, load_config, set_data_root
+from mmseg_aux_hrnet.run.tile_config import fill_for_training
 from mmseg_aux_hrnet.weights.zoo import check_start
 
 
@@ -92,6 +93,7 @@ def test_the_next_training_needs_no_file_that_is_not_in_the_package(tmp_path):
     assert command[-2:] == ['--cfg-options', 'load_from=zoo://green']
     config = load_config(REPO / command[2])
     set_data_root(config, command[4])
+    fill_for_training(config)
     model = MODELS.build(config.model)
     classes = dataset_meta(config)['classes']
     assert 'auxiliary_head.' in check_start('zoo://green', model, classes=classes, bands=Bands())
@@ -100,12 +102,13 @@ def test_the_next_training_needs_no_file_that_is_not_in_the_package(tmp_path):
 
 def test_a_vrt_and_a_folder_make_the_tiles_of_their_files(tmp_path):
     scene(tmp_path)
-    (tmp_path / 'folder').mkdir()
-    (tmp_path / 'ortho.tif').rename(tmp_path / 'folder' / 'ortho.tif')
+    rasters = tmp_path / 'rasters'
+    rasters.mkdir()
+    (tmp_path / 'ortho.tif').rename(rasters / 'ortho.tif')
     vrt = tmp_path / 'ortho.vrt'
     with gdal():
-        rasterio.shutil.copy(tmp_path / 'folder' / 'ortho.tif', vrt, driver='VRT')
-    for name, raster in (('file', tmp_path / 'folder' / 'ortho.tif'), ('folder', tmp_path / 'folder'), ('vrt', vrt)):
+        rasterio.shutil.copy(rasters / 'ortho.tif', vrt, driver='VRT')
+    for name, raster in (('file', rasters / 'ortho.tif'), ('folder', rasters), ('vrt', vrt)):
         made = make(tmp_path, rasters=[raster])
         assert made.returncode == 0, made.stderr
         (tmp_path / 'root').rename(tmp_path / name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole
 from mmseg_aux_hrnet.maps.indices.formulas import find_index
@@ -78,7 +78,7 @@ def _check(args: Namespace) -> list[Path]:
         parse_span(args.range, option='--range')
     if args.reference is not None and len(args.reference) > 2:
         raise ConfigError(
-            f'--reference has {len(args.reference)} values: give a map, a label or a folder of them, CONFIG '
+            f'--reference has {counted(len(args.reference), "value")}: give a map, a label or a folder of them, CONFIG '
             'CHECKPOINT, or a network of the zoo'
         )
     if args.reference is not None and _is_network(args.reference):
@@ -156,4 +156,4 @@ def _write(args: Namespace, found: IndexThresholds, reference: Path | None, *, p
         write_whole(f'{start}.json', f'{told}\n'.encode())
     except OSError as error:
         raise DataError(f'{args.out} cannot be written ({error.strerror}): choose a folder that is writable') from error
-    return f'{len(masks)} mask(s), {args.index}.json, tables and curves in {args.out}'
+    return f'{counted(len(masks), "mask")}, {args.index}.json, tables and curves in {args.out}'

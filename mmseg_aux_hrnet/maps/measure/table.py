@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmseg_aux_hrnet.classes import class_colours
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.files.whole import remove_companions, whole_file, whole_set
 from mmseg_aux_hrnet.maps.legend import main_class
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas, column_names
@@ -127,7 +127,7 @@ def screen_table(areas: ZonalAreas) -> Table:
             cells = (zone, name, *figures, *last)
             table.add_row(*map(Text, cells))  # as Text, because names may hold square brackets
     if len(areas.ids) > shown:
-        table.caption = f'and {len(areas.ids) - shown} more zones: write them all with --out'
+        table.caption = f'and {counted(len(areas.ids) - shown, "more zone")}: write them all with --out'
     return table
 
 

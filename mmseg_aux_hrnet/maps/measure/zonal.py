@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
-from mmseg_aux_hrnet.errors import ConfigError, DataError, first_names
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, first_names
 from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import UNSURE_FROM, open_uncertainty, parse_unsure_from
 from mmseg_aux_hrnet.maps.ground import Ground
@@ -190,7 +190,7 @@ def lay_zones(
     outside, partly = covered == 0, (covered > 0) & (covered < 1 - 1e-9)
     for which, where in ((outside, 'lie outside the map'), (partly, 'lie partly outside the map')):
         if which.any():
-            notes.append(f'{which.sum()} of {len(covered)} zones {where}: {first_names(zones.ids[which])}')
+            notes.append(f'{which.sum()} of {counted(len(covered), "zone")} {where}: {first_names(zones.ids[which])}')
     return outlines, covered, notes
 
 

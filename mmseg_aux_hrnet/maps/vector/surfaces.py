@@ -34,6 +34,6 @@ def refuse_surfaces(
                 f'{source}: {counted(len(of_kind), "geometry")} of type {name} (fid {first_names(numbers[of_kind])}), '
                 'which is no polygon: make polygons of them, as ogr2ogr -nlt MULTIPOLYGON does'
             )
-    unknown = shapely.is_missing(geometries) & np.array([code is not None for code in codes])
+    unknown = shapely.is_missing(geometries) & np.array([code is not None for code in codes], bool)
     if unknown.any():
         raise DataError(f'{source}: geometries cannot be understood (fid {first_names(numbers[unknown])}): repair them')

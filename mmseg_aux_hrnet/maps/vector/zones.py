@@ -15,7 +15,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError, first_names
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, first_names
 from mmseg_aux_hrnet.maps.vector.polygon_file import (
     Geometries,
     list_layers,
@@ -81,7 +81,9 @@ def read_zones(
         raise DataError(f'{path} holds no zones')
     ids = np.arange(1, len(polygons) + 1) if ids is None else ids
     if repaired.any():
-        notes.append(f'{repaired.sum()} zone(s) had broken outlines, which were repaired: {first_names(ids[repaired])}')
+        notes.append(
+            f'{counted(repaired.sum(), "zone")} had broken outlines, which were repaired: {first_names(ids[repaired])}'
+        )
     others = _other_fields(path, layer=layer, id_field=id_field, encodings=encodings)
     return Zones(id_field or NUMBERS, ids, polygons, crs, tuple(filter(None, notes)), others)
 
@@ -213,7 +215,8 @@ def _check_ids(path: Path, field: str, values: NDArray[np.generic]) -> NDArray[n
     missing = [i for i, value in enumerate(values.tolist(), start=1) if value is None or value != value or value == '']
     if missing:
         raise DataError(
-            f'{path}: {len(missing)} zone(s) have no {field} (number {first_names(missing)}): fill it in, or leave out '
+            f'{path}: {counted(len(missing), "zone")} without {field} (number {first_names(missing)}): fill it '
+            'in, or leave out '
             '--id-field'
         )
     text = np.array([str(value) for value in values], object)  # a number of numpy keeps its digits, a day its form
@@ -271,7 +274,7 @@ def place_zones(zones: Zones, grid: PixelGrid) -> tuple[Geometries, Floats, str 
         bounds = shapely.total_bounds(polygons), shapely.total_bounds(outline)
         extents = ['({:.6g}, {:.6g}) to ({:.6g}, {:.6g})'.format(*corners) for corners in bounds]
         raise DataError(
-            f'none of the {len(polygons)} zones overlaps the map: in the reference system of the zones, '
+            f'none of the {counted(len(polygons), "zone")} overlaps the map: in the reference system of the zones, '
             f'{zones.crs.name}, they lie within {extents[0]} and the map within {extents[1]}'
         )
     note = None

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, counted
 from mmseg_aux_hrnet.evaluation.table import markdown_table
 from mmseg_aux_hrnet.files.whole import whole_folder
 from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison
@@ -75,7 +75,8 @@ def notes(comparison: Comparison) -> list[str]:
     """Return what a reader must know to read the numbers."""
     several = any(len(row.rates['OA'].runs) > 1 for row in comparison.rows)
     lines = [
-        f'All runs on the same {comparison.images} image(s); counts of all pixels together, not means over images.'
+        f'All runs on the same {counted(comparison.images, "image")}; counts of all pixels together, not means '
+        'over images.'
     ]
     if several:
         lines.append(
