@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from mmseg_aux_hrnet.classes import BACKGROUND, Classes, class_set
 from mmseg_aux_hrnet.datasets.label_values import REST, parse_label_values, parse_pairs
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.labelling.writing import IGNORED
 
 IGNORE = 'ignore'  # in the place of a class: pixels that do not count

@@ -160,8 +160,8 @@ def test_all_pairs_that_lie_apart_are_named_in_one_line(tmp_path, capsys):
     assert evaluate(tmp_path / 'maps', tmp_path / 'labels', *TWO) == 2
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
     assert 'a.tif lies at another place than' in line
-    names = [str(tmp_path / 'labels' / f'{name}.tif') for name in 'cdefg']
-    assert line.endswith(f'; 6 other pairs also: {", ".join(names)} and 1 more')
+    names = [str(tmp_path / 'labels' / f'{name}.tif') for name in 'cde']
+    assert line.endswith(f'; 6 other pairs also: {", ".join(names)} and 3 more')
     for name in 'cdefgh':
         (tmp_path / 'maps' / f'{name}.tif').unlink()
         (tmp_path / 'labels' / f'{name}.tif').unlink()
