@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
 def work(args: argparse.Namespace) -> str:
     """Evaluate as the command line says, print the figures and return the closing line."""
     from mmseg_aux_hrnet.datasets.label_values import parse_label_values
+    from mmseg_aux_hrnet.errors import counted
     from mmseg_aux_hrnet.run import EvaluateOptions, evaluate
     from mmseg_aux_hrnet.run.evaluating import parse_palette
 
@@ -54,7 +55,7 @@ def work(args: argparse.Namespace) -> str:
     folders = given.pop('predictions'), given.pop('labels')
     result = evaluate(*folders, EvaluateOptions(**given), on_table=show)
     written = '' if result.report is None else f'  report: {result.report}'
-    return f'{len(result.metrics["images"]):,} image(s) compared{written}'
+    return f'{counted(len(result.metrics["images"]), "image")} compared{written}'
 
 
 def main(argv: list[str] | None = None) -> int:

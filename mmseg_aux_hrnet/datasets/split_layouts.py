@@ -232,9 +232,8 @@ def _refuse_unlabelled(images: list[ListedImage], *, labels: Path) -> None:
     missing = [image.image for image in images if image.label is None]
     if missing:
         raise SplitError(
-            f'{len(missing)} of {counted(len(images), "image")} have no label ({" ".join(LABEL_SUFFIXES)}) in '
-            f'"{labels}", the '
-            f'first is {missing[0]}; add the labels or remove the images'
+            f'{len(missing)} of {counted(len(images), "image")} without a label ({" ".join(LABEL_SUFFIXES)}) in '
+            f'"{labels}", the first is {missing[0]}; add the labels or remove the images'
         )
 
 

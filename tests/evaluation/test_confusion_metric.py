@@ -149,7 +149,7 @@ def test_class_of_interest_in_the_logged_table(log, meta, kwargs, marked):
     subject.process({}, [sample([[0, 1]], [[0, 1]])])
     subject.evaluate(size=1)
     table = log[-1][1]
-    assert table.startswith('2 pixels of 1 image(s)')
+    assert table.startswith('2 pixels of 1 image')
     assert [line.split()[1] for line in table.splitlines() if ' * ' in line] == ([marked] if marked else [])
 
 

@@ -109,7 +109,7 @@ def test_pixels_without_data_are_ignored_and_tiles_with_few_are_left_out(tmp_pat
     outcome = cut(raster, labels, tmp_path / 'root', max_nodata=0.25)
     label = pasted(tmp_path / 'root', (96, 128), fill=7)
     assert (label[:32] == 7).all() and (label[32:40] == 255).all() and set(label[40:].ravel()) == {0, 1}
-    assert any('4 tile(s) left out: more than 25 % without data' in note for note in outcome.notes)
+    assert any('4 tiles left out: more than 25 % without data' in note for note in outcome.notes)
     with rasterio.open(next((tmp_path / 'root').rglob('ortho_00032_00000.tif'))) as tile:
         assert (tile.dataset_mask()[:8] == 0).all() and (tile.dataset_mask()[8:] == 255).all()
 

@@ -125,7 +125,7 @@ def test_what_is_no_uncertainty_map_or_has_no_tile_left_is_refused(tmp_path):
     with pytest.raises(DataError, match='coordinate reference system'):
         next_tiles([doubt(tmp_path, [[9]], 'bare', crs=None)], count=1, tile=TILE)
     path = doubt(tmp_path, [[9]])
-    with pytest.raises(DataError, match='none of the 1 tiles is left'):
+    with pytest.raises(DataError, match='none of 1 tile is left'):
         next_tiles([path], count=1, tile=TILE, not_in=[write_zones(tmp_path / 'z.gpkg', [square(0, 0, 8)])])
 
 

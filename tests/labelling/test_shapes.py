@@ -141,7 +141,7 @@ class TestField:
 
     def test_unknown_values_are_listed_with_counts(self, tmp_path):
         rules = class_rules(classes=None, class_map='tree=green')
-        message = r'field kind: 3 value\(s\) are of no class: park \(2x\), building \(1x\), \(empty\) \(1x\); name each'
+        message = r'field kind: 3 values of no class: park \(2x\), building \(1x\), \(empty\) \(1x\); name each'
         with pytest.raises(DataError, match=message):
             read(self.path(tmp_path, [*self.VALUES, None]), rules=rules, field='kind')
 

@@ -51,9 +51,9 @@ def test_figures_and_report(folders, tmp_path, capsys):
     assert metrics['run']['checkpoint_sha256'] is None
     assert len(metrics['run']['config_sha256']) == 64
     printed = capsys.readouterr().out
-    assert printed.strip().splitlines()[-1] == f'2 image(s) compared  report: {tmp_path / "report"}'
+    assert printed.strip().splitlines()[-1] == f'2 images compared  report: {tmp_path / "report"}'
     assert 'green *' in printed
-    assert '(from to): 95 % bootstrap interval over 2 image(s)' in printed
+    assert '(from to): 95 % bootstrap interval over 2 images' in printed
 
 
 def test_page_of_the_report_shows_the_maps(folders, tmp_path):
@@ -84,7 +84,7 @@ def test_without_report_nothing_is_written(folders, tmp_path, capsys):
     before = sorted(tmp_path.rglob('*'))
     assert evaluate(*folders, *TWO) == 0
     assert sorted(tmp_path.rglob('*')) == before
-    assert capsys.readouterr().out.strip().splitlines()[-1] == '2 image(s) compared'
+    assert capsys.readouterr().out.strip().splitlines()[-1] == '2 images compared'
 
 
 @pytest.mark.parametrize(

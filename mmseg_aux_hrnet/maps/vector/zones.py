@@ -274,7 +274,7 @@ def place_zones(zones: Zones, grid: PixelGrid) -> tuple[Geometries, Floats, str 
         bounds = shapely.total_bounds(polygons), shapely.total_bounds(outline)
         extents = ['({:.6g}, {:.6g}) to ({:.6g}, {:.6g})'.format(*corners) for corners in bounds]
         raise DataError(
-            f'none of the {counted(len(polygons), "zone")} overlaps the map: in the reference system of the zones, '
+            f'no zone of {len(polygons)} overlaps the map: in the reference system of the zones, '
             f'{zones.crs.name}, they lie within {extents[0]} and the map within {extents[1]}'
         )
     note = None

@@ -38,7 +38,7 @@ def bands(path):
 
 def test_the_map_of_a_raster_within_one_window_is_the_prediction_of_the_image(files, raster, tmp_path, capsys):
     assert run_here('predict_raster', *files, raster, '--out', tmp_path / 'out', '--prob', 'uint16') == 0
-    assert capsys.readouterr().out == f'1 map(s) in {tmp_path / "out"}\n'
+    assert capsys.readouterr().out == f'1 map in {tmp_path / "out"}\n'
     predictor = Predictor.from_files(*files, device='cpu')
     image = np.moveaxis(bands(raster), 0, -1)
     hole = (image == 0).all(axis=2)
