@@ -129,10 +129,10 @@ PAIR = ('rawdata/train/s_1.png', 'labeldata/train/s_1.png')
         ((*PAIR, 'x/train/a.png'), (), 'holds both rawdata and x; say which with --kind'),
         (('rawdata/readme.md',), (), 'rawdata" holds no image (.png .jpg'),
         ((*PAIR, 'rawdata/val/readme.md'), (), 'val" holds no image'),
-        ((*PAIR, 'rawdata/train/b.png', 'rawdata/train/c.png'), (), '2 of 3 images have no label'),
+        ((*PAIR, 'rawdata/train/b.png', 'rawdata/train/c.png'), (), '2 of 3 images without a label'),
         ((*PAIR, 'rawdata/train/b.png'), (), 'the first is rawdata/train/b.png; add the labels'),
         (('rawdata/train/a.png',), (), '1 of 1 image without a label'),
-        (('rawdata/test/a.png', 'rawdata/test/b.png', 'labeldata/test/a.png'), (), '1 of 2 images have no label'),
+        (('rawdata/test/a.png', 'rawdata/test/b.png', 'labeldata/test/a.png'), (), '1 of 2 images without a label'),
         ((*PAIR, 'rawdata/train/s_1.jpg'), (), 'holds s_1.jpg and s_1.png, one stem for different files'),
         ((*PAIR, 'labeldata/train/s_1.tif'), (), 'holds s_1.png and s_1.tif, one stem for different files'),
         (PAIR, ('--ratio', '1', '1', '1'), 'is divided already (train); leave out --ratio'),
@@ -141,7 +141,7 @@ PAIR = ('rawdata/train/s_1.png', 'labeldata/train/s_1.png')
         ((*PAIR, 'rawdata/val/s_2.png', 'labeldata/val/s_2.png'), ('--scene', 's'), 'scene "s" is in train and in val'),
         (('rawdata/a.png', 'labeldata/a.png'), (), 'divide its 1 image with --ratio'),
         (('rawdata/a.png', 'labeldata/a.png'), ('--ratio', '7', '2', '1'), '1 scenes cannot fill 3 splits'),
-        (('rawdata/a.png', 'rawdata/b.png'), ('--ratio', '1', '1', '0'), '2 of 2 images have no label'),
+        (('rawdata/a.png', 'rawdata/b.png'), ('--ratio', '1', '1', '0'), '2 of 2 images without a label'),
     ],
 )
 def test_a_wrong_tree_is_refused_and_nothing_written(tmp_path, capsys, files, options, message):

@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mmseg_aux_hrnet.errors import counted
 from mmseg_aux_hrnet.evaluation.metrics import BALANCED_ACCURACY, BOUNDARY_METRICS, F1, IOU, OVERALL_METRICS, Metric
 from mmseg_aux_hrnet.report.metrics_file import Report, Value
 
