@@ -140,7 +140,7 @@ PAIR = ('rawdata/train/s_1.png', 'labeldata/train/s_1.png')
         (PAIR, ('--test-images-only',), '--test-images-only has no effect on .txt lists'),
         ((*PAIR, 'rawdata/val/s_2.png', 'labeldata/val/s_2.png'), ('--scene', 's'), 'scene "s" is in train and in val'),
         (('rawdata/a.png', 'labeldata/a.png'), (), 'divide its 1 image with --ratio'),
-        (('rawdata/a.png', 'labeldata/a.png'), ('--ratio', '7', '2', '1'), '1 scenes cannot fill 3 splits'),
+        (('rawdata/a.png', 'labeldata/a.png'), ('--ratio', '7', '2', '1'), '1 scene cannot fill 3 splits'),
         (('rawdata/a.png', 'rawdata/b.png'), ('--ratio', '1', '1', '0'), '2 of 2 images without a label'),
     ],
 )
@@ -281,7 +281,7 @@ def test_the_seed_decides_and_the_lists_stay_the_same(tmp_path):
     ('options', 'message'),
     [
         (('--block', '0'), 'a block of 0 m is not possible'),
-        (('--block', '100000'), '1 blocks of 100000 m cannot fill 3 splits'),
+        (('--block', '100000'), '1 block of 100000 m cannot fill 3 splits'),
         (('--block', '40', '--scene', 't'), '--block divides by ground and --scene by names; give one of them'),
     ],
 )

@@ -204,7 +204,7 @@ def test_what_cannot_be_planned_is_refused(images):
         plan(images, classes='green,roof')
     with pytest.raises(DataError, match='no image of .* has annotations'):
         plan(images, unlabelled='ignore')
-    with pytest.raises(SplitError, match='1 scenes cannot fill 2 splits'):
+    with pytest.raises(SplitError, match='1 scene cannot fill 2 splits'):
         plan(images)
 
 

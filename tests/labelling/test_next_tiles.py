@@ -84,7 +84,7 @@ def test_tiles_with_too_little_data_are_left_out(tmp_path):
     proposal = next_tiles([path], count=9, tile=TILE, max_nodata=0.7)
     assert names(proposal) == [(0, 1), (0, 2)]
     assert proposal.tiles[0].uncertainty == round(200 / 254, 6)  # of the pixels that have data
-    assert '9 tiles were asked for, and these 2 are all' in proposal.notes
+    assert 'asked for: 9 tiles; there are 2' in proposal.notes
 
 
 def test_of_another_pixel_size_the_tiles_are_those_of_make_tiles(tmp_path):

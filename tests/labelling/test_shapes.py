@@ -94,7 +94,7 @@ def test_metres_are_metres_in_degrees_too(tmp_path):
     ('geometries', 'crs', 'message'),
     [
         ([BOX], None, 'a.gpkg has no coordinate reference system: assign one'),
-        ([shapely.Polygon([(0, 0), (1, 1), (2, 2)])], UTM, 'none of its 1 geometries has an area'),
+        ([shapely.Polygon([(0, 0), (1, 1), (2, 2)])], UTM, 'none of its 1 geometry has an area'),
         ([BOX, NOWHERE], UTM, r'coordinates are not numbers \(fid 2\)'),
     ],
 )

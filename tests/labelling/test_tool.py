@@ -244,7 +244,7 @@ def test_a_band_that_is_missing(tmp_path):
         (['--class-map', 'a=green'], '--class-map needs --class-field'),
         (['--label-values', '0=green'], '--label-values is for class rasters'),
         (['--ratio', '0', '1', '0'], 'ratio 0.0 1.0 0.0 is not allowed'),
-        (['--block', '500'], '1 blocks of 500 m cannot fill 3 splits'),
+        (['--block', '500'], '1 block of 500 m cannot fill 3 splits'),
         (['--unlabelled', 'tree'], "--unlabelled is 'tree': give ignore or a class of background, green"),
         (['--annotated', 'gone.gpkg'], 'gone.gpkg does not exist'),
     ],

@@ -93,7 +93,7 @@ def test_without_report_nothing_is_written(folders, tmp_path, capsys):
         ((), 'give either --config CONFIG or --classes'),
         ((*TWO, '--config', CONFIG), 'give either --config CONFIG or --classes'),
         (('--config', CONFIG, '--palette', '000000,800000'), '--palette goes with --classes'),
-        ((*TWO, '--palette', '000000'), 'palette of 1 colours for 2 classes'),
+        ((*TWO, '--palette', '000000'), 'palette of 1 colour for 2 classes'),
         ((*TWO, '--palette', 'red,green'), '--palette red,green: give one colour per class'),
         ((*TWO, '--palette', '00,80'), 'palette of 2 colours for 2 classes'),
         ((*TWO, '--label-format', 'colour'), "files of the form 'colour' need the colours"),

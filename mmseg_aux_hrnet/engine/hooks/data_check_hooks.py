@@ -97,6 +97,6 @@ class DataFilesHook(DataCheckHook):
         missing = [path for path in paths if not Path(path).is_file()]
         if missing:
             raise DataError(
-                f'{len(missing)} of {counted(len(paths), "file")} are missing, first {missing[0]}: '
+                f'{len(missing)} of {counted(len(paths), "file")} missing, first {missing[0]}: '
                 'data/README.md shows the layout and how labels are made'
             )
