@@ -192,10 +192,10 @@ def settle_kinds(
     notes = [f'ignored: {counted(counts[kind], f"{kind} annotation")}' for kind in ignore if counts[kind]]
     mended = sum(one.mended for image in images for one in image.annotations)
     for count, noun, text in (
-        (counts[CROWD] if CROWD not in ignore else 0, 'area', 'marked as crowd, painted as its class'),
+        (counts[CROWD] if CROWD not in ignore else 0, 'area', 'marked as crowd: painted like others of the class'),
         (counts[EMPTY], 'polygon', 'of fewer than three points or no area, left out'),
-        (counts[TAG], 'tag', 'of a whole image, left out'),
-        (mended, 'outline', 'that crosses itself: all that it encloses is painted'),
+        (counts[TAG], 'tag', 'of whole images, left out'),
+        (mended, 'outline', 'with crossings: all that is enclosed is painted'),
     ):
         notes += [f'{counted(count, noun)} {text}'] if count else []
     return settled, notes

@@ -76,8 +76,9 @@ def table_rows(path: str | Path, *, needed: Sequence[str]) -> list[tuple[int, di
     missing = [name for name in needed if headings.count(name) != 1]
     if missing or len(lines) < 2:
         raise DataError(
-            f'{path} has the columns {", ".join(headings) or "none"} and {counted(max(len(lines) - 1, 0), "line")} below: it '
-            f'needs {" and ".join(needed)} once each in its first line, and lines below'
+            f'{path} has the columns {", ".join(headings) or "none"} and '
+            f'{counted(max(len(lines) - 1, 0), "line")} below: it needs {" and ".join(needed)} once each in its first '
+            'line, and lines below'
         )
     for number, cells in lines:
         if len(cells) != len(headings):

@@ -126,7 +126,7 @@ def test_notes_say_what_is_missing_and_bare(images):
         write(images, f'{name}.png', ('green', SQUARE if name == 'a' else SQUARE[:2]))
     (images / 'b.png').unlink()
     assert plan(images).notes == [
-        '2 polygons have fewer than three points or no area, and are left out',
+        '2 polygons of fewer than three points or no area, left out',
         f'1 annotated image not in {images}: b.png',
         '1 image without annotations, all background: c.png',
         'later annotations lie over earlier ones (--paint-order)',
