@@ -259,7 +259,7 @@ def test_one_band_is_taken_by_the_words_of_the_message(tmp_path):
         cut(raster, labels, tmp_path / 'root')
     cut(raster, labels, tmp_path / 'root', bands='grey=1')
     assert read_description(tmp_path / 'root').bands == ('grey',)
-    outcome = cut(raster, labels, tmp_path / 'root', bands='1', dry_run=True)
+    outcome = cut(raster, labels, tmp_path / 'root', bands='1', dry_run=True, overwrite=True)
     assert any('band 1 is called band1: --bands red=1' in note for note in outcome.notes)
 
 
