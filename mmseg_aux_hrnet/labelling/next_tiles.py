@@ -101,7 +101,9 @@ def next_tiles(
     grids = [_grid(path, tile=tile, gsd=gsd) for path in paths]
     systems = {path: CRS.from_wkt(grid.crs.to_wkt()) for path, grid in zip(paths, grids, strict=True)}
     planes = planes_of(grids)
-    taken = [_known(not_in, grid, plane) for grid, plane in zip(grids, planes, strict=True)]
+    known_of = [[_known(path, grid, plane) for path in not_in] for grid, plane in zip(grids, planes, strict=True)]
+    far = [path for number, path in enumerate(not_in) if not any(len(known[number]) for known in known_of)]
+    taken = [np.concatenate([np.array([], object), *known]) for known in known_of]
     total = sum(1 for grid in grids for _ in grid.windows(tile, overlap=0))
     candidates: list[Candidate] = []
     seen = 0
@@ -116,9 +118,9 @@ def next_tiles(
             'without data: give other maps, or a smaller --tile'
         )
     chosen = choose(candidates, np.concatenate(taken), count=count)
-    notes = [
-        f'{len(candidates)} of {counted(total, "tile")} can be chosen from (the others exist, or have too little data)'
-    ]
+    notes = [f'{path} lies outside of all maps: it keeps no tile from being proposed' for path in far]
+    said = f'{len(candidates)} of {counted(total, "tile")} can be chosen from'
+    notes.append(f'{said} (the others exist, or have too little data)')
     if len(chosen) < count:
         notes.append(f'asked for: {counted(count, "tile")}; there are {len(chosen)}')
     return Proposal(tuple(candidates[number] for number in chosen), systems[paths[0]], systems, tuple(notes))
@@ -175,19 +177,16 @@ def _grid(path: Path, *, tile: int, gsd: float | None) -> TileGrid:
     return grid
 
 
-def _known(not_in: Sequence[Path], grid: TileGrid, plane: Plane) -> Geometries:
-    """Return what is annotated near a map, in metres of its plane."""
+def _known(path: Path, grid: TileGrid, plane: Plane) -> Geometries:
+    """Return what a file says is annotated near a map, in metres of its plane."""
+    polygons, crs = read_polygons(path)
     system = CRS.from_wkt(grid.crs.to_wkt())
-    found: list[Geometries] = []
-    for path in not_in:
-        polygons, crs = read_polygons(path)
-        try:
-            near, _ = reproject_near(polygons, crs, system, near=grid.outline())
-        except DataError:  # the file is of another part of the earth, which has no coordinates here
-            continue
-        near = near[~shapely.is_empty(near)]
-        found.append(plane.place(near, system) if len(near) else near)
-    return np.concatenate(found) if found else np.array([], object)
+    try:
+        near, _ = reproject_near(polygons, crs, system, near=grid.outline())
+    except DataError:  # it is of another part of the earth, which has no coordinates here
+        return np.array([], object)
+    near = near[~shapely.is_empty(near)]
+    return plane.place(near, system) if len(near) else near
 
 
 def _untouched(found: Sequence[Candidate], known: Geometries, *, by: float) -> list[Candidate]:

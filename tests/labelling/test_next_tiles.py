@@ -76,6 +76,14 @@ def test_what_exists_is_not_proposed_again_and_holds_others_off(tmp_path):
     assert set(names(next_tiles([path], count=8, tile=TILE, not_in=[moved]))) == {(0, column) for column in range(1, 8)}
 
 
+def test_a_file_of_another_place_is_told(tmp_path):
+    path = doubt(tmp_path, [[9, 8]])
+    far = write_zones(tmp_path / 'far.gpkg', [square(5000, 0, 8)])
+    other = write_zones(tmp_path / 'other.geojson', [shapely.box(-120, -40, -119, -39)], crs='EPSG:4326')
+    notes = next_tiles([path], count=1, tile=TILE, not_in=[far, other]).notes
+    assert [note.split(' lies')[0] for note in notes[:-1]] == [str(far), str(other)]
+
+
 def test_tiles_with_too_little_data_are_left_out(tmp_path):
     values = np.kron(np.array([[255, 200, 100]]), np.ones((TILE, TILE), int))
     values[:5, TILE : 2 * TILE] = 255
