@@ -206,5 +206,5 @@ def test_model_of_another_class_number():
 def test_no_valid_pixel():
     subject = metric()
     subject.process({}, [sample([[0, 0]], [[255, 255]])])
-    with pytest.raises(DataError, match=r'no valid pixel in 1 image\(s\) \(first: img/a.png\)'):
+    with pytest.raises(DataError, match=r'no valid pixel in 1 image \(first: img/a.png\)'):
         subject.evaluate(size=1)
