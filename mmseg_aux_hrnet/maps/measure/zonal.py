@@ -16,8 +16,8 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, first_names
-from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
-from mmseg_aux_hrnet.maps.class_map.uncertainty import UNSURE_FROM, open_uncertainty, parse_unsure_from
+from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
+from mmseg_aux_hrnet.maps.class_map.uncertainty import UNSURE_FROM, UncertaintyMap, open_uncertainty, parse_unsure_from
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
@@ -134,17 +134,8 @@ def zonal_area(
         if as_table:
             column_names(None if read is None else read.field, class_map.legend, unsure=doubt is not None)
         outlines, covered, notes = lay_zones(read, grid, source=zones)
-        size = len(class_map.legend.names) + 1
-
-        def read_block(window: Window) -> NDArray[np.integer[Any]]:
-            values = class_map.read(window)
-            values[values == NODATA] = size - 1
-            if doubt is None:
-                return values
-            unsure = doubt.unsure(window, limit=unsure_from)
-            return values + size * unsure.astype(np.int64)  # behind all others
-
-        parts = 1 if doubt is None else 2
+        size, parts = len(class_map.legend.names) + 1, 1 if doubt is None else 2
+        read_block = _coded(class_map, doubt, size=size, limit=unsure_from)
         whole, by_zone = add_up(
             class_map.blocks(), read_block, size=parts * size, ground=ground, zones=outlines, on_block=on_block
         )
@@ -165,6 +156,21 @@ def zonal_area(
         whole_unsure=None if doubt is None else whole[1, :-1],
         unsure_from=unsure_from,
     )
+
+
+def _coded(
+    class_map: ClassMap, doubt: UncertaintyMap | None, *, size: int, limit: float
+) -> Callable[[Window], NDArray[np.integer[Any]]]:
+    """Return what reads a window as classes and ``size`` - 1 without data; unsure pixels have ``size`` more."""
+
+    def read(window: Window) -> NDArray[np.integer[Any]]:
+        values = class_map.read(window)
+        values[values == NODATA] = size - 1
+        if doubt is None:
+            return values
+        return values + size * doubt.unsure(window, limit=limit).astype(np.int64)
+
+    return read
 
 
 def lay_zones(
