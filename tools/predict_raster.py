@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     add('--amp', action='store_true', help='compute in half precision')
     add_shared(line, '--speed')
     add('--prob', choices=('uint8', 'uint16'), help='also write probabilities: DIR/NAME_prob.tif')
+    add('--uncertainty', action='store_true', help='also write where the network is unsure: DIR/NAME_uncertainty.tif')
     add_shared(line, '--threshold')
     add('--tta', choices=('none', 'flip', 'd4', 'scales'), default='none', help='average over views of each window')
     add('--gsd', type=float, metavar='METRES', help='resample windows to what the model was trained at')

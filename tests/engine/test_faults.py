@@ -45,7 +45,7 @@ def test_damaged_samples_are_left_out_named_and_counted(tmp_path, monkeypatch, w
     run(tmp_path, length=10, workers=workers, dataset=dict(damaged=[4, 5]), custom=[hook], on_bad='skip')
     left_out = [text for text in said if 'left out' in text]  # 30 draws of 10 samples: each of them three times
     assert sorted(left_out[:2]) == [f'sample left out, the next one taken instead: {i}.png is damaged' for i in (4, 5)]
-    assert left_out[2:] == ['2 damaged samples were left out 9 times']  # 4, then 5 in its place, and 5 itself
+    assert left_out[2:] == ['2 damaged samples left out 9 times']  # 4, then 5 in its place, and 5 itself
 
 
 def test_nothing_but_damaged_samples_stops_the_run(tmp_path):
