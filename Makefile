@@ -20,7 +20,7 @@ COVERAGE := --cov=mmseg_aux_hrnet --cov-report=term:skip-covered
 DATA ?= ../shared/data
 ZOO_DIR := work_dirs/zoo
 
-.PHONY: help install demo zoo test test-all fuzz bench bench-maps lint clean
+.PHONY: help install demo zoo test test-all fuzz bench bench-maps lint docs clean
 
 help:
 	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it; map a raster by the zoo (a few minutes)'
@@ -31,6 +31,7 @@ help:
 	@echo 'make bench    time what has to be fast, see benchmarks/README.md (half an hour; BENCH="metric --rounds 3" for less)'
 	@echo 'make bench-maps   the same for maps of rasters (a few minutes)'
 	@echo 'make lint     ruff and mypy'
+	@echo 'make docs     build the site into site/, strictly (a minute)'
 	@echo 'make clean    remove builds and caches; data, work_dirs and $(VENV) stay'
 
 install: $(INSTALLED)
@@ -38,7 +39,7 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	@echo 'installing into $(VENV), about a minute'
-	$(BIN)/python -m pip install --quiet --editable '.[onedl,fast,export,geo,labels,buildings,parquet,tensorboard,test,lint]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[onedl,fast,export,geo,labels,buildings,parquet,tensorboard,test,lint,docs]' --constraint constraints.txt
 	@touch $@
 
 demo: $(INSTALLED)
@@ -94,5 +95,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The notice of the theme is of no use in a log: that it ends in 2027, and which program succeeds it.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo 'site/index.html opens in a browser; the search needs a server: $(BIN)/python -m http.server --directory site'
+
 clean:
-	rm -rf build dist *.egg-info .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site *.egg-info .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache

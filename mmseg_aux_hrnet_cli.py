@@ -78,6 +78,11 @@ def make_tiles() -> int:
     return _run('tools/make_tiles.py')
 
 
+def next_tiles() -> int:
+    """Run tools/next_tiles.py."""
+    return _run('tools/next_tiles.py')
+
+
 def compare() -> int:
     """Run tools/compare.py."""
     return _run('tools/compare.py')

@@ -11,54 +11,54 @@ sys.path.append(str(Path(__file__).resolve().parent / 'tools'))  # at the end, w
 from _aux_hrnet_shared import progress
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(description=__doc__)
+    line.add_argument(
         'data_root', type=Path, help='folder with rawdata and labeldata (singlegreen) or with x and y (urbanisation)'
     )
-    parser.add_argument(
+    line.add_argument(
         '--kind', choices=('singlegreen', 'urbanisation'), help='data set; found from the folders if not given'
     )
-    parser.add_argument(
+    line.add_argument(
         '--ratio',
         nargs=3,
         type=float,
         metavar=('TRAIN', 'VAL', 'TEST'),
         help='divide images that are in no train, val or test folder in this ratio, such as 0.7 0.15 0.15',
     )
-    parser.add_argument('--seed', type=int, default=0, help='seed of the division (default: %(default)s)')
-    parser.add_argument(
+    line.add_argument('--seed', type=int, default=0, help='seed of the division (default: %(default)s)')
+    line.add_argument(
         '--scene',
         metavar='REGEX',
         help='the scene in a stem: the first group or the whole match, such as "^(.+)_r[0-9]+c[0-9]+$"; no scene may '
         'be in two splits. Without it every image is a scene of its own',
     )
-    parser.add_argument(
+    line.add_argument(
         '--block',
         type=float,
         metavar='METRES',
         help='divide georeferenced images by squares of ground of this side, so that no place is in two splits; images '
         'that reach into the ground of another split are left out, those of train first',
     )
-    parser.add_argument(
+    line.add_argument(
         '--form', choices=('txt', 'lst'), help='txt: one stem a line; lst: IMAGE LABEL (default: as the kind has it)'
     )
-    parser.add_argument(
+    line.add_argument(
         '--test-images-only', action='store_true', help='leave the labels out of test.lst even where they exist'
     )
-    parser.add_argument(
+    line.add_argument(
         '--out', type=Path, metavar='DIR', help='folder for the lists (default: splits or list in the data root)'
     )
-    parser.add_argument('--force', action='store_true', help='replace lists that exist')
-    return parser.parse_args(argv)
+    line.add_argument('--force', action='store_true', help='replace lists that exist')
+    return line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the lists and report them; return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # not everybody's screen knows every letter of a name
         sys.stdout.reconfigure(errors='replace')
-    args = parse_args(argv)
+    args = parser().parse_args(argv)
     try:
         from mmseg_aux_hrnet.datasets.split_layouts import find_layout, plan_lists
         from mmseg_aux_hrnet.datasets.splits import write_splits

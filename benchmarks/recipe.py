@@ -1,18 +1,19 @@
 """Trains recipes on one data set, several seeds each, and tables their figures: which ingredients earn their place.
 
 Usage: python benchmarks/recipe.py DATA_ROOT --out FOLDER (--minutes M | --iterations N) [--recipes NAME...]
-       [--seeds N...] [--speed LEVEL] [--tests LIST...]
+       [--seeds N...] [--speed LEVEL] [--source NAME] [--tests LIST...]
 
 Every training is a run of tools/train.py in a process of its own; what is finished stands in FOLDER/NAME_SEED.json and
 is not trained again, so that a run of days may be stopped and go on. With --minutes each recipe gets as many iterations
-as it makes in that time on this machine, measured before; with --iterations all get the same. All but stock mmseg
-train with --speed LEVEL: by ``max``, in bfloat16, a processor that has it makes nearly twice the iterations. Choose by
-``val``; the tests are for the table only.
+as it makes in that time of processors (of one quiet thread under OMP_NUM_THREADS=1), measured before; with --iterations
+all get the same. All but stock mmseg train with --speed LEVEL: by ``max``, in bfloat16, a processor that has it makes
+nearly twice the iterations. DATA_ROOT may hold several sources, as benchmarks/zoo_data.py joins them: with --source
+naip4 train_naip4.txt and val_naip4.txt are read. Choose by ``val``; the tests are for the table only.
 """
 
 import argparse
 import json
-import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from mmseg_aux_hrnet.weights import best_checkpoint
 
 TRAIN = Path(__file__).resolve().parent.parent / 'tools/train.py'
 LEAF = 'hrnet/fcn_hr18s-v1_256x256_1500it_singlegreen{}.py'
-PROBED = 30  # iterations, whose last third is timed
+PROBED = 12, 42  # iterations of two runs; their difference is what the start costs neither
 FIGURE = 'IoU.green'
 
 Edit = Callable[[Config], None]
@@ -79,15 +80,63 @@ def _auxiliary(*finest: int, weight: float = 0.4) -> Edit:
 
 def _no_mean(config: Config) -> None:
     """Predict with the weights as they are, not with their mean over iterations."""
-    config.default_hooks.ema = None
+    del config.default_hooks.ema  # mmengine takes None for its own hooks only
+
+
+def _annealed_mean(config: Config) -> None:
+    """Take the mean over few iterations at first, when the weights still move far, and over more later."""
+    config.default_hooks.ema.update(ema_type='MomentumAnnealingEMA', gamma=10)
+
+
+def _copy_paste(config: Config) -> None:
+    """Paste pieces of the class of interest from other tiles."""
+    steps = config.train_dataloader.dataset.pipeline
+    cut = next(place for place, step in enumerate(steps) if step['type'] == 'RandomScaledCrop')
+    donor = [dict(step) for step in steps[: cut + 1]]
+    steps.insert(cut + 1, {'type': 'CopyPaste', 'transforms': donor})
+
+
+def _losses(*losses: dict[str, Any]) -> Edit:
+    """Return what trains the decoder by other losses."""
+
+    def edit(config: Config) -> None:
+        config.model.decode_head.loss_decode = [dict(loss) for loss in losses]
+
+    return edit
+
+
+def _half_batches(config: Config) -> None:
+    """Train by half as many images an iteration, of which there are twice as many then."""
+    config.train_dataloader.batch_size //= 2
+
+
+def _smp_unet(config: Config) -> None:
+    """Train U-Net-ResNet34 of segmentation_models_pytorch by our recipe; peers/ must be on PYTHONPATH."""
+    config.custom_imports = {'imports': [*config.get('custom_imports', {}).get('imports', []), 'smp_unet']}
+    config.model.backbone = {'type': 'SmpUnet'}
+    config.model.decode_head = {
+        'type': 'LogitsHead',
+        'in_channels': 2,
+        'channels': 2,
+        'num_classes': 2,
+        'loss_decode': config.model.decode_head.loss_decode,
+    }
 
 
 PLAIN_COLOURS = {'brightness_delta': 32, 'contrast_range': (0.5, 1.5), 'saturation_range': (0.5, 1.5), 'hue_delta': 18}
+CROSS_ENTROPY = {'type': 'CrossEntropyLoss', 'loss_weight': 1.0}
+LOVASZ = {'type': 'LovaszLoss', 'reduction': 'none', 'loss_weight': 1.0}
 RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'stock mmseg': ('', (_stock,)),
     'SGD': ('', ()),
+    'U-Net-ResNet34 (smp), AdamW': ('-adamw', (_smp_unet,)),
     'AdamW': ('-adamw', ()),
     'AdamW without mean': ('-adamw', (_no_mean,)),
+    'AdamW, annealed mean': ('-adamw', (_annealed_mean,)),
+    'AdamW, Lovász for Dice': ('-adamw', (_losses(CROSS_ENTROPY, LOVASZ),)),
+    'AdamW, cross entropy alone': ('-adamw', (_losses(CROSS_ENTROPY),)),
+    'AdamW, batches of 4': ('-adamw', (_half_batches,)),
+    'AdamW + copy-paste': ('-adamw', (_copy_paste,)),
     'AdamW without turns': ('-adamw', (_step('RandomScaledCrop', turns=False),)),
     'AdamW, colours of mmseg': ('-adamw', (_step('TablePhotoMetricDistortion', **PLAIN_COLOURS),)),
     'AdamW, scales 0.75 to 1.5': ('-adamw', (_step('RandomScaledCrop', ratio_range=(0.75, 1.5)),)),
@@ -102,17 +151,19 @@ RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
 def recipe_config(
     name: str, root: Path, *, iterations: int, seed: int, changes: dict[str, Any] | None = None
 ) -> Config:
-    """Return the config of a recipe that trains for some iterations, validating six times."""
+    """Return the config of a recipe that trains for some iterations of whole batches, validating three times."""
     leaf, edits = RECIPES[name]
     config = Config.fromfile(mmseg_aux_hrnet.config(LEAF.format(leaf)))
+    whole = config.train_dataloader.batch_size
     for edit in edits:
         edit(config)
+    iterations = iterations * whole // config.train_dataloader.batch_size
     former = config.train_cfg.max_iters
     for scheduler in config.param_scheduler:
         # A warm-up ends, and what follows it begins, where it did; what lasted to the end still does.
         scheduler.begin = min(scheduler.get('begin', 0), iterations // 2)
         scheduler.end = iterations if scheduler.end == former else min(scheduler.end, iterations // 2)
-    every = max(1, iterations // 6)
+    every = max(1, iterations // 3)
     config.train_cfg.update(max_iters=iterations, val_interval=every)
     config.default_hooks.checkpoint.interval = every
     config.default_hooks.logger.interval = 10
@@ -123,17 +174,28 @@ def recipe_config(
     return config
 
 
-def train(config: Config, folder: Path, speed: str) -> list[float]:
-    """Train in a process of its own; return the seconds of each interval of iterations that the log has."""
+def train(config: Config, folder: Path, speed: str) -> float:
+    """Train in a process of its own; return the seconds that processors worked for it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / 'config.py'
     config.dump(path)
     words = [sys.executable, str(TRAIN), str(path), '--work-dir', str(folder), '--speed', speed]
-    run = subprocess.run(words, capture_output=True, text=True, env={**os.environ, 'PYTHONUNBUFFERED': '1'})
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = subprocess.run(words, capture_output=True, text=True)
     if run.returncode:
         raise SystemExit(f'{folder}: {run.stderr.strip().splitlines()[-1]}')
-    log = max(folder.glob('*/vis_data/scalars.json'), key=os.path.getmtime)
-    return [line['time'] for line in map(json.loads, log.read_text(encoding='utf-8').splitlines()) if 'loss' in line]
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def iterations_in(minutes: float, name: str, args: argparse.Namespace, speed: str) -> int:
+    """Return how many iterations a recipe makes in some minutes of processors."""
+    seconds = []
+    for length in PROBED:
+        probe = recipe_config(name, args.root, iterations=length, seed=0, changes=args.changes)
+        probe.train_cfg.val_interval = 10 * length  # without validations
+        seconds.append(train(probe, args.out / f'{name}_probe_{length}', speed))
+    return max(1, round(60 * minutes * (PROBED[1] - PROBED[0]) / (seconds[1] - seconds[0])))
 
 
 def measured(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
@@ -148,13 +210,14 @@ def measured(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
             )
         return record
     if iterations is None:
-        probe = recipe_config(name, args.root, iterations=PROBED, seed=seed, changes=args.changes)
-        iterations = max(1, int(60 * args.minutes / train(probe, args.out / f'{name}_probe', speed)[-1]))
+        others = sorted(args.out.glob(f'{name}_[0-9]*.json'))
+        told = json.loads(others[0].read_text(encoding='utf-8')) if others else {}
+        iterations = told.get('iterations') or iterations_in(args.minutes, name, args, speed)
     folder = args.out / f'{name}_{seed}'
     config = recipe_config(name, args.root, iterations=iterations, seed=seed, changes=args.changes)
     train(config, folder, speed)
     figures = {}
-    for listed in ('val.txt', *args.tests):
+    for listed in (config.val_dataloader.dataset.ann_file.removeprefix('splits/'), *args.tests):
         config = Config.fromfile(folder / 'config.py')
         config.test_dataloader.dataset.ann_file = f'splits/{listed}'
         split = listed.split('_')[0].split('.')[0]
@@ -193,15 +256,18 @@ def main() -> None:
     line.add_argument('--recipes', nargs='+', choices=RECIPES, default=list(RECIPES), help='default: all')
     line.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: %(default)s')
     length = line.add_mutually_exclusive_group(required=True)
-    length.add_argument('--minutes', type=float, help='of training for each recipe and seed')
+    length.add_argument('--minutes', type=float, help='of processors, in the training of each recipe and seed')
     length.add_argument('--iterations', type=int, help='of each recipe and seed, whatever time they take')
     line.add_argument('--speed', choices=('off', 'safe', 'max'), default='safe', help='default: %(default)s')
+    line.add_argument('--source', metavar='NAME', help='train and validate by train_NAME.txt and val_NAME.txt')
     line.add_argument('--tests', nargs='*', default=['test.txt'], metavar='LIST', help='lists below splits/')
     line.add_argument('--toy', action='store_true', help='tiny crops and batches: does it run at all')
     args = line.parse_args()
     args.changes = {}
+    for split in ('train', 'val') if args.source else ():
+        args.changes[f'{split}_dataloader.dataset.ann_file'] = f'splits/{split}_{args.source}.txt'
     if args.toy:
-        args.changes = {'model.data_preprocessor.size': (64, 64), 'train_dataloader.batch_size': 2}
+        args.changes |= {'model.data_preprocessor.size': (64, 64), 'train_dataloader.batch_size': 2}
     screen = Console(stderr=True)
     records = []
     for seed in args.seeds:  # a whole table of one seed first

@@ -22,9 +22,9 @@ from rich.progress import track
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.maps.predict import blocks
+from mmseg_aux_hrnet.maps.predict.layers import class_values
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
-from mmseg_aux_hrnet.maps.predict.raster_map import class_values
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.windows import Axis, Windows, plan_axis
 from mmseg_aux_hrnet.raster.inputs import find_rasters

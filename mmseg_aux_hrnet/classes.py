@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, counted
 
 Colour = tuple[int, int, int]
 Side = Literal['file', 'config']
@@ -105,7 +105,8 @@ def class_set(meta: Mapping[str, Any], *, of_interest: str | None = None) -> Cla
     given = meta.get('palette') or None
     if given is not None and (len(given) != len(names) or any(len(colour) != 3 for colour in given)):
         raise ConfigError(
-            f'palette of {len(given)} colours for {len(names)} classes: give one colour (R, G, B) per class'
+            f'palette of {counted(len(given), "colour")} for {counted(len(names), "class")}: give one colour '
+            '(R, G, B) per class'
         )
     palette = None if given is None else tuple((int(r), int(g), int(b)) for r, g, b in given)
     return Classes(names, palette, _interest(names, chosen))

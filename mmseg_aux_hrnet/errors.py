@@ -1,6 +1,10 @@
 """The package's own errors: one root, each also the builtin it is."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
+
+SHOWN = 5  # names in a message
 
 
 class AuxHRNetError(Exception):
@@ -34,6 +38,10 @@ class ImageError(DataError):
 
 class LabelError(DataError):
     """A label cannot be decoded into class indices."""
+
+
+class PlaceError(LabelError):
+    """A label lies at another place than its image."""
 
 
 class RasterError(DataError):
@@ -97,3 +105,16 @@ def one_line(error: BaseException) -> str:
     if text.startswith('Caught ') and '\n' in text:
         text = re.sub(r'^[\w.]+: ', '', text.splitlines()[-1])
     return ' '.join(text.split())
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, such as ``1 tile`` or ``1,200 classes``."""
+    if count != 1:
+        ending = re.search('(s|x|ch|sh)$', noun)
+        noun = f'{noun[:-1]}ies' if re.search('[^aeiou]y$', noun) else f'{noun}es' if ending else f'{noun}s'
+    return f'{count:,} {noun}'
+
+
+def first_names(values: Sequence[object] | Any) -> str:
+    """Return the first few of some names as text; an array of numpy is a sequence too."""
+    return ', '.join(map(str, values[:SHOWN])) + (', ...' if len(values) > SHOWN else '')

@@ -11,6 +11,7 @@ import shapely
 from raster_support import UTM, write_raster
 
 from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.maps.class_map.uncertainty import uncertainty_layer
 from mmseg_aux_hrnet.maps.legend import NODATA, legend_tags
 
 NAMES = ('other', 'green')
@@ -64,3 +65,9 @@ def write_zones(
 def square(left: float, down: float, size: float) -> shapely.Polygon:
     """Return a square in UTM whose upper left corner is that many metres right of and below that of the map."""
     return shapely.box(LEFT + left, TOP - down - size, LEFT + left + size, TOP - down)
+
+
+def write_uncertainty(path: Path, values: np.ndarray, *, tags: dict[str, str] | None = None, **options: Any) -> Path:
+    """Write an uncertainty map of values 0..254 and 255 without data, on the grid of ``write_map``."""
+    layer = uncertainty_layer('1 - margin', tags or {})
+    return write_raster(path, values.astype(np.uint8), **{'nodata': layer.nodata, 'tags': layer.tags, **options})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from doctor_support import image_of, label_of, mask, state, write_root
 from PIL import Image
-from tool_support import run_here
+from tool_support import heard, run_here
 
 GREEN = 'mmseg_aux_hrnet::hrnet/fcn_aux-hr18s-v1_256x256_1500it_singlegreen.py'
 
@@ -85,3 +85,11 @@ def test_real_data_have_no_fault(shared, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run('--kind', 'urbanisation', shared / 'data/urban', '--workers', '2') == 0
     assert capsys.readouterr().out.splitlines()[-1] == '39 images: 0 faults, 0 doubts, 3 notes'
+
+
+def test_a_wrong_name_is_told_where_the_configs_are(tmp_path):
+    for name in ('nothing.py', 'dataset.jsn'):
+        said = heard('check_dataset', name).stderr
+        assert said.startswith(
+            f'error: config {name} is not a file: give one of configs/hrnet/*.py, one of configs/tiles/'
+        )

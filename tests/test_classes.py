@@ -38,7 +38,7 @@ def test_palette_becomes_plain_numbers():
         ({'classes': ('a', '')}, None, 'must name each class once'),
         ({'classes': ('a', 'a')}, None, 'must name each class once'),
         (TWO, 'gren', "'gren' is not a class of the data set: choose from background, green"),
-        ({**TWO, 'palette': [[0, 0, 0]]}, None, 'palette of 1 colours for 2 classes'),
+        ({**TWO, 'palette': [[0, 0, 0]]}, None, 'palette of 1 colour for 2 classes'),
         ({**TWO, 'palette': [[0, 0], [1, 1]]}, None, 'palette of 2 colours for 2 classes'),
     ],
 )

@@ -31,3 +31,16 @@ def test_one_line(text, expected):
 def test_errors_share_a_root_and_are_builtins(error, builtin):
     assert issubclass(getattr(errors, error), errors.AuxHRNetError)
     assert issubclass(getattr(errors, error), builtin)
+
+
+def test_counts_go_with_their_nouns():
+    assert [errors.counted(count, 'tile') for count in (0, 1, 2, 1200)] == [
+        '0 tiles',
+        '1 tile',
+        '2 tiles',
+        '1,200 tiles',
+    ]
+    assert [errors.counted(2, noun) for noun in ('class', 'box', 'patch', 'geometry', 'day', 'other pair')] == [
+        '2 classes', '2 boxes', '2 patches', '2 geometries', '2 days', '2 other pairs',
+    ]  # fmt: skip
+    assert errors.counted(1, 'class') == '1 class'

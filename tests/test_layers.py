@@ -23,7 +23,7 @@ TABLE = {
     'decision': ('errors', 'numpy torch'),
     'demo': ('datasets errors files', 'affine numpy PIL pyogrio rasterio shapely'),
     'doctor': (
-        'bands classes collar datasets errors files raster run visualization',
+        'bands classes collar datasets errors files raster run screen visualization',
         'cv2 matplotlib mmengine mmseg numpy PIL rich',
     ),
     'engine': (
@@ -40,7 +40,7 @@ TABLE = {
     'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
     'files': ('errors', 'numpy PIL'),
     'labelling': (
-        'bands classes datasets errors files maps maps/vector raster version visualization',
+        'bands classes datasets errors files maps maps/class_map maps/vector raster version visualization',
         'affine numpy PIL pycocotools pyogrio pyproj rasterio rich shapely yaml',
     ),
     'maps': ('classes errors files raster', 'affine numpy pyogrio pyproj rasterio'),
@@ -51,7 +51,8 @@ TABLE = {
         'cv2 matplotlib numpy PIL rasterio rich',
     ),
     'maps/indices': (
-        'classes datasets errors evaluation files maps maps/class_map maps/predict raster version visualization',
+        'classes datasets errors evaluation files maps maps/class_map maps/predict raster run version visualization '
+        'weights',
         'matplotlib numpy rasterio rich',
     ),
     'maps/measure': (
@@ -71,7 +72,7 @@ TABLE = {
     'raster': ('bands collar errors files', 'affine cv2 numpy rasterio'),
     'registry': ('', 'mmengine mmseg'),
     'report': (
-        'classes datasets decision errors evaluation files version visualization',
+        'classes datasets decision errors evaluation files screen version visualization',
         'jinja2 markupsafe matplotlib numpy PIL rich',
     ),
     'run': (
@@ -80,6 +81,7 @@ TABLE = {
         'mmengine mmseg numpy rich torch',
     ),
     'sampling': ('datasets errors raster', 'numpy PIL rasterio rich'),
+    'screen': ('', 'rich'),
     'stack': ('errors', 'mmengine'),
     'version': ('', ''),
     'visualization': ('classes files', 'matplotlib numpy PIL'),

@@ -181,5 +181,5 @@ def test_cityscapes_without_converted_labels_is_refused_in_one_line(tmp_path, ca
     arguments = ['--data-root', str(tmp_path / 'data'), '--work-dir', str(tmp_path / 'work')]
     assert run_here('train', config, *arguments) == 2
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
-    assert '4 of 8 files are missing' in line
+    assert '4 of 8 files missing' in line
     assert 'aachen_000000_000019_gtFine_labelTrainIds.png' in line

@@ -34,7 +34,8 @@ def test_every_recipe_builds(recipe):
     for name in recipe.RECIPES:
         config = config_of(recipe, name)
         assert MODELS.build(config.model).num_classes == 2
-        assert (config.train_cfg.max_iters, config.param_scheduler[-1].end) == (3000, 3000)
+        iterations = 6000 if name == 'AdamW, batches of 4' else 3000
+        assert (config.train_cfg.max_iters, config.param_scheduler[-1].end) == (iterations, iterations)
 
 
 def test_recipes_are_what_their_names_say(recipe):
@@ -47,7 +48,9 @@ def test_recipes_are_what_their_names_say(recipe):
     assert plain.default_hooks.ema.momentum == 0.005
     assert steps(plain)['RandomScaledCrop']['turns']
     assert [head.in_index for head in aux.model.auxiliary_head] == [[1, 2, 3]]
-    assert config_of(recipe, 'AdamW without mean').default_hooks.ema is None
+    pasting = [step['type'] for step in config_of(recipe, 'AdamW + copy-paste').train_dataloader.dataset.pipeline]
+    assert pasting[2:4] == ['RandomScaledCrop', 'CopyPaste']
+    assert 'ema' not in config_of(recipe, 'AdamW without mean').default_hooks
 
 
 def test_short_runs_have_a_short_warm_up(recipe):

@@ -111,7 +111,7 @@ def test_uneven_shares_give_the_figures_and_files_of_one_process(trained, tested
     assert figures(tmp_path) == figures(tested_alone)
     curves = [(folder / 'report' / 'threshold_curves.png').read_bytes() for folder in (tmp_path, tested_alone)]
     assert curves[0] == curves[1]
-    assert '43,008 pixels of 7 image(s)' in result.stdout  # 7 x 64 x 96
+    assert '43,008 pixels of 7 images' in result.stdout  # 7 x 64 x 96
     names = [f'test_{i}.png' for i in range(7)]
     for folder in ('out', 'show'):
         assert sorted(path.name for path in (tmp_path / folder).iterdir()) == names

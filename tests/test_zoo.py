@@ -218,6 +218,46 @@ def test_what_starts_anew(grass):
         zoo.check_start('zoo://grass', model, **{**same, 'bands': Bands(('nir', 'red', 'green'))})
 
 
+def test_a_model_of_other_bands_is_refused_by_their_number(grass):
+    config = Config.fromfile(mmseg_aux_hrnet.config(CONFIG))
+    config.model.backbone.in_channels = 4
+    model = MODELS.build(config.model)
+    with pytest.raises(ConfigError, match=r'zoo://grass is a network of 3 bands \(red, green, blue\), .* has 4: take'):
+        zoo.check_start('zoo://grass', model, classes=('background', 'green'), bands=Bands())
+
+
+def test_export_takes_its_name(grass, tmp_path):
+    line = ('--tile-size', 64, '--fixed-size')
+    made = heard('export', 'grass', tmp_path / 'a.pt2', *line)
+    assert made.returncode == 0, made.stderr
+    assert 'ground sampling distance unknown' not in made.stdout
+    between = heard('export', 'zoo://grass', *line, tmp_path / 'b.pt2')
+    assert between.returncode == 0, between.stderr
+    for words in (['trees', 'a.pt2'], ['a.pt2'], ['a.py', 'b.pth', 'c.pth', 'a.pt2']):
+        refused = heard('export', *words)
+        assert (refused.returncode, refused.stderr.count('\n')) == (2, 1)
+        assert 'grass' in refused.stderr
+
+
+def test_ndvi_takes_its_name_for_a_reference_and_a_folder_of_that_name_first(grass, tmp_path, monkeypatch):
+    raster = write_raster(
+        tmp_path / 'a.tif', noise(4, (64, 64)), transform=METRES, crs='EPSG:26911',
+        descriptions=('red', 'green', 'blue', 'nir'), colours=('red', 'green', 'blue', 'undefined'),
+    )  # fmt: skip
+    line = ('ndvi', raster, '--device', 'cpu', '--reference')
+    made = heard(*line, 'grass', '--out', tmp_path / 'out')
+    assert made.returncode == 0, made.stderr
+    with rasterio.open(tmp_path / 'out/reference/a_classes.tif') as reference:
+        assert (reference.tags()['MODEL'], reference.tags()['GSD']) == ('grass_toy.safetensors', '0.3')
+    with rasterio.open(tmp_path / 'out/a_ndvi.tif') as mask:
+        assert mask.tags()['REFERENCE'] == 'grass'
+    unknown = heard(*line, 'zoo://trees', '--out', tmp_path / 'none')
+    assert unknown.stderr == "error: 'trees' is not in the zoo: it has grass; see tools/zoo.py\n"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'grass').mkdir()
+    assert 'grass has no reference for 1 of 1' in heard(*line, 'grass', '--out', tmp_path / 'none').stderr
+
+
 def test_its_data_root_is_set_by_the_option():
     config = load_config(mmseg_aux_hrnet.config(CONFIG))
     set_data_root(config, 'elsewhere')

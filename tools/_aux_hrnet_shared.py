@@ -88,8 +88,9 @@ def progress(text: str) -> Iterator[Callable[..., None]]:
 
 
 def show(table: Any) -> None:
-    """Print a table of rich."""
+    """Print a table of rich, with all of its columns."""
     from mmseg_aux_hrnet.run.command import on_screen
+    from mmseg_aux_hrnet.screen import print_tables
 
     with on_screen() as console:
-        console.print(table)
+        print_tables(console, table)

@@ -24,6 +24,15 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument(
         '--encoding', metavar='NAME', help='text encoding of --zones, such as gbk (default: from the file)'
     )
+    line.add_argument(
+        '--uncertainty',
+        type=Path,
+        metavar='FILE',
+        help='NAME_uncertainty.tif: also print how much of each class is unsure',
+    )
+    line.add_argument(
+        '--unsure-from', type=float, metavar='U', help='lowest uncertainty of unsure pixels (default: 0.5)'
+    )
     line.add_argument('--out', type=Path, metavar='FILE', help='write the areas: .csv, .json or .gpkg (with the zones)')
     line.add_argument('--excel', action='store_true', help='mark the .csv as UTF-8 for Excel')
     line.add_argument('--quicklook', type=Path, metavar='PNG', help='draw the map with its legend and a scale bar')
@@ -41,6 +50,7 @@ def measure(args: argparse.Namespace) -> str:
     from mmseg_aux_hrnet.maps.measure.table import method_line, screen_table, write_areas, write_bytes
     from mmseg_aux_hrnet.maps.measure.zonal import zonal_area
     from mmseg_aux_hrnet.run.command import on_screen
+    from mmseg_aux_hrnet.screen import print_tables
 
     class_names, reading = check_request(**vars(args))
     with progress('Adding up areas') as on_block:
@@ -51,6 +61,8 @@ def measure(args: argparse.Namespace) -> str:
             layer=args.layer,
             encoding=args.encoding,
             classes=class_names,
+            uncertainty=args.uncertainty,
+            **({} if args.unsure_from is None else {'unsure_from': args.unsure_from}),
             as_table=args.out is not None and args.out.suffix.lower() != '.json',
             on_block=on_block,
         )
@@ -61,7 +73,7 @@ def measure(args: argparse.Namespace) -> str:
             write_bytes(args.quicklook, draw_quicklook(areas, image=args.image, reading=reading))
     finally:  # also where a disk is full
         with on_screen() as console:
-            console.print(screen_table(areas))
+            print_tables(console, screen_table(areas))
             for note in areas.notes:
                 print(f'note: {note}', file=sys.stderr)
     written = ' and '.join(str(path) for path in (args.out, args.quicklook) if path is not None)

@@ -39,19 +39,14 @@ def parser() -> argparse.ArgumentParser:
 
 def measure(args: argparse.Namespace) -> str:
     """Measure as the command line says, write files, show the tables and return the closing line."""
-    from rich.measure import Measurement
-
     from mmseg_aux_hrnet.maps.change.request import run_change
     from mmseg_aux_hrnet.maps.change.results import kept_apart_line, screen_tables, worth_line
     from mmseg_aux_hrnet.run.command import on_screen
+    from mmseg_aux_hrnet.screen import print_tables
 
     areas = run_change(args, progress=progress)
     with on_screen() as console:
-        tables = screen_tables(areas)
-        # On a narrow screen rich leaves whole columns out, those of the names first; long lines wrap.
-        least = [Measurement.get(console, console.options.update(width=1000), table).minimum for table in tables]
-        console.width = max(console.width, *least)
-        console.print(*tables)
+        print_tables(console, *screen_tables(areas))
         for note in (*areas.notes, worth_line(areas)):
             print(f'note: {note}', file=sys.stderr)
     written = ' and '.join(map(str, [*args.out, *([] if args.quicklook is None else [args.quicklook])]))

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 def check(args: argparse.Namespace, *, faults: list[int]) -> str:
     """Examine, show and write as the command line says; add to ``faults`` their number and return the closing line."""
-    from mmseg_aux_hrnet.datasets.label_rules import parse_label_values
+    from mmseg_aux_hrnet.datasets.label_values import parse_label_values
     from mmseg_aux_hrnet.doctor import checkup, fixing, outputs, screen, sources
     from mmseg_aux_hrnet.run.command import on_screen
 

@@ -41,6 +41,7 @@ def compare_reports(args: argparse.Namespace) -> str:
     """Compare as the command line says, print the tables and return the closing line."""
     from rich.console import Console
 
+    from mmseg_aux_hrnet.errors import counted
     from mmseg_aux_hrnet.files.outputs import check_folder
     from mmseg_aux_hrnet.report.comparison.comparison import compare
     from mmseg_aux_hrnet.report.comparison.groups import class_of_interest, read_groups
@@ -60,7 +61,7 @@ def compare_reports(args: argparse.Namespace) -> str:
         with on_screen() as console:
             show(comparison, console=console)
     runs = sum(map(len, groups.values()))
-    closing = f'{runs} reports of {len(groups)} method(s)'
+    closing = f'{counted(runs, "report")} of {counted(len(groups), "method")}'
     return closing if args.out is None else f'{closing}; written to {args.out}'
 
 

@@ -36,7 +36,7 @@ def estimate(args: argparse.Namespace) -> str:
 
     import numpy as np
 
-    from mmseg_aux_hrnet.errors import DataError
+    from mmseg_aux_hrnet.errors import DataError, counted
     from mmseg_aux_hrnet.files.outputs import check_file
     from mmseg_aux_hrnet.files.whole import write_whole
     from mmseg_aux_hrnet.run.command import on_screen
@@ -44,6 +44,7 @@ def estimate(args: argparse.Namespace) -> str:
     from mmseg_aux_hrnet.sampling.area_report import area_json, area_tables
     from mmseg_aux_hrnet.sampling.areas import mapped_areas
     from mmseg_aux_hrnet.sampling.tables import read_sample
+    from mmseg_aux_hrnet.screen import print_tables
 
     if args.json is not None:
         check_file(args.json, advice='name another file for the estimates, or remove it')
@@ -65,8 +66,8 @@ def estimate(args: argparse.Namespace) -> str:
         raise DataError(f'{args.json} cannot be written ({error.strerror}): choose a writable folder') from error
     finally:  # also where a disk is full
         with on_screen() as console:
-            console.print(*area_tables(classes, overall, unit=unit))
-    closing = f'{counts.sum()} points of {args.sample}, areas of {args.areas}'
+            print_tables(console, *area_tables(classes, overall, unit=unit))
+    closing = f'{counted(counts.sum(), "point")} of {args.sample}, areas of {args.areas}'
     return closing if args.json is None else f'{closing}; written to {args.json}'
 
 

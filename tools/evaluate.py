@@ -42,7 +42,8 @@ def parser() -> argparse.ArgumentParser:
 
 def work(args: argparse.Namespace) -> str:
     """Evaluate as the command line says, print the figures and return the closing line."""
-    from mmseg_aux_hrnet.datasets.label_rules import parse_label_values
+    from mmseg_aux_hrnet.datasets.label_values import parse_label_values
+    from mmseg_aux_hrnet.errors import counted
     from mmseg_aux_hrnet.run import EvaluateOptions, evaluate
     from mmseg_aux_hrnet.run.evaluating import parse_palette
 
@@ -52,11 +53,11 @@ def work(args: argparse.Namespace) -> str:
     if args.palette is not None:
         given['palette'] = parse_palette(args.palette)
     if args.label_values is not None:
-        given['label_values'] = parse_label_values(args.label_values)
+        given['label_values'] = parse_label_values(args.label_values, given['classes'] or ())
     folders = given.pop('predictions'), given.pop('labels')
     result = evaluate(*folders, EvaluateOptions(**given), on_table=show)
     written = '' if result.report is None else f'  report: {result.report}'
-    return f'{len(result.metrics["images"]):,} image(s) compared{written}'
+    return f'{counted(len(result.metrics["images"]), "image")} compared{written}'
 
 
 def main(argv: list[str] | None = None) -> int:

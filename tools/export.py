@@ -1,4 +1,4 @@
-"""Export a checkpoint: python tools/export.py CONFIG CHECKPOINT OUT.onnx."""
+"""Export a network: python tools/export.py CONFIG CHECKPOINT OUT.onnx, or green OUT.onnx of the zoo."""
 
 import argparse
 import sys
@@ -17,9 +17,13 @@ def parser() -> argparse.ArgumentParser:
         'before the file gets its name.'
     )
     add = line.add_argument
-    add('config', help='config of the training')
-    add_shared(line, 'checkpoint')
-    add('out', type=Path, help='file to write, .onnx or .pt2')
+    add(
+        'words',
+        nargs='+',
+        metavar='NETWORK OUT',
+        help='first the network: a name that tools/zoo.py lists, or a config and a checkpoint or work dir; then the '
+        'file to write, .onnx or .pt2',
+    )
     add(
         '--for',
         dest='target',
@@ -68,24 +72,25 @@ def export(args: argparse.Namespace) -> str:
 
     from mmseg_aux_hrnet.exchange.export import ExportSettings, export_model
     from mmseg_aux_hrnet.run import config as run_config
-    from mmseg_aux_hrnet.weights import best_checkpoint
+    from mmseg_aux_hrnet.run.trained_model import find_network
 
     names = (
         'classes_only', 'fp16', 'fuse', 'fixed_size', 'tile_size', 'tile_overlap', 'gsd', 'threshold', 'metrics',
         'black_background', 'overwrite',
     )  # fmt: skip
     given = {name: getattr(args, name) for name in names}
+    name, checkpoint, gsd = find_network(args.words[:-1])
+    given['gsd'] = gsd if args.gsd is None else args.gsd
     given['data_root'] = None if args.data_root is None else Path(args.data_root)
     settings = ExportSettings(for_deepness=args.target == 'deepness', **given)
-    config = run_config.load_config(args.config, run_config.parse_options(args.cfg_options))
-    checkpoint = best_checkpoint(args.checkpoint)
+    config = run_config.load_config(name, run_config.parse_options(args.cfg_options))
     with Console(stderr=True).status('exporting') as status:
-        return export_model(config, checkpoint, args.out, settings=settings, on_step=status.update)
+        return export_model(config, checkpoint, Path(args.words[-1]), settings=settings, on_step=status.update)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    return run(parser(), export, argv)
+    return run(parser(), export, argv, mixed=True)
 
 
 if __name__ == '__main__':

@@ -46,7 +46,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add('--unlabelled', metavar='CLASS', help='class of the ground without a polygon, or ignore (default: background)')
     add = line.add_argument_group('painting').add_argument
-    add('--annotated', type=Path, metavar='FILE', help='polygons of the annotated areas; the rest is ignored')
+    add(
+        '--annotated',
+        nargs='+',
+        type=Path,
+        default=[],
+        metavar='FILE',
+        help='polygons of the annotated areas; the rest is ignored',
+    )
     add('--all-touched', action='store_true', help='a polygon gets each pixel that it touches (default: by the centre)')
     add(
         '--border-ignore',
@@ -132,7 +139,7 @@ def work(args: argparse.Namespace, *, typed: list[str]) -> str:
     from mmseg_aux_hrnet.labelling.writing import absent_classes, next_commands, shares_table
 
     options = {name: value for name, value in vars(args).items() if name not in OTHERS}
-    options |= {'labels': tuple(args.labels), 'annotations': tuple(args.annotations)}
+    options |= {name: tuple(getattr(args, name)) for name in ('labels', 'annotations', 'annotated')}
     options |= {'ratio': args.ratio and tuple(args.ratio)}
     options |= {'image_format': args.image_format or ('png' if args.annotations else 'tif')}
     request = TileRequest(**options)
@@ -152,7 +159,9 @@ def work(args: argparse.Namespace, *, typed: list[str]) -> str:
             f'{"; ".join(outcome.failed.values())}'
             + ('' if args.dry_run else f' (the tiles of the others are in {args.out})')
         )
-    return 'dry run: nothing is written' if args.dry_run else f'{args.out} is made; next:\n{next_commands(args.out)}'
+    if args.dry_run:
+        return 'dry run: nothing is written'
+    return f'{args.out} is made; next:\n{next_commands(args.out, outcome.described.bands)}'
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -19,7 +19,8 @@ def parser() -> argparse.ArgumentParser:
     )
     add = line.add_argument
     add('rasters', nargs='+', metavar='RASTER', help='rasters, folders of them, or patterns such as "ortho/*.tif"')
-    add('--reference', nargs='+', metavar='FILE', help='a class map, a label, a folder of them, or CONFIG CHECKPOINT')
+    add('--reference', nargs='+', metavar='FILE',
+        help='a class map, a label, a folder of them, CONFIG CHECKPOINT, or a network of the zoo')  # fmt: skip
     add('--best', choices=('kappa', 'accuracy', 'f1', 'iou', 'otsu'), default='kappa',
         help='figure that chooses the threshold; otsu needs no reference (default: %(default)s)')  # fmt: skip
     add('--out', type=Path, required=True, metavar='DIR', help='folder of masks, thresholds, tables and curves')
@@ -58,14 +59,19 @@ def parser() -> argparse.ArgumentParser:
 
 def compare(args: argparse.Namespace) -> str:
     """Compare as the command line says, write files, show the table and return the closing line."""
+    from mmseg_aux_hrnet.errors import counted
     from mmseg_aux_hrnet.maps.indices.request import run_index
     from mmseg_aux_hrnet.run.command import on_screen
+    from mmseg_aux_hrnet.screen import print_tables
 
     found, table, closing = run_index(args, progress=progress)
     with on_screen() as console:
-        console.print(table)
+        print_tables(console, table)
         more = len(found.notes) - MOST_NOTES
-        for note in (*found.notes[:MOST_NOTES], *([f'and {more} more notes in the JSON file'] if more > 0 else [])):
+        for note in (
+            *found.notes[:MOST_NOTES],
+            *([f'and {counted(more, "more note")} in the JSON file'] if more > 0 else []),
+        ):
             print(f'note: {note}', file=sys.stderr)
     return closing
 

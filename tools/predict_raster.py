@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     add('--amp', action='store_true', help='compute in half precision')
     add_shared(line, '--speed')
     add('--prob', choices=('uint8', 'uint16'), help='also write probabilities: DIR/NAME_prob.tif')
+    add('--uncertainty', action='store_true', help='also write where the network is unsure: DIR/NAME_uncertainty.tif')
     add_shared(line, '--threshold')
     add(
         '--tta',

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from mmseg_aux_hrnet.errors import DataError, LabelError
+from mmseg_aux_hrnet.errors import DataError, PlaceError
 
 if TYPE_CHECKING:
     from mmseg_aux_hrnet.raster.place import Place, Turn
@@ -140,7 +140,7 @@ def turn_of_label(image: str, label: str) -> 'Turn | None':
     """Return what turns a label so that it lies on its image; None where one of them does not say where it lies.
 
     Raises:
-        LabelError: they lie at different places.
+        PlaceError: they lie at different places.
         RasterError: one cannot be opened as a raster.
         StackError: one is georeferenced, and the extra ``geo`` is not installed.
     """
@@ -152,7 +152,7 @@ def turn_of_label(image: str, label: str) -> 'Turn | None':
 
     turn = turn_onto(place, other)
     if turn is None:
-        raise LabelError(
+        raise PlaceError(
             f'{label} lies at another place than {image}: its upper left corner at {other}, '
             f'and that of the other at {place}; cut both to the same ground, or remove the wrong georeference'
         )

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.datasets.splits import SPLITS, deal_scenes
-from mmseg_aux_hrnet.errors import SplitError
+from mmseg_aux_hrnet.errors import SplitError, counted
 from mmseg_aux_hrnet.raster.place import Place, metric_corners
 
 SEAM = 1e-3  # metres; neighbours whose corners were computed apart share less ground than that
@@ -61,7 +61,8 @@ def divide_ground(
     asked = sum(ratio > 0 for ratio in ratios)
     if len(set(names)) < asked:
         raise SplitError(
-            f'{len(set(names))} blocks of {block:g} m cannot fill {asked} splits; give smaller blocks, or a ratio of 0 '
+            f'{counted(len(set(names)), "block")} of {block:g} m cannot fill {asked} splits; give smaller '
+            'blocks, or a ratio of 0 '
             'to val or test'
         )
     dealt = deal_scenes(Counter(names), ratios=ratios, seed=seed)

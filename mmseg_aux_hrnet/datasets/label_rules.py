@@ -112,22 +112,6 @@ def _checked_values(given: LabelValues, classes: int, ignore_index: int) -> tupl
     return tuple(sorted(values.items()))
 
 
-def parse_label_values(text: str) -> dict[int, int | str]:
-    """Return the ``label_values`` of a text such as ``0=ignore,1=0,2=1``.
-
-    Raises:
-        ConfigError: a part is not ``VALUE=CLASS`` or ``VALUE=ignore``, or a value is there twice.
-    """
-    pairs = [part.strip().partition('=') for part in text.split(',')]
-    try:
-        values = {int(value): IGNORED if index.strip() == IGNORED else int(index) for value, _, index in pairs}
-    except ValueError:
-        values = {}
-    if len(values) != len(pairs):
-        raise ConfigError(f'--label-values {text}: give each value once with its class or ignore: 0=ignore,1=0,2=1')
-    return values
-
-
 def decode_pixels(pixels: NDArray[Any], mode: str, colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:
     """Return the classes of pixels, uint8 (H, W).
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmseg.datasets import BaseSegDataset
 
 from mmseg_aux_hrnet.bands import Bands, make_bands
@@ -11,6 +12,7 @@ from mmseg_aux_hrnet.datasets.cache import CACHE_GB
 from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, LabelValues, label_rule
 from mmseg_aux_hrnet.datasets.splits import IMAGE_SUFFIXES, LABEL_SUFFIXES, SplitEntry, index_by_stem, read_split
 from mmseg_aux_hrnet.datasets.tiles import refuse_masks_as_index
+from mmseg_aux_hrnet.datasets.transforms.copy_paste import DONOR_KEY, CopyPaste
 from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
 from mmseg_aux_hrnet.files.names import portable
 
@@ -141,6 +143,13 @@ class ListedDataset(BaseSegDataset):
             }
             for image, label in paths
         ]
+
+    def prepare_data(self, idx: int) -> Any:
+        """Return the sample through the pipeline; a pipeline with ``CopyPaste`` gets a second tile, drawn at random."""
+        if not any(isinstance(step, CopyPaste) for step in self.pipeline.transforms):
+            return super().prepare_data(idx)
+        other = self.get_data_info(np.random.randint(len(self)))
+        return self.pipeline({**self.get_data_info(idx), DONOR_KEY: other})
 
     @property
     def has_labels(self) -> bool:

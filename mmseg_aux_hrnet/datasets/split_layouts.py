@@ -19,7 +19,7 @@ from mmseg_aux_hrnet.datasets.splits import (
     parse_line,
     scene_of,
 )
-from mmseg_aux_hrnet.errors import SplitError
+from mmseg_aux_hrnet.errors import SplitError, counted
 
 HEADER_THREADS = 8  # that read where images lie
 
@@ -167,7 +167,8 @@ def _undivided(
     images = _pair_files(root, images=layout.images, labels=layout.labels)
     if ratios is None:
         raise SplitError(
-            f'"{root / layout.images}" has no train, val or test folder; divide its {len(images)} images with '
+            f'"{root / layout.images}" has no train, val or test folder; divide its '
+            f'{counted(len(images), "image")} with '
             '--ratio 0.7 0.15 0.15 (and --scene or --block), or move them into such folders'
         )
     _refuse_unlabelled(images, labels=root / layout.labels)
@@ -193,7 +194,8 @@ def _divide_ground(
     bare = [path for path, place in zip(paths, places, strict=True) if place is None or not place.crs]
     if bare:
         raise SplitError(
-            f'--block divides by ground, but {len(bare)} of {len(paths)} images do not say where they lie, the first '
+            f'--block divides by ground, but {len(bare)} of {counted(len(paths), "image")} do not say where '
+            'they lie, the first '
             f'is {bare[0]}; divide by scenes in their names instead, with --scene'
         )
     # Late: it needs the extra ``geo``, which images that say where they lie have asked for.
@@ -230,8 +232,8 @@ def _refuse_unlabelled(images: list[ListedImage], *, labels: Path) -> None:
     missing = [image.image for image in images if image.label is None]
     if missing:
         raise SplitError(
-            f'{len(missing)} of {len(images)} images have no label ({" ".join(LABEL_SUFFIXES)}) in "{labels}", the '
-            f'first is {missing[0]}; add the labels or remove the images'
+            f'{len(missing)} of {counted(len(images), "image")} without a label ({" ".join(LABEL_SUFFIXES)}) in '
+            f'"{labels}", the first is {missing[0]}; add the labels or remove the images'
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from mmseg_aux_hrnet.errors import SplitError
+from mmseg_aux_hrnet.errors import SplitError, counted
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole
 
@@ -236,7 +236,8 @@ def deal_scenes(sizes: Mapping[str, int], *, ratios: Sequence[float], seed: int)
     wanted = _wanted_images(ratios, total=sum(sizes.values()))
     if len(sizes) < len(wanted):
         raise SplitError(
-            f'{len(sizes)} scenes cannot fill {len(wanted)} splits ({", ".join(wanted)}); give a ratio of 0 to val or '
+            f'{counted(len(sizes), "scene")} cannot fill {len(wanted)} splits ({", ".join(wanted)}); give a '
+            'ratio of 0 to val or '
             'test, or a --scene that tells more scenes apart'
         )
     rng = random.Random(seed)

@@ -14,7 +14,7 @@ from mmseg_aux_hrnet.doctor.findings import Finding, about, first_of
 from mmseg_aux_hrnet.doctor.likeness import DOUBTFUL, exchange_scores, near_pairs
 from mmseg_aux_hrnet.doctor.sources import UNDIVIDED
 from mmseg_aux_hrnet.doctor.summary import Summary
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, counted
 
 RARE = 0.005  # of the labelled training pixels
 UNEQUAL = 2.0  # times between the foreground shares of two splits
@@ -138,7 +138,7 @@ def check_classes(summaries: Sequence[Summary], classes: Sequence[str]) -> Itera
             continue
         bare = summary.without_foreground
         if bare:
-            what = f'{len(bare)} of {summary.labels} labels without foreground'
+            what = f'{len(bare)} of {counted(summary.labels, "label")} without foreground'
             yield Finding('doubt' if len(bare) == summary.labels else 'note', 'no-foreground', split, what, '', bare)
         for name, pixels in zip(classes, summary.pixels, strict=True):
             if not pixels:

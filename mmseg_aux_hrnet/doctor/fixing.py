@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.doctor.findings import Finding
 from mmseg_aux_hrnet.doctor.gather import TilePair, relative
 from mmseg_aux_hrnet.doctor.labels import read_by_first
 from mmseg_aux_hrnet.doctor.sources import UNDIVIDED, DataSource
-from mmseg_aux_hrnet.errors import ConfigError, DataError, OutputExistsError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, OutputExistsError, counted
 from mmseg_aux_hrnet.files.label_png import write_label_png
 from mmseg_aux_hrnet.files.whole import whole_folder
 
@@ -84,7 +84,7 @@ def write_copy(out: Path, checkup: Checkup, *, on_tile: Callable[[int, int], Non
         reason = f'{error.strerror or error} ({error.filename})'
         raise DataError(f'--fix {out} cannot be written: {reason}; choose another folder') from error
     where = f', see {out / LEFT_OUT}' if lines else ''
-    return f'clean copy: {out}, {len(kept)} images; {len(lines)} left out{where}{_needs(kept)}'
+    return f'clean copy: {out}, {counted(len(kept), "image")}; {len(lines)} left out{where}{_needs(kept)}'
 
 
 def _needs(tiles: Sequence[ExaminedTile]) -> str:

@@ -13,6 +13,8 @@ from mmseg_aux_hrnet.doctor.checkup import Checkup
 from mmseg_aux_hrnet.doctor.findings import Finding, count_levels, first_of
 from mmseg_aux_hrnet.doctor.sources import UNDIVIDED
 from mmseg_aux_hrnet.doctor.summary import Summary, config_snippets
+from mmseg_aux_hrnet.errors import counted
+from mmseg_aux_hrnet.screen import print_tables
 
 MOST_CLASSES = 6  # columns of a screen; a JSON file holds all
 MOST_VALUES = 8
@@ -37,7 +39,7 @@ def show(checkup: Checkup, console: Console) -> None:
         table.add_column(Text(name), justify='left' if name == 'split' else 'right')
     for row in body:
         table.add_row(*row)
-    console.print(table)
+    print_tables(console, table)
     for line in form_lines(checkup):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print()
@@ -69,7 +71,7 @@ def verdict(checkup: Checkup) -> str:
     """Return how many findings of each level there are, in one line."""
     counts = count_levels(checkup.findings)
     words = [f'{count} {level if count == 1 else level + "s"}' for level, count in counts.items()]
-    return f'{len(checkup.tiles)} images: {", ".join(words)}'
+    return f'{counted(len(checkup.tiles), "image")}: {", ".join(words)}'
 
 
 def rows(checkup: Checkup) -> tuple[list[str], list[list[str]]]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.evaluation.confusion import Counts
 
 Rates = Callable[[Counts], dict[str, float]]
@@ -116,9 +116,9 @@ def method(*, images: int, resamples: int, seed: int, level: float) -> str:
     """Return in words how intervals were made, for reports."""
     caution = '; so few images make intervals too narrow' if images < FEW_IMAGES else ''
     return (
-        f'{level:g} % percentile bootstrap over {images} image(s), {resamples} resamples, seed {seed}: the images '
-        'vary, the model does not; an interval is undefined if the rate is undefined in more than 10 % of the '
-        f'resamples{caution}'
+        f'{level:g} % percentile bootstrap over {counted(images, "image")}, {counted(resamples, "resample")}, '
+        f'seed {seed}: the images vary, the model does not; an interval is undefined if the rate is undefined in more '
+        f'than 10 % of the resamples{caution}'
     )
 
 
@@ -126,7 +126,8 @@ def _checked(given: list[Counts], *, resamples: int, seed: int, level: float) ->
     """Return the counts of each model with an axis for its runs in front; raise if there can be no interval."""
     if resamples < 1 or seed < 0 or not 0 < level < 100:
         raise ConfigError(
-            f'{resamples} resamples with seed {seed} for intervals of {level} %: use at least one resample, a seed '
+            f'{counted(resamples, "resample")} with seed {seed} for intervals of {level} %: use at least one '
+            'resample, a seed '
             'from 0 on, and more than 0 and less than 100 %'
         )
     # Contiguous once and for all, because every reshape below would copy a strided view again.
@@ -140,8 +141,9 @@ def _checked(given: list[Counts], *, resamples: int, seed: int, level: float) ->
             )
         if counts.shape[1:] != stacks[0].shape[1:]:
             raise DataError(
-                f'{stacks[0].shape[1]} images of {stacks[0].shape[2]} classes against {counts.shape[1]} images of '
-                f'{counts.shape[2]} classes: a paired difference needs the same images and classes'
+                f'{counted(stacks[0].shape[1], "image")} of {counted(stacks[0].shape[2], "class")} against '
+                f'{counted(counts.shape[1], "image")} of '
+                f'{counted(counts.shape[2], "class")}: a paired difference needs the same images and classes'
             )
     return stacks
 

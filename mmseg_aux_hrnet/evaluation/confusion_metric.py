@@ -9,7 +9,7 @@ from mmseg.registry import METRICS
 from torch import Tensor
 
 from mmseg_aux_hrnet.classes import Classes, class_set
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.evaluation.confusion import Counts
 from mmseg_aux_hrnet.evaluation.image_result import (
     ImageResult,
@@ -100,7 +100,7 @@ class ConfusionMetric(BaseMetric):
             # One channel is a two-class head with a threshold.
             if logits is not None and logits.shape[0] not in (1, len(names)):
                 raise ConfigError(
-                    f'the model predicts {logits.shape[0]} classes, but the data set has {len(names)} '
+                    f'the model predicts {counted(logits.shape[0], "class")}, but the data set has {len(names)} '
                     f'({", ".join(names)}): set num_classes={len(names)} in every head'
                 )
             image = str(sample.get('img_path') or 'image without a path')
@@ -140,7 +140,8 @@ class ConfusionMetric(BaseMetric):
         logger = MMLogger.get_current_instance()
         table = render(rates, overall, class_of_interest=classes.name_of_interest)
         logger.info(
-            f'{overall.pixels:,} pixels of {len(results):,} image(s), rates over all of them together\n\n{table}\n'
+            f'{overall.pixels:,} pixels of {counted(len(results), "image")}, rates over all of them '
+            f'together\n\n{table}\n'
         )
         if classes.name_of_interest is not None and not rates[classes.name_of_interest].support:
             logger.warning(
@@ -180,7 +181,7 @@ def check_counted(counts: Counts, images: Sequence[ImageResult], *, ignore_index
     if not counts.any():
         first = f' (first: {images[0].source})' if images else ''
         raise DataError(
-            f'no valid pixel in {len(images)} image(s){first}: every label is {ignore_index} (ignored); '
+            f'no valid pixel in {counted(len(images), "image")}{first}: every label is {ignore_index} (ignored); '
             'check the label folder and the label_format of the data set'
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from mmseg_aux_hrnet.errors import counted
 from mmseg_aux_hrnet.evaluation import metrics
 from mmseg_aux_hrnet.exchange.figures import Figures
 from mmseg_aux_hrnet.exchange.forms import arch_of, auxiliary_heads
@@ -88,7 +89,7 @@ def model_card(
     heads = auxiliary_heads(weights)
     blocks = [
         f'# {file}',
-        f'{network}, {heads} auxiliary decoders for training, {count:,} parameters with them.',
+        f'{network}, {counted(heads, "auxiliary decoder")} for training, {counted(count, "parameter")} with them.',
         f'- SHA-256 `{sha256}`\n- Licence of the weights: {licence or NOT_STATED}',
         '## Classes',
         _table(('index', 'class', 'R, G, B'), rows),

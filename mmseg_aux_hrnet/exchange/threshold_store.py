@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from mmseg_aux_hrnet.decision import Threshold, parse_value
-from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, DataError
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, DataError, counted
 from mmseg_aux_hrnet.report.metrics_file import read_report
 from mmseg_aux_hrnet.weights import Checkpoint
 from mmseg_aux_hrnet.weights.writing import check_target, checkpoint_bytes, write_file
@@ -65,8 +65,8 @@ def store_threshold(checkpoint: Checkpoint, target: Path, threshold: Threshold, 
         raise CheckpointError(f'{source} does not name its classes: give a checkpoint that tools/train.py wrote')
     if len(classes) != 2 or threshold.class_name not in classes:
         raise CheckpointError(
-            f'{source} has {len(classes)} classes ({", ".join(classes)}): a threshold of {threshold.class_name} '
-            'needs two, and this class must be one of them'
+            f'{source} has {counted(len(classes), "class")} ({", ".join(classes)}): a threshold of '
+            f'{threshold.class_name} needs two, and this class must be one of them'
         )
     content = {**checkpoint.content, 'meta': {**checkpoint.meta, 'threshold': threshold.record()}}
     write_file(target, checkpoint_bytes(content, suffix=target.suffix))

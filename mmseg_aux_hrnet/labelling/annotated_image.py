@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.datasets.tiles import DAMAGE
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.maps.vector.polygon_file import repair
 
 AREA, CROWD, BOX, EMPTY, TAG = 'area', 'crowd', 'box', 'empty', 'tag'
@@ -189,15 +189,15 @@ def settle_kinds(
             if one.kind in (AREA, CROWD, BOX) and one.kind not in ignore
         ]
         settled.append(replace(image, annotations=(*beneath, *above)))
-    notes = [f'{counts[kind]} {kind} annotations are ignored' for kind in ignore if counts[kind]]
+    notes = [f'ignored: {counted(counts[kind], f"{kind} annotation")}' for kind in ignore if counts[kind]]
     mended = sum(one.mended for image in images for one in image.annotations)
-    for count, text in (
-        (counts[CROWD] if CROWD not in ignore else 0, 'areas marked as crowd are painted as their class'),
-        (counts[EMPTY], 'polygons have fewer than three points or no area, and are left out'),
-        (counts[TAG], 'tags of whole images are left out'),
-        (mended, 'outlines cross themselves: everything inside is painted'),
+    for count, noun, text in (
+        (counts[CROWD] if CROWD not in ignore else 0, 'area', 'marked as crowd: painted like others of the class'),
+        (counts[EMPTY], 'polygon', 'of fewer than three points or no area, left out'),
+        (counts[TAG], 'tag', 'of whole images, left out'),
+        (mended, 'outline', 'with crossings: everything inside is painted'),
     ):
-        notes += [f'{count} {text}'] if count else []
+        notes += [f'{counted(count, noun)} {text}'] if count else []
     return settled, notes
 
 

@@ -1,6 +1,5 @@
 """Which class each layer, each value of a field or of a label raster is, and which is painted over which."""
 
-import csv
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmseg_aux_hrnet.classes import BACKGROUND, Classes, class_set
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.datasets.label_values import REST, parse_label_values, parse_pairs
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.labelling.writing import IGNORED
 
 IGNORE = 'ignore'  # in the place of a class: pixels that do not count
-REST = '*'
 SHOWN = 12  # values in a message
 EMPTY = '(empty)'
 
@@ -70,10 +69,11 @@ class ClassRules(NamedTuple):
         known = self.of_value or {}
         unknown = Counter({value: count for value, count in counts.items() if value not in known})
         if unknown and self.rest is None:
-            counted = [f'{text} ({count}x)' for text, count in unknown.most_common(SHOWN)]
+            shown = [f'{text} ({count}x)' for text, count in unknown.most_common(SHOWN)]
             more = f' and {len(unknown) - SHOWN} more' if len(unknown) > SHOWN else ''
             raise DataError(
-                f'{where}: {len(unknown)} value(s) have no class: {", ".join(counted)}{more}; name each in {option}, '
+                f'{where}: {counted(len(unknown), "value")} without a class: {", ".join(shown)}{more}; name each '
+                f'in {option}, '
                 f'or take the rest with "{REST}=CLASS" or "{REST}={IGNORE}"'
             )
 
@@ -90,22 +90,6 @@ def value_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip() or EMPTY
-
-
-def parse_pairs(text: str, *, option: str) -> dict[str, str]:
-    """Return what ``NAME=VALUE,NAME=VALUE`` says; a pair with a comma in it stands in double quotes.
-
-    Raises:
-        ConfigError: a pair has no ``=``, an empty side, or a name is there twice.
-    """
-    parts = next(csv.reader([text], skipinitialspace=True), []) or ['']
-    pairs: dict[str, str] = {}
-    for part in parts:
-        name, equals, value = (piece.strip() for piece in part.rpartition('='))
-        if not (equals and name and value) or name in pairs:
-            raise ConfigError(f'{option} is {text!r}, and {part!r} in it is not NAME=VALUE, each name once')
-        pairs[name] = value
-    return pairs
 
 
 def parse_label_file(text: str, names: Sequence[str]) -> LabelFile:
@@ -197,16 +181,12 @@ def of_pixel_values(rules: ClassRules, label_values: str | None) -> ClassRules:
         ConfigError: it is malformed or names no class.
     """
     names = rules.classes.names
-    index = {str(place): place for place in range(len(names))} | {name: place for place, name in enumerate(names)}
-    index[IGNORE] = IGNORED
     if label_values is None:
         return rules._replace(of_value={**{str(place): place for place in range(len(names))}, str(IGNORED): IGNORED})
-    pairs = parse_pairs(label_values, option='--label-values')
-    wrong = [f'{value}={name}' for value, name in pairs.items() if name not in index]
-    if wrong:
-        raise ConfigError(f'--label-values {", ".join(wrong)}: give VALUE=CLASS, of {", ".join(names)} or {IGNORE}')
-    of_value = {value: index[name] for value, name in pairs.items() if value != REST}
-    return rules._replace(of_value=of_value, rest=index[pairs[REST]] if REST in pairs else None)
+    values = parse_label_values(label_values, names, rest=True)
+    of_value = {str(value): IGNORED if index == IGNORE else int(index) for value, index in values.items()}
+    rest = of_value.pop(REST, None)
+    return rules._replace(of_value=of_value, rest=rest)
 
 
 def _painting(names: Sequence[str], text: str | None) -> tuple[int, ...]:

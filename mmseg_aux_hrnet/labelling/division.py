@@ -13,7 +13,7 @@ from pyproj.exceptions import ProjError
 
 from mmseg_aux_hrnet.datasets.ground_split import SEAM, divide_ground, ground_in_two
 from mmseg_aux_hrnet.datasets.splits import SPLITS
-from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError, counted
 from mmseg_aux_hrnet.labelling.painting import to_pixels
 from mmseg_aux_hrnet.labelling.shapes import Shapes
 from mmseg_aux_hrnet.labelling.tile_grid import TileGrid
@@ -198,4 +198,4 @@ def check_division(grounds: Geometries, splits: Sequence[str | None]) -> str:
     there = np.array([split is not None for split in splits])
     if pairs:
         raise SplitError(f'{pairs} pairs of tiles in two splits share ground: please report the command')
-    return f'ground in two splits: 0 m² (outlines of {there.sum():,} tiles compared)'
+    return f'ground in two splits: 0 m² (outlines of {counted(there.sum(), "tile")} compared)'

@@ -54,6 +54,26 @@ def write_footprints(
         columns[f'{name}_percent'] = [_percent(tile.pixels[index], sum(tile.pixels)) for tile in tiles]
     columns['ignored_percent'] = [_percent(tile.ignored, tile.ignored + sum(tile.pixels)) for tile in tiles]
     path = folder / FOOTPRINTS
+    write_outlines(path, columns, outlines, crs=crs, style=category_style('split', SPLIT_COLOURS, titles=TITLES))
+    return path
+
+
+def write_outlines(
+    path: Path, columns: Mapping[str, Sequence[Any]], outlines: Geometries, *, crs: CRS, style: bytes
+) -> None:
+    """Write polygons as a GeoPackage of one layer, to the same bytes whenever it is written.
+
+    Args:
+        path: of the file, in a folder in which nobody else writes.
+        columns: text, whole numbers or others, one of each polygon; at least one polygon.
+        outlines: in ``crs``.
+        crs: reference system.
+        style: how QGIS shows it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    kinds: dict[type, Any] = {str: object, int: np.int64}
     option = 'OGR_CURRENT_DATE'
     before = pyogrio.get_gdal_config_option(option)
     try:
@@ -61,19 +81,16 @@ def write_footprints(
         with plain_output(path) as plain:
             pyogrio.raw.write(
                 plain, shapely.to_wkb(outlines), field_data=[
-                    np.array(values, object if isinstance(values[0], str) else np.float64)
-                    for values in columns.values()
+                    np.array(values, kinds.get(type(values[0]), np.float64)) for values in columns.values()
                 ],
                 fields=list(columns), layer=path.stem, driver='GPKG', crs=crs.to_wkt(), geometry_type='Polygon',
                 dataset_options=GEOPACKAGE,
             )  # fmt: skip
-            style = category_style('split', SPLIT_COLOURS, titles=TITLES)
             add_style(plain, style, moment=MOMENT)
     except PYOGRIO_ERRORS as error:
-        raise OSError(f'{FOOTPRINTS}: {short_reason(error)}') from error
+        raise OSError(f'{path.name}: {short_reason(error)}') from error
     finally:
         pyogrio.set_gdal_config_options({option: before})
-    return path
 
 
 def _percent(count: int, total: int) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmseg_aux_hrnet.datasets.splits import IMAGE_SUFFIXES, cut_suffix, divide, scene_of
-from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError, counted
 from mmseg_aux_hrnet.labelling.annotated_image import AREA, AnnotatedImage, named, settle_kinds
 from mmseg_aux_hrnet.labelling.annotations import match_images, read_annotations
 from mmseg_aux_hrnet.labelling.class_rules import ClassRules, by_own_names
@@ -56,13 +56,13 @@ def plan_images(request: TileRequest, rules: ClassRules) -> ImagePlan:
     settled, notes = settle_kinds(read_annotations(request.annotations), fill_boxes=request.fill_boxes, ignore=ignore)
     annotated, missing = match_images(settled, request.images)
     if missing:
-        notes.append(f'{len(missing)} annotated images are not in {request.images}: {named(missing)}')
+        notes.append(f'{counted(len(missing), "annotated image")} not in {request.images}: {named(missing)}')
     bare = [name for name, image in annotated.items() if image is None or not image.annotations]
     if rules.uncovered == IGNORED:
         annotated = {name: image for name, image in annotated.items() if name not in bare}
     if bare:
-        fate = 'are left out' if rules.uncovered == IGNORED else f'are all {rules.classes.names[rules.uncovered]}'
-        notes.append(f'{len(bare)} images have no annotations and {fate}: {named(bare)}')
+        fate = 'left out' if rules.uncovered == IGNORED else f'all {rules.classes.names[rules.uncovered]}'
+        notes.append(f'{counted(len(bare), "image")} without annotations, {fate}: {named(bare)}')
     if not annotated:
         raise DataError(f'no image of {request.images} has annotations, and --unlabelled ignore leaves out all others')
     names = [one.name for image in annotated.values() if image for one in image.annotations if one.kind == AREA]
@@ -92,7 +92,9 @@ def _divide(names: Sequence[str], request: TileRequest) -> tuple[dict[str, str],
     if request.ratio is not None:
         raise ConfigError(f'{folder} is already divided, such as {stems[next(iter(of_folder))]}: leave out --ratio')
     if outside := [stems[stem] for stem in stems if stem not in of_folder]:
-        raise SplitError(f'{folder} has folders of splits, and {len(outside)} images are in none: {named(outside)}')
+        raise SplitError(
+            f'{folder} has folders of splits, and {counted(len(outside), "image")} in none: {named(outside)}'
+        )
     split_of: dict[str, str] = {}
     for stem, split in of_folder.items() if scene is not None else ():
         place = scene_of(stem, scene or '')
@@ -122,7 +124,7 @@ def _copies(folder: Path, splits: Mapping[str, str]) -> list[str]:
                 f'{splits[others[0]]}: remove one of them, or keep them together with --scene'
             )
     said = named(' = '.join(names) for names in copies)
-    return [f'{len(copies)} images are there more than once: {said}'] if copies else []
+    return [f'{counted(len(copies), "image")} there more than once: {said}'] if copies else []
 
 
 def tile_stems(names: Sequence[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from rasterio.crs import CRS
 from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.datasets.description import DataDescription
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
-from mmseg_aux_hrnet.errors import DataError, ImageError, one_line
+from mmseg_aux_hrnet.errors import DataError, ImageError, counted, one_line
 from mmseg_aux_hrnet.labelling.annotated_image import AnnotatedImage, named
 from mmseg_aux_hrnet.labelling.class_rules import ClassRules, class_rules
 from mmseg_aux_hrnet.labelling.image_labels import outside, paint
@@ -53,8 +53,7 @@ def make_image_tiles(
         ConfigError: options do not fit each other or the files, or the output exists.
         DataError: the files do not fit each other, or cannot be read or written.
     """
-    if not dry_run:
-        refuse_output(out, overwrite=overwrite)
+    refuse_output(out, overwrite=overwrite)
     rules = class_rules(
         classes=request.classes,
         class_map=request.class_map,
@@ -77,8 +76,8 @@ def make_image_tiles(
             raise DataError(next(iter(failed.values())))
         kept, dropped = drop_empty(store.tiles.values(), request, background=rules.uncovered)
         if count := beyond.total():
-            notes.append(f'{count} outlines lie outside of their images: {named(+beyond)}')
-        notes += [f'{dropped} tile(s) left out: without foreground (--keep-empty)'] if dropped else []
+            notes.append(f'{counted(count, "outline")} outside of the image: {named(+beyond)}')
+        notes += [f'{counted(dropped, "tile")} left out: without foreground (--keep-empty)'] if dropped else []
         splits = {stem: splits[stem] for stem in kept}
         described = store.finish(splits, _describe(plan, request, rules, command=command, failed=failed))
         if folder is not None:

@@ -103,7 +103,7 @@ class Labels:
     def files(self, request: TileRequest) -> list[Path]:
         """Return the files that they are made of."""
         named = [parse_label_file(text, self.rules.classes.names).path for text in request.labels]
-        more = [path for path in (request.annotated, request.split_areas) if path is not None]
+        more = [path for path in (*request.annotated, request.split_areas) if path is not None]
         return list(dict.fromkeys(file for path in (*named, *more) for file in companion_files(path)))
 
     def check_place(self, rasters: Sequence[Raster]) -> list[str]:
@@ -192,17 +192,15 @@ def read_labels(request: TileRequest) -> Labels:
         rules, notes = _rules_of_rasters(files, rules, request)
     else:
         shapes, notes = _read_drawn(files, rules, request)
-    annotated, said = None, list[str]()
-    if request.annotated is not None:
-        annotated, said = read_areas(request.annotated, field=None, request=request)
+    areas = [read_areas(path, field=None, request=request) for path in request.annotated]
     return Labels(
         rules,
         tuple(shapes),
         tuple(each.path for each in files) if not shapes else (),
-        annotated,
+        tuple(each for read, _ in areas for each in read) if areas else None,
         request.all_touched,
         request.border_ignore,
-        (*notes, *said),
+        (*notes, *(note for _, said in areas for note in said)),
     )
 
 

@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.datasets.description import DataDescription
-from mmseg_aux_hrnet.errors import ConfigError, DataError, RasterError, one_line
+from mmseg_aux_hrnet.errors import ConfigError, DataError, RasterError, counted, one_line
 from mmseg_aux_hrnet.labelling.division import (
     check_division,
     split_by_ground,
@@ -111,8 +111,7 @@ def make_tiles(
         ConfigError: options do not fit each other or the files, or the output exists.
         DataError: the files do not fit each other, or cannot be read or written.
     """
-    if not dry_run:
-        refuse_output(out, overwrite=overwrite)
+    refuse_output(out, overwrite=overwrite)
     labels = read_labels(request)
     survey = survey_rasters(find_rasters(inputs), request)
     notes = [*survey.notes, *labels.notes, *labels.check_place(survey.rasters), *overlap_notes(survey.rasters, request)]
@@ -275,8 +274,7 @@ def _divide(survey: Survey, request: TileRequest, progress: Progress, *, uncover
         splits = yield_ground(grounds, [of_raster[place.raster] for place in places])
         how = 'whole rasters'
     elif request.split_field is not None:
-        path = request.split_areas or request.annotated
-        assert path is not None
+        path = request.split_areas or request.annotated[0]
         areas, said = read_areas(path, field=request.split_field, request=request)
         progress.notes += said
         splits = [None] * len(stems)
@@ -294,7 +292,9 @@ def _divide(survey: Survey, request: TileRequest, progress: Progress, *, uncover
         how = f'blocks of {block:,.6g} m'
     progress.left_out['on ground of another split'] += splits.count(None)
     progress.notes.append(f'splits by {how}; {check_division(grounds, splits)}')
-    progress.notes += [f'{count} tile(s) left out: {reason}' for reason, count in progress.left_out.items() if count]
+    progress.notes += [
+        f'{counted(count, "tile")} left out: {reason}' for reason, count in progress.left_out.items() if count
+    ]
     return {stem: split for stem, split in zip(stems, splits, strict=True) if split is not None}
 
 

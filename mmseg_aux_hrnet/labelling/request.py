@@ -37,7 +37,7 @@ class TileRequest:
         class_of_interest: its name.
         paint_order: names with commas, the lowest first.
         unlabelled: class of what no polygon covers, or ``ignore``.
-        annotated: polygons outside of which everything is ignored.
+        annotated: files of polygons outside of which everything is ignored.
         all_touched: pixels that a polygon touches belong to it.
         border_ignore: metres on each side of every outline that are ignored.
         buffer: metres round lines and points.
@@ -76,7 +76,7 @@ class TileRequest:
     class_of_interest: str | None = None
     paint_order: str | None = None
     unlabelled: str | None = None
-    annotated: Path | None = None
+    annotated: tuple[Path, ...] = ()
     all_touched: bool = False
     border_ignore: float = 0.0
     buffer: float | None = None
@@ -130,6 +130,8 @@ class TileRequest:
             raise ConfigError('--split-areas needs --split-field NAME, a field with the values train, val and test')
         if self.split_field and not (self.split_areas or self.annotated):
             raise ConfigError('--split-field needs polygons with this field: --split-areas FILE or --annotated FILE')
+        if self.split_field and not self.split_areas and len(self.annotated) > 1:
+            raise ConfigError('--annotated names several files: name the one with the splits with --split-areas FILE')
 
     def _check_kind(self) -> None:
         if bool(self.annotations) == bool(self.labels) or bool(self.annotations) != (self.images is not None):

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, first_names
 from mmseg_aux_hrnet.labelling.class_rules import EMPTY, ClassRules, LabelFile, classes_of_layers, value_text
 from mmseg_aux_hrnet.maps.ground import Ellipsoid
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, list_layers, read_by_gdal, repair
-from mmseg_aux_hrnet.maps.vector.zones import first_names
+from mmseg_aux_hrnet.maps.vector.surfaces import refuse_surfaces
 
-SURFACES = {15: 'PolyhedralSurface', 16: 'TIN', 17: 'Triangle'}  # by the codes of WKB; shapely has no such types
 AREAS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON, shapely.GeometryType.GEOMETRYCOLLECTION)
 PLACES = 0.01  # degrees or kilometres within which a metre counts alike
 
@@ -150,7 +149,7 @@ def read_layer(file: LabelFile, *, field: str | None, encoding: str | None = Non
     _refuse_unpaintable(source, wkb, geometries, numbers)
     values = None if field is None else columns[0]
     if values is not None and all(value_text(value) == EMPTY for value in values.tolist()):
-        raise DataError(f'{source}: the field {field} is empty in all of its {len(values)} rows: fill it in')
+        raise DataError(f'{source}: the field {field} is empty in all of its {counted(len(values), "row")}: fill it in')
     broken = ~shapely.is_missing(geometries) & (shapely.is_missing(closed) | ~shapely.is_valid(geometries))
     return Layer(geometries, numbers, values, crs, source, broken)
 
@@ -158,18 +157,7 @@ def read_layer(file: LabelFile, *, field: str | None, encoding: str | None = Non
 def _refuse_unpaintable(
     source: str, wkb: NDArray[np.object_], geometries: Geometries, numbers: NDArray[np.generic]
 ) -> None:
-    codes = [None if raw is None else int.from_bytes(raw[1:5], 'little' if raw[0] else 'big') for raw in wkb]
-    for kind, name in SURFACES.items():
-        # ISO adds 1000 to the code for heights, 2000 for measures; older programs set the upper bits.
-        of_kind = [place for place, code in enumerate(codes) if code is not None and (code & 0xFFFF) % 1000 == kind]
-        if of_kind:
-            raise DataError(
-                f'{source}: {len(of_kind)} geometries are of type {name} (fid {first_names(numbers[of_kind])}), which '
-                'has no outline to paint: make polygons of them, as ogr2ogr -nlt MULTIPOLYGON does'
-            )
-    unknown = shapely.is_missing(geometries) & np.array([code is not None for code in codes])
-    if unknown.any():
-        raise DataError(f'{source}: geometries cannot be understood (fid {first_names(numbers[unknown])}): repair them')
+    refuse_surfaces(source, wkb, geometries, numbers)
     finite = np.ones(len(geometries), bool)
     points, rows = shapely.get_coordinates(geometries, return_index=True)
     finite[rows[~np.isfinite(points).all(axis=1)]] = False
@@ -195,7 +183,8 @@ def as_polygons(layer: Layer, *, buffer: float | None) -> tuple[Geometries, list
     if thin.any() and buffer is None:
         names = ' and '.join(sorted({shapely.GeometryType(kind).name.lower() for kind in kinds[thin]}))
         raise DataError(
-            f'{layer.source}: {thin.sum()} of {len(kinds)} geometries are of type {names}, which have no area (fid '
+            f'{layer.source}: {thin.sum()} of {counted(len(kinds), "geometry")} are of type {names}, which '
+            'have no area (fid '
             f'{first_names(layer.numbers[thin])}): give --buffer METRES, or leave them out'
         )
     if thin.any() and buffer is not None:
@@ -204,15 +193,17 @@ def as_polygons(layer: Layer, *, buffer: float | None) -> tuple[Geometries, list
     polygons = repair(geometries)
     if layer.broken.any():
         notes.append(
-            f'{layer.source}: {layer.broken.sum()} of {len(polygons)} geometries had broken outlines, which were '
-            f'repaired (fid {first_names(layer.numbers[layer.broken])})'
+            f'{layer.source}: {layer.broken.sum()} of {counted(len(polygons), "geometry")} had broken outlines, '
+            f'which were repaired (fid {first_names(layer.numbers[layer.broken])})'
         )
     empty = shapely.is_empty(polygons)
     if empty.all():
-        raise DataError(f'{layer.source}: none of its {len(empty)} geometries has an area: nothing can be painted')
+        raise DataError(
+            f'{layer.source}: none of its {counted(len(empty), "geometry")} has an area: nothing can be painted'
+        )
     if empty.any():
         notes.append(
-            f'{layer.source}: {empty.sum()} of {len(empty)} geometries have no area and are left out (fid '
+            f'{layer.source}: {empty.sum()} of {counted(len(empty), "geometry")} have no area and are left out (fid '
             f'{first_names(layer.numbers[empty])})'
         )
     return polygons, notes

@@ -1,7 +1,7 @@
 """Writes a data root: tiles with their labels, the lists of the splits, what the data set is and what it holds."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.datasets.description import NAME, DataDescription, write_description
 from mmseg_aux_hrnet.datasets.split_layouts import LAYOUTS, plan_lists
@@ -268,10 +269,17 @@ def absent_classes(described: DataDescription) -> list[str]:
     ]
 
 
-def next_commands(out: Path) -> str:
-    """Return the two commands that come next, as they are typed."""
-    config = 'configs/tiles/fcn_aux-hr18s-v2.py'
+def next_commands(out: Path, bands: Sequence[str]) -> str:
+    """Return the two commands that come next, as they are typed; neither needs a file that is not in the package.
+
+    Args:
+        out: the data root.
+        bands: of its images; a network of the zoo can go on with those that it was trained on only.
+    """
+    config = 'configs/tiles/fcn_hr18s-v1.py'
     root = f'"{out}"' if ' ' in str(out) else out
+    start = '--cfg-options load_from=zoo://green' if tuple(bands) == RGB else '--pretrained none'
     return (
-        f'python tools/check_dataset.py {config} --data-root {root}\npython tools/train.py {config} --data-root {root}'
+        f'python tools/check_dataset.py {config} --data-root {root}\n'
+        f'python tools/train.py {config} --data-root {root} {start}'
     )

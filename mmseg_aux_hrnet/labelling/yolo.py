@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, counted
 from mmseg_aux_hrnet.labelling.annotated_image import (
     BOX,
     AnnotatedImage,
@@ -88,7 +88,7 @@ def _annotation(name: str, values: list[float]) -> Annotation:
         ValueError: there are not as many values as a box or a polygon has, or they are not shares.
     """
     if len(values) % 2 or len(values) < BOX_VALUES:
-        raise ValueError(f'{len(values)} values after the class: a polygon has alternating x and y')
+        raise ValueError(f'{counted(len(values), "value")} after the class: a polygon has alternating x and y')
     wrong = [value for value in values if not -BEYOND <= value <= 1 + BEYOND]
     if wrong:
         raise ValueError(f'{wrong[0]:g} is not a share of the image, 0..1: values in pixels are not allowed')

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from mmseg_aux_hrnet.classes import Classes, Colour
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, counted
 from mmseg_aux_hrnet.raster.dataset import CLASSES_TAG
 
 NODATA = 255  # of class maps, and no class in any: so a map has 255 classes at most
@@ -42,7 +42,8 @@ def read_legend(
         raise ConfigError('the map does not say what its values stand for: give --classes NAME,NAME,...')
     if tagged is not None and classes and len(classes) != len(tagged):
         raise ConfigError(
-            f'--classes gives {len(classes)} names, but the map has {len(tagged)} classes ({", ".join(tagged)})'
+            f'--classes gives {counted(len(classes), "name")}, but the map has {counted(len(tagged), "class")} '
+            f'({", ".join(tagged)})'
         )
     names = tuple(classes or tagged or ())
     interest = tags.get(INTEREST_TAG)

@@ -16,6 +16,8 @@ TITLES = {'class_id': 'number of the class', 'class_name': 'class', 'pixels': 'p
 RAMP = ('#440154', '#3b528b', '#21918c', '#5ec962', '#fde725')
 GEOPACKAGE = {'VERSION': '1.3'}  # GDAL 3.6, that of Debian 12, warns of later ones
 STYLES_LAYER = 'layer_styles'  # the table of a GeoPackage in which QGIS looks for them
+# YlOrRd of ColorBrewer from yellow to dark red, clearer where a pixel is sure: the image shows through
+DOUBT = (('#ffffb2', 0), ('#fecc5c', 90), ('#fd8d3c', 160), ('#f03b20', 220), ('#bd0026', 255))
 STEPS = 5  # of percent
 # Of a table of attributes (GDALRATFieldUsage): a single value, its name, and red, green, blue, opacity.
 USAGES = (('value', 0, 5), ('class', 2, 2), ('red', 0, 6), ('green', 0, 7), ('blue', 0, 8), ('alpha', 0, 9))
@@ -54,10 +56,20 @@ def class_style(legend: Classes, *, chosen: Iterable[int] | None = None) -> byte
 
 def ramp_style(band: int) -> bytes:
     """Return the style of a raster of probabilities that shows one band as a ramp from 0 to 1."""
+    return _ramp(band, [(colour, 255) for colour in RAMP])
+
+
+def uncertainty_style() -> bytes:
+    """Return the style of an uncertainty map: the surer a pixel, the more of what lies below shows through."""
+    return _ramp(1, DOUBT)
+
+
+def _ramp(band: int, colours: Sequence[tuple[str, int]]) -> bytes:
+    """Return the style of a band of 0 to 1 in colours, each with its opacity of 0 to 255."""
+    last = len(colours) - 1
     items = [
-        f'<item value="{place / (len(RAMP) - 1):g}" color="{colour}" alpha="255" '
-        f'label="{100 * place // (len(RAMP) - 1)} %"/>'
-        for place, colour in enumerate(RAMP)
+        f'<item value="{place / last:g}" color="{colour}" alpha="{opacity}" label="{100 * place // last} %"/>'
+        for place, (colour, opacity) in enumerate(colours)
     ]
     return _document(
         f'<pipe><rasterrenderer type="singlebandpseudocolor" band="{band}" opacity="1" alphaBand="-1" nodataColor="" '
@@ -133,6 +145,15 @@ def category_style(column: str, colours: Mapping[str, Colour], *, titles: Mappin
     )
 
 
+def outline_style(colour: Colour, *, titles: Mapping[str, str]) -> bytes:
+    """Return the style of polygons that are drawn as outlines, so that the image inside them is seen."""
+    return _document(
+        '<renderer-v2 type="singleSymbol" symbollevels="0" enableorderby="0" forceraster="0">'
+        f'{_symbols([colour], hollow=True)}</renderer-v2>',
+        _aliases(titles),
+    )
+
+
 def add_style(path: Path, style: bytes, *, moment: np.datetime64 | None = None) -> None:
     """Put a style into the first layer of a GeoPackage where QGIS looks for it, as what is shown at first.
 
@@ -163,12 +184,13 @@ def _document(*parts: str) -> bytes:
     return f'{head}<qgis version="3.22.0" styleCategories="Symbology|Fields">{"".join(parts)}</qgis>\n'.encode()
 
 
-def _symbols(colours: Sequence[Sequence[int]]) -> str:
+def _symbols(colours: Sequence[Sequence[int]], *, hollow: bool = False) -> str:
     symbols = []
     for place, colour in enumerate(colours):
         fill, edge = (','.join(map(str, (*parts, 255))) for parts in (colour, [part // 2 for part in colour]))
         options = {'color': fill, 'style': 'solid', 'outline_color': edge, 'outline_style': 'solid'}
         options |= {'outline_width': '0.1', 'outline_width_unit': 'MM'}
+        options |= {'style': 'no', 'outline_color': fill, 'outline_width': '0.6'} if hollow else {}
         inner = ''.join(f'<Option name="{name}" type="QString" value="{value}"/>' for name, value in options.items())
         symbols.append(
             f'<symbol type="fill" name="{place}" alpha="1" clip_to_extent="1" force_rhr="0"><layer class="SimpleFill" '

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mmseg_aux_hrnet.bands import MOST_BANDS, RGB
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, counted
 
 COLOURS = RGB
 UNINTERPRETED = ('gray', 'undefined')  # what GTiff says where nobody said anything: grey first, the rest undefined
@@ -86,7 +86,8 @@ def choose_bands(bands: Sequence[Band], wanted: Sequence[str] | None, *, names: 
             raise ConfigError(f'{error}: give --bands with the number of each, for {",".join(names)}') from error
     if len(wanted) != len(names):
         raise ConfigError(
-            f'--bands names {len(wanted)} bands ({",".join(wanted)}): give {len(names)}, for {",".join(names)}'
+            f'--bands names {counted(len(wanted), "band")} ({",".join(wanted)}): give {len(names)}, for '
+            f'{",".join(names)}'
         )
     found = [_find(bands, name) for name in wanted]
     missing = [name for name, index in zip(wanted, found, strict=True) if index is None]

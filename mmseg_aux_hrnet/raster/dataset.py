@@ -18,7 +18,7 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.errors import RasterError, StackError
+from mmseg_aux_hrnet.errors import RasterError, StackError, counted
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ def reason(error: BaseException) -> str:
 
 def _refuse_odd(path: Path, dataset: Any) -> None:
     if not dataset.count:
-        inside = f'; it holds {len(dataset.subdatasets)} others: extract one with gdal_translate'
+        inside = f'; it holds {counted(len(dataset.subdatasets), "other")}: extract one with gdal_translate'
         raise RasterError(f'{path} has no bands of its own{inside if dataset.subdatasets else ""}')
     if dataset.driver == 'GTiff' and dataset.subdatasets:
         raise RasterError(

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmseg_aux_hrnet.errors import DataError, RasterError
+from mmseg_aux_hrnet.errors import DataError, RasterError, counted
 from mmseg_aux_hrnet.raster.dataset import is_map, open_dataset
 
 RASTERS = ('.tif', '.tiff', '.vrt', '.jp2', '.img')
@@ -72,7 +72,7 @@ def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
             predicted = False
         (maps if predicted else images).append(path)
     if maps:
-        logger.warning('%s: %d predicted maps are left out, such as %s', of, len(maps), min(maps).name)
+        logger.warning('%s: left out %s, such as %s', of, counted(len(maps), 'predicted map'), min(maps).name)
     if not images:
         raise DataError(f'no raster is in {of}{" except predicted maps" if maps else ""}: {hint}')
     return images

@@ -13,7 +13,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.bands import MOST_BANDS, RGB
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, counted
 
 SIDE = 256  # pixels of a block
 LEVELS = 255  # the highest of 8 bits
@@ -83,7 +83,9 @@ class Scale(NamedTuple):
             ConfigError: it has another number.
         """
         if len(self.lows) not in (1, count):
-            raise ConfigError(f'--scale has {len(self.lows)} pairs LOW:HIGH, and one, or {count}, are needed')
+            raise ConfigError(
+                f'--scale has {counted(len(self.lows), "pair")} LOW:HIGH, and one, or {count}, are needed'
+            )
         return Scale(self.lows * count, self.highs * count) if len(self.lows) < count else self
 
     def __str__(self) -> str:

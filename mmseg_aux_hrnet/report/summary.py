@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mmseg_aux_hrnet.errors import counted
 from mmseg_aux_hrnet.evaluation.metrics import BALANCED_ACCURACY, BOUNDARY_METRICS, F1, IOU, OVERALL_METRICS, Metric
 from mmseg_aux_hrnet.report.metrics_file import Report, Value
 
@@ -20,7 +21,7 @@ def summary_table(report: Report) -> Table:
         report: the content of ``metrics.json``, with nan or None where undefined.
     """
     spread, tolerance = report['intervals'], report['boundary']['tolerance_pixels']
-    note = f'\n(from to): {spread["level"]} % bootstrap interval over {len(report["images"]):,} image(s)'
+    note = f'\n(from to): {spread["level"]} % bootstrap interval over {counted(len(report["images"]), "image")}'
     if tolerance is not None:
         note += f'\nboundary: of all contours, within {tolerance:g} pixels'
     bounds, overall = spread['values'], report['overall']

@@ -69,7 +69,8 @@ def load_config(source: str | Path | Config, options: Mapping[str, Any] | None =
             path = shipped_config(path.removeprefix(OWN_SCOPE))
         if not Path(path).is_file():
             raise ConfigError(
-                f'config {path} is not a file: give one of configs/hrnet/*.py, or {OWN_SCOPE}hrnet/LEAF.py'
+                f'config {path} is not a file: give one of configs/hrnet/*.py, one of configs/tiles/*.py for data with '
+                f'a dataset.json, or {OWN_SCOPE}hrnet/LEAF.py'
             )
         read = partial(Config.fromfile, path)
     try:
@@ -80,7 +81,9 @@ def load_config(source: str | Path | Config, options: Mapping[str, Any] | None =
     if 'data' in config and 'train_dataloader' not in config:
         raise ConfigError(f'{path} is a config of MMSegmentation 0.x: python tools/migrate_config.py {path} NEW.py')
     if 'model' not in config or 'train_dataloader' not in config:
-        raise ConfigError(f'config {path} has no model or no data: give a leaf, one of configs/hrnet/*.py')
+        raise ConfigError(
+            f'config {path} has no model or no data: give a leaf, one of configs/hrnet/*.py or configs/tiles/*.py'
+        )
     adapt(config)
     for loader in DATALOADERS:
         if config.get(loader) is not None and config[loader].get('num_workers', 0) == 0:

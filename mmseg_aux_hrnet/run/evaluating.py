@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.classes import Classes, class_set
 from mmseg_aux_hrnet.datasets.georeference import GEOTIFF_TAGS, turn_of_label
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule, LabelValues, label_rule
 from mmseg_aux_hrnet.datasets.splits import LABEL_SUFFIXES, index_by_stem
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, PlaceError, counted
 from mmseg_aux_hrnet.evaluation.boundary import tolerance
 from mmseg_aux_hrnet.evaluation.confusion_metric import check_counted
 from mmseg_aux_hrnet.evaluation.image_result import ImageResult, count_image, summed_counts
@@ -87,12 +87,17 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
     """Count every pair, in their order.
 
     Raises:
-        DataError: two maps differ in size, or in their place by more than half a pixel; names them.
+        DataError: two maps differ in size; names them.
+        PlaceError: they differ in their place by more than half a pixel; names all of these.
         LabelError: a file cannot be read by its rule, or a value is not a class; names the file.
     """
     rule, images, holes = comparison.label_rule, [], 0
+    pairs = iter(pairs)
     for prediction, label in pairs:
-        maps = read_pair((prediction, label), comparison)
+        try:
+            maps = read_pair((prediction, label), comparison)
+        except PlaceError as error:
+            raise _displaced(error, rest=pairs) from error
         predicted, reference = maps['prediction'], maps['label']
         # Refused, not resized: resizing labels or predictions changes the figures.
         if predicted.shape != reference.shape:
@@ -119,11 +124,29 @@ def compare_pairs(pairs: Iterable[Pair], comparison: Comparison) -> list[ImageRe
     return images
 
 
+def _displaced(first: PlaceError, *, rest: Iterable[Pair]) -> PlaceError:
+    """Return the error of a displaced pair with the names of all that come after it."""
+    others = []
+    for prediction, label in rest:
+        try:
+            turn_of_label(str(prediction), str(label))
+        except PlaceError:
+            others.append(label)
+        except DataError:  # of a file that cannot be read, which the next run tells
+            continue
+    if not others:
+        return first
+    more = f' and {len(others) - LISTED_FAULTS} more' if len(others) > LISTED_FAULTS else ''
+    names = ', '.join(map(str, others[:LISTED_FAULTS]))
+    return PlaceError(f'{first}; {counted(len(others), "other pair")} also: {names}{more}')
+
+
 def read_pair(pair: Pair, comparison: Comparison) -> dict[str, NDArray[np.uint8]]:
     """Return ``prediction`` and ``label`` as class indices, uint8 (H, W), the latter turned as the former is stored.
 
     Raises:
-        LabelError: a file cannot be read by its rule, or they lie at different places; names the file.
+        LabelError: a file cannot be read by its rule; names the file.
+        PlaceError: they lie at different places.
     """
     prediction, label = pair
     predicted = read_class_map(prediction, comparison.prediction_rule)

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from mmseg.registry import MODELS
 from mmseg_aux_hrnet.bands import Bands, bands_in
 from mmseg_aux_hrnet.classes import Classes, classes_in
 from mmseg_aux_hrnet.decision import Threshold, head_decision
-from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
+from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, counted, one_line
 from mmseg_aux_hrnet.models import fill_sizes, use_threshold
-from mmseg_aux_hrnet.run.config import dataset_bands, dataset_meta
+from mmseg_aux_hrnet.run.config import OWN_SCOPE, dataset_bands, dataset_meta
 from mmseg_aux_hrnet.run.tile_config import fill_from_checkpoint
-from mmseg_aux_hrnet.weights import Checkpoint, load_model_weights
+from mmseg_aux_hrnet.weights import Checkpoint, best_checkpoint, load_model_weights
+from mmseg_aux_hrnet.weights.zoo import is_zoo_name, zoo_model, zoo_models
 
 DEFAULT_TILE = 512  # pixels
 LEAST_WINDOW = 512  # pixels: smaller ones hide from the network what lies around
@@ -56,6 +58,28 @@ class TrainedModel:
     checkpoint_name: str
     checkpoint_sha256: str
     bands: Bands = field(default_factory=Bands)
+
+
+def find_network(words: Sequence[str]) -> tuple[str, Path, float | None]:
+    """Return config, checkpoint and ground sampling distance of the network that words of a command line name.
+
+    Args:
+        words: the name of one of the zoo, such as ``green`` or ``zoo://green``, or a config and a checkpoint or work
+            dir, whose ground sampling distance they may say themselves.
+
+    Raises:
+        ConfigError: there is no such network, or there are too few or too many words.
+        CheckpointError: the file of a network of the zoo is damaged, or the work dir holds no checkpoint.
+    """
+    if len(words) == 1 and is_zoo_name(words[0]):
+        model, path = zoo_model(words[0])
+        return f'{OWN_SCOPE}{model.config}', path, model.gsd
+    if len(words) != 2:
+        raise ConfigError(
+            f'{" ".join(words) or "nothing"} names no network: give CONFIG CHECKPOINT, or one of the zoo: '
+            f'{", ".join(zoo_models()) or "none"}'
+        )
+    return words[0], best_checkpoint(Path(words[1])), None
 
 
 def load_trained_model(config: Config, checkpoint: Checkpoint, *, threshold: str | None) -> TrainedModel:
@@ -141,7 +165,7 @@ def _classes(config: Config, meta: dict[str, Any], *, count: int) -> Classes:
     names = () if classes is None else classes.names
     if classes is None or len(names) != count:
         raise ConfigError(
-            f'the model has {count} classes, but checkpoint and data set of the config name {len(names)} '
+            f'the model has {counted(count, "class")}, but checkpoint and data set of the config name {len(names)} '
             f'({", ".join(names) or "none"}): set test_dataloader.dataset.metainfo.classes'
         )
     return classes
@@ -156,7 +180,7 @@ def _bands(config: Config, meta: dict[str, Any], *, model: Any) -> Bands:
     bands, count = bands_in(described), len(model.data_preprocessor.mean)
     if count != len(bands.names):
         raise ConfigError(
-            f'data_preprocessor of this config normalises {count} band(s), but checkpoint and data set name '
+            f'data_preprocessor of this config normalises {counted(count, "band")}, but checkpoint and data set name '
             f'{len(bands.names)} ({", ".join(bands.names)}): mean and std are needed of each'
         )
     return bands

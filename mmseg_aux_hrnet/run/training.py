@@ -16,7 +16,7 @@ from torch import nn
 
 from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.engine.hooks import InterruptHook, LeaveOutHook
-from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ConfigError, ResourceError
+from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ConfigError, ResourceError, counted
 from mmseg_aux_hrnet.models import HRNetV2, fill_sizes, speed
 from mmseg_aux_hrnet.models.speed import Level
 from mmseg_aux_hrnet.run import launch, tile_config, training_config
@@ -126,7 +126,8 @@ def prepare_pretrained(model: Any) -> None:
     unfilled = faults['missing'] + faults['other shape']
     if unfilled:
         raise CheckpointError(
-            f'{path} leaves {len(unfilled)} weights of {type(backbone).__name__} unfilled, first {unfilled[0]}: '
+            f'{path} leaves {counted(len(unfilled), "weight")} of {type(backbone).__name__} unfilled, first '
+            f'{unfilled[0]}: '
             'give weights of this backbone, or --pretrained none'
         )
     backbone.init_cfg = {**init_cfg, 'checkpoint': str(path), **({'prefix': prefix} if prefix else {})}
@@ -145,7 +146,11 @@ def check_batches(runner: Any) -> None:
     left = 0 if loader.drop_last or isinstance(loader.sampler, InfiniteSampler) else len(loader.sampler)
     if loader.batch_size == 1 or left % loader.batch_size == 1:
         options = 'train_dataloader.batch_size=2' if loader.batch_size == 1 else 'train_dataloader.drop_last=True'
-        which = 'each batch' if loader.batch_size == 1 else f'the last batch of {left} images by {loader.batch_size}'
+        which = (
+            'each batch'
+            if loader.batch_size == 1
+            else f'the last batch of {counted(left, "image")} by {loader.batch_size}'
+        )
         raise ConfigError(
             f'{which} has one image, and batch norm in {pooled} needs two: it sees each image as a single pixel; '
             f'give --cfg-options {options}, and smaller crops where memory is short'

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, counted
 
 Z_95 = 1.96  # half width of a 95 % interval in standard errors, for a normal distribution, as the paper rounds it
 FEWEST_POINTS = 2  # the variance in a stratum divides by one less
@@ -115,7 +115,8 @@ def _check(counts: npt.NDArray[np.int64], mapped: npt.NDArray[np.float64], names
     classes = len(names)
     if counts.shape != (classes, classes) or mapped.shape != (classes,):
         raise DataError(
-            f'points of shape {counts.shape} and areas of shape {mapped.shape} for {classes} classes: give a row, a '
+            f'points of shape {counts.shape} and areas of shape {mapped.shape} for {counted(classes, "class")}: '
+            'give a row, a '
             'column and an area for each'
         )
     if (counts < 0).any() or not np.isfinite(mapped).all() or (mapped < 0).any() or not mapped.any():
@@ -123,12 +124,14 @@ def _check(counts: npt.NDArray[np.int64], mapped: npt.NDArray[np.float64], names
     for name, points, area in zip(names, counts.sum(axis=1).tolist(), mapped.tolist(), strict=True):
         if area and points < FEWEST_POINTS:
             raise DataError(
-                f'class {name} has {points} point(s) of the sample in its mapped area of {area:g}: a standard error '
+                f'class {name} has {counted(points, "point")} of the sample in its mapped area of {area:g}: a '
+                'standard error '
                 f'needs at least {FEWEST_POINTS}, a good one {SMALL_STRATUM}; sample more there, or merge the class '
                 'with another'
             )
         if points and not area:
             raise DataError(
-                f'class {name} has {points} point(s) of the sample but no mapped area: points and areas must be of '
+                f'class {name} has {counted(points, "point")} of the sample but no mapped area: points and '
+                'areas must be of '
                 'the same map'
             )

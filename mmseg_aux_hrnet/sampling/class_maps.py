@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmseg_aux_hrnet.datasets.georeference import GEOTIFF_TAGS, NODATA_TAG, tiff_header
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule, decode_grey
 from mmseg_aux_hrnet.datasets.tiles import read_label, refuse_masks_as_index
-from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, LabelError, counted
 
 SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')
 OUTSIDE = 255  # pixels that belong to no class and to no area
@@ -96,7 +96,8 @@ def map_rows(path: Path, rule: LabelRule) -> Iterator[tuple[int, NDArray[np.uint
         if dataset.count != 1 or dataset.dtypes[0] != 'uint8' or dataset.scales[0] != 1:
             kind = 'scaled values' if dataset.scales[0] != 1 else dataset.dtypes[0]
             raise LabelError(
-                f'{path} is not a class map: it has {dataset.count} band(s) of {kind}, and a class map has one of '
+                f'{path} is not a class map: it has {counted(dataset.count, "band")} of {kind}, and a class map '
+                'has one of '
                 'uint8, with a class index in each pixel'
             )
         block = dataset.block_shapes[0][0]

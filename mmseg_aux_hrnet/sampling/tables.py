@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, counted
 from mmseg_aux_hrnet.sampling.drawing import Point
 
 HEADINGS = ('map_file', 'row', 'column', 'map', 'reference')
@@ -76,12 +76,15 @@ def table_rows(path: str | Path, *, needed: Sequence[str]) -> list[tuple[int, di
     missing = [name for name in needed if headings.count(name) != 1]
     if missing or len(lines) < 2:
         raise DataError(
-            f'{path} has the columns {", ".join(headings) or "none"} and {max(len(lines) - 1, 0)} lines below: it '
-            f'needs {" and ".join(needed)} once each in its first line, and lines below'
+            f'{path} has the columns {", ".join(headings) or "none"} and '
+            f'{counted(max(len(lines) - 1, 0), "line")} below: it needs {" and ".join(needed)} once each in its first '
+            'line, and lines below'
         )
     for number, cells in lines:
         if len(cells) != len(headings):
-            raise DataError(f'{path} line {number} has {len(cells)} cells below {len(headings)} headings: correct it')
+            raise DataError(
+                f'{path} line {number} has {counted(len(cells), "cell")} below a head of {len(headings)}: correct it'
+            )
     return [(number, dict(zip(headings, cells, strict=True))) for number, cells in lines[1:]]
 
 

@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.bands import RGB, Bands, bands_in, check_same_bands
-from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, counted
 from mmseg_aux_hrnet.weights.checkpoint import LISTED_KEYS, SAFETENSORS, WRAPPERS, Checkpoint
 
 # Auxiliary decoders take no part in prediction, so a checkpoint may have or lack them.
@@ -159,7 +159,7 @@ def fit_bands(weight: Tensor, has: Sequence[str], wants: Sequence[str], *, sourc
     """
     if weight.ndim != 4 or weight.shape[1] != len(has):
         raise CheckpointError(
-            f'{source}: {FIRST} is {tuple(weight.shape)}, and the file says that it is of {len(has)} bands '
+            f'{source}: {FIRST} is {tuple(weight.shape)}, and the file says that it is of {counted(len(has), "band")} '
             f'({", ".join(has)}): give weights of these, or --pretrained none'
         )
     if tuple(has) == tuple(wants):

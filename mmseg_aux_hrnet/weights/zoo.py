@@ -12,9 +12,9 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from mmseg_aux_hrnet.bands import Bands, bands_in, check_same_bands
-from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
+from mmseg_aux_hrnet.errors import CheckpointError, ConfigError, counted
 from mmseg_aux_hrnet.weights.checkpoint import Checkpoint
-from mmseg_aux_hrnet.weights.fitting import AUXILIARY, describe, mismatches, unwrapped, widened, without
+from mmseg_aux_hrnet.weights.fitting import AUXILIARY, FIRST, describe, mismatches, unwrapped, widened, without
 
 FOLDER = Path(__file__).resolve().parent.parent / 'zoo'
 SCHEME = 'zoo://'
@@ -135,7 +135,7 @@ def check_start(name: str, model: nn.Module, *, classes: Sequence[str], bands: B
         bands: that it is to see.
 
     Raises:
-        ConfigError: there is no such network, or it was trained on other bands.
+        ConfigError: there is no such network, or it was trained on other bands, or on another number of them.
         CheckpointError: its file is damaged, or the model is another network.
     """
     entry, path = zoo_model(name)
@@ -144,7 +144,16 @@ def check_start(name: str, model: nn.Module, *, classes: Sequence[str], bands: B
     check_same_bands(bands_in(described), bands, source=name, same_rule=False)
     known = tuple(described.get('classes') or ())
     anew = (AUXILIARY,) if known == tuple(classes) else (AUXILIARY, CLASSIFIER)
-    faults = mismatches(without(unwrapped(model).state_dict(), anew), without(checkpoint.weights, anew))
+    state, first = unwrapped(model).state_dict(), f'backbone.{FIRST}'
+    if first in state and state[first].shape[1] != checkpoint.weights[first].shape[1]:
+        count, seen = state[first].shape[1], bands_in(described).names
+        raise ConfigError(
+            f'{name} is a network of {counted(len(seen), "band")} ({", ".join(seen)}), and that of this config '
+            f'has {count}: take '
+            f'bands={",".join(seen)} and in_channels={len(seen)} for both data and model, or start from other weights '
+            'with --pretrained'
+        )
+    faults = mismatches(without(state, anew), without(checkpoint.weights, anew))
     if any(faults.values()):
         raise CheckpointError(
             f'{name} is another network than that of this config: {describe(faults)}; take one such as '

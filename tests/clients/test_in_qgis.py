@@ -13,9 +13,10 @@ from PIL import Image
 from raster_support import UTM, write_raster
 
 from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.labelling.next_tiles import next_tiles, write_next_tiles
 from mmseg_aux_hrnet.maps import MapSettings, PolygonRequest, polygonize, predict_raster, zonal_area
 from mmseg_aux_hrnet.maps.measure.table import write_areas
-from mmseg_aux_hrnet.maps.styles import RAMP
+from mmseg_aux_hrnet.maps.styles import DOUBT, RAMP
 
 pytestmark = pytest.mark.slow  # QGIS takes seconds to start
 NEEDED = 'MMSEG_AUX_HRNET_NEED_QGIS'  # set where a missing QGIS is a failure
@@ -43,7 +44,7 @@ def write_outputs(folder):
     for name, place in (('placed', {}), ('bare', {'crs': None, 'transform': None})):
         image = write_raster(folder / f'{name}.tif', values, colours=('red', 'green', 'blue'), nodata=0, **place)
         made = folder / f'{name}_classes.tif'
-        predict_raster(StubModel(legend=GREEN), image, made, MapSettings(probabilities='uint8'))
+        predict_raster(StubModel(legend=GREEN), image, made, MapSettings(probabilities='uint8', uncertainty=True))
         polygonize(made, folder / f'{name}.gpkg')
         pictures[f'{name}.png'] = [image, made]
         pictures[f'{name}_polygons.png'] = [made, folder / f'{name}.gpkg']
@@ -57,6 +58,9 @@ def write_outputs(folder):
     areas = zonal_area(folder / 'placed_classes.tif', zones=zones, id_field='name')
     for suffix in ('.gpkg', '.csv'):
         write_areas(areas, folder / f'areas{suffix}')
+    unsure = folder / 'placed_uncertainty.tif'
+    write_next_tiles(next_tiles([unsure], count=2, tile=40), folder / 'next.gpkg')
+    pictures['unsure.png'] = [folder / 'placed.tif', unsure, folder / 'next.gpkg']
     pictures['areas.png'] = [folder / 'placed.tif', folder / 'areas.gpkg']
     others = (
         'placed_prob.tif',
@@ -127,6 +131,17 @@ def test_probabilities_are_a_ramp(seen, name, bands, band):
     shown = seen[f'{name}_prob.tif']
     assert (shown['renderer'], shown['bands'], shown['band']) == ('singlebandpseudocolor', bands, band)
     assert [colour for _, colour, _ in shown['ramp']] == list(RAMP)
+
+
+def test_uncertainty_lets_the_image_through_where_the_model_is_sure(seen, folder):
+    shown = seen['placed_uncertainty.tif']
+    assert (shown['renderer'], shown['band']) == ('singlebandpseudocolor', 1)
+    assert [colour for _, colour, _ in shown['ramp']] == [colour for colour, _ in DOUBT]
+    assert seen['next.gpkg']['renderer'] == 'singleSymbol'
+    assert seen['next.gpkg']['fields']['uncertainty'] == ['Real', 'mean uncertainty']
+    red, green, blue = colour_at(folder, 'unsure.png', column=25, row=25)  # 1 - 2 * (220 / 256 - 1 / 2) = 0.28
+    assert red > 230 and 50 < green < 150 and blue < 120  # half yellow over the image, which is red
+    assert colour_at(folder, 'unsure.png', column=145, row=95) == (255, 255, 255)  # no data in either
 
 
 @pytest.mark.parametrize('file', ['placed.gpkg', 'none.gpkg', 'beside.geojson', 'beside.shp', 'many_classes.geojson'])

@@ -96,7 +96,7 @@ def test_no_ground_is_in_two_splits_whatever_the_tiles(corners, block, seed):
     [
         ({'block': 0}, 'block of 0 m is not possible'),
         ({'block': float('nan')}, 'block of nan m'),
-        ({'block': 10_000}, '1 blocks of 10000 m cannot fill 3 splits; give smaller'),
+        ({'block': 10_000}, '1 block of 10000 m cannot fill 3 splits; give smaller'),
         ({'ratios': (0, 1, 1)}, 'ratio 0 1 1 is not allowed'),
     ],
 )

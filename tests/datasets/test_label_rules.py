@@ -7,7 +7,6 @@ from mmseg_aux_hrnet.datasets.label_rules import (
     decode_indices,
     decode_palette,
     label_rule,
-    parse_label_values,
 )
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 
@@ -118,10 +117,3 @@ def test_label_values_stand_for_indices_of_palette_files():
 def test_wrong_label_values_raise(form, values, message):
     with pytest.raises(ConfigError, match=message):
         label_rule(form, PALETTE, label_values=values)
-
-
-def test_label_values_of_a_command_line():
-    assert parse_label_values('0=ignore, 1=0,4=1') == VALUES
-    for text in ('0', '0=a', '0=0,0=1', '', 'a=0'):
-        with pytest.raises(ConfigError, match='0=ignore,1=0,2=1'):
-            parse_label_values(text)

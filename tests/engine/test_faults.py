@@ -47,7 +47,7 @@ def test_damaged_samples_are_left_out_named_and_counted(tmp_path, monkeypatch, w
     assert sorted(left_out[:2]) == [
         f'a sample is left out, and the next one takes its place: {i}.png is damaged' for i in (4, 5)
     ]
-    assert left_out[2:] == ['2 damaged samples were left out 9 times']  # 4, then 5 in its place, and 5 itself
+    assert left_out[2:] == ['2 damaged samples left out 9 times']  # 4, then 5 in its place, and 5 itself
 
 
 def test_nothing_but_damaged_samples_stops_the_run(tmp_path):

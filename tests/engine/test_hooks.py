@@ -72,7 +72,7 @@ def test_data_files_hook_names_the_first_missing_file(tmp_path, stage):
     there = dict(img_path=str(tmp_path / 'a.png'))
     records = Listed([there, dict(there, seg_map_path=str(tmp_path / 'b.png'))])
     runner = SimpleNamespace(**{f'{stage}_dataloader': SimpleNamespace(dataset=records)})
-    with pytest.raises(DataError, match='1 of 3 files are missing, first .*b.png'):
+    with pytest.raises(DataError, match='1 of 3 files missing, first .*b.png'):
         getattr(DataFilesHook(), f'before_{stage}')(runner)
     (tmp_path / 'b.png').touch()
     getattr(DataFilesHook(), f'before_{stage}')(runner)
@@ -86,7 +86,7 @@ def test_files_of_a_repeated_data_set_are_looked_for_once(tmp_path):
             raise AssertionError('asked the wrapper')
 
     runner = SimpleNamespace(train_dataloader=SimpleNamespace(dataset=Repeated([{}] * 1000)))
-    with pytest.raises(DataError, match='1 of 1 files are missing'):
+    with pytest.raises(DataError, match='1 of 1 file missing'):
         DataFilesHook().before_train(runner)
 
 

@@ -202,5 +202,5 @@ def test_options_that_give_no_interval_are_refused(options):
 
 def test_method_says_what_was_done_and_warns_of_few_images():
     many, few = (method(images=number, resamples=1000, seed=0, level=95) for number in (276, 3))
-    assert '95 % percentile bootstrap over 276 image(s), 1000 resamples, seed 0' in many
+    assert '95 % percentile bootstrap over 276 images, 1,000 resamples, seed 0' in many
     assert 'too narrow' in few and 'too narrow' not in many

@@ -149,7 +149,7 @@ def test_class_of_interest_in_the_logged_table(log, meta, kwargs, marked):
     subject.process({}, [sample([[0, 1]], [[0, 1]])])
     subject.evaluate(size=1)
     table = log[-1][1]
-    assert table.startswith('2 pixels of 1 image(s)')
+    assert table.startswith('2 pixels of 1 image')
     assert [line.split()[1] for line in table.splitlines() if ' * ' in line] == ([marked] if marked else [])
 
 
@@ -206,5 +206,5 @@ def test_model_of_another_class_number():
 def test_no_valid_pixel():
     subject = metric()
     subject.process({}, [sample([[0, 0]], [[255, 255]])])
-    with pytest.raises(DataError, match=r'no valid pixel in 1 image\(s\) \(first: img/a.png\)'):
+    with pytest.raises(DataError, match=r'no valid pixel in 1 image \(first: img/a.png\)'):
         subject.evaluate(size=1)

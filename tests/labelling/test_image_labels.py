@@ -153,11 +153,11 @@ def test_kinds_that_are_ignored_lie_below_all_others():
     (settled,), notes = settle_kinds([image(area, BOX, LINE)], fill_boxes=False, ignore=('box', 'polyline'))
     label = paint(settled, shape=(8, 10), indices=INDICES, uncovered=0)
     assert [(label == value).sum() for value in (0, 1, 2, 255)] == [64, 0, 1, 15]
-    assert notes == ['1 box annotations are ignored', '1 polyline annotations are ignored']
+    assert notes == ['ignored: 1 box annotation', 'ignored: 1 polyline annotation']
 
 
 def test_boxes_are_filled_and_crowds_painted_where_asked_for():
     (settled,), notes = settle_kinds([image(BOX, CROWD, Annotation('a', 'empty'))], fill_boxes=True, ignore=())
     assert [one.kind for one in settled.annotations] == ['area', 'area']
-    assert len(notes) == 2 and notes[0].startswith('1 areas marked as crowd')
-    assert notes[1] == '1 polygons have fewer than three points or no area, and are left out'
+    assert len(notes) == 2 and notes[0].startswith('1 area marked as crowd')
+    assert notes[1] == '1 polygon of fewer than three points or no area, left out'

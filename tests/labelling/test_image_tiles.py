@@ -118,7 +118,7 @@ def test_what_is_unlabelled_may_be_ignored(images, tmp_path):
     labels, _, _ = cut(images, tmp_path / 'root', unlabelled='ignore')
     assert sorted(labels) == ['a', 'b']
     assert np.unique(labels['a']).tolist() == [1, 255]
-    assert '1 images have no annotations and are left out: c.png' in plan(images, unlabelled='ignore').notes
+    assert '1 image without annotations, left out: c.png' in plan(images, unlabelled='ignore').notes
 
 
 def test_notes_say_what_is_missing_and_bare(images):
@@ -126,9 +126,9 @@ def test_notes_say_what_is_missing_and_bare(images):
         write(images, f'{name}.png', ('green', SQUARE if name == 'a' else SQUARE[:2]))
     (images / 'b.png').unlink()
     assert plan(images).notes == [
-        '2 polygons have fewer than three points or no area, and are left out',
-        f'1 annotated images are not in {images}: b.png',
-        '1 images have no annotations and are all background: c.png',
+        '2 polygons of fewer than three points or no area, left out',
+        f'1 annotated image not in {images}: b.png',
+        '1 image without annotations, all background: c.png',
         'later annotations lie over earlier ones (--paint-order)',
         'splits by image, seed 0',
     ]
@@ -146,7 +146,7 @@ def test_folders_of_images_are_their_splits(images, folders):
     with pytest.raises(ConfigError, match='is already divided'):
         plan(images)
     write(images, 'z.png')
-    with pytest.raises(SplitError, match='1 images are in none: z.png'):
+    with pytest.raises(SplitError, match='1 image in none: z.png'):
         plan(images, ratio=None)
 
 
@@ -173,7 +173,7 @@ def test_copies_of_an_image_are_told_and_may_not_be_in_two_splits(images):
             write(images, f'{folder}/{folder}_{name}.png', ('green', SQUARE))
     (images / 'train/train_b.png').write_bytes((images / 'train/train_a.png').read_bytes())
     notes = plan(images, ratio=None).notes
-    assert notes[0] == '1 images are there more than once: train/train_a.png = train/train_b.png'
+    assert notes[0] == '1 image there more than once: train/train_a.png = train/train_b.png'
     (images / 'val/val_b.png').write_bytes((images / 'train/train_a.png').read_bytes())
     with pytest.raises(
         SplitError, match='train_a.png and val/val_b.png in .* are the same file, for train and for val'
@@ -186,13 +186,13 @@ def test_outlines_outside_of_their_images_are_told(images, tmp_path):
     write(images, 'a.png', ('green', SQUARE), ('green', beyond))
     write(images, 'b.png', ('green', beyond))
     outcome = make_image_tiles(tmp_path / 'root', request(images))
-    assert outcome.notes[-1] == '2 outlines lie outside of their images: a.png, b.png'
+    assert outcome.notes[-1] == '2 outlines outside of the image: a.png, b.png'
 
 
 def test_unknown_names_are_listed(images):
     write(images, 'a.png', ('green', SQUARE), ('tree', SQUARE), ('tree', SQUARE), ('car', SQUARE))
     write(images, 'b.png')
-    with pytest.raises(DataError, match=r'2 value.s. have no class: tree \(2x\), car \(1x\); name each'):
+    with pytest.raises(DataError, match=r'2 values without a class: tree \(2x\), car \(1x\); name each'):
         plan(images)
     found = plan(images, class_map='tree=green,*=ignore').indices
     assert found == {'green': 1, 'tree': 1, 'car': 255}
@@ -204,7 +204,7 @@ def test_what_cannot_be_planned_is_refused(images):
         plan(images, classes='green,roof')
     with pytest.raises(DataError, match='no image of .* has annotations'):
         plan(images, unlabelled='ignore')
-    with pytest.raises(SplitError, match='1 scenes cannot fill 2 splits'):
+    with pytest.raises(SplitError, match='1 scene cannot fill 2 splits'):
         plan(images)
 
 
@@ -273,7 +273,7 @@ def test_tiles_without_foreground_are_drawn_and_layouts_and_formats_chosen(image
         write(images, f'{name}.png', *([('green', SQUARE)] if name in 'ab' else []))
     options = ('--keep-empty', '0.5', '--ratio', '1', '0', '0', '--layout', 'urbanisation', '--format', 'jpg')
     done = tool(images, *options, '--out', tmp_path / 'root')
-    assert done.returncode == 0 and 'note: 2 tile(s) left out: without foreground' in done.stderr
+    assert done.returncode == 0 and 'note: 2 tiles left out: without foreground' in done.stderr
     stems = sorted(path.name for path in (tmp_path / 'root/x/train').iterdir())
     assert len(stems) == 4 and stems[:2] == ['a.jpg', 'b.jpg']
 

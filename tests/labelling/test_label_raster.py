@@ -77,9 +77,7 @@ def test_values_of_no_class_are_listed_with_their_counts(tmp_path):
     values = classes()
     values[0, :3], values[1, 0] = 7, 9
     path = write_raster(tmp_path / 'a.tif', values)
-    with pytest.raises(
-        DataError, match=r'a\.tif: 2 value\(s\) have no class: 7 \(3x\), 9 \(1x\); name each in --label'
-    ):
+    with pytest.raises(DataError, match=r'a\.tif: 2 values without a class: 7 \(3x\), 9 \(1x\); name each in --label'):
         painted(path)
 
 

@@ -109,7 +109,7 @@ def test_pixels_without_data_are_ignored_and_tiles_with_few_are_left_out(tmp_pat
     outcome = cut(raster, labels, tmp_path / 'root', max_nodata=0.25)
     label = pasted(tmp_path / 'root', (96, 128), fill=7)
     assert (label[:32] == 7).all() and (label[32:40] == 255).all() and set(label[40:].ravel()) == {0, 1}
-    assert any('4 tile(s) left out: more than 25 % without data' in note for note in outcome.notes)
+    assert any('4 tiles left out: more than 25 % without data' in note for note in outcome.notes)
     with rasterio.open(next((tmp_path / 'root').rglob('ortho_00032_00000.tif'))) as tile:
         assert (tile.dataset_mask()[:8] == 0).all() and (tile.dataset_mask()[8:] == 255).all()
 
@@ -131,7 +131,7 @@ def test_only_a_share_of_empty_tiles_is_kept(tmp_path):
 def test_what_was_not_annotated_is_ignored(tmp_path):
     raster, labels = scene(tmp_path)
     area = write_layer(tmp_path / 'area.gpkg', on_map([shapely.box(0, 0, 70, 20)]))
-    cut(raster, labels, tmp_path / 'root', annotated=area, ratio=(1, 0, 0))
+    cut(raster, labels, tmp_path / 'root', annotated=(area,), ratio=(1, 0, 0))
     label = pasted(tmp_path / 'root', (96, 128), fill=7)
     assert (label[:20, :70] != 255).all() and (label[10:20, 10:60] == 1).all()
     assert (label[20:32, :96] == 255).all() and (label[32:] == 7).all()
@@ -259,7 +259,7 @@ def test_one_band_is_taken_by_the_words_of_the_message(tmp_path):
         cut(raster, labels, tmp_path / 'root')
     cut(raster, labels, tmp_path / 'root', bands='grey=1')
     assert read_description(tmp_path / 'root').bands == ('grey',)
-    outcome = cut(raster, labels, tmp_path / 'root', bands='1', dry_run=True)
+    outcome = cut(raster, labels, tmp_path / 'root', bands='1', dry_run=True, overwrite=True)
     assert any('band 1 is called band1: --bands red=1' in note for note in outcome.notes)
 
 

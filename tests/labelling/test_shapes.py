@@ -65,7 +65,7 @@ def test_broken_outlines_are_mended_and_told_with_their_ids(tmp_path):
 )
 def test_surfaces_are_refused_by_name(tmp_path, text, name):
     path = csv(tmp_path, 'POLYGON ((0 0,1 0,0 1,0 0))', text)
-    with pytest.raises(DataError, match=rf'odd.*1 geometries are of type {name} \(fid 2\).*ogr2ogr -nlt MULTIPOLYGON'):
+    with pytest.raises(DataError, match=rf'odd.*1 geometry of type {name} \(fid 2\).*ogr2ogr -nlt MULTIPOLYGON'):
         read(path)
 
 
@@ -94,7 +94,7 @@ def test_metres_are_metres_in_degrees_too(tmp_path):
     ('geometries', 'crs', 'message'),
     [
         ([BOX], None, 'a.gpkg has no coordinate reference system: assign one'),
-        ([shapely.Polygon([(0, 0), (1, 1), (2, 2)])], UTM, 'none of its 1 geometries has an area'),
+        ([shapely.Polygon([(0, 0), (1, 1), (2, 2)])], UTM, 'none of its 1 geometry has an area'),
         ([BOX, NOWHERE], UTM, r'coordinates are not numbers \(fid 2\)'),
     ],
 )
@@ -141,7 +141,7 @@ class TestField:
 
     def test_unknown_values_are_listed_with_counts(self, tmp_path):
         rules = class_rules(classes=None, class_map='tree=green')
-        message = r'field kind: 3 value\(s\) have no class: park \(2x\), building \(1x\), \(empty\) \(1x\); name each'
+        message = r'field kind: 3 values without a class: park \(2x\), building \(1x\), \(empty\) \(1x\); name each'
         with pytest.raises(DataError, match=message):
             read(self.path(tmp_path, [*self.VALUES, None]), rules=rules, field='kind')
 

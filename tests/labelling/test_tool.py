@@ -4,10 +4,21 @@ import errno
 
 import numpy as np
 import pytest
+import rasterio
+import rasterio.shutil
 import shapely
-from labelling_support import on_map, scene, write_layer
+from labelling_support import labels_of, on_map, scene, write_layer
+from mmseg.registry import MODELS
 from raster_support import METRE, UTM, noise, write_raster
-from tool_support import heard, run_here
+from rasterio.warp import calculate_default_transform, reproject
+from tool_support import REPO, heard, run_here
+
+from mmseg_aux_hrnet.bands import Bands
+from mmseg_aux_hrnet.labelling.writing import next_commands
+from mmseg_aux_hrnet.raster.dataset import gdal
+from mmseg_aux_hrnet.run.config import dataset_meta, load_config, set_data_root
+from mmseg_aux_hrnet.run.tile_config import fill_for_training
+from mmseg_aux_hrnet.weights.zoo import check_start
 
 
 def make(tmp_path, *args, rasters=None, labels=None, classes='background,green', tile=32):
@@ -33,6 +44,7 @@ def test_it_ends_with_the_table_and_the_next_two_commands(tmp_path):
     *_, made, check, train = result.stdout.splitlines()
     assert made == f'{tmp_path / "root"} is made; next:'
     assert check.startswith('python tools/check_dataset.py ') and train.startswith('python tools/train.py ')
+    assert train.endswith('/root --cfg-options load_from=zoo://green')
     assert 'where they overlap, later over earlier: background, green, ignore' in result.stderr
     assert 'ground in two splits: 0 m²' in result.stderr
 
@@ -56,6 +68,87 @@ def test_a_dry_run_prints_the_table_alone(tmp_path):
     result = make(tmp_path, '--dry-run')
     assert result.returncode == 0 and not (tmp_path / 'root').exists()
     assert result.stdout.splitlines()[-1] == 'dry run: nothing is written'
+
+
+@pytest.mark.parametrize('kind', ['a file', 'a data set', 'other things'])
+def test_a_dry_run_looks_at_the_place_of_the_data_root_too(tmp_path, kind):
+    scene(tmp_path)
+    if kind == 'a file':
+        (tmp_path / 'root').write_text('mine')
+    elif kind == 'a data set':
+        make(tmp_path)
+    else:
+        (tmp_path / 'root').mkdir()
+        (tmp_path / 'root' / 'mine.txt').write_text('mine')
+    assert refused(tmp_path, '--dry-run') == refused(tmp_path)
+    again = make(tmp_path, '--dry-run', '--overwrite')
+    assert again.returncode == (0 if kind == 'a data set' else 2)
+
+
+def test_the_next_training_needs_no_file_that_is_not_in_the_package(tmp_path):
+    """The network of the zoo fits the config; images of other bands start from random weights."""
+    scene(tmp_path)
+    make(tmp_path)
+    command = next_commands(tmp_path / 'root', ('red', 'green', 'blue')).splitlines()[-1].split()
+    assert command[-2:] == ['--cfg-options', 'load_from=zoo://green']
+    config = load_config(REPO / command[2])
+    set_data_root(config, command[4])
+    fill_for_training(config)
+    model = MODELS.build(config.model)
+    classes = dataset_meta(config)['classes']
+    assert 'auxiliary_head.' in check_start('zoo://green', model, classes=classes, bands=Bands())
+    assert next_commands(tmp_path, ('nir', 'red', 'green')).endswith(' --pretrained none')
+
+
+def test_a_vrt_and_a_folder_make_the_tiles_of_their_files(tmp_path):
+    scene(tmp_path)
+    rasters = tmp_path / 'rasters'
+    rasters.mkdir()
+    (tmp_path / 'ortho.tif').rename(rasters / 'ortho.tif')
+    vrt = tmp_path / 'ortho.vrt'
+    with gdal():
+        rasterio.shutil.copy(rasters / 'ortho.tif', vrt, driver='VRT')
+    for name, raster in (('file', rasters / 'ortho.tif'), ('folder', rasters), ('vrt', vrt)):
+        made = make(tmp_path, rasters=[raster])
+        assert made.returncode == 0, made.stderr
+        (tmp_path / 'root').rename(tmp_path / name)
+    assert len(labels_of(tmp_path / 'file')) == 12
+    for name in ('folder', 'vrt'):
+        for folder in ('rawdata', 'labeldata'):
+            files = sorted((tmp_path / 'file' / folder).rglob('*.*'))
+            others = sorted((tmp_path / name / folder).rglob('*.*'))
+            assert [file.name for file in files] == [file.name for file in others]
+            for file, other in zip(files, others, strict=True):
+                with rasterio.open(file) as one, rasterio.open(other) as two:
+                    np.testing.assert_array_equal(one.read(), two.read())
+                    assert (one.crs, one.transform) == (two.crs, two.transform)
+
+
+def test_a_class_raster_in_another_reference_system_is_laid_where_it_belongs(tmp_path):
+    scene(tmp_path)
+    drawn = np.zeros((96, 128), np.uint8)
+    drawn[10:50, 10:60] = 1
+    label = write_raster(tmp_path / 'label.tif', drawn, nodata=255)
+    # In degrees and ten times as fine, so that nearest pixels are off by less than those of the tiles.
+    with rasterio.open(label) as source:
+        transform, width, height = calculate_default_transform(
+            source.crs, 'EPSG:4326', source.width, source.height, *source.bounds, resolution=1e-6
+        )
+        moved = np.full((height, width), 255, np.uint8)
+        reproject(
+            drawn, moved, src_transform=source.transform, src_crs=source.crs, dst_transform=transform,
+            dst_crs='EPSG:4326', dst_nodata=255, init_dest_nodata=True,
+        )  # fmt: skip
+    turned = write_raster(tmp_path / 'turned.tif', moved, crs='EPSG:4326', transform=transform, nodata=255)
+    for name, path in (('same', label), ('other', turned)):
+        made = make(tmp_path, '--ratio', 1, 0, 0, labels=path)
+        assert made.returncode == 0, made.stderr
+        (tmp_path / 'root').rename(tmp_path / name)
+    same, other = (labels_of(tmp_path / name) for name in ('same', 'other'))
+    assert same.keys() == other.keys()
+    different = [(same[stem] != other[stem]) & (other[stem] != 255) for stem in same]
+    assert sum(part.sum() for part in different) <= 4  # of 12,288 pixels, where rounding decides
+    assert sum((other[stem] == 255).sum() for stem in same) <= 230  # a rim of half a pixel
 
 
 def test_the_record_says_the_command(tmp_path):
@@ -151,7 +244,7 @@ def test_a_band_that_is_missing(tmp_path):
         (['--class-map', 'a=green'], '--class-map needs --class-field'),
         (['--label-values', '0=green'], '--label-values is for class rasters'),
         (['--ratio', '0', '1', '0'], 'ratio 0.0 1.0 0.0 is not allowed'),
-        (['--block', '500'], '1 blocks of 500 m cannot fill 3 splits'),
+        (['--block', '500'], '1 block of 500 m cannot fill 3 splits'),
         (['--unlabelled', 'tree'], "--unlabelled is 'tree': give ignore or a class of background, green"),
         (['--annotated', 'gone.gpkg'], 'gone.gpkg does not exist'),
     ],
@@ -178,8 +271,6 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_an_annotated_class_raster_makes_the_same_tiles(tmp_path):
-    from labelling_support import labels_of
-
     scene(tmp_path)
     drawn = np.zeros((96, 128), np.uint8)
     drawn[10:50, 10:60] = 1

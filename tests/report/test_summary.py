@@ -40,7 +40,7 @@ def test_rates_over_all_classes():
     printed = lines()
     assert printed[5] == 'OA 90.00 (0.12 to 0.62)'
     assert printed[10:12] == ['kappa 0.7000 (0.1250 to 0.6250)', 'MCC - (- to -)']
-    assert printed[12] == '(from to): 95 % bootstrap interval over 1,234 image(s)'
+    assert printed[12] == '(from to): 95 % bootstrap interval over 1,234 images'
     assert printed[13] == 'boundary: of all contours, within 2 pixels'
 
 

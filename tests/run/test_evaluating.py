@@ -51,9 +51,9 @@ def test_figures_and_report(folders, tmp_path, capsys):
     assert metrics['run']['checkpoint_sha256'] is None
     assert len(metrics['run']['config_sha256']) == 64
     printed = capsys.readouterr().out
-    assert printed.strip().splitlines()[-1] == f'2 image(s) compared  report: {tmp_path / "report"}'
+    assert printed.strip().splitlines()[-1] == f'2 images compared  report: {tmp_path / "report"}'
     assert 'green *' in printed
-    assert '(from to): 95 % bootstrap interval over 2 image(s)' in printed
+    assert '(from to): 95 % bootstrap interval over 2 images' in printed
 
 
 def test_page_of_the_report_shows_the_maps(folders, tmp_path):
@@ -84,7 +84,7 @@ def test_without_report_nothing_is_written(folders, tmp_path, capsys):
     before = sorted(tmp_path.rglob('*'))
     assert evaluate(*folders, *TWO) == 0
     assert sorted(tmp_path.rglob('*')) == before
-    assert capsys.readouterr().out.strip().splitlines()[-1] == '2 image(s) compared'
+    assert capsys.readouterr().out.strip().splitlines()[-1] == '2 images compared'
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_without_report_nothing_is_written(folders, tmp_path, capsys):
         ((), 'give either --config CONFIG or --classes'),
         ((*TWO, '--config', CONFIG), 'give either --config CONFIG or --classes'),
         (('--config', CONFIG, '--palette', '000000,800000'), '--palette goes with --classes'),
-        ((*TWO, '--palette', '000000'), 'palette of 1 colours for 2 classes'),
+        ((*TWO, '--palette', '000000'), 'palette of 1 colour for 2 classes'),
         ((*TWO, '--palette', 'red,green'), '--palette red,green: give one colour per class'),
         ((*TWO, '--palette', '00,80'), 'palette of 2 colours for 2 classes'),
         ((*TWO, '--label-format', 'colour'), "files of the form 'colour' need the colours"),
@@ -147,6 +147,26 @@ def test_maps_of_rasters_are_compared_without_their_holes(tmp_path, capsys):
     write_raster(tmp_path / 'moved' / 'a.tif', label, transform=METRE @ METRE.translation(1, 0))
     assert evaluate(tmp_path / 'maps', tmp_path / 'moved', *TWO) == 2
     assert 'lies at another place than' in capsys.readouterr().err
+
+
+def test_all_pairs_that_lie_apart_are_named_in_one_line(tmp_path, capsys):
+    for folder in ('maps', 'labels'):
+        (tmp_path / folder).mkdir()
+    for number, name in enumerate('abcdefgh'):
+        label = np.eye(20, dtype=np.uint8)
+        write_raster(tmp_path / 'maps' / f'{name}.tif', label, nodata=255)
+        moved = METRE @ METRE.translation(0 if name == 'b' else 1 + number, 0)
+        write_raster(tmp_path / 'labels' / f'{name}.tif', label, transform=moved)
+    assert evaluate(tmp_path / 'maps', tmp_path / 'labels', *TWO) == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
+    assert 'a.tif lies at another place than' in line
+    names = [str(tmp_path / 'labels' / f'{name}.tif') for name in 'cde']
+    assert line.endswith(f'; 6 other pairs also: {", ".join(names)} and 3 more')
+    for name in 'cdefgh':
+        (tmp_path / 'maps' / f'{name}.tif').unlink()
+        (tmp_path / 'labels' / f'{name}.tif').unlink()
+    assert evaluate(tmp_path / 'maps', tmp_path / 'labels', *TWO) == 2
+    assert 'also' not in capsys.readouterr().err
 
 
 def test_a_reference_that_is_stored_south_up_is_turned(tmp_path):

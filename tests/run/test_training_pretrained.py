@@ -30,7 +30,7 @@ def test_weights_of_another_backbone_are_refused(tmp_path):
     torch.save(
         {key: value for key, value in weights.items() if not key.startswith('layer4.1.conv2')}, tmp_path / 'w.pth'
     )
-    with pytest.raises(CheckpointError, match=r'leaves 1 weights of ResNetV1c unfilled, first layer4.1.conv2.weight'):
+    with pytest.raises(CheckpointError, match=r'leaves 1 weight of ResNetV1c unfilled, first layer4.1.conv2.weight'):
         prepare_pretrained(segmentor(tmp_path / 'w.pth'))
 
 

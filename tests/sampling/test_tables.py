@@ -52,11 +52,11 @@ def test_drawn_sample_is_read_when_filled_in(tmp_path):
     [
         ('map,reference\ngreen,tree\n', "line 2 has the reference class 'tree': allowed are background, green"),
         ('map,reference\n\n,green\n', 'line 3 has no map class'),
-        ('map,truth\ngreen,green\n', 'has the columns map, truth and 1 lines below: it needs map and reference'),
+        ('map,truth\ngreen,green\n', 'has the columns map, truth and 1 line below: it needs map and reference'),
         ('map,map,reference\ngreen,green,green\n', 'it needs map and reference once'),
         ('map,reference\n', '0 lines below'),
         ('', 'has the columns none'),
-        ('map,reference\ngreen,green,1\n', 'line 2 has 3 cells below 2 headings'),
+        ('map,reference\ngreen,green,1\n', 'line 2 has 3 cells below a head of 2'),
         ('map,reference\ngreen,gr\u00fcn\n'.encode('latin-1'), 'not UTF-8 text at byte 22'),
     ],
 )

@@ -8,7 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmseg.registry import HOOKS
 from torch.nn import ModuleList
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 
 FILE_KEYS = ('img_path', 'seg_map_path')
 
@@ -52,7 +52,7 @@ class ClassCountHook(DataCheckHook):
             # Nothing else would fail: a head of more classes trains on, and its metrics count classes without a name.
             if classes is not None and head.num_classes != len(classes):
                 raise ConfigError(
-                    f'{name} predicts {head.num_classes} classes but the data set has {len(classes)} '
+                    f'{name} predicts {counted(head.num_classes, "class")} but the data set has {len(classes)} '
                     f'({", ".join(classes)}): set num_classes of every head to {len(classes)}'
                 )
 
@@ -97,6 +97,6 @@ class DataFilesHook(DataCheckHook):
         missing = [path for path in paths if not Path(path).is_file()]
         if missing:
             raise DataError(
-                f'{len(missing)} of {len(paths)} files are missing, first {missing[0]}: '
+                f'{len(missing)} of {counted(len(paths), "file")} missing, first {missing[0]}: '
                 'data/README.md shows the layout and how labels are made'
             )

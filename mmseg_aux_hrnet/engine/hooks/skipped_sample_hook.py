@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from mmseg_aux_hrnet.engine.samplers.seeded_fetch import SKIPPED_KEY
+from mmseg_aux_hrnet.errors import counted
 
 
 @HOOKS.register_module()
@@ -27,4 +28,6 @@ class SkippedSampleHook(Hook):
     def after_train(self, runner: Any) -> None:
         """Report the count."""
         if self.faults:
-            runner.logger.warning(f'{len(self.faults)} damaged samples were left out {self.faults.total()} times')
+            runner.logger.warning(
+                f'{counted(len(self.faults), "damaged sample")} left out {counted(self.faults.total(), "time")}'
+            )

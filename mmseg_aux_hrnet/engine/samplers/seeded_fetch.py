@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError, one_line
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, one_line
 
 OnBadSample = Literal['stop', 'skip']
 ON_BAD_SAMPLE: tuple[OnBadSample, ...] = ('stop', 'skip')
@@ -89,4 +89,4 @@ class SeededFetch:
                 if faults:
                     sample['data_samples'].set_metainfo({SKIPPED_KEY: faults})
                 return sample
-        raise DataError(f'not one of {len(self.dataset)} samples can be read; the first: {faults[0]}')
+        raise DataError(f'not one of {counted(len(self.dataset), "sample")} can be read; the first: {faults[0]}')

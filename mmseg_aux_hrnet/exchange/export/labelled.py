@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.bands import RGB, Bands, bands_in, check_same_bands
 from mmseg_aux_hrnet.classes import Classes
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.evaluation.confusion import confusion_counts
 from mmseg_aux_hrnet.evaluation.rates import class_rates, overall_rates
 from mmseg_aux_hrnet.exchange.export.deepness import threshold_of, two_decimals
@@ -129,7 +129,7 @@ def measure(
     ours, theirs = (
         overall_rates(total).miou if interest is None else class_rates(total)[interest].iou for total in totals
     )
-    where = f'{len(images.pairs)} labelled images ({images.source})'
+    where = f'{counted(len(images.pairs), "labelled image")} ({images.source})'
     return f'{shown} on {where}: {ours:.2f} by the file, {theirs:.2f} by Predictor'
 
 

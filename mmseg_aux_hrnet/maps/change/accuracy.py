@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, counted
 from mmseg_aux_hrnet.report.metrics_file import read_report
 from mmseg_aux_hrnet.sampling.area_estimate import FEWEST_POINTS
 from mmseg_aux_hrnet.sampling.tables import read_sample, table_rows
@@ -91,7 +91,9 @@ class Accuracy:
             DataError: there are fewer than two tiles.
         """
         if len(tiles) < FEWEST_POINTS:
-            raise DataError(f'{path} has {len(tiles)} image(s) with labels: an error needs {FEWEST_POINTS} or more')
+            raise DataError(
+                f'{path} has {counted(len(tiles), "image")} with labels: an error needs {FEWEST_POINTS} or more'
+            )
         counts = tiles.sum(axis=0)
         units = counts.sum(axis=1)
         shares = _shares(counts, units)

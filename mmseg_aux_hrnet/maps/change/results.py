@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.files.whole import whole_set
 from mmseg_aux_hrnet.maps.change.mapping import LOSS
 from mmseg_aux_hrnet.maps.change.transitions import EDGE, KEPT, SMALL, ChangeAreas
@@ -159,7 +159,7 @@ def screen_tables(areas: ChangeAreas) -> list[Table]:
                 texts += [f'{value[row, index] / HECTARE:,.3f}' for value in (true_net, Z_95 * error)]
             moves.add_row(*map(Text, (str(areas.ids[row]) if index == 0 else '', name, *texts)))
     if len(areas.ids) > shown:
-        moves.caption = f'and {len(areas.ids) - shown} more zones: write them all with --out'
+        moves.caption = f'and {counted(len(areas.ids) - shown, "more zone")}: write them all with --out'
     return [matrix, moves]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.ground import Ground, measure_ground
 from mmseg_aux_hrnet.maps.legend import NODATA, read_legend
@@ -74,7 +74,8 @@ class ClassMap:
     def __init__(self, path: Path, dataset: Any, *, classes: Sequence[str] | None) -> None:
         if dataset.count != 1 or dataset.dtypes[0] != 'uint8':
             raise DataError(
-                f'{path} is not a class map: it has {dataset.count} band(s) of {dataset.dtypes[0]}, and a class map '
+                f'{path} is not a class map: it has {counted(dataset.count, "band")} of {dataset.dtypes[0]}, '
+                'and a class map '
                 'has one of uint8, with a class index in each pixel'
             )
         self.path = path
@@ -90,6 +91,7 @@ class ClassMap:
             self.legend = read_legend(dataset.tags(), table, classes=classes)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
+        self.tags: dict[str, str] = dataset.tags()
         self._dataset = dataset
 
     def grid(self) -> Grid:

@@ -12,7 +12,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule
 from mmseg_aux_hrnet.datasets.tiles import read_label
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.maps.class_map.aligning import AlignedMap
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
@@ -133,7 +133,8 @@ def find_references(rasters: Sequence[Path], given: Path) -> dict[Path, Path]:
     missing = [raster for raster, file in found.items() if file is None]
     if missing:
         raise DataError(
-            f'{given} has no reference for {len(missing)} of {len(rasters)} rasters, such as {missing[0].name}: it '
+            f'{given} has no reference for {len(missing)} of {counted(len(rasters), "raster")}, such as '
+            f'{missing[0].name}: it '
             f'would be {missing[0].stem}.png, {missing[0].stem}.tif or {missing[0].stem}_classes.tif'
         )
     return {raster: file for raster, file in found.items() if file is not None}

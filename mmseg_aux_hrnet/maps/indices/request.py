@@ -2,14 +2,14 @@
 
 import json
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole
 from mmseg_aux_hrnet.maps.indices.formulas import find_index
@@ -28,6 +28,8 @@ from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.raster.inputs import find_rasters
+from mmseg_aux_hrnet.run.trained_model import find_network
+from mmseg_aux_hrnet.weights.zoo import SCHEME, zoo_models
 
 Progress = Callable[[str], Any]  # a bar of progress with a text, as tools show it
 ENDS = ('.json', '_scenes.csv', '_curves.csv', '_curves.png')  # of the files but the masks
@@ -42,7 +44,7 @@ def run_index(args: Namespace, *, progress: Progress) -> tuple[IndexThresholds, 
     rasters = _check(args)
     reference = None if args.reference is None else Path(args.reference[0])
     notes: tuple[str, ...] = ()
-    if args.reference is not None and len(args.reference) == 2:
+    if args.reference is not None and _is_network(args.reference):
         reference, notes = _predict(args, rasters, progress=progress)
     with progress('Comparing') as on_raster:
         found = index_thresholds(
@@ -76,9 +78,11 @@ def _check(args: Namespace) -> list[Path]:
         parse_span(args.range, option='--range')
     if args.reference is not None and len(args.reference) > 2:
         raise ConfigError(
-            f'--reference has {len(args.reference)} values: give a map, a label or a folder of them, or CONFIG '
-            'CHECKPOINT'
+            f'--reference has {counted(len(args.reference), "value")}: give a map, a label or a folder of them, CONFIG '
+            'CHECKPOINT, or a network of the zoo'
         )
+    if args.reference is not None and _is_network(args.reference):
+        find_network(args.reference)  # for its errors
     if args.reference is None and args.best != 'otsu':
         raise ConfigError(
             f'--best {args.best} compares with a reference: give --reference, or --best otsu, which needs none'
@@ -96,6 +100,14 @@ def _check(args: Namespace) -> list[Path]:
     return rasters
 
 
+def _is_network(reference: Sequence[str]) -> bool:
+    """Return whether ``--reference`` names a network; of one word, a file or folder of that name comes first."""
+    if len(reference) == 2:
+        return True
+    [word] = reference
+    return word.startswith(SCHEME) or (word in zoo_models() and not Path(word).exists())
+
+
 def _mask(args: Namespace, raster: Path) -> Path:
     return Path(args.out, f'{raster.stem}_{args.index}.tif')
 
@@ -109,7 +121,8 @@ def _predict(args: Namespace, rasters: list[Path], *, progress: Progress) -> tup
     maps = [folder / f'{raster.stem}_classes.tif' for raster in rasters]
     for out in maps:
         check_file(out, inputs=rasters, overwrite=args.overwrite)
-    predictor = Predictor.from_files(*args.reference, device=args.device)
+    make = Predictor.from_zoo if len(args.reference) == 1 else Predictor.from_files
+    predictor = make(*args.reference, device=args.device)
     notes = [f'reference: {note}' for raster in rasters for note in plan_map(predictor, raster, settings).notes]
     if any('--gsd' in note for note in notes):  # which this command does not have
         notes.append('reference: for --gsd make the map with tools/predict_raster.py, and give that as --reference')
@@ -143,4 +156,4 @@ def _write(args: Namespace, found: IndexThresholds, reference: Path | None, *, p
         write_whole(f'{start}.json', f'{told}\n'.encode())
     except OSError as error:
         raise DataError(f'{args.out} cannot be written ({error.strerror}): choose a folder that is writable') from error
-    return f'{len(masks)} mask(s), {args.index}.json, tables and curves in {args.out}'
+    return f'{counted(len(masks), "mask")}, {args.index}.json, tables and curves in {args.out}'

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.maps.class_map.uncertainty import parse_unsure_from
 from mmseg_aux_hrnet.maps.measure.frame import check_image
 from mmseg_aux_hrnet.maps.measure.table import FORMATS
 from mmseg_aux_hrnet.maps.options import check_output, parse_names
@@ -13,6 +14,7 @@ NEEDS = (
     ('layer', 'zones'),
     ('encoding', 'zones'),
     ('image', 'quicklook'),
+    ('unsure_from', 'uncertainty'),
     ('bands', 'image'),
     ('scale', 'image'),
 )
@@ -26,6 +28,8 @@ def check_request(
     id_field: str | None,
     layer: str | None,
     encoding: str | None,
+    uncertainty: Path | None,
+    unsure_from: float | None,
     out: Path | None,
     quicklook: Path | None,
     image: Path | None,
@@ -44,8 +48,9 @@ def check_request(
             input, or exists and must not be replaced, or the bands or scale do not fit the image.
         DataError: the image cannot be read or lies nowhere.
     """
-    given = {'id_field': id_field, 'layer': layer, 'encoding': encoding, 'image': image, 'bands': bands, 'scale': scale}
-    given |= {'zones': zones, 'quicklook': quicklook}
+    given: dict[str, object] = {'id_field': id_field, 'layer': layer, 'encoding': encoding, 'image': image}
+    given |= {'bands': bands, 'scale': scale, 'zones': zones, 'quicklook': quicklook}
+    given |= {'uncertainty': uncertainty, 'unsure_from': unsure_from}
     for option, needed in NEEDS:
         if given[option] is not None and given[needed] is None:
             names = f'--{option} needs --{needed}'.replace('_', '-')
@@ -53,7 +58,9 @@ def check_request(
     if excel and (out is None or out.suffix.lower() != '.csv'):
         raise ConfigError('--excel is for a table that Excel opens: give --out with a name that ends in .csv')
     class_names, reading = parse_names(classes, option='--classes'), Reading.parse(bands=bands, scale=scale)
-    inputs = [path for path in (map, zones, image) if path is not None]
+    if unsure_from is not None:
+        parse_unsure_from(unsure_from)
+    inputs = [path for path in (map, zones, image, uncertainty) if path is not None]
     if out is not None:
         check_output(out, suffixes=FORMATS, inputs=inputs, overwrite=overwrite)
         if out.suffix.lower() == '.gpkg' and zones is None:

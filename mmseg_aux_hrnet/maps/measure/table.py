@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmseg_aux_hrnet.classes import class_colours
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.files.whole import remove_companions, whole_file, whole_set
 from mmseg_aux_hrnet.maps.legend import main_class
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas, column_names
@@ -39,11 +39,15 @@ def columns(areas: ZonalAreas) -> dict[str, Any]:
     Raises:
         ConfigError: two columns would have the same name.
     """
-    names = column_names(None if areas.zones is None else areas.zones.field, areas.legend)
+    unsure, unsure_percent = areas.unsure, areas.unsure_percent
+    field = None if areas.zones is None else areas.zones.field
+    names = column_names(field, areas.legend, unsure=unsure is not None)
     values = [areas.ids, 100 * areas.covered, areas.mapped, areas.nodata_percent]
     for index in range(len(areas.legend.names)):
         square_metres = areas.square_metres[:, index]
         values += [square_metres, square_metres / HECTARE, areas.percent[:, index]]
+        if unsure is not None and unsure_percent is not None:
+            values += [unsure[:, index], unsure_percent[:, index]]
     return dict(zip(names, values, strict=True))
 
 
@@ -65,6 +69,7 @@ def table_text(table: Mapping[str, Any]) -> str:
 def areas_json(areas: ZonalAreas) -> dict[str, Any]:
     """Return everything, with one entry a zone and in it one a class; undefined numbers are null."""
     names, code = areas.legend.names, areas.grid.crs.to_authority()
+    unsure = [None] * len(areas.ids) if areas.unsure is None else list(areas.unsure)
     return {
         'format': FORMAT,
         'map': areas.path.name,
@@ -73,26 +78,30 @@ def areas_json(areas: ZonalAreas) -> dict[str, Any]:
         'method': areas.ground.method,
         'largest_planar_deviation': areas.ground.deviation,
         'notes': list(areas.notes),
-        'whole_map': _figures(names, areas.whole),
+        **({} if areas.unsure is None else {'unsure_from': areas.unsure_from}),
+        'whole_map': _figures(names, areas.whole, areas.whole_unsure),
         'zones': [
-            {'id': name, 'covered_percent': 100 * share, **_figures(names, square_metres)}
-            for name, share, square_metres in zip(areas.ids, areas.covered.tolist(), areas.square_metres, strict=True)
+            {'id': name, 'covered_percent': 100 * share, **_figures(names, square_metres, doubt)}
+            for name, share, square_metres, doubt in zip(
+                areas.ids, areas.covered.tolist(), areas.square_metres, unsure, strict=True
+            )
         ],
     }
 
 
-def _figures(names: Sequence[str], square_metres: Floats) -> dict[str, Any]:
-    """Return the figures of a row: square metres of the classes, and last of what has no data."""
+def _figures(names: Sequence[str], square_metres: Floats, unsure: Floats | None) -> dict[str, Any]:
+    """Return the figures of a row: square metres of the classes, and last of what has no data; of which unsure."""
     classes, mapped = square_metres[:-1].tolist(), float(square_metres.sum())
     valid = sum(classes)
-    return {
-        'covered_m2': mapped,
-        'nodata_percent': 100 * float(square_metres[-1]) / mapped if mapped > 0 else None,
-        'classes': [
-            {'name': name, 'm2': m2, 'ha': m2 / HECTARE, 'percent': 100 * m2 / valid if valid > 0 else None}
-            for name, m2 in zip(names, classes, strict=True)
-        ],
-    }
+    rows = [
+        {'name': name, 'm2': m2, 'ha': m2 / HECTARE, 'percent': 100 * m2 / valid if valid > 0 else None}
+        for name, m2 in zip(names, classes, strict=True)
+    ]
+    if unsure is not None:
+        for row, doubt in zip(rows, unsure.tolist(), strict=True):
+            row |= {'unsure_m2': doubt, 'unsure_percent': 100 * doubt / row['m2'] if row['m2'] > 0 else None}
+    nodata = 100 * float(square_metres[-1]) / mapped if mapped > 0 else None
+    return {'covered_m2': mapped, 'nodata_percent': nodata, 'classes': rows}
 
 
 def screen_table(areas: ZonalAreas) -> Table:
@@ -100,7 +109,9 @@ def screen_table(areas: ZonalAreas) -> Table:
     table = Table(box=box.SIMPLE, caption_justify='left', caption_style='')
     table.add_column('map' if areas.zones is None else Text(areas.zones.field), overflow='fold')
     table.add_column('class', overflow='fold', min_width=10)
-    for heading in ('m²', 'ha', 'valid %', 'no data %', *(() if areas.zones is None else ('covered %',))):
+    unsure = areas.unsure_percent
+    doubt = () if unsure is None else ('of which unsure %',)
+    for heading in ('m²', 'ha', 'valid %', *doubt, 'no data %', *(() if areas.zones is None else ('covered %',))):
         table.add_column(heading, justify='right', no_wrap=True)
     shown = min(len(areas.ids), max(1, MOST_ROWS // len(areas.legend.names)))
     most = areas.mapped.max() / HECTARE
@@ -109,13 +120,14 @@ def screen_table(areas: ZonalAreas) -> Table:
         shares = [areas.nodata_percent[row], *([] if areas.zones is None else [100 * areas.covered[row]])]
         for index, name in enumerate(areas.legend.names):
             m2 = areas.square_metres[row, index]
-            figures = (f'{m2:,.{decimals}f}', f'{m2 / HECTARE:,.{hectare_decimals}f}')
+            figures = [f'{m2:,.{decimals}f}', f'{m2 / HECTARE:,.{hectare_decimals}f}']
+            figures += [_two_decimals(share[row, index]) for share in (areas.percent, unsure) if share is not None]
             # What holds for the zone stands in the first of its rows.
             zone, last = (str(areas.ids[row]), map(_two_decimals, shares)) if index == 0 else ('', [''] * len(shares))
-            cells = (zone, name, *figures, _two_decimals(areas.percent[row, index]), *last)
+            cells = (zone, name, *figures, *last)
             table.add_row(*map(Text, cells))  # as Text, because names may hold square brackets
     if len(areas.ids) > shown:
-        table.caption = f'and {len(areas.ids) - shown} more zones: write them all with --out'
+        table.caption = f'and {counted(len(areas.ids) - shown, "more zone")}: write them all with --out'
     return table
 
 
@@ -243,4 +255,7 @@ def _titles(areas: ZonalAreas) -> dict[str, str]:
     for name in areas.legend.names:
         titles |= {f'{name}_m2': f'{name} (m²)', f'{name}_ha': f'{name} (ha)'}
         titles[f'{name}_percent'] = f'{name}, of what has data (%)'
+        if areas.unsure is not None:
+            titles |= {f'{name}_unsure_m2': f'{name}, of which unsure (m²)'}
+            titles |= {f'{name}_unsure_percent': f'{name}, of which unsure (%)'}
     return titles

@@ -1,6 +1,7 @@
 """Areas of the classes of a map, on the whole of it or in each zone of a vector file."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
-from mmseg_aux_hrnet.errors import ConfigError, DataError
-from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, first_names
+from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
+from mmseg_aux_hrnet.maps.class_map.uncertainty import UNSURE_FROM, UncertaintyMap, open_uncertainty, parse_unsure_from
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
-from mmseg_aux_hrnet.maps.vector.zones import PixelGrid, Zones, first_names, place_zones, read_zones
+from mmseg_aux_hrnet.maps.vector.zones import PixelGrid, Zones, place_zones, read_zones
 from mmseg_aux_hrnet.raster.dataset import GDAL_CACHE
 
 Floats = NDArray[np.float64]
@@ -41,6 +43,9 @@ class ZonalAreas:
         zones: None for the whole map.
         outlines: of the zones near the map, in pixels, y downwards times -1.
         notes: what a user should know.
+        unsure: of which unsure, square metres of each class, float64 (rows, classes); None where nobody asked.
+        whole_unsure: the same of the whole map, float64 (classes,).
+        unsure_from: the uncertainty from which a pixel is unsure.
     """
 
     path: Path
@@ -53,6 +58,9 @@ class ZonalAreas:
     zones: Zones | None
     outlines: Geometries
     notes: tuple[str, ...]
+    unsure: Floats | None = None
+    whole_unsure: Floats | None = None
+    unsure_from: float = UNSURE_FROM
 
     @property
     def ids(self) -> list[str | int | float]:
@@ -72,6 +80,11 @@ class ZonalAreas:
         return 100 * _divide(classes, valid)
 
     @property
+    def unsure_percent(self) -> Floats | None:
+        """Percent of each class that is unsure, float64 (rows, classes); nan where the class is not; None as above."""
+        return None if self.unsure is None else 100 * _divide(self.unsure, self.square_metres[:, :-1])
+
+    @property
     def nodata_percent(self) -> Floats:
         """Percent of each row's mapped area that has no data, float64 (rows,); nan where nothing is mapped."""
         return 100 * _divide(self.square_metres[:, -1], self.mapped)
@@ -85,6 +98,8 @@ def zonal_area(
     layer: str | None = None,
     encoding: str | None = None,
     classes: Sequence[str] | None = None,
+    uncertainty: str | Path | None = None,
+    unsure_from: float = UNSURE_FROM,
     as_table: bool = False,
     on_block: OnBlock = lambda done, total: None,
 ) -> ZonalAreas:
@@ -97,6 +112,8 @@ def zonal_area(
         layer: of a vector file that holds several.
         encoding: of its text, as Python calls it; None for what the file says.
         classes: names of the values 0, 1, ... of a map that does not say them.
+        uncertainty: the uncertainty map of the same prediction, to say how much of each class is unsure.
+        unsure_from: the uncertainty from which a pixel is unsure, above 0 and at most 1.
         as_table: whether the areas will be written as a table: its columns are checked before the map is read.
         on_block: called with the number of blocks done and their total.
 
@@ -104,35 +121,56 @@ def zonal_area(
         ConfigError: the classes are not known, a field or layer is not there, or two columns have the same name.
         DataError: the map or the zones cannot be read or lack what areas need, or no zone overlaps the map.
     """
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_class_map(path, classes=classes) as class_map:
+    unsure_from = parse_unsure_from(unsure_from)
+    with ExitStack() as opened:
+        opened.enter_context(rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE))
+        class_map = opened.enter_context(open_class_map(path, classes=classes))
+        doubt = None if uncertainty is None else opened.enter_context(open_uncertainty(uncertainty))
+        if doubt is not None:
+            doubt.check_of(class_map.path, grid=class_map.grid(), tags=class_map.tags)
         grid = PixelGrid(class_map.crs(), class_map.transform, (class_map.height, class_map.width))
         ground = class_map.ground(grid.crs)
         read = None if zones is None else read_zones(zones, id_field=id_field, layer=layer, encoding=encoding)
         if as_table:
-            column_names(None if read is None else read.field, class_map.legend)
+            column_names(None if read is None else read.field, class_map.legend, unsure=doubt is not None)
         outlines, covered, notes = lay_zones(read, grid, source=zones)
-        size = len(class_map.legend.names) + 1
-
-        def read_block(window: Window) -> NDArray[np.uint8]:
-            values = class_map.read(window)
-            values[values == NODATA] = size - 1
-            return values
-
+        size, parts = len(class_map.legend.names) + 1, 1 if doubt is None else 2
+        read_block = _coded(class_map, doubt, size=size, limit=unsure_from)
         whole, by_zone = add_up(
-            class_map.blocks(), read_block, size=size, ground=ground, zones=outlines, on_block=on_block
+            class_map.blocks(), read_block, size=parts * size, ground=ground, zones=outlines, on_block=on_block
         )
+        rows = (whole[None] if read is None else by_zone).reshape(-1, parts, size)
+        whole = whole.reshape(parts, size)
     return ZonalAreas(
         path=Path(path),
         legend=class_map.legend,
         grid=grid,
         ground=ground,
-        square_metres=whole[None] if read is None else by_zone,
-        whole=whole,
+        square_metres=rows.sum(axis=1),
+        whole=whole.sum(axis=0),
         covered=covered,
         zones=read,
         outlines=outlines,
         notes=tuple(notes),
+        unsure=None if doubt is None else rows[:, 1, :-1],
+        whole_unsure=None if doubt is None else whole[1, :-1],
+        unsure_from=unsure_from,
     )
+
+
+def _coded(
+    class_map: ClassMap, doubt: UncertaintyMap | None, *, size: int, limit: float
+) -> Callable[[Window], NDArray[np.integer[Any]]]:
+    """Return what reads a window as classes and ``size`` - 1 without data; unsure pixels have ``size`` more."""
+
+    def read(window: Window) -> NDArray[np.integer[Any]]:
+        values = class_map.read(window)
+        values[values == NODATA] = size - 1
+        if doubt is None:
+            return values
+        return values + size * doubt.unsure(window, limit=limit).astype(np.int64)
+
+    return read
 
 
 def lay_zones(
@@ -158,22 +196,24 @@ def lay_zones(
     outside, partly = covered == 0, (covered > 0) & (covered < 1 - 1e-9)
     for which, where in ((outside, 'lie outside the map'), (partly, 'lie partly outside the map')):
         if which.any():
-            notes.append(f'{which.sum()} of {len(covered)} zones {where}: {first_names(zones.ids[which])}')
+            notes.append(f'{which.sum()} of {counted(len(covered), "zone")} {where}: {first_names(zones.ids[which])}')
     return outlines, covered, notes
 
 
-def column_names(field: str | None, legend: Classes) -> list[str]:
+def column_names(field: str | None, legend: Classes, *, unsure: bool = False) -> list[str]:
     """Return the columns of a table with one row a zone: ids, the three of each zone, the three of each class.
 
     Args:
         field: the name of the ids; None for the whole map.
         legend: the classes.
+        unsure: each class has two more, for how much of it is unsure.
 
     Raises:
         ConfigError: two would have the same name.
     """
     names = ['map' if field is None else field, 'covered_percent', 'covered_m2', 'nodata_percent']
-    names += [f'{name}_{unit}' for name in legend.names for unit in ('m2', 'ha', 'percent')]
+    units = ('m2', 'ha', 'percent', *(('unsure_m2', 'unsure_percent') if unsure else ()))
+    names += [f'{name}_{unit}' for name in legend.names for unit in units]
     folded = [name.casefold() for name in names]  # GeoPackages do not tell A from a
     twice = sorted({name for name in folded if folded.count(name) > 1})
     if twice:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, counted
 from mmseg_aux_hrnet.files.whole import whole_set
 from mmseg_aux_hrnet.maps.options import warn_once
 from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, STYLE, STYLES_LAYER, add_style
@@ -178,7 +178,7 @@ def write_by_gdal(
         with _opening(started=True):
             written = pyogrio.read_info(plain, layer=0, force_feature_count=True)
     if written['features'] != count:  # GDAL does not raise for what it writes as it closes a file
-        raise OSError(f'it holds {written["features"]} of {count} polygons')
+        raise OSError(f'it holds {written["features"]} of {counted(count, "polygon")}')
     _check_place(written['crs'], crs, path, at=place)
 
 

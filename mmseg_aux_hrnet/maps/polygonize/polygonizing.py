@@ -11,6 +11,7 @@ import numpy as np
 import rasterio
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.errors import counted
 from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.options import PARQUET, check_available, check_output
@@ -54,7 +55,7 @@ class PolygonSummary:
             f'{count} {name}' + (f' ({self.square_metres[name] / 10_000:,.4g} ha)' if self.square_metres else '')
             for name, count in sorted(self.polygons.items())
         ]
-        more = f' and {len(parts) - MOST_CLASSES} more classes' if len(parts) > MOST_CLASSES else ''
+        more = f' and {counted(len(parts) - MOST_CLASSES, "more class")}' if len(parts) > MOST_CLASSES else ''
         return f'{self.out}: polygons of {", ".join(parts[:MOST_CLASSES])}{more}'
 
 

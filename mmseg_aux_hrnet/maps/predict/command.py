@@ -9,7 +9,7 @@ from mmengine.dist import get_dist_info
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted
+from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted, counted
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
@@ -28,7 +28,7 @@ def run_prediction(args: Namespace) -> str:
     """
     names = (
         'bands', 'scale', 'nodata', 'nodata_tolerance', 'window', 'overlap', 'batch_size', 'gsd', 'aoi', 'resume',
-        'overwrite',
+        'overwrite', 'uncertainty',
     )  # fmt: skip
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
     make, words = _network(args.inputs)
@@ -111,8 +111,8 @@ def _closing_line(failed: dict[int, str], outside: list[int], *, rasters: list[P
     if failed:
         names = ', '.join(rasters[number].name for number in sorted(failed))
         others = f'; the maps of the others are in {folder}' if count > len(failed) + len(outside) else ''
-        raise DataError(f'{len(failed)} of {count} rasters failed, see above: {names}{others}')
+        raise DataError(f'{len(failed)} of {counted(count, "raster")} failed, see above: {names}{others}')
     if len(outside) == count:
         raise DataError('no raster has a pixel in the area of interest: nothing was written')
-    skipped = f', {len(outside)} raster(s) outside the area' if outside else ''
-    return f'{count - len(outside)} map(s) in {folder}{skipped}'
+    skipped = f', {counted(len(outside), "raster")} outside the area' if outside else ''
+    return f'{counted(count - len(outside), "map")} in {folder}{skipped}'

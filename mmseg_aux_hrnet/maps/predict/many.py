@@ -39,7 +39,7 @@ def map_paths(rasters: Sequence[Path], folder: Path) -> list[Path]:
         raster, first = rasters[number], outs.index(out)
         if first < number:
             raise ConfigError(f'{rasters[first]} and {raster} would both become {out}: give each its own --out')
-        for path in (out, folder / f'{raster.stem}_prob.tif'):
+        for path in (out, *(folder / f'{raster.stem}_{name}.tif' for name in ('prob', 'uncertainty'))):
             if path.resolve() in inputs:
                 raise ConfigError(f'the map of {raster} would overwrite the raster {path}: give another --out')
     return outs

@@ -117,6 +117,8 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
     if reading.nodata != NoData():  # a condition that older versions did not have
         read['nodata'] = 'as it says' if settings.nodata is None else f'{settings.nodata:g}'
         read['nodata'] += f' to {settings.nodata_tolerance:g}'
+    if settings.uncertainty:  # another one
+        read['uncertainty'] = 'margin'
     return MapPlan(
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
         work=Work(partial(open_source, path, reading), windows, settings.batch_size, _area(path, grid, settings)),

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.classes import map_classes
-from mmseg_aux_hrnet.errors import ConfigError, ResourceError, one_line
+from mmseg_aux_hrnet.errors import ConfigError, ResourceError, counted, one_line
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.models import speed
 from mmseg_aux_hrnet.models.segmentors.preprocessing import swaps_channels
@@ -194,7 +194,7 @@ class Predictor:
                 mean = mean_over_views(self._probabilities, batch, self._views)
         except torch.OutOfMemoryError as error:
             raise ResourceError(
-                f'{self.device} has too little memory for {len(images)} windows of {images.shape[1]} x '
+                f'{self.device} has too little memory for {counted(len(images), "window")} of {images.shape[1]} x '
                 f'{images.shape[2]} pixels: give a smaller --batch-size, then a smaller --window'
             ) from error
         except RuntimeError as error:  # how networks refuse a size that they cannot take

@@ -6,25 +6,30 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.classes import Classes
-from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
-from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
-from mmseg_aux_hrnet.maps.legend import NODATA, main_class
+from mmseg_aux_hrnet.maps.class_map.geotiff import Rows, class_layer, write_map
+from mmseg_aux_hrnet.maps.class_map.uncertainty import uncertainty_layer
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
+from mmseg_aux_hrnet.maps.predict.layers import (
+    class_values,
+    in_steps,
+    kept_classes,
+    probability_layer,
+    uncertainty,
+    uncertainty_meaning,
+)
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
-from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
-from mmseg_aux_hrnet.maps.styles import STYLE, ramp_style
+from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.raster.content import raster_files, read_content, unlike_files
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG, open_dataset
 
 OnBlock = Callable[[int, int], None]
+BESIDE = {'probabilities': 'prob', 'uncertainty': 'uncertainty'}  # what the files of these are called
 
 
 def predict_raster(
@@ -35,7 +40,7 @@ def predict_raster(
     *,
     on_block: OnBlock | None = None,
 ) -> Path:
-    """Write the class map of a raster of any size, and its probabilities where the settings ask for them.
+    """Write the class map of a raster of any size, and what else of it the settings ask for.
 
     Args:
         model: such as a ``Predictor``.
@@ -72,7 +77,7 @@ class RasterMap:
     Attributes:
         path: of the raster.
         out: of the class map.
-        probabilities: the file beside it of the probabilities; None where they are not asked for.
+        outputs: the files of what is asked for: ``probabilities``, ``uncertainty``, and last ``classes``.
         plan: its windows, and what its bytes depend on.
         blocks: count of blocks of rows.
         journal: what is finished of it.
@@ -91,9 +96,13 @@ class RasterMap:
 
     def __init__(self, model: MapModel, path: Path, out: Path, settings: MapSettings) -> None:
         self.path, self.out = path, out
-        self.probabilities: Path | None = None
-        if settings.probabilities is not None:
-            self.probabilities = out.with_name(f'{out.stem.removesuffix("_classes")}_prob{out.suffix}')
+        stem = out.stem.removesuffix('_classes')
+        wanted = {'probabilities': settings.probabilities is not None, 'uncertainty': settings.uncertainty}
+        # The class map comes last, so that its name means that all is there.
+        self.outputs = {
+            **{name: out.with_name(f'{stem}_{BESIDE[name]}{out.suffix}') for name in BESIDE if wanted[name]},
+            'classes': out,
+        }
         self._settings = settings
         self.plan = plan_map(model, path, settings)
         self.blocks = len(self.plan.work.windows.rows.starts)
@@ -127,7 +136,7 @@ class RasterMap:
             self.journal.remove()  # of a run that was cut off just before it would have
             return False
         elif not (settings.resume and self.journal.exists()):
-            for path in filter(None, (self.out, self.probabilities)):
+            for path in self.outputs.values():
                 other = f'{path}, which was made with other settings,' if settings.resume else None
                 check_file(path, what=other, advice='replace it with --overwrite')
         with self._disk_errors():
@@ -176,27 +185,24 @@ class RasterMap:
     def complete(self) -> None:
         """Write the map from the journal, which then is removed.
 
-        The class map comes last, so that its name means that all is there.
-
         Raises:
             DataError: a block of the journal is damaged, or of a version whose windows lay elsewhere, or the raster was
                 changed while it was predicted.
             ResourceError: the disk is full, or cannot be written for another reason.
         """
-        legend, tags, depth = self.plan.model.facts.legend, self.plan.tags, self._settings.probabilities
-        layers = {'classes': (self.out, class_layer(legend, tags))}
-        if self.probabilities is not None and depth is not None:
-            kept = kept_classes(legend)
-            names = tuple(f'probability of {legend.names[index]}' for index in kept)
-            style = ramp_style(1 if len(kept) == 1 else main_class(legend) + 1)
-            layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth], beside={STYLE: style})
-            layers = {'probabilities': (self.probabilities, layer), **layers}
+        facts, tags, depth = self.plan.model.facts, self.plan.tags, self._settings.probabilities
+        layers = {'classes': class_layer(facts.legend, tags)}
+        if depth is not None:
+            layers['probabilities'] = probability_layer(facts.legend, depth, tags)
+        if self._settings.uncertainty:
+            layers['uncertainty'] = uncertainty_layer(uncertainty_meaning(facts.decision), tags)
         changed = self._differing(self.journal.conditions(), self.plan.conditions)
         if changed:
             raise DataError(f'{self.path} changed during the prediction ({"; ".join(changed)}): give --overwrite')
         with self._disk_errors():
-            for name, (path, layer) in layers.items():
-                write_map(path, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
+            for name, path in self.outputs.items():
+                grid, scratch = self.plan.grid, self.journal.folder
+                write_map(path, self._rows(name), grid=grid, layer=layers[name], scratch=scratch)
             self.journal.finish()
 
     def _rows(self, name: str) -> Iterator[Rows]:
@@ -215,11 +221,10 @@ class RasterMap:
         }
         if depth is not None:
             kept = block.probabilities[list(kept_classes(facts.legend))]
-            steps = STEPS[depth]
-            # Half up, in float32 as ever: numpy rounds halves to even numbers, which would make other files.
-            whole = np.floor(np.clip(kept, 0, 1) * np.float32(steps) + np.float32(0.5)).astype(depth)
-            whole[:, ~block.valid] = steps + 1  # nodata, the one value above probability 1
-            values['probabilities'] = whole
+            values['probabilities'] = in_steps(kept, block.valid, depth=depth)
+        if self._settings.uncertainty:
+            unsure = uncertainty(block.probabilities, decision=facts.decision)[None]
+            values['uncertainty'] = in_steps(unsure, block.valid, depth='uint8')
         return values
 
     def _differing(self, old: Conditions, new: Conditions) -> list[str]:
@@ -232,7 +237,7 @@ class RasterMap:
 
     def _is_finished(self) -> bool:
         """Return whether the map is there, made by an equal run of the raster as it is now."""
-        outputs = [path for path in (self.out, self.probabilities) if path is not None]
+        outputs = self.outputs.values()
         runs = {_run_of(path) for path in outputs}
         old = self.journal.of_finished()
         if old and runs == {fingerprint(old)}:
@@ -276,33 +281,3 @@ def _stretches(indices: Sequence[int]) -> Iterator[range]:
         if at == len(indices) or indices[at] != indices[at - 1] + 1:
             yield range(indices[start], indices[at - 1] + 1)
             start = at
-
-
-def class_values(
-    probabilities: NDArray[np.float32], valid: NDArray[np.bool_], *, decision: Threshold | None
-) -> NDArray[np.uint8]:
-    """Return the class of every pixel, uint8 (H, W), ``NODATA`` where not valid.
-
-    Args:
-        probabilities: float32 (classes, H, W).
-        valid: bool (H, W).
-        decision: a threshold for one of two classes; None for the most probable class, of equal ones the first.
-    """
-    if decision is None:
-        # The first of the most probable, plane by plane: for few planes several times as fast as numpy's argmax.
-        classes: NDArray[np.uint8] = np.zeros(valid.shape, np.uint8)
-        highest = probabilities[0]
-        for index, plane in enumerate(probabilities[1:], start=1):
-            classes[plane > highest] = index
-            highest = np.maximum(highest, plane)
-    else:
-        classes = decision.decide(probabilities[decision.place]).astype(np.uint8)
-    classes[~valid] = NODATA
-    return classes
-
-
-def kept_classes(legend: Classes) -> tuple[int, ...]:
-    """Return the classes whose probabilities are worth a band: of two the one of interest, else all."""
-    if len(legend.names) != 2:
-        return tuple(range(len(legend.names)))
-    return (1 if legend.of_interest is None else legend.of_interest,)

@@ -28,6 +28,7 @@ class MapSettings:
         gsd: metres per pixel that the model was trained at, to resample the windows to; None to leave them.
         aoi: vector file: only pixels inside are predicted.
         probabilities: also write probabilities, in this type.
+        uncertainty: also write where the model is unsure.
         resume: go on with an unfinished run, and keep maps that are finished.
         overwrite: replace what is there, finished or not.
 
@@ -45,6 +46,7 @@ class MapSettings:
     gsd: float | None = None
     aoi: Path | None = None
     probabilities: Depth | None = None
+    uncertainty: bool = False
     resume: bool = False
     overwrite: bool = False
 

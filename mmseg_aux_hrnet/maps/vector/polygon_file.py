@@ -23,6 +23,7 @@ from pyproj.transformer import TransformerGroup
 
 from mmseg_aux_hrnet.errors import DataError, one_line
 from mmseg_aux_hrnet.maps.ground import EARTH_RADIUS
+from mmseg_aux_hrnet.maps.vector.surfaces import refuse_surfaces
 
 logger = logging.getLogger(__name__)
 
@@ -286,8 +287,8 @@ def read_rows(path: Path, *, layer: str) -> tuple[Geometries, CRS, NDArray[np.bo
     try:
         with warnings.catch_warnings():  # of open rings and of coordinates like nan: both are found below
             warnings.simplefilter('ignore', RuntimeWarning)
-            read = partial(pyogrio.raw.read, layer=layer, columns=[], force_2d=True)
-            meta, _, wkb, _ = read_by_gdal(path, read)
+            read = partial(pyogrio.raw.read, layer=layer, columns=[], force_2d=True, return_fids=True)
+            meta, numbers, wkb, _ = read_by_gdal(path, read)
             closed = shapely.from_wkb(wkb, on_invalid='ignore')
             geometries = shapely.from_wkb(wkb, on_invalid='fix')
         crs = None if meta['crs'] is None else CRS.from_user_input(meta['crs'])
@@ -297,6 +298,7 @@ def read_rows(path: Path, *, layer: str) -> tuple[Geometries, CRS, NDArray[np.bo
         raise DataError(f'{path} has a coordinate reference system that is not understood ({error})') from error
     if crs is None:
         raise DataError(f'{path} has no coordinate reference system: assign one, as ogr2ogr -a_srs does')
+    refuse_surfaces(path, wkb, geometries, numbers)
     kinds = {shapely.GeometryType(kind) for kind in shapely.get_type_id(geometries)} - ALLOWED
     if kinds:
         names = ', '.join(sorted(kind.name.lower() for kind in kinds))

@@ -2,7 +2,6 @@
 
 import codecs
 import warnings
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, first_names
 from mmseg_aux_hrnet.maps.vector.polygon_file import (
     Geometries,
     list_layers,
@@ -28,7 +27,6 @@ from mmseg_aux_hrnet.maps.vector.polygon_file import (
 
 BYTES = 'ISO-8859-1'  # each byte is a character; GDAL knows it by this name alone
 NUMBERS = 'zone'  # the name of the column of numbers, where no field is named
-SHOWN = 5  # names in a message
 SIDE = 256  # pieces of a side of the map, whose outline is reprojected too
 Floats = NDArray[np.float64]
 
@@ -83,14 +81,11 @@ def read_zones(
         raise DataError(f'{path} holds no zones')
     ids = np.arange(1, len(polygons) + 1) if ids is None else ids
     if repaired.any():
-        notes.append(f'{repaired.sum()} zone(s) had broken outlines, which were repaired: {first_names(ids[repaired])}')
+        notes.append(
+            f'{counted(repaired.sum(), "zone")} had broken outlines, which were repaired: {first_names(ids[repaired])}'
+        )
     others = _other_fields(path, layer=layer, id_field=id_field, encodings=encodings)
     return Zones(id_field or NUMBERS, ids, polygons, crs, tuple(filter(None, notes)), others)
-
-
-def first_names(values: Sequence[object] | NDArray[np.generic]) -> str:
-    """Return the first few of some names as text."""
-    return ', '.join(map(str, values[:SHOWN])) + (', ...' if len(values) > SHOWN else '')
 
 
 def _choose_layer(path: Path, layer: str | None) -> str:
@@ -222,8 +217,8 @@ def _check_ids(path: Path, field: str, values: NDArray[np.generic]) -> NDArray[n
     missing = [i for i, value in enumerate(values.tolist(), start=1) if value is None or value != value or value == '']
     if missing:
         raise DataError(
-            f'{path}: {len(missing)} zone(s) have no {field} (number {first_names(missing)}): fill it in, or leave '
-            'out '
+            f'{path}: {counted(len(missing), "zone")} without {field} (number {first_names(missing)}): fill it '
+            'in, or leave out '
             '--id-field'
         )
     text = np.array([str(value) for value in values], object)  # a number of numpy keeps its digits, a day its form
@@ -281,7 +276,7 @@ def place_zones(zones: Zones, grid: PixelGrid) -> tuple[Geometries, Floats, str 
         bounds = shapely.total_bounds(polygons), shapely.total_bounds(outline)
         extents = ['({:.6g}, {:.6g}) to ({:.6g}, {:.6g})'.format(*corners) for corners in bounds]
         raise DataError(
-            f'none of the {len(polygons)} zones overlaps the map: in the reference system of the zones, '
+            f'no zone of {len(polygons)} overlaps the map: in the reference system of the zones, '
             f'{zones.crs.name}, they lie within {extents[0]} and the map within {extents[1]}'
         )
     note = None

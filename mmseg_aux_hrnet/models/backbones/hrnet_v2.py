@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmseg_aux_hrnet.bands import RGB, make_bands
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, counted
 from mmseg_aux_hrnet.weights import load_backbone_weights, weights_file
 
 FuseUpsampling = Literal['official', 'mmseg']
@@ -120,7 +120,9 @@ class HRNetV2(HRNet):
         named = None if bands is None else make_bands(bands).names
         count = in_channels or len(named or RGB)
         if named is not None and count != len(named):
-            raise ConfigError(f'in_channels={count} with {len(named)} bands ({", ".join(named)}): give bands alone')
+            raise ConfigError(
+                f'in_channels={count} with {counted(len(named), "band")} ({", ".join(named)}): give bands alone'
+            )
         super().__init__(extra=stage_settings(ARCHS[arch]), in_channels=count, **kwargs)
         self.arch = arch
         self.bands = named or (RGB if count == len(RGB) else None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.errors import ConfigError, counted
 from mmseg_aux_hrnet.models.losses.functional import refuse_labels, two_class_logits, wrong_labels
 
 
@@ -92,7 +92,8 @@ class PixelLoss(nn.Module, ABC):
             class_weight = self._weights.to(logits)
         else:
             raise ConfigError(
-                f'class_weight has {len(self._weights)} values but the head predicts {num_classes} classes'
+                f'class_weight has {counted(len(self._weights), "value")} but the head predicts '
+                f'{counted(num_classes, "class")}'
             )
         late = host_waits(labels)
         wrong = wrong_labels(labels, num_classes=num_classes, ignore_index=ignore_index)

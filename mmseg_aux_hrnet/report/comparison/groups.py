@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.report.comparison.report_folder import Run, read_run
 
 
@@ -107,7 +107,8 @@ def _check_same_data(first: Run, run: Run) -> None:
     if run.images != first.images:
         only = sorted(set(first.images) ^ set(run.images))
         raise DataError(
-            f'{both} are of {len(first.images)} and {len(run.images)} images, {len(only)} of them in one only (such '
+            f'{both} are of {len(first.images)} and {counted(len(run.images), "image")}, {len(only)} of them in '
+            'one only (such '
             f'as {only[0]}): test both on the same list'
         )
     # Rows of the counts are the reference: a run that was measured on other labels has other sums of them.

@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, counted
 from mmseg_aux_hrnet.evaluation.table import markdown_table
 from mmseg_aux_hrnet.files.whole import whole_folder
 from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison
 from mmseg_aux_hrnet.report.comparison.picture import draw
 from mmseg_aux_hrnet.report.comparison.report_folder import Run
+from mmseg_aux_hrnet.screen import print_tables
 
 UNDEFINED = '-'  # ASCII, because LaTeX and the screen show it too
 LATEX = {
@@ -74,7 +75,8 @@ def notes(comparison: Comparison) -> list[str]:
     """Return what a reader must know to read the numbers."""
     several = any(len(row.rates['OA'].runs) > 1 for row in comparison.rows)
     lines = [
-        f'All runs on the same {comparison.images} image(s); counts of all pixels together, not means over images.'
+        f'All runs on the same {counted(comparison.images, "image")}; counts of all pixels together, not means '
+        'over images.'
     ]
     if several:
         lines.append(
@@ -122,7 +124,7 @@ def show(comparison: Comparison, *, console: Console) -> None:
             # As Text, because names may hold square brackets; deviations below, so that 80 columns are enough.
             table.add_row(*(Text(cell.replace(' ± ', '\n± ')) for cell in (name, *row[1:])))
             previous = row[0]
-        console.print(table)
+        print_tables(console, table)
     for note in notes(comparison):
         console.print(Text(note))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from mmseg_aux_hrnet.errors import counted
 from mmseg_aux_hrnet.report.comparison.comparison import COLUMNS, Comparison
 
 # Okabe and Ito's colours, apart for all common kinds of colour blindness; the first group is grey.
@@ -46,7 +47,7 @@ def draw(comparison: Comparison) -> bytes:
     if len(rows) > 1:
         grid[1][0].set_ylabel(f'minus {names[0]}' if len(names[0]) <= 12 else 'minus the first')
     canvas.suptitle(
-        f'Class {comparison.class_name}, {comparison.images} image(s): dots are means of the runs, lines 95 % '
+        f'Class {comparison.class_name}, {counted(comparison.images, "image")}: dots are means of the runs, lines 95 % '
         'intervals over images, rings single runs'.replace('$', r'\$')
     )
     buffer = io.BytesIO()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mmseg_aux_hrnet.errors import counted
 from mmseg_aux_hrnet.evaluation.metrics import F1, IOU, IOU_FIRST, MIOU, OA, Metric
 from mmseg_aux_hrnet.evaluation.tile_keeper import MOST_SIDE
 from mmseg_aux_hrnet.report.metrics_file import Report
@@ -83,7 +84,7 @@ def gallery_note(report: Report, tiles: Mapping[int, PageTile]) -> str:
     """Return which images are shown, and how."""
     name, total = report['class_of_interest'], len(report['images'])
     ranked = MIOU.title if name is None else f'{IOU.title} of {name}'
-    which = 'All images' if len(tiles) == total else f'{len(tiles):,} of {total:,} images'
+    which = 'All images' if len(tiles) == total else f'{len(tiles):,} of {counted(total, "image")}'
     bare = sum(tile.image is None for tile in tiles.values())
     notes = [
         f'{which}, ranked by {ranked}. Larger tiles are shrunk, to {MOST_SIDE} pixels or less; figures are those of '
@@ -124,6 +125,9 @@ def table(report: Report, tiles: Mapping[int, PageTile]) -> tuple[dict[str, Any]
     note = 'Choose a heading to sort; names link to the tiles. Undefined figures come last.'
     if len(json.dumps(rows)) > ROWS_BUDGET:
         rows = [row for row in rows if row[-1] is not None]
-        note += f' Here are the {len(rows):,} images with tiles; per_image.csv lists all {len(report["images"]):,}.'
+        note += (
+            f' Here are the {counted(len(rows), "image")} with tiles; per_image.csv lists all '
+            f'{len(report["images"]):,}.'
+        )
     heads = [{'title': title, **({} if digits is None else {'digits': digits})} for title, digits, _ in columns]
     return {'columns': [{'title': 'Image'}, *heads], 'rows': rows, 'sort': 1}, note

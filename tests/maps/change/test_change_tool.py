@@ -184,4 +184,4 @@ def test_maps_that_do_not_fit_are_one_line(folder, capsys):
 def test_zones_outside_are_one_line(folder, capsys):
     zones = write_zones(folder / 'far.gpkg', [square(100, 100, 4)])
     line = refused(capsys, folder / 'old.tif', folder / 'new.tif', '--zones', zones)
-    assert 'none of the 1 zones overlaps the map' in line
+    assert 'no zone of 1 overlaps the map' in line

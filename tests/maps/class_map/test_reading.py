@@ -55,7 +55,8 @@ def test_names_of_the_command_line(tmp_path):
 @pytest.mark.parametrize(('shape', 'kind'), [((3, 4, 4), 'uint8'), ((4, 4), 'uint16'), ((4, 4), 'float32')])
 def test_other_rasters_are_no_class_maps(tmp_path, shape, kind):
     path = write_raster(tmp_path / 'image.tif', np.zeros(shape, kind))
-    assert f'is not a class map: it has {1 if len(shape) == 2 else 3} band(s) of {kind}' in refusal(path)
+    bands = '1 band' if len(shape) == 2 else '3 bands'
+    assert f'is not a class map: it has {bands} of {kind}' in refusal(path)
 
 
 def test_value_that_is_no_class(tmp_path):

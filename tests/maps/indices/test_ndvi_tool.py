@@ -81,7 +81,7 @@ def test_scenes_and_all_together(tmp_path, data, capsys):
             np.testing.assert_array_equal(mask.read(1), ndvi(values) >= threshold)
             assert (mask.transform, mask.nodata, mask.tags()['BEST']) == (METRE, 255, 'kappa')
             assert json.loads(mask.tags()['CLASS_NAMES']) == ['other', 'green']
-    assert capsys.readouterr().out.endswith(f'3 mask(s), ndvi.json, tables and curves in {out}\n')
+    assert capsys.readouterr().out.endswith(f'3 masks, ndvi.json, tables and curves in {out}\n')
     assert (out / 'ndvi_curves.png').read_bytes().startswith(b'\x89PNG')
 
 

@@ -168,7 +168,7 @@ def test_zone_without_data_has_no_percent(tmp_path):
 def test_no_zone_overlaps(tmp_path):
     path = write_map(tmp_path / 'map.tif', np.ones((20, 20)))
     zones = write_zones(tmp_path / 'z.gpkg', [square(100, 0, 5), square(0, 20, 5)])
-    with pytest.raises(DataError, match=r'z.gpkg: none of the 2 zones overlaps the map: .*UTM zone 33N'):
+    with pytest.raises(DataError, match=r'z.gpkg: no zone of 2 overlaps the map: .*UTM zone 33N'):
         zonal_area(path, zones=zones)
 
 
@@ -177,7 +177,7 @@ def test_broken_zone_is_repaired_and_named(tmp_path):
     zones = write_zones(tmp_path / 'z.gpkg', [bow_tie, square(1, 1, 2)], name=['tie', 'whole'])
     areas = zonal_area(write_map(tmp_path / 'map.tif', np.ones((20, 20))), zones=zones, id_field='name')
     assert areas.square_metres[0, 1] == pytest.approx(32, rel=1e-6)
-    assert areas.notes == ('1 zone(s) had broken outlines, which were repaired: tie',)
+    assert areas.notes == ('1 zone had broken outlines, which were repaired: tie',)
 
 
 def test_real_rasters_have_the_area_of_their_extent(shared, tmp_path):

@@ -113,7 +113,7 @@ def test_a_checkpoint_whose_bands_nobody_names_is_refused(tmp_path, values):
     raster = write_raster(tmp_path / 'ortho.tif', values, descriptions=FILE)
     words = heard('predict_raster', *files, raster, '--out', tmp_path / 'out', *SMALL)
     assert words.returncode == 2
-    assert 'normalises 4 band(s), but checkpoint and data set name 3 (red, green, blue)' in words.stderr
+    assert 'normalises 4 bands, but checkpoint and data set name 3 (red, green, blue)' in words.stderr
 
 
 def test_three_other_bands_are_shown_in_the_order_of_their_names(tmp_path, values):

@@ -17,6 +17,7 @@ from mmseg_aux_hrnet.maps import MapSettings, predict_raster
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 
 SMALL = ('--window', '32', '--device', 'cpu')
+WHAT = ('classes', 'prob', 'uncertainty')
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def bands(path):
 
 def test_the_map_of_a_raster_within_one_window_is_the_prediction_of_the_image(files, raster, tmp_path, capsys):
     assert run_here('predict_raster', *files, raster, '--out', tmp_path / 'out', '--prob', 'uint16') == 0
-    assert capsys.readouterr().out == f'1 map(s) in {tmp_path / "out"}\n'
+    assert capsys.readouterr().out == f'1 map in {tmp_path / "out"}\n'
     predictor = Predictor.from_files(*files, device='cpu')
     image = np.moveaxis(bands(raster), 0, -1)
     hole = (image == 0).all(axis=2)
@@ -173,12 +174,12 @@ def start(processes, *arguments):
 def test_processes_share_rasters_and_rows_and_give_the_same_bytes(files, raster, tmp_path):
     second = write_raster(tmp_path / 'second.tif', noise(3, (40, 50), seed=3))
     (tmp_path / 'bad.tif').write_bytes(b'nothing')
-    options = ('--prob', 'uint8', *SMALL)
+    options = ('--prob', 'uint8', '--uncertainty', *SMALL)
     with configs_laid_out():
         assert run_here('predict_raster', *files, raster, second, '--out', tmp_path / 'one', *options) == 0
     ran = start(2, *files, raster, second, tmp_path / 'bad.tif', '--out', tmp_path / 'two', *options)
     made = sorted(path.name for path in (tmp_path / 'two').glob('*.tif'))
-    assert made == ['ortho_classes.tif', 'ortho_prob.tif', 'second_classes.tif', 'second_prob.tif'], ran.stderr
+    assert made == [f'{name}_{what}.tif' for name in ('ortho', 'second') for what in WHAT], ran.stderr
     for name in made:
         assert (tmp_path / 'two' / name).read_bytes() == (tmp_path / 'one' / name).read_bytes()
     assert ran.stderr.count('error: 1 of 3 rasters failed, see above: bad.tif') == 1

@@ -185,3 +185,25 @@ def test_a_database_that_is_being_changed_is_not_read_without_locks(tmp_path):
 def test_the_reason_is_without_sql():
     told = 'sqlite3_exec(CREATE TABLE a (b TEXT);INSERT INTO a VALUES (1); SELECT 2) failed: database is locked'
     assert short_reason(pyogrio.errors.DataSourceError(told)) == 'database is locked'
+
+
+@pytest.mark.parametrize(
+    ('text', 'kind'),
+    [
+        ('TIN (((0 0,1 0,0 1,0 0)))', 'TIN'),
+        ('TIN Z (((0 0 1,1 0 1,0 1 1,0 0 1)))', 'TIN'),
+        ('POLYHEDRALSURFACE (((0 0,1 0,0 1,0 0)))', 'PolyhedralSurface'),
+        ('TRIANGLE ((0 0,1 0,0 1,0 0))', 'Triangle'),
+    ],
+)
+def test_surfaces_are_named_and_not_taken_for_rows_without_a_geometry(tmp_path, text, kind):
+    path = tmp_path / 'area.csv'
+    path.write_text(f'WKT,n\n"POLYGON ((0 0,2 0,2 2,0 0))",1\n"{text}",2\n')
+    path.with_suffix('.csvt').write_text('WKT,Integer\n')
+    vrt = tmp_path / 'area.vrt'
+    vrt.write_text(
+        '<OGRVRTDataSource><OGRVRTLayer name="area"><SrcDataSource relativeToVRT="1">area.csv</SrcDataSource>'
+        '<LayerSRS>EPSG:32633</LayerSRS></OGRVRTLayer></OGRVRTDataSource>'
+    )
+    with pytest.raises(DataError, match=rf'area\.vrt: 1 geometry of type {kind} \(fid 2\), which is no polygon: make'):
+        read_polygons(vrt)

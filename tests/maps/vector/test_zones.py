@@ -50,10 +50,10 @@ def test_layers(tmp_path):
 @pytest.mark.parametrize(
     ('ids', 'said'),
     [
-        (['a', None], r'1 zone\(s\) have no name \(number 2\)'),
-        (['', 'b'], r'have no name \(number 1\)'),
+        (['a', None], r'1 zone without name \(number 2\)'),
+        (['', 'b'], r'without name \(number 1\)'),
         (['a', 'a'], r'several zones have the same name \(a\): dissolve'),
-        ([1.0, float('nan')], r'have no name \(number 2\)'),
+        ([1.0, float('nan')], r'without name \(number 2\)'),
         ([3, 3], r'the same name \(3\)'),
     ],
 )

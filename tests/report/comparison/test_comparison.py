@@ -64,7 +64,7 @@ def test_intervals_and_differences_are_those_of_the_bootstrap():
     assert found.rows[1].differences == paired_difference(first, np.stack([second, third]), **options)
     assert list(found.rows[1].differences) == list(COLUMNS)
     assert (found.images, found.class_name) == (20, 'green')
-    assert '20 image(s), 50 resamples, seed 4' in found.method
+    assert '20 images, 50 resamples, seed 4' in found.method
 
 
 def test_class_is_the_named_one():

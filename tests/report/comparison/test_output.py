@@ -61,7 +61,7 @@ def test_cells_of_differences():
 def test_notes_say_what_the_numbers_are():
     text = ' '.join(notes(comparison()))
     for words in (
-        'same 42 image(s)',
+        'same 42 images',
         'sample standard deviation',
         'as it was',
         'two-sided paired bootstrap',
@@ -169,7 +169,7 @@ def test_command_writes_what_it_prints(reports, tmp_path, capsys):
     printed = capsys.readouterr().out
     page = (out / 'comparison.md').read_text(encoding='utf-8')
     assert sorted(path.name for path in out.iterdir()) == ['comparison.md', 'comparison.png', 'comparison.tex']
-    assert '4 reports of 2 method(s)' in printed
+    assert '4 reports of 2 methods' in printed
     rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in page.splitlines()]
     row = next(row for row in rows if row[:2] == ['aux', '2'])
     assert all(mean.split(' ± ')[0] in printed for mean in row[2:])

@@ -64,7 +64,7 @@ def test_a_table_that_would_be_too_large_keeps_the_images_with_tiles(monkeypatch
     monkeypatch.setattr(gallery, 'ROWS_BUDGET', 200)
     table, note = gallery.table(metrics, {2: tiles[2]})
     assert [row[0] for row in table['rows']] == ['tile_2']
-    assert note.endswith('Here are the 1 images with tiles; per_image.csv lists all 6.')
+    assert note.endswith('Here are the 1 image with tiles; per_image.csv lists all 6.')
 
 
 def test_table_is_plain_json():
