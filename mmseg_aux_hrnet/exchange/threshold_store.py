@@ -66,8 +66,7 @@ def store_threshold(checkpoint: Checkpoint, target: Path, threshold: Threshold, 
     if len(classes) != 2 or threshold.class_name not in classes:
         raise CheckpointError(
             f'{source} tells {counted(len(classes), "class")} ({", ".join(classes)}): a threshold of '
-            f'{threshold.class_name} '
-            'needs two, and this one among them'
+            f'{threshold.class_name} needs two, and this one among them'
         )
     content = {**checkpoint.content, 'meta': {**checkpoint.meta, 'threshold': threshold.record()}}
     write_file(target, checkpoint_bytes(content, suffix=target.suffix))

@@ -73,8 +73,7 @@ class ClassRules(NamedTuple):
             more = f' and {len(unknown) - SHOWN} more' if len(unknown) > SHOWN else ''
             raise DataError(
                 f'{where}: {counted(len(unknown), "value")} of no class: {", ".join(shown)}{more}; name each '
-                f'in {option}, '
-                f'or take the rest with "{REST}=CLASS" or "{REST}={IGNORE}"'
+                f'in {option}, or take the rest with "{REST}=CLASS" or "{REST}={IGNORE}"'
             )
 
     def painting_note(self) -> str:

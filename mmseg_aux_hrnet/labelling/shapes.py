@@ -182,8 +182,7 @@ def as_polygons(layer: Layer, *, buffer: float | None) -> tuple[Geometries, list
         names = ' and '.join(sorted({shapely.GeometryType(kind).name.lower() for kind in kinds[thin]}))
         raise DataError(
             f'{layer.source}: {thin.sum()} of {counted(len(kinds), "geometry")} are of type {names}, which '
-            'cover no ground (fid '
-            f'{first_names(layer.numbers[thin])}): give --buffer METRES, or leave them out'
+            f'cover no ground (fid {first_names(layer.numbers[thin])}): give --buffer METRES, or leave them out'
         )
     if thin.any() and buffer is not None:
         geometries[thin] = _widened(geometries[thin], layer.crs, buffer)
@@ -192,8 +191,7 @@ def as_polygons(layer: Layer, *, buffer: float | None) -> tuple[Geometries, list
     if layer.broken.any():
         notes.append(
             f'{layer.source}: {layer.broken.sum()} of {counted(len(polygons), "geometry")} had broken outlines, '
-            'which were '
-            f'mended (fid {first_names(layer.numbers[layer.broken])})'
+            f'which were mended (fid {first_names(layer.numbers[layer.broken])})'
         )
     empty = shapely.is_empty(polygons)
     if empty.all():

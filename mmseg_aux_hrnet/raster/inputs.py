@@ -72,7 +72,9 @@ def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
             predicted = False
         (maps if predicted else images).append(path)
     if maps:
-        logger.warning('%s: left out %s that was predicted, such as %s', of, counted(len(maps), 'map'), min(maps).name)
+        logger.warning(
+            '%s: left out %s of earlier predictions, such as %s', of, counted(len(maps), 'map'), min(maps).name
+        )
     if not images:
         raise DataError(f'no raster is in {of}{" but maps that were predicted" if maps else ""}: {hint}')
     return images

@@ -58,7 +58,7 @@ def test_named_file_is_taken_whatever_it_is(ortho):
 def test_maps_of_classes_are_left_out_of_folders_with_a_warning(ortho, caplog):
     path = write_raster(ortho / 'b_map.tif', noise(1), tags=MAP_TAGS)
     assert 'b_map.tif' not in names([ortho])
-    assert 'left out 1 map that was predicted, such as b_map.tif' in caplog.text
+    assert 'left out 1 map of earlier predictions, such as b_map.tif' in caplog.text
     assert names([path]) == ['b_map.tif']
 
 
