@@ -62,8 +62,7 @@ def divide_ground(
     if len(set(names)) < asked:
         raise SplitError(
             f'{counted(len(set(names)), "block")} of {block:g} m cannot fill {asked} splits; give smaller '
-            'blocks, or a ratio of 0 '
-            'to val or test'
+            'blocks, or a ratio of 0 to val or test'
         )
     dealt = deal_scenes(Counter(names), ratios=ratios, seed=seed)
     split_of = {name: split for split, blocks in dealt.items() for name in blocks}

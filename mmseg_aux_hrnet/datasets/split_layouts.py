@@ -195,8 +195,7 @@ def _divide_ground(
     if bare:
         raise SplitError(
             f'--block divides by ground, but {len(bare)} of {counted(len(paths), "image")} do not say where '
-            'they lie, the first '
-            f'is {bare[0]}; divide by scenes in their names instead, with --scene'
+            f'they lie, the first is {bare[0]}; divide by scenes in their names instead, with --scene'
         )
     # Late: it needs the extra ``geo``, which images that say where they lie have asked for.
     from mmseg_aux_hrnet.datasets.ground_split import divide_ground, grounds_of

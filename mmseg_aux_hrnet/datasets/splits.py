@@ -237,8 +237,7 @@ def deal_scenes(sizes: Mapping[str, int], *, ratios: Sequence[float], seed: int)
     if len(sizes) < len(wanted):
         raise SplitError(
             f'{counted(len(sizes), "scene")} cannot fill {len(wanted)} splits ({", ".join(wanted)}); give a '
-            'ratio of 0 to val or '
-            'test, or a --scene that tells more scenes apart'
+            'ratio of 0 to val or test, or a --scene that tells more scenes apart'
         )
     rng = random.Random(seed)
     trials = TRIALS if len(set(sizes.values())) > 1 else 1

@@ -127,8 +127,7 @@ def _checked(given: list[Counts], *, resamples: int, seed: int, level: float) ->
     if resamples < 1 or seed < 0 or not 0 < level < 100:
         raise ConfigError(
             f'{counted(resamples, "resample")} with seed {seed} for intervals of {level} %: use at least one '
-            'resample, a seed '
-            'from 0 on, and more than 0 and less than 100 %'
+            'resample, a seed from 0 on, and more than 0 and less than 100 %'
         )
     # Contiguous once and for all, because every reshape below would copy a strided view again.
     stacks = [np.ascontiguousarray(counts if counts.ndim == 4 else counts[None]) for counts in given]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mmseg_aux_hrnet.errors import DataError, LabelError
+from mmseg_aux_hrnet.errors import DataError, LabelError, counted
 from mmseg_aux_hrnet.evaluation.boundary import BoundaryCounts, boundary_counts
 from mmseg_aux_hrnet.evaluation.confusion import (
     MASKED_CLASSES,
@@ -178,7 +178,7 @@ def read(results: Sequence[PendingCount | ImageResult], *, num_classes: int) -> 
         *counts, stray = row.tolist()
         if stray:
             raise LabelError(
-                f'{label or image}: {stray} pixels of its label or prediction are not of a class: classes are '
+                f'{label or image}: {counted(stray, "pixel")} of its label or prediction of no class: classes are '
                 f'0..{num_classes - 1}; tools/check_dataset.py shows what is wrong with a label'
             )
         images[place] = ImageResult(image, label, np.array(counts, np.int64).reshape(num_classes, -1), None)

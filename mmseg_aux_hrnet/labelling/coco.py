@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmseg_aux_hrnet.errors import DataError, StackError
+from mmseg_aux_hrnet.errors import DataError, StackError, counted
 from mmseg_aux_hrnet.labelling.annotated_image import (
     AREA,
     BOX,
@@ -75,7 +75,7 @@ def _check_references(annotations: Any, path: Path, *, images: Mapping[Any, Any]
         nameless = Counter(int(entry['category_id']) for entry in annotations if int(entry['category_id']) not in names)
     for counts, what in ((lost, 'image_id'), (nameless, 'category_id')):
         if counts:
-            said = named(f'{number} ({count} annotations)' for number, count in counts.most_common())
+            said = named(f'{number} ({counted(count, "annotation")})' for number, count in counts.most_common())
             raise DataError(f'{path}: no entry has the {what} {said}: add it to the file, or remove the annotations')
 
 

@@ -55,7 +55,7 @@ def read_yolo(files: Sequence[Path], folder: Path) -> list[AnnotatedImage]:
         parts = [part for part in path.relative_to(folder).with_suffix('').parts if part != 'labels']
         images.append(AnnotatedImage('/'.join(parts), path, tuple(drawn), of_stem=True, relative=True))
     if missing := +nameless:
-        said = named(f'{index} ({count} annotations)' for index, count in missing.most_common())
+        said = named(f'{index} ({counted(count, "annotation")})' for index, count in missing.most_common())
         raise DataError(f'{folder}: no name for class {said}: give names in {NAMES[0]} or {NAMES[4]} beside the labels')
     return images
 

@@ -127,8 +127,7 @@ def prepare_pretrained(model: Any) -> None:
     if unfilled:
         raise CheckpointError(
             f'{path} leaves {counted(len(unfilled), "weight")} of {type(backbone).__name__} unfilled, first '
-            f'{unfilled[0]}: '
-            'give weights of this backbone, or --pretrained none'
+            f'{unfilled[0]}: give weights of this backbone, or --pretrained none'
         )
     backbone.init_cfg = {**init_cfg, 'checkpoint': str(path), **({'prefix': prefix} if prefix else {})}
 

@@ -116,8 +116,7 @@ def _check(counts: npt.NDArray[np.int64], mapped: npt.NDArray[np.float64], names
     if counts.shape != (classes, classes) or mapped.shape != (classes,):
         raise DataError(
             f'points of shape {counts.shape} and areas of shape {mapped.shape} for {counted(classes, "class")}: '
-            'give a row, a '
-            'column and an area for each'
+            'give a row, a column and an area for each'
         )
     if (counts < 0).any() or not np.isfinite(mapped).all() or (mapped < 0).any() or not mapped.any():
         raise DataError(f'mapped areas {mapped.tolist()}: they must be numbers from 0 on, at least one of them above 0')
@@ -132,6 +131,5 @@ def _check(counts: npt.NDArray[np.int64], mapped: npt.NDArray[np.float64], names
         if points and not area:
             raise DataError(
                 f'class {name} has {counted(points, "point")} of the sample but no mapped area: points and '
-                'areas must be of '
-                'the same map'
+                'areas must be of the same map'
             )

@@ -97,8 +97,7 @@ def map_rows(path: Path, rule: LabelRule) -> Iterator[tuple[int, NDArray[np.uint
             kind = 'scaled values' if dataset.scales[0] != 1 else dataset.dtypes[0]
             raise LabelError(
                 f'{path} is not a class map: it has {counted(dataset.count, "band")} of {kind}, and a class map '
-                'has one of '
-                'uint8, with a class index in each pixel'
+                'has one of uint8, with a class index in each pixel'
             )
         block = dataset.block_shapes[0][0]
         step = max(STRIP // dataset.width // block, 1) * block  # whole blocks, so that none is decompressed twice

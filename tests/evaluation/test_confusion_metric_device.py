@@ -106,7 +106,7 @@ def test_an_image_with_values_of_no_class_is_named(monkeypatch):
     given[1]['gt_sem_seg']['data'][0, 3, 4] = 7
     built = metric(monkeypatch)
     built.process(None, given)
-    with pytest.raises(LabelError, match=r'label_1\.png: 1 pixels .* are not of a class: classes are 0\.\.1'):
+    with pytest.raises(LabelError, match=r'label_1\.png: 1 pixel .* of no class: classes are 0\.\.1'):
         built.evaluate(2)
 
 

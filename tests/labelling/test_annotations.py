@@ -164,7 +164,7 @@ def test_kinds_of_coco(tmp_path, changes, kind):
     ('changes', 'said'),
     [
         ({'annotations': [annotation(category_id=8)] * 3}, r'no entry has the category_id 8 \(3 annotations\)'),
-        ({'annotations': [annotation(image_id=1)]}, r'no entry has the image_id 1 \(1 annotations\)'),
+        ({'annotations': [annotation(image_id=1)]}, r'no entry has the image_id 1 \(1 annotation\)'),
         (
             {'annotations': [annotation(segmentation=[[1, 2, 3]])]},
             'annotation 7: a polygon must be one list',

@@ -186,7 +186,7 @@ def test_nodata_that_is_a_class_is_refused(tmp_path):
 
 def test_georeferenced_maps_that_are_not_of_classes_are_refused(tmp_path):
     write_raster(tmp_path / 'a.tif', np.zeros((3, 4), np.uint16))
-    with pytest.raises(LabelError, match=r'a.tif is not a class map: it has 1 band.s. of uint16'):
+    with pytest.raises(LabelError, match=r'a.tif is not a class map: it has 1 band of uint16'):
         counted(tmp_path)
     write_raster(tmp_path / 'a.tif', np.full((3, 4), 7, np.uint8))
     with pytest.raises(LabelError, match=r'a.tif, from row 0 on: value 7 at'):

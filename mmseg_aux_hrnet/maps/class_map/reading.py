@@ -75,8 +75,7 @@ class ClassMap:
         if dataset.count != 1 or dataset.dtypes[0] != 'uint8':
             raise DataError(
                 f'{path} is not a class map: it has {counted(dataset.count, "band")} of {dataset.dtypes[0]}, '
-                'and a class map '
-                'has one of uint8, with a class index in each pixel'
+                'and a class map has one of uint8, with a class index in each pixel'
             )
         self.path = path
         self.height: int = dataset.height

@@ -218,8 +218,7 @@ def _check_ids(path: Path, field: str, values: NDArray[np.generic]) -> NDArray[n
     if missing:
         raise DataError(
             f'{path}: {counted(len(missing), "zone")} without {field} (number {first_names(missing)}): fill it '
-            'in, or leave out '
-            '--id-field'
+            'in, or leave out --id-field'
         )
     text = np.array([str(value) for value in values], object)  # a number of numpy keeps its digits, a day its form
     names, counts = np.unique(text.astype(str), return_counts=True)

@@ -108,8 +108,7 @@ def _check_same_data(first: Run, run: Run) -> None:
         only = sorted(set(first.images) ^ set(run.images))
         raise DataError(
             f'{both} are of {len(first.images)} and {counted(len(run.images), "image")}, {len(only)} of them in '
-            'one only (such '
-            f'as {only[0]}): test both on the same list'
+            f'one only (such as {only[0]}): test both on the same list'
         )
     # Rows of the counts are the reference: a run that was measured on other labels has other sums of them.
     unlike = (run.counts.sum(axis=2) != first.counts.sum(axis=2)).any(axis=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mmseg_aux_hrnet.decision import Threshold
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import DataError, counted
 from mmseg_aux_hrnet.evaluation.confusion import Counts
 from mmseg_aux_hrnet.report.metrics_file import METRICS_FILE, WAY, read_report
 
@@ -84,5 +84,5 @@ def read_run(folder: str | Path) -> Run:
 def _counts(rows: list[list[int]], *, size: int) -> Counts:
     counts = np.array(rows)
     if counts.shape != (size, size) or counts.dtype.kind != 'i' or (counts < 0).any():
-        raise ValueError(f'counts of shape {counts.shape} and type {counts.dtype} for {size} classes')
+        raise ValueError(f'counts of shape {counts.shape} and type {counts.dtype} for {counted(size, "class")}')
     return counts.astype(np.int64)

@@ -76,7 +76,7 @@ def test_json_that_is_no_report(tmp_path, content):
         (('images',), {'a': 1}, 'damaged or was edited'),
         (('confusion_matrix',), [[1, 2], [3, 4]], 'is not the sum'),
         (('classes',), [{'name': 'green'}], r'classes\[0\]\.color is missing'),
-        (('classes',), [class_row('green')], 'for 1 classes'),
+        (('classes',), [class_row('green')], 'for 1 class'),
         (('class_of_interest',), 'tree', "'tree' is not a class"),
         (('run', 'threshold'), 0.4, 'damaged or was edited'),
         (('run', 'threshold'), {'class': 'green', 'value': 'high'}, 'damaged or was edited'),
