@@ -1,4 +1,4 @@
-"""A threshold on the probability of one of two classes: what it is, who says it, and which pixels reach it."""
+"""A threshold on the probability of one of two classes: its definition, its source, and the pixels that reach it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict, TypeVar

@@ -1,4 +1,4 @@
-"""Prints tables whole, however narrow the screen is."""
+"""Prints whole tables, also on a narrow screen."""
 
 from rich.console import Console
 from rich.measure import Measurement

@@ -1,4 +1,4 @@
-"""Finds the OpenMMLab stack and the shipped configs, and says in one line what to type where they cannot work."""
+"""Finds the OpenMMLab stack and the shipped configs, and says in one line what to type if they cannot work."""
 
 import importlib.util
 import io

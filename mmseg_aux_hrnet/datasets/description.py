@@ -1,4 +1,4 @@
-"""What a data set is, in one file beside its tiles: ``dataset.json`` names classes, bands, values and ground."""
+"""A data set described in one file beside its tiles: ``dataset.json`` names classes, bands, values and ground."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Which files of a data set are georeferenced, where they lie, and how a label lies on its image."""
+"""The georeference of the files of a data set: where they lie, and how a label lies on its image."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""Reads image and label files of a data set, strictly: what cannot be read for certain is refused."""
+"""Reads image and label files of a data set, strictly: doubtful files are refused."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""What demo scenes are drawn with: materials, shapes, and a canvas of colour, height and vegetation."""
+"""The tools to draw demo scenes: materials, shapes, and a canvas of colour, height and vegetation."""
 
 from dataclasses import dataclass
 from math import ceil, floor

@@ -1,4 +1,4 @@
-"""Write a demo scene as people have theirs: an orthophoto, polygons of its green, and a raster and districts to map."""
+"""Write a demo scene like real data: an orthophoto, polygons of its green, and a raster and districts to map."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is in a demo scene: trees, buildings, cars, pools and courts, and the lots and districts made of them."""
+"""The things in a demo scene: trees, buildings, cars, pools and courts, and the lots and districts made of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Examines data sets before training: what is wrong, what is doubtful, what a config needs to know."""
+"""Examines data sets before training: faults, doubts, and the facts that a config needs."""

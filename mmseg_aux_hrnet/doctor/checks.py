@@ -1,4 +1,4 @@
-"""What is looked for in a data set: each check is a function that yields findings.
+"""The checks of a data set: each check is a function that yields findings.
 
 To add one, write a function and name it in the tuple at the end that gives it what it looks at: the tiles of one split,
 the totals of all splits, or all tiles. What it has to measure on a tile is measured in ``examine``.

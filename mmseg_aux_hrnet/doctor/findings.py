@@ -1,4 +1,4 @@
-"""What the data doctor says: faults, doubts and notes."""
+"""The findings of the data doctor: faults, doubts and notes."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, get_args

@@ -1,4 +1,4 @@
-"""Finds the images and labels of data sets, and what is missing; it goes on where training would stop."""
+"""Finds the images and labels of data sets, and missing files; it continues where training would stop."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Says a checkup in words: on the screen, and line by line for the page."""
+"""Puts a checkup into words: on the screen, and line by line for the page."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Finds the data sets that are to be examined: those of a config's loaders, or those of a folder of a known layout."""
+"""Finds the data sets to examine: those of a config's loaders, or those of a folder of a known layout."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Adds up the tiles of a split: shares of classes, colours, and what a config takes from them."""
+"""Adds up the tiles of a split: shares of classes, colours, and the settings of a config that follow."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What runs around training and testing: hooks, samplers and a scheduler, registered in mmseg's registries."""
+"""The parts around training and testing: hooks, samplers and a scheduler, registered in mmseg's registries."""
 
 from mmseg_aux_hrnet.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
 from mmseg_aux_hrnet.engine.hooks import (

@@ -1,4 +1,4 @@
-"""What engine and run need of mmengine and torch that has no public name: one function for each.
+"""The private names of mmengine and torch that engine and run need: one function for each.
 
 ``tests/engine/test_private_names.py`` uses each on the installed versions, so that an update that moves a name fails
 there, with its name, instead of in the middle of a run. What a class overrides or asks of its own parent is not here

@@ -1,4 +1,4 @@
-"""The schedule of the learning rate: that of mmcv 1, and that of a resumed run whose config has another one now."""
+"""The schedule of the learning rate: that of mmcv 1, and that of a resumed run with a changed config."""
 
 import math
 from collections.abc import Mapping

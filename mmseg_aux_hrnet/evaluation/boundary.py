@@ -1,4 +1,4 @@
-"""How well outlines are met: boundary F1 and boundary IoU, from integer counts that add up over images.
+"""The accuracy of outlines: boundary F1 and boundary IoU, from integer counts that add up over images.
 
 A class pixel belongs to the contour of its class where one of its four neighbours is a valid pixel of another class.
 The edges of the image and of ignored pixels are not a contour: a tile was cut there or a label left open, and both maps

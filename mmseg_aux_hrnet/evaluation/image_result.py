@@ -1,4 +1,4 @@
-"""What is counted in one image, from which every figure of a run follows."""
+"""The counts of one image; all figures of a run follow from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Figures of one of two classes at every threshold on its probability, and how far that probability can be believed.
+"""Figures of one of two classes at every threshold on its probability, and the calibration of that probability.
 
 With ``p >= threshold`` as the decision, precision, recall, F1 and IoU (percent) are those of the class, kappa (-1..1)
 that of both, by the rules of :mod:`~mmseg_aux_hrnet.evaluation.rates`. Undefined numbers are nan.

@@ -1,4 +1,4 @@
-"""Keeps small label maps of every image while testing, so that a report can show those that turn out to matter."""
+"""Keeps small label maps of every image while testing, so that a report can show the important ones."""
 
 import zlib
 from collections.abc import Sequence

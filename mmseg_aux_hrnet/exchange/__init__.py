@@ -1,1 +1,1 @@
-"""Conversion between the forms in which people hold trained weights, and publishing."""
+"""Conversion between the forms of trained weights, and publishing."""

@@ -1,4 +1,4 @@
-"""Converts the weights of a file completely, or up to exceptions that are named."""
+"""Converts the weights of a file completely, or with named exceptions."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Finds the figures of a checkpoint: those of a report on this very file, else those that its training logged of it."""
+"""Finds the figures of a checkpoint: those of a report on this file, or else those in the log of its training."""
 
 import math
 from collections.abc import Mapping

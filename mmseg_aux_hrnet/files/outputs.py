@@ -1,4 +1,4 @@
-"""Says whether an output may be written where it is to go: asked before the work, not after."""
+"""Checks before the work whether an output may be written."""
 
 import tempfile
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What the values of a class map stand for, and how its GeoTIFF says so."""
+"""The meaning of the values of a class map, and how its GeoTIFF stores it."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the commands on maps share: checks of extras and of files to write, names of classes, warnings said once."""
+"""Parts that commands on maps share: checks of extras and of files to write, names of classes, warnings said once."""
 
 import logging
 from collections.abc import Iterable

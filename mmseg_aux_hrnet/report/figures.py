@@ -1,4 +1,4 @@
-"""What a report says: every figure that follows from the counts of the images, as plain numbers."""
+"""The content of a report: every figure that follows from the counts of the images, as plain numbers."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The folder of a report: whole or not there, never laid over anything else."""
+"""The folder of a report: complete or absent, never mixed with other files."""
 
 import csv
 import io

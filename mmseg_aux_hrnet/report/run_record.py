@@ -1,4 +1,4 @@
-"""Where figures come from: versions, hashes, command and date of a run."""
+"""The origin of figures: versions, hashes, command and date of a run."""
 
 import hashlib
 import platform

@@ -1,4 +1,4 @@
-"""What a report adds to the table of rates, on the screen: intervals and boundary figures."""
+"""The lines that a report adds to the table of rates on the screen: intervals and boundary figures."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Runs the work of a command and says once, however many processes there are, how it ended."""
+"""Runs the work of a command and says once how it ended, also with several processes."""
 
 import gc
 import os

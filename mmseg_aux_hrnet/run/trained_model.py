@@ -1,4 +1,4 @@
-"""What exports and maps start from: a segmentor with its weights, and what is known about it."""
+"""The start of exports and maps: a segmentor with its weights, and the known facts about it."""
 
 import hashlib
 import math

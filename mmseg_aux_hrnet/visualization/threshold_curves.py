@@ -1,4 +1,4 @@
-"""Draws what thresholds on a probability do, and how far the probability can be believed."""
+"""Draws the figures over the threshold on a probability, and its calibration."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Fills models from checkpoints completely or not at all, and says which keys stand in the way."""
+"""Fills models from checkpoints completely or not at all, and names the keys that do not fit."""
 
 import logging
 from collections.abc import Mapping, Sequence

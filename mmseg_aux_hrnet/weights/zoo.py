@@ -1,4 +1,4 @@
-"""The trained networks that come with the package: their files, checked when read, and what training needs of them."""
+"""The trained networks that come with the package: their files, checked when read, and what training needs."""
 
 import hashlib
 import json

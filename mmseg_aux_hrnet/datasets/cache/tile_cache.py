@@ -1,4 +1,4 @@
-"""A folder of decoded tiles that processes and runs share, no larger than it may be."""
+"""A folder of decoded tiles that processes and runs share, with a limited size."""
 
 import hashlib
 import logging

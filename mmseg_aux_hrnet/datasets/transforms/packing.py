@@ -1,4 +1,4 @@
-"""Hands a sample to the network's side: the image as planes, the label as mmseg packs it."""
+"""Packs a sample for the network: the image as planes, the label as mmseg packs it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Draws a random part of a randomly scaled sample, and computes no more than that part."""
+"""Draws a random part of a randomly scaled sample, and computes only that part."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Hooks, each for one thing that a run does beside its steps, registered in mmseg's registry."""
+"""Hooks, each for one task of a run beside its steps, registered in mmseg's registry."""
 
 from mmseg_aux_hrnet.engine.hooks.contact_sheet_hook import ContactSheetHook
 from mmseg_aux_hrnet.engine.hooks.curve_hook import CurveHook

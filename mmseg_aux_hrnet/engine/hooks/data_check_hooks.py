@@ -1,4 +1,4 @@
-"""Refuse to start where data are missing, or disagree with the model about the classes."""
+"""Refuse to start if data are missing, or if data and model have different classes."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Lets a resumed run go on as if it had never stopped."""
+"""Lets a resumed run continue as if it had never stopped."""
 
 import random
 from itertools import chain, repeat

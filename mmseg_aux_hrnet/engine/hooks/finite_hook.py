@@ -1,4 +1,4 @@
-"""Stops a run that left the finite numbers, before it is saved."""
+"""Stops a run with numbers that are not finite, before it is saved."""
 
 import math
 from collections import deque

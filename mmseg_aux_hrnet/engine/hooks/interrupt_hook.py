@@ -1,4 +1,4 @@
-"""Turns the signals that end a job into a checkpoint and a way to go on."""
+"""Saves a checkpoint when a signal ends a job, and says how to continue."""
 
 import os
 import shlex

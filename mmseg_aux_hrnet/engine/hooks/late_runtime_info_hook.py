@@ -1,4 +1,4 @@
-"""Notes what a training step gives without waiting for the GPU in every step."""
+"""Logs the results of training steps without waiting for the GPU in every step."""
 
 from collections import deque
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Saves checkpoints so that at any moment the last whole one is there and named."""
+"""Saves checkpoints so that a complete one exists and is named at any moment."""
 
 from collections import deque
 from collections.abc import Iterator

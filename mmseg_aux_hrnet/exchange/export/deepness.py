@@ -1,4 +1,4 @@
-"""What the Deepness plugin of QGIS reads in a file, what it rounds, and what its user types."""
+"""Files for the Deepness plugin of QGIS: its metadata, its rounding, and the values that its user types."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any

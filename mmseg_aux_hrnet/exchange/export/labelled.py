@@ -1,4 +1,4 @@
-"""Measures a file on labelled images of its config's test data, beside what maps get from them."""
+"""Measures a file on labelled images of its config's test data, and compares with the maps."""
 
 from collections.abc import Callable
 from pathlib import Path

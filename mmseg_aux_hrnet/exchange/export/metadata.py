@@ -1,4 +1,4 @@
-"""What an exported file says of itself, by key and in words."""
+"""The metadata of an exported file, by key and in words."""
 
 import math
 from dataclasses import replace

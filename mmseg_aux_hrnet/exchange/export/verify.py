@@ -1,4 +1,4 @@
-"""Compares what a file gives with what the network gives in PyTorch, by the way of maps and by mmseg's own."""
+"""Compares the results of a file with those of the network in PyTorch, by maps and by mmseg."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What an index is compared with: class maps and label files, as vegetation or not on the grid of each raster."""
+"""The reference of an index: class maps and label files, as vegetation or not on the grid of each raster."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a command line asks of an index, checked first, then done: reference, thresholds, files."""
+"""The request of a command line for an index, checked first, then done: reference, thresholds, files."""
 
 import json
 from argparse import Namespace

@@ -1,4 +1,4 @@
-"""What a picture of a map shows: a coarse grid with north up, and the map and an image laid on it."""
+"""The frame of a picture of a map: a coarse grid with north up, and the map and an image laid on it."""
 
 from contextlib import suppress
 from pathlib import Path

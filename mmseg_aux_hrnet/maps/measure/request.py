@@ -1,4 +1,4 @@
-"""What a command line asks of the areas of a map, checked before any work is done."""
+"""The request of a command line for the areas of a map, checked before the work."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Areas of the classes of a map, on the whole of it or in each zone of a vector file."""
+"""Areas of the classes of a map, for the whole map or for each zone of a vector file."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack

@@ -1,1 +1,1 @@
-"""Class maps as polygons: traced, merged, simplified, written; nothing here asks for a network."""
+"""Class maps as polygons: traced, merged, simplified, written; no network is needed here."""

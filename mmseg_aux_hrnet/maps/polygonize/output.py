@@ -1,4 +1,4 @@
-"""Writes polygons batch by batch into a file that gets its name when it is whole."""
+"""Writes polygons batch by batch into a file that gets its name when it is complete."""
 
 import json
 import re

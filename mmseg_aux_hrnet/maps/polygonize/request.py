@@ -1,4 +1,4 @@
-"""What is asked of the polygons of a map, checked before any work is done."""
+"""The request for the polygons of a map, checked before the work."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Loss arithmetic on tensors: what every registered loss computes, free of state.
+"""Loss arithmetic on tensors: the computation of every registered loss, without state.
 
 Shapes: logits, float (N, C, H, W); labels, integer (N, H, W) with values 0..C-1 or the ignored index; pixel weights,
 float (N, H, W). One-channel logits stand for two classes and are widened by ``two_class_logits`` first.

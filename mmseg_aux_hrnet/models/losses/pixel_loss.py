@@ -1,4 +1,4 @@
-"""What the registered losses share: arguments, checks, and the call that mmseg's heads make."""
+"""Shared parts of the registered losses: arguments, checks, and the call that mmseg's heads make."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What mmseg makes of the logits of a batch, without what costs a CPU more than small networks do."""
+"""The results that mmseg makes of the logits of a batch, without its costly steps on a CPU."""
 
 from collections.abc import Sequence
 from typing import Any

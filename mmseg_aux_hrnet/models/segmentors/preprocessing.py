@@ -1,4 +1,4 @@
-"""What a network is shown: the order of colours, and images that are filled up to sizes that it divides."""
+"""The input of a network: the order of colours, and images filled up to multiples of a size."""
 
 import logging
 from collections.abc import Sequence

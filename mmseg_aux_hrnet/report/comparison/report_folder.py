@@ -1,4 +1,4 @@
-"""Reads the ``metrics.json`` of a report folder, strictly: what is compared must be what was measured."""
+"""Reads the ``metrics.json`` of a report folder, strictly: the compared figures must be the measured ones."""
 
 from dataclasses import dataclass
 from pathlib import Path

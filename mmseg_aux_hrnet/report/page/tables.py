@@ -1,4 +1,4 @@
-"""What a report says in its summary and its tables, out of ``metrics.json``."""
+"""The summary and the tables of a report, from ``metrics.json``."""
 
 import math
 import shlex
