@@ -52,6 +52,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made here, and fill the patterns of the navigation."""
     texts = {place: (ROOT / source).read_text(encoding='utf-8') for source, place in PAGES.items()}
     texts['index.md'] = headed(texts['index.md'], hide=['navigation'])
+    texts |= {place: headed(text, title=Path(place).stem) for place, text in texts.items() if place.startswith('zoo/')}
     texts |= {**config_pages(texts), **command_pages(), **python_pages()}
     for place, content in {**texts, **tutorial_files()}.items():
         files.append(File.generated(config, place, content=content))
@@ -102,6 +103,8 @@ def on_post_build(config: MkDocsConfig) -> None:
 def place_of(target: str) -> tuple[str | None, str]:
     """Return where the site has a file of the repository, and an anchor there; None where the file does not exist."""
     folder, _, name = target.rpartition('/')
+    if target == 'docs/tutorial.ipynb':
+        return 'tutorial.md', ''
     if folder == 'docs' or folder.startswith('docs/'):
         return target.removeprefix('docs/'), ''  # MkDocs says so where it is not there
     if target in PAGES or f'{target}/README.md' in PAGES:
@@ -273,5 +276,6 @@ def tutorial_files() -> dict[str, str | bytes]:
             elif text:
                 parts.append(f'```text\n{text.rstrip()}\n```')
     title, *rest = '\n\n'.join(parts).split('\n', 1)
-    note = 'This page is a notebook: [`tutorial.ipynb`](tutorial.ipynb).'
+    # Not as a usual link, which would lead to this page.
+    note = 'This page is a notebook: [`tutorial.ipynb`][file].\n\n[file]: tutorial.ipynb'
     return {**files, 'tutorial.md': '\n'.join([title, '', note, *rest]) + '\n'}

@@ -69,6 +69,7 @@ def test_every_config_and_every_package_has_a_place():
         ('maps.md', '../CITATION.cff', 'repository/CITATION.cff'),
         ('index.md', 'docs/maps.md', 'maps.md'),
         ('index.md', 'docs/map.png', 'map.png'),
+        ('index.md', 'docs/tutorial.ipynb', 'tutorial.md'),
         ('configs/hrnet.md', '../../docs/bands.md', '../bands.md'),
         ('configs/hrnet.md', '../tiles/README.md', 'tiles.md'),
         ('commands/train.md', '../performance.md', '../performance.md'),
@@ -92,6 +93,14 @@ def test_code_is_left_alone_and_a_file_without_a_page_is_copied():
 def test_a_link_to_nothing_is_a_warning_which_ends_a_strict_build(link, caplog):
     on_the_site(f'[a]({link})', page='maps.md')
     assert f'docs/maps.md: the link to {link.removeprefix("../")} has no page and no file' in caplog.text
+
+
+def test_the_notebook_is_a_page_with_its_pictures():
+    files = HOOK.tutorial_files()
+    page = files.pop('tutorial.md')
+    assert page.startswith('# From demo data to hectares, in Python\n\nThis page is a notebook: ')
+    assert '```python\nfrom pathlib import Path\n' in page
+    assert all(content[:3] == b'\xff\xd8\xff' and f']({name})' in page for name, content in files.items())
 
 
 def test_patterns_take_what_no_line_names():

@@ -27,7 +27,7 @@ def test_the_notebook_was_run_and_is_small():
     assert counts == list(range(1, len(counts) + 1))
     outputs = [output for cell in cells('code') for output in cell['outputs']]
     assert {output['output_type'] for output in outputs} == {'stream', 'execute_result'}
-    assert sum('image/jpeg' in output.get('data', ()) for output in outputs) == 5
+    assert sum('image/jpeg' in output.get('data', ()) for output in outputs) == 6
     assert NOTEBOOK.stat().st_size < 500_000
 
 
