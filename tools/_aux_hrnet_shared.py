@@ -75,6 +75,34 @@ def run(line: argparse.ArgumentParser, work: Work, argv: list[str] | None, *, mi
     return run_tool(work, args)
 
 
+def official_form(argv: list[str] | None) -> bool:
+    """Say whether a command line is one of the official HRNet code, ``--cfg EXPERIMENT.yaml KEY VALUE...``."""
+    words = sys.argv[1:] if argv is None else argv
+    given = [words[index + 1 : index + 2] for index, word in enumerate(words) if word == '--cfg']
+    given += [[word.removeprefix('--cfg=')] for word in words if word.startswith('--cfg=')]
+    return any(value and value[0].lower().endswith(('.yaml', '.yml')) for value in given)
+
+
+def answer_official(task: str, argv: list[str] | None) -> int:
+    """Print the commands that do what an official command line does, and return 2: nothing of it was done."""
+    line = argparse.ArgumentParser(prog=task, allow_abbrev=False)
+    line.add_argument('--cfg', type=Path)
+    line.add_argument('--local_rank', '--local-rank', type=int)  # of torch's launcher
+    line.add_argument('settings', nargs='*')
+
+    def answer(args: argparse.Namespace) -> str:
+        from mmseg_aux_hrnet.exchange.migration.official_command import our_commands
+
+        commands = our_commands(task, args.cfg, args.settings)
+        text = (
+            '--cfg is the form of the official HRNet code; nothing was done. The same here, from the repository root:'
+        )
+        print(text, file=sys.stderr, flush=True)
+        return ' && \\\n'.join(commands)
+
+    return run(line, answer, argv, mixed=True) or 2
+
+
 @contextmanager
 def progress(text: str) -> Iterator[Callable[..., None]]:
     """Show a bar on a terminal while the block runs; give a function to call with what is done, and of how much."""
