@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 Work = Callable[[argparse.Namespace], str]
 
@@ -83,7 +83,7 @@ def official_form(argv: list[str] | None) -> bool:
     return any(value and value[0].lower().endswith(('.yaml', '.yml')) for value in given)
 
 
-def answer_official(task: str, argv: list[str] | None) -> int:
+def answer_official(task: Literal['train', 'test'], argv: list[str] | None) -> int:
     """Print the commands that do what an official command line does, and return 2: nothing of it was done."""
     line = argparse.ArgumentParser(prog=task, allow_abbrev=False)
     line.add_argument('--cfg', type=Path)

@@ -24,7 +24,8 @@ def parser() -> argparse.ArgumentParser:
     add('--on-bad-sample', choices=('stop', 'skip'), help='at a damaged file: stop (default), or skip and count it')
     add('--cache', metavar='DIR', help='keep decoded tiles in this folder, for later epochs and runs')
     add_shared(line, '--speed', '--compile')
-    add('--tensorboard', action='store_true', help='write the figures for TensorBoard too')
+    add('--track', action='append', metavar='NAME,...', help='record the run in tensorboard, mlflow or wandb, offline')
+    add('--tensorboard', action='append_const', dest='track', const='tensorboard', help='as --track tensorboard')
     add_shared(line, '--launcher', '--cfg-options')
     return line
 
