@@ -5,7 +5,6 @@ package for the same data have it, and are what each new config begins with.
 """
 
 import posixpath
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -234,8 +233,9 @@ def _note_length(settings: OfficialSettings, loader: dict[str, Any], report: Rep
             f'--cfg-options train_dataloader.batch_size={batch * gpus}',
         )
     dataset = loader['dataset']
+    path = posixpath.normpath(posixpath.join(dataset['data_root'], dataset.get('ann_file') or ''))
     try:
-        count = len(read_split(Path(dataset['data_root']) / dataset['ann_file'])) if dataset.get('ann_file') else 0
+        count = len(read_split(path))
     except SplitError:
         count = 0
     length = 'the rate falls at each iteration by the official formula'
