@@ -26,6 +26,7 @@ def test_an_option_without_value_raises():
         ('raise SystemExit(0)', 'cannot be read: SystemExit: 0'),
         ('a = 1', 'give a leaf'),
         ('model = data = dict()', 'of MMSegmentation 0.x: python tools/migrate_config.py'),
+        ('DATASET = dict()', 'a YAML of the official HRNet code: python tools/migrate_config.py'),
     ],
 )
 def test_unreadable_configs_raise(tmp_path, text, message):

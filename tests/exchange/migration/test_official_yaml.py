@@ -61,7 +61,7 @@ def test_what_was_changed_and_not_used_is_noted(tmp_path):
     [
         (
             dict(TRAIN={'LR': 0.1, 'LEARNING_RATE': 1}, MODE={'NAME': 'x'}),
-            'no branch .* has TRAIN.LEARNING_RATE, MODE.NAME',
+            'no branch .* has MODE.NAME, TRAIN.LEARNING_RATE: correct',
         ),
         (dict(MODEL={'NAME': 'pose_hrnet', 'NUM_JOINTS': 17}), 'pose estimation .*MODEL.NAME pose_hrnet'),
         (dict(MODEL={'NAME': 'hrnet', 'NUM_JOINTS': 98}), 'pose estimation or landmarks'),
