@@ -2,7 +2,15 @@
 
 from mmseg_aux_hrnet.datasets.transforms.loading import LoadArrayOrPath, LoadLabel, LoadTile
 from mmseg_aux_hrnet.datasets.transforms.packing import PackPlanes
-from mmseg_aux_hrnet.datasets.transforms.photometric import TablePhotoMetricDistortion
+from mmseg_aux_hrnet.datasets.transforms.photometric import RandomBrightnessShift, TablePhotoMetricDistortion
 from mmseg_aux_hrnet.datasets.transforms.random_scaled_crop import RandomScaledCrop
 
-__all__ = ('LoadArrayOrPath', 'LoadLabel', 'LoadTile', 'PackPlanes', 'RandomScaledCrop', 'TablePhotoMetricDistortion')
+__all__ = (
+    'LoadArrayOrPath',
+    'LoadLabel',
+    'LoadTile',
+    'PackPlanes',
+    'RandomBrightnessShift',
+    'RandomScaledCrop',
+    'TablePhotoMetricDistortion',
+)

@@ -177,6 +177,9 @@ def _training(settings: OfficialSettings, *, square: bool) -> list[dict[str, Any
         steps.append({'type': 'RandomScaledCrop', 'scales': scales, 'crop_size': (height, width)})
         # Before normalisation, as the official code: black, not the mean.
         steps.append({'type': 'Pad', 'size': (width, height), 'pad_val': {'img': 0, 'seg': 255}})
+    shift = settings.use('TRAIN.RANDOM_BRIGHTNESS_SHIFT_VALUE')
+    if settings.use('TRAIN.RANDOM_BRIGHTNESS'):
+        steps.append({'type': 'RandomBrightnessShift', 'shift': shift})
     return [*steps, *flip, {'type': 'PackPlanes'}]
 
 

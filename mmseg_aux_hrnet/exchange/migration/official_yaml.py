@@ -63,7 +63,6 @@ WHY = {
     'TRAIN.RESUME': 'give --resume to tools/train.py',
     'TRAIN.FREEZE_': 'freeze layers by optim_wrapper.paramwise_cfg, with lr_mult 0',
     'TRAIN.NONBACKBONE_': 'set rates of layers by optim_wrapper.paramwise_cfg, with lr_mult',
-    'TRAIN.RANDOM_BRIGHTNESS': 'add TablePhotoMetricDistortion to the pipeline, which changes colours too',
     'TRAIN.DOWNSAMPLERATE': 'labels are compared at their full size',
     'TEST.MODEL_FILE': 'give the checkpoint to tools/test.py',
     'TEST.FLIP_TEST': 'give --flip to tools/test.py',

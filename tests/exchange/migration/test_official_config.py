@@ -246,6 +246,13 @@ def test_images_that_are_not_scaled_keep_their_size():
     assert 'size' not in config['model']['data_preprocessor']
 
 
+def test_brightness_is_shifted_after_the_crop_is_filled():
+    pairs = ('TRAIN.RANDOM_BRIGHTNESS', 'True', 'TRAIN.RANDOM_BRIGHTNESS_SHIFT_VALUE', '7')
+    steps = migrated('cityscapes_ocr_w48', *pairs)[0]['train_pipeline']
+    assert steps[3:5] == [steps[3], dict(type='RandomBrightnessShift', shift=7)]
+    assert steps[3]['type'] == 'Pad'
+
+
 def test_a_geometry_of_its_own_is_built_by_mmsegs_hrnet():
     config, notes = migrated('urbanisation_w18_small_v1', 'MODEL.EXTRA.STAGE4.NUM_MODULES', '2')
     assert config['model']['backbone']['type'] == 'HRNet'
