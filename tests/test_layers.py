@@ -37,7 +37,7 @@ TABLE = {
         'bands classes decision errors evaluation exchange files run version weights',
         'mmengine mmseg numpy onnx onnxruntime onnxscript torch',
     ),
-    'exchange/migration': ('datasets errors files', 'mmcv mmengine mmseg'),
+    'exchange/migration': ('datasets errors files models stack', 'mmcv mmengine mmseg yaml'),
     'files': ('errors', 'numpy PIL'),
     'labelling': (
         'bands classes datasets errors files maps maps/class_map maps/vector raster version visualization',

@@ -1,8 +1,15 @@
 """tools/migrate_config.py, as a user runs it."""
 
+from pathlib import Path
+
 import pytest
+import torch
+from layout_support import write_pair
 from mmengine.config import Config
 from tool_support import REPO, run_here
+
+from mmseg_aux_hrnet.exchange.official import built_model, to_official
+from mmseg_aux_hrnet.weights import read_checkpoint
 
 pytestmark = pytest.mark.stack
 OLD = REPO / 'tests/exchange/migration/configs_0x/segformer_mit-b0_256x512_160k_singlegreen.py'
@@ -53,3 +60,55 @@ def test_it_refuses_to_write_over_a_file(tmp_path, capsys):
     assert '--overwrite' in capsys.readouterr().err
     assert (tmp_path / 'new.py').read_text() == 'mine'
     assert run(OLD, tmp_path / 'new.py', '--overwrite') == 0
+
+
+NINETEEN = Config.fromfile(REPO / 'configs/hrnet/fcn_hr18s-v1_512x1024_484e_cityscapes.py').model
+OFFICIAL = REPO / 'tests/exchange/migration/official/urbanisation_w18_small_v1.yaml'
+
+
+def test_a_yaml_becomes_a_config_that_says_what_it_was(tmp_path, capsys):
+    assert run(OFFICIAL, tmp_path / 'new.py', 'TRAIN.END_EPOCH', '7', 'OUTPUT_DIR', 'out') == 0
+    printed = capsys.readouterr()
+    assert '- OUTPUT_DIR: ' in printed.out
+    assert printed.err == ''
+    text = (tmp_path / 'new.py').read_text()
+    assert text.startswith('# Made from urbanisation_w18_small_v1.yaml, a YAML of the official HRNet code')
+    config = Config.fromfile(tmp_path / 'new.py')
+    assert (config.train_cfg.max_epochs, config.model.backbone.arch) == (7, 'w18_small_v1')
+
+
+def test_settings_without_a_yaml_are_refused(tmp_path, capsys):
+    assert run(OLD, tmp_path / 'new.py', 'TRAIN.LR', '1') == 2
+    assert 'TRAIN.LR 1: settings go with a YAML' in capsys.readouterr().err
+
+
+@pytest.mark.slow  # trains
+def test_a_yaml_of_the_second_reference_trains_and_tests(tmp_path, monkeypatch):
+    """In the layout of the official code, from an official checkpoint of 19 classes, as its user does."""
+    (tmp_path / 'data/list/urbanisation').mkdir(parents=True)
+    for split in ('train', 'val'):
+        pairs = [f'x/{split}/{index}.png y/{split}/{index}.png' for index in range(4)]
+        (tmp_path / f'data/list/urbanisation/{split}.lst').write_text('\n'.join(pairs))
+        for pair in pairs:
+            image, label = (tmp_path / 'data/urbanisation' / name for name in pair.split())
+            write_pair(image, label, [0, 1])
+    monkeypatch.chdir(tmp_path)
+    official = to_official(built_model(Config(dict(model=NINETEEN)), initialise=False).state_dict())
+    torch.save(official, tmp_path / 'official.pth')
+    sizes = ['TRAIN.IMAGE_SIZE', '64,64', 'TRAIN.BASE_SIZE', '96', 'TEST.BASE_SIZE', '96', 'TEST.IMAGE_SIZE', '96,96']
+    settings = [
+        *sizes,
+        'TRAIN.BATCH_SIZE_PER_GPU',
+        '2',
+        'TRAIN.END_EPOCH',
+        '2',
+        'WORKERS',
+        '0',
+        'DATASET.ROOT',
+        'data/',
+    ]
+    assert run(OFFICIAL, 'new.py', *settings, 'MODEL.PRETRAINED', 'official.pth') == 0
+    assert run_here('train', 'new.py') == 0
+    assert run_here('test', 'new.py', 'work_dirs/new', '--scales', '0.5,1.0', '--flip') == 0
+    best = next(Path('work_dirs/new').glob('best_mIoU_epoch_*.pth'))
+    assert read_checkpoint(best)['meta']['epoch'] in (1, 2)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 Work = Callable[[argparse.Namespace], str]
 
@@ -73,6 +73,34 @@ def run(line: argparse.ArgumentParser, work: Work, argv: list[str] | None, *, mi
         print(f'error: {error}', file=sys.stderr)
         return 2
     return run_tool(work, args)
+
+
+def official_form(argv: list[str] | None) -> bool:
+    """Say whether a command line is one of the official HRNet code, ``--cfg EXPERIMENT.yaml KEY VALUE...``."""
+    words = sys.argv[1:] if argv is None else argv
+    given = [words[index + 1 : index + 2] for index, word in enumerate(words) if word == '--cfg']
+    given += [[word.removeprefix('--cfg=')] for word in words if word.startswith('--cfg=')]
+    return any(value and value[0].lower().endswith(('.yaml', '.yml')) for value in given)
+
+
+def answer_official(task: Literal['train', 'test'], argv: list[str] | None) -> int:
+    """Print the commands that do what an official command line does, and return 2: nothing of it was done."""
+    line = argparse.ArgumentParser(prog=task, allow_abbrev=False)
+    line.add_argument('--cfg', type=Path)
+    line.add_argument('--local_rank', '--local-rank', type=int)  # of torch's launcher
+    line.add_argument('settings', nargs='*')
+
+    def answer(args: argparse.Namespace) -> str:
+        from mmseg_aux_hrnet.exchange.migration.official_command import our_commands
+
+        commands = our_commands(task, args.cfg, args.settings)
+        text = (
+            '--cfg is the form of the official HRNet code; nothing was done. The same here, from the repository root:'
+        )
+        print(text, file=sys.stderr, flush=True)
+        return ' && \\\n'.join(commands)
+
+    return run(line, answer, argv, mixed=True) or 2
 
 
 @contextmanager

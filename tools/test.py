@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
 
-from _aux_hrnet_shared import add_shared, run, show
+from _aux_hrnet_shared import add_shared, answer_official, official_form, run, show
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,6 +55,8 @@ def work(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
+    if official_form(argv):
+        return answer_official('test', argv)
     return run(parser(), work, argv)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
 
-from _aux_hrnet_shared import add_shared, run
+from _aux_hrnet_shared import add_shared, answer_official, official_form, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,7 +28,8 @@ def parser() -> argparse.ArgumentParser:
     add('--on-bad-sample', choices=('stop', 'skip'), help='a damaged file: stop (default), or skip and count it')
     add('--cache', metavar='DIR', help='keep decoded tiles in this folder, for later epochs and runs')
     add_shared(line, '--speed', '--compile')
-    add('--tensorboard', action='store_true', help='also write the figures for TensorBoard')
+    add('--track', action='append', metavar='NAME,...', help='record the run in tensorboard, mlflow or wandb, offline')
+    add('--tensorboard', action='append_const', dest='track', const='tensorboard', help='as --track tensorboard')
     add_shared(line, '--launcher', '--cfg-options')
     return line
 
@@ -46,6 +47,8 @@ def work(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
+    if official_form(argv):
+        return answer_official('train', argv)
     return run(parser(), work, argv)
 
 

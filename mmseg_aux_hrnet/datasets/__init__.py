@@ -7,6 +7,7 @@ from mmseg_aux_hrnet.datasets.transforms import (
     LoadLabel,
     LoadTile,
     PackPlanes,
+    RandomBrightnessShift,
     RandomScaledCrop,
     TablePhotoMetricDistortion,
 )
@@ -17,6 +18,7 @@ __all__ = (
     'LoadLabel',
     'LoadTile',
     'PackPlanes',
+    'RandomBrightnessShift',
     'RandomScaledCrop',
     'SingleGreenDataset',
     'TablePhotoMetricDistortion',

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.bands import Bands, make_bands
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB
@@ -20,6 +21,7 @@ LISTED_FAULTS = 3  # a list with the wrong root has thousands; the first ones te
 STRICT_LOADERS = {'LoadImageFromFile': 'LoadTile', 'LoadAnnotations': 'LoadLabel'}
 
 
+@DATASETS.register_module()
 class ListedDataset(BaseSegDataset):
     """Images and labels that a split list names.
 

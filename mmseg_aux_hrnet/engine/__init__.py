@@ -16,6 +16,7 @@ from mmseg_aux_hrnet.engine.hooks import (
     ProgressHook,
     SharedStatisticsHook,
     SkippedSampleHook,
+    TrackHook,
     WholeCheckpointHook,
 )
 from mmseg_aux_hrnet.engine.samplers import ExactInfiniteSampler, ExactSampler
@@ -40,5 +41,6 @@ __all__ = (
     'ProgressHook',
     'SharedStatisticsHook',
     'SkippedSampleHook',
+    'TrackHook',
     'WholeCheckpointHook',
 )

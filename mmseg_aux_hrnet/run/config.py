@@ -78,8 +78,10 @@ def load_config(source: str | Path | Config, options: Mapping[str, Any] | None =
         config.merge_from_dict(dict(options or {}))
     except (Exception, SystemExit) as error:  # a config is a program: it can end in any way
         raise ConfigError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
-    if 'data' in config and 'train_dataloader' not in config:
-        raise ConfigError(f'{path} is a config of MMSegmentation 0.x: python tools/migrate_config.py {path} NEW.py')
+    old = {'data': 'a config of MMSegmentation 0.x', 'DATASET': 'a YAML of the official HRNet code'}
+    for key, kind in old.items():
+        if key in config and 'train_dataloader' not in config:
+            raise ConfigError(f'{path} is {kind}: python tools/migrate_config.py {path} NEW.py')
     if 'model' not in config or 'train_dataloader' not in config:
         raise ConfigError(
             f'config {path} has no model or no data: give a leaf, one of configs/hrnet/*.py or configs/tiles/*.py'

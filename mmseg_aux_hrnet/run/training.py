@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmseg_aux_hrnet.engine import private_names
-from mmseg_aux_hrnet.engine.hooks import InterruptHook, LeaveOutHook
+from mmseg_aux_hrnet.engine.hooks import InterruptHook, LeaveOutHook, TrackHook
 from mmseg_aux_hrnet.errors import AuxHRNetError, CheckpointError, ConfigError, ResourceError, counted
 from mmseg_aux_hrnet.models import HRNetV2, fill_sizes, speed
 from mmseg_aux_hrnet.models.speed import Level
@@ -60,7 +60,7 @@ class TrainOptions:
         cache: folder that keeps decoded tiles, for later epochs and runs.
         speed: ``off`` computes as mmseg does, ``safe`` gives the same numbers faster, ``max`` is in bfloat16 too.
         compile: compile the network: slow to start, faster then.
-        tensorboard: write the figures for TensorBoard too.
+        track: trackers that record the run: ``tensorboard``, ``mlflow``, ``wandb``, a list or separated by commas.
         launcher: what started several processes: ``none``, ``pytorch`` or ``slurm``.
         cfg_options: settings of the config to override, by dotted keys.
     """
@@ -76,7 +76,7 @@ class TrainOptions:
     cache: str | Path | None = None
     speed: Level = 'safe'
     compile: bool = False
-    tensorboard: bool = False
+    track: str | Sequence[str] = ()
     launcher: str = 'none'
     cfg_options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -174,6 +174,7 @@ def train_runner(runner: Any) -> None:
         AuxHRNetError: anything else that is known to go wrong.
     """
     interrupts = [hook for hook in runner.hooks if isinstance(hook, InterruptHook)]
+    trackers: list[Any] = [hook for hook in runner.hooks if isinstance(hook, TrackHook)]
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook):
             runner.logger.info(best_rule(hook))
@@ -190,8 +191,8 @@ def train_runner(runner: Any) -> None:
             raise
         raise explained from error
     finally:
-        for hook in interrupts:
-            hook.release()
+        for closing in (*interrupts, *trackers):
+            closing.release()
         private_names.end_workers(runner)
 
 
@@ -258,8 +259,7 @@ def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:
     training_config.set_on_bad_sample(config, options.on_bad_sample)
     training_config.set_cache(config, options.cache)
     training_config.set_early_stop(config, options.early_stop)
-    if options.tensorboard:
-        training_config.set_tensorboard(config)
+    training_config.set_trackers(config, options.track or ())
     # The level can replace the optimizer wrapper: the precision is checked of the one that is left.
     training_config.set_speed(config, options.speed)
     training_config.check_precision(config)

@@ -1,5 +1,6 @@
 """Edits of a config for training: what it starts from, what it keeps, how it computes and when it stops."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from mmengine.device import get_device
 from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
+from mmseg_aux_hrnet.engine.trackers import TRACKERS, tracker_settings
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.models.speed import Level, check_level, has_bfloat16
 from mmseg_aux_hrnet.run.config import datasets_of
@@ -181,15 +183,29 @@ def set_early_stop(config: Config, patience: int | None) -> None:
     config.custom_hooks = [*config.get('custom_hooks', []), {**hook, 'strict': True}]
 
 
-def set_tensorboard(config: Config) -> None:
-    """Write the figures of training and validation for TensorBoard too, into ``vis_data`` of the work dir.
+def set_trackers(config: Config, names: str | Sequence[str]) -> None:
+    """Record the run in the trackers of experiments that ``names`` lists, beside what the config writes to.
+
+    Args:
+        config: its work dir is set.
+        names: keys of :data:`~mmseg_aux_hrnet.engine.trackers.TRACKERS`, as a list or separated by commas.
 
     Raises:
-        ConfigError: the package tensorboard is not installed.
+        ConfigError: a name is unknown, or its package is not installed.
     """
-    if find_spec('tensorboard') is None:
-        raise ConfigError('--tensorboard needs the extra tensorboard: pip install "mmseg-aux-hrnet[tensorboard]"')
-    visualizer = config.setdefault('visualizer', ConfigDict(type='Visualizer', vis_backends=[]))
-    backends = list(visualizer.get('vis_backends') or [])
-    if not any(backend.type.endswith('TensorboardVisBackend') for backend in backends):
-        visualizer.vis_backends = [*backends, ConfigDict(type='TensorboardVisBackend')]
+    wanted = ','.join([names] if isinstance(names, str) else names).split(',')
+    for name in (found.strip() for found in wanted if found.strip()):
+        if name not in TRACKERS:
+            raise ConfigError(f'--track {name} is unknown: use {", ".join(TRACKERS)}, separated by commas')
+        if find_spec(name) is None:
+            raise ConfigError(f'--track {name} needs the extra {name}: pip install "mmseg-aux-hrnet[{name}]"')
+        visualizer = config.setdefault('visualizer', ConfigDict(type='Visualizer', vis_backends=[]))
+        kind = TRACKERS[name].removesuffix('Tracker')
+        given = list(visualizer.get('vis_backends') or [])
+        # One that the config has already keeps its settings, such as the address of a server.
+        own = [backend for backend in given if str(backend.type).split('.')[-1].startswith(kind)]
+        chosen = ConfigDict({**(own[0] if own else tracker_settings(name, Path(config.work_dir)))})
+        chosen.type = TRACKERS[name]
+        visualizer.vis_backends = [*(backend for backend in given if backend not in own), chosen]
+        if not any(hook.type == 'TrackHook' for hook in config.get('custom_hooks', [])):
+            config.custom_hooks = [*config.get('custom_hooks', []), ConfigDict(type='TrackHook')]

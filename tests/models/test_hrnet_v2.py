@@ -1,6 +1,6 @@
 import pytest
 import torch
-from mmseg.models.backbones import HRNet
+from mmseg.models.backbones import HRNet, hrnet
 
 from mmseg_aux_hrnet.errors import CheckpointError, ConfigError
 from mmseg_aux_hrnet.models import HRNetV2
@@ -46,6 +46,25 @@ def test_both_upsamplings_agree_at_multiples_of_32_only():
         with torch.no_grad():
             difference = (official(x)[0] - mmseg(x)[0]).abs().max() / mmseg(x)[0].abs().max()
         assert (difference < 1e-5) == same
+
+
+def test_aligned_corners_are_those_of_one_aligned_resize_at_multiples_of_32(monkeypatch):
+    """As the official branch HRNet-OCR enlarges a branch to the size of another."""
+
+    def aligned(x, size, mode, align_corners):
+        return torch.nn.functional.interpolate(x, size=tuple(size), mode=mode, align_corners=True)
+
+    ours = HRNetV2(SMALL, align_corners=True).eval()
+    reference = HRNetV2(SMALL).eval()
+    reference.load_state_dict(ours.state_dict())
+    x = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found, other = ours(x), reference(x)
+        monkeypatch.setattr(hrnet, 'resize', aligned)
+        expected = reference(x)
+    for ours_map, map_, plain in zip(found, expected, other, strict=True):
+        assert torch.allclose(ours_map, map_, atol=1e-5)
+        assert not torch.allclose(ours_map, plain, atol=1e-3)
 
 
 def test_mmseg_upsampling_is_that_of_mmseg():

@@ -26,6 +26,7 @@ def test_an_option_without_value_raises():
         ('raise SystemExit(0)', 'cannot be read: SystemExit: 0'),
         ('a = 1', 'give a leaf'),
         ('model = data = dict()', 'of MMSegmentation 0.x: python tools/migrate_config.py'),
+        ('DATASET = dict()', 'a YAML of the official HRNet code: python tools/migrate_config.py'),
     ],
 )
 def test_unreadable_configs_raise(tmp_path, text, message):
@@ -62,24 +63,6 @@ def test_early_stopping_watches_the_figure_of_the_best_checkpoint():
     for bad, patience in ((loaded(), 0), (loaded(save_best=None), 3)):
         with pytest.raises(ConfigError, match='--early-stop'):
             training_config.set_early_stop(bad, patience)
-
-
-def test_tensorboard_joins_what_the_config_writes_to_once():
-    config = Config(dict(visualizer=dict(type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_config, 'find_spec', lambda name: True)
-        training_config.set_tensorboard(config)
-        training_config.set_tensorboard(config)
-        bare = Config()
-        training_config.set_tensorboard(bare)
-    assert [backend.type for backend in config.visualizer.vis_backends] == ['LocalVisBackend', 'TensorboardVisBackend']
-    assert [backend.type for backend in bare.visualizer.vis_backends] == ['TensorboardVisBackend']
-
-
-def test_tensorboard_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setattr(training_config, 'find_spec', lambda name: None)
-    with pytest.raises(ConfigError, match='pip install "mmseg-aux-hrnet.tensorboard."'):
-        training_config.set_tensorboard(Config())
 
 
 def test_work_dir_is_named_after_the_config(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 from mmseg_aux_hrnet.datasets.transforms.copy_paste import CopyPaste
 from mmseg_aux_hrnet.datasets.transforms.loading import LoadArrayOrPath, LoadLabel, LoadTile
 from mmseg_aux_hrnet.datasets.transforms.packing import PackPlanes
-from mmseg_aux_hrnet.datasets.transforms.photometric import TablePhotoMetricDistortion
+from mmseg_aux_hrnet.datasets.transforms.photometric import RandomBrightnessShift, TablePhotoMetricDistortion
 from mmseg_aux_hrnet.datasets.transforms.random_scaled_crop import RandomScaledCrop
 
 __all__ = (
@@ -12,6 +12,7 @@ __all__ = (
     'LoadLabel',
     'LoadTile',
     'PackPlanes',
+    'RandomBrightnessShift',
     'RandomScaledCrop',
     'TablePhotoMetricDistortion',
 )

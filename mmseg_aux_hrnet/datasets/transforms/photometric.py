@@ -5,12 +5,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+from mmcv.transforms import BaseTransform
 from mmseg.datasets.transforms import PhotoMetricDistortion
 from mmseg.registry import TRANSFORMS
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.bands import RGB
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.errors import ConfigError, DataError
 
 Pixels = NDArray[Any]  # uint8
 BGR = RGB[::-1]
@@ -101,3 +102,32 @@ class TablePhotoMetricDistortion(PhotoMetricDistortion):
         if shift is not None:
             hue = cv2.LUT(hue, ((np.arange(256) + shift) % HUES).astype(np.uint8))
         return cv2.cvtColor(cv2.merge((hue, saturation, value), dst=hsv), cv2.COLOR_HSV2BGR, dst=hsv)
+
+
+@TRANSFORMS.register_module()
+class RandomBrightnessShift(BaseTransform):
+    """Add one whole number to all values of every second image, as the official HRNet code does.
+
+    Required keys: ``img``, uint8 (H, W, channels). Modified keys: ``img``, a new array or the same, never changed in
+    place.
+
+    Args:
+        shift: the number is drawn evenly from ``-shift`` to ``shift``; values are cut to 0..255.
+
+    Raises (when built):
+        ConfigError: ``shift`` is not a whole number from 0 to 255.
+    """
+
+    def __init__(self, shift: int) -> None:
+        super().__init__()
+        if not isinstance(shift, int) or not 0 <= shift <= 255:
+            raise ConfigError(f'RandomBrightnessShift with shift={shift!r}: give a whole number from 0 to 255')
+        self.shift = shift
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Draw whether to shift, then the number."""
+        if np.random.random_sample() >= 0.5:
+            drawn = np.random.randint(-self.shift, self.shift + 1)
+            table = (ALL_VALUES.astype(np.int16) + drawn).clip(0, 255).astype(np.uint8)
+            results['img'] = cv2.LUT(results['img'], table).reshape(results['img'].shape)
+        return results

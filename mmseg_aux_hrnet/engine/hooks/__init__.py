@@ -13,6 +13,7 @@ from mmseg_aux_hrnet.engine.hooks.overlay_hook import OverlayHook
 from mmseg_aux_hrnet.engine.hooks.progress_hook import ProgressHook
 from mmseg_aux_hrnet.engine.hooks.shared_statistics_hook import SharedStatisticsHook
 from mmseg_aux_hrnet.engine.hooks.skipped_sample_hook import SkippedSampleHook
+from mmseg_aux_hrnet.engine.hooks.track_hook import TrackHook
 from mmseg_aux_hrnet.engine.hooks.whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = (
@@ -30,5 +31,6 @@ __all__ = (
     'ProgressHook',
     'SharedStatisticsHook',
     'SkippedSampleHook',
+    'TrackHook',
     'WholeCheckpointHook',
 )

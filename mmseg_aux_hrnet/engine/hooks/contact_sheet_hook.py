@@ -35,11 +35,15 @@ class ContactSheetHook(Hook):
         show: three bands of the images, shown as red, green and blue, such as ``('nir', 'red', 'green')``; None for
             those where they are there.
 
+    Attributes:
+        sheet: the last one, RGB, uint8 (H, W, 3); None before.
+
     Raises:
         ConfigError: ``samples`` is below 1.
     """
 
     priority = 'LOW'
+    sheet: NDArray[np.uint8] | None = None
     _classes: Classes
     _bands: Bands
 
@@ -83,13 +87,13 @@ class ContactSheetHook(Hook):
         classes = self._classes
         key = f'IoU.{classes.name_of_interest}' if len(classes.names) == 2 else 'mIoU'
         figure = f': {key} {metrics[key]:.1f}' if metrics and key in metrics else ''
-        sheet = draw_contact_sheet(
+        self.sheet = draw_contact_sheet(
             list(tiles.values()),
             title=f'{runner.experiment_name}, iteration {runner.iter}{figure}',
             classes=classes,
             ignore_index=self.ignore_index,
         )
-        save_picture(Path(runner.work_dir) / SHEET, sheet)
+        save_picture(Path(runner.work_dir) / SHEET, self.sheet)
 
     def _iou(self, prediction: NDArray[np.uint8], label: NDArray[np.uint8]) -> str:
         """Return the figure below a tile: the IoU of the class of interest where there are two, else the mean."""

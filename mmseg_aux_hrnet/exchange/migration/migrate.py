@@ -1,10 +1,13 @@
-"""From a config file of MMSegmentation 0.x to one of 1.x: read, migrate each part, write, read again and build."""
+"""From a config of MMSegmentation 0.x, or a YAML of the official HRNet code, to one of 1.x.
+
+Read, migrate each part, write, read again and build.
+"""
 
 import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from functools import partial
@@ -21,6 +24,8 @@ from mmseg_aux_hrnet.errors import ConfigError, one_line
 from mmseg_aux_hrnet.exchange.migration.config_files import config_text, config_values, read_old_config
 from mmseg_aux_hrnet.exchange.migration.data import Data
 from mmseg_aux_hrnet.exchange.migration.model import migrate_model
+from mmseg_aux_hrnet.exchange.migration.official_config import official_config
+from mmseg_aux_hrnet.exchange.migration.official_yaml import SUFFIXES, read_official
 from mmseg_aux_hrnet.exchange.migration.report import Report, Section, shown
 from mmseg_aux_hrnet.exchange.migration.schedule import migrate_length, migrate_schedule
 from mmseg_aux_hrnet.exchange.migration.training import (
@@ -41,14 +46,15 @@ MODEL_SETTINGS = ('train_cfg', 'test_cfg')  # beside the model in early versions
 EPOCH = 10  # iterations of an epoch, for schedules that are counted in epochs
 
 
-def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report:
+def migrate_file(old: str | Path, new: str | Path, *, settings: Sequence[str] = (), overwrite: bool) -> Report:
     """Write the config at ``old`` as one of 1.x to ``new``, with notes on its top, and return the notes.
 
     What is written builds: its model, pipelines, hooks, optimizer and schedule were built once.
 
     Args:
-        old: config of 0.x, with its ``_base_`` files beside it; it is run.
+        old: config of 0.x, with its ``_base_`` files beside it; it is run. Or a YAML of the official HRNet code.
         new: the file to write, whole or not at all.
+        settings: of a YAML, what is set in its place, KEY VALUE KEY VALUE.
         overwrite: whether ``new`` may exist.
 
     Raises:
@@ -59,16 +65,31 @@ def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report
         raise ConfigError(f'{new} is not the name of a config: let it end in .py')
     check_file(new, inputs=[old], overwrite=overwrite)
     report = Report()
-    values = read_old_config(old, report=report)
+    official = old.suffix in SUFFIXES
+    if settings and not official:
+        raise ConfigError(f'{" ".join(settings)}: settings go with a YAML of the official HRNet code, {old} is another')
+    values: Any = read_official(old, settings) if official else read_old_config(old, report=report)
     try:
-        config = migrate(values, report=report)
+        config = official_config(values, report=report) if official else migrate(values, report=report)
     except ConfigError as error:
         raise ConfigError(f'{old}: {error}') from error
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         near = f' near {report.reading}' if report.reading else ''
-        raise ConfigError(f'{old}: a setting{near} is of another form than in 0.x: {error!r}') from error
-    first = f'Made from {old.name}, a config of MMSegmentation 0.x, by tools/migrate_config.py of mmseg-aux-hrnet.'
-    text = config_text(config, comments=[first, *report.lines()])
+        form = 'in the official code' if official else 'in 0.x'
+        raise ConfigError(f'{old}: a setting{near} is of another form than {form}: {error!r}') from error
+    kind = 'a YAML of the official HRNet code' if official else 'a config of MMSegmentation 0.x'
+    first = f'Made from {old.name}, {kind}, by tools/migrate_config.py of mmseg-aux-hrnet.'
+    _write(new, config, comments=[first, *report.lines()])
+    return report
+
+
+def _write(new: Path, config: dict[str, Any], *, comments: list[str]) -> None:
+    """Write a config that builds.
+
+    Raises:
+        ConfigError: it does not build, or cannot be written.
+    """
+    text = config_text(config, comments=comments)
     # Not under its own name yet, which a config that does not build never gets.
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / 'trial.py'
@@ -80,7 +101,6 @@ def migrate_file(old: str | Path, new: str | Path, *, overwrite: bool) -> Report
         write_whole(new, text.encode('utf-8'))
     except OSError as error:
         raise ConfigError(f'{new} cannot be written ({error.strerror}): choose another file') from error
-    return report
 
 
 def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
@@ -168,14 +188,15 @@ def _parts(config: Config) -> Iterator[tuple[str, Callable[[], Any]]]:
         default = {'optimizer': built[1], 'epoch_length': EPOCH}
         yield f'param_scheduler {scheduler.type}', partial(PARAM_SCHEDULERS.build, scheduler, default_args=default)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        for pipeline in _pipelines(config[name].dataset):
+        for pipeline in _pipelines(config[name].dataset) if config[name] is not None else ():
             yield f'{name}.dataset.pipeline', partial(Compose, pipeline)
     if 'tta_pipeline' in config:
         yield 'tta_pipeline', partial(Compose, config.tta_pipeline)
     for name, hook in (*config.default_hooks.items(), *enumerate(config.custom_hooks)):
         yield f'hook {name}', partial(HOOKS.build, hook)
     for name in ('val_evaluator', 'test_evaluator'):
-        yield name, partial(METRICS.build, config[name])
+        if config[name] is not None:
+            yield name, partial(METRICS.build, config[name])
     for backend in config.vis_backends:
         # Looked up only: to build one is to open its files or to log in to its service.
         yield f'vis_backends {backend.type}', partial(getattr, VISBACKENDS.get(backend.type), '__name__')

@@ -81,6 +81,8 @@ class HRNetV2(HRNet):
             bilinear resize: right at every input size, and exportable with free height and width. ``mmseg`` enlarges
             by a power of two and resizes again, which differs where height or width is not a multiple of 32; it is for
             weights that were trained with mmseg's ``HRNet`` on such sizes.
+        align_corners: enlarge coarse branches with aligned corners, as the official branch HRNet-OCR does; exact where
+            height and width are multiples of 32. ``fuse_upsampling`` has no effect then.
         in_channels: bands of an image; None for as many as ``bands`` names, else three.
         bands: their names, in the order in which the network is shown them; None for red, green and blue. Pretrained
             weights of other bands are fitted by name, see :func:`~mmseg_aux_hrnet.weights.fitting.fit_bands`.
@@ -105,6 +107,7 @@ class HRNetV2(HRNet):
         arch: str,
         *,
         fuse_upsampling: FuseUpsampling = 'official',
+        align_corners: bool = False,
         in_channels: int | None = None,
         bands: Sequence[str] | None = None,
         **kwargs: Any,
@@ -126,12 +129,21 @@ class HRNetV2(HRNet):
         super().__init__(extra=stage_settings(ARCHS[arch]), in_channels=count, **kwargs)
         self.arch = arch
         self.bands = named or (RGB if count == len(RGB) else None)
-        if fuse_upsampling == 'official':
-            # mmseg resizes to the target's size anyway: without its enlargement before, that is the only resize.
-            for module in self.modules():
-                for name, child in module.named_children():
-                    if isinstance(child, Upsample):
-                        setattr(module, name, nn.Identity())
+        if align_corners or fuse_upsampling == 'official':
+            self._change_enlarging(align_corners=align_corners)
+
+    def _change_enlarging(self, *, align_corners: bool) -> None:
+        """Align the corners of mmseg's enlargement of coarse branches, or take it out."""
+        for module in self.modules():
+            for name, child in module.named_children():
+                if not isinstance(child, Upsample):
+                    continue
+                # mmseg resizes to the target's size anyway: without its enlargement before, that is the only resize;
+                # after one to the right size it changes nothing.
+                if align_corners:
+                    child.align_corners = True
+                else:
+                    setattr(module, name, nn.Identity())
 
     def init_weights(self) -> None:
         """Fill the weights as ``init_cfg`` says.

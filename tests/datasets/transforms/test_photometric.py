@@ -3,8 +3,12 @@ import numpy as np
 import pytest
 from mmseg.datasets.transforms import PhotoMetricDistortion
 
-from mmseg_aux_hrnet.datasets.transforms.photometric import ALL_VALUES, TablePhotoMetricDistortion
-from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.datasets.transforms.photometric import (
+    ALL_VALUES,
+    RandomBrightnessShift,
+    TablePhotoMetricDistortion,
+)
+from mmseg_aux_hrnet.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.stack
 IMAGE = np.random.default_rng(0).integers(0, 256, (24, 33, 3), np.uint8)
@@ -105,3 +109,19 @@ def test_without_red_green_and_blue_no_colour_changes(bands):
         np.random.seed(seed)
         got = TablePhotoMetricDistortion()(dict(img=image, bands=bands))['img']
         assert got.shape == image.shape and (got == got[0, 0, 0]).all()  # every band by the same draw
+
+
+def test_brightness_shifts_every_second_image_by_one_whole_number():
+    """As the official HRNet code: none for half of the images, else evenly from -shift to shift, cut to 0..255."""
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    seen = []
+    for seed in range(400):
+        shifted, _ = distorted(RandomBrightnessShift, image, seed=seed, shift=2)
+        drawn = int(shifted[8, 0, 0]) - 128
+        assert np.array_equal(shifted, (image.astype(int) + drawn).clip(0, 255))
+        seen.append(drawn)
+    counts = {drawn: seen.count(drawn) for drawn in sorted(set(seen))}
+    assert list(counts) == [-2, -1, 0, 1, 2]
+    assert counts[0] > 200  # half of the images, and a fifth of the other half
+    with pytest.raises(ConfigError, match='shift=-1: give a whole number'):
+        RandomBrightnessShift(-1)
