@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     add('--teacher', metavar='PATH', help='distil from this checkpoint or work dir; for configs named distill')
     add('--resume', nargs='?', const='auto', metavar='FILE', help='go on from this checkpoint, else from the last one')
     add('--seed', type=int, help='seed of weights, data order and augmentation')
+    add('--global-batch', type=int, metavar='N', help='images of an iteration over all processes, shared out evenly')
     add('--early-stop', type=int, metavar='N', help='stop after N validations that did not improve the best figure')
     add('--on-bad-sample', choices=('stop', 'skip'), help='at a damaged file: stop (default), or skip and count it')
     add('--cache', metavar='DIR', help='keep decoded tiles in this folder, for later epochs and runs')

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from mmengine.runner import IterBasedTrainLoop
 from tiny_run import LOADED, Killed, end_of, quick_start, run  # noqa: F401
 from torch.utils.data import DataLoader
@@ -137,7 +138,8 @@ def test_mmengine_that_loads_what_came_before_gets_nothing_for_it():
     loader = DataLoader(Numbers(), batch_size=2, sampler=ExactInfiniteSampler(Numbers(), shuffle=False, seed=5))
     loop = object.__new__(IterBasedTrainLoop)
     loop.dataloader, loop.dataloader_iterator, loop._iter = loader, iter(loader), 3
-    runner = SimpleNamespace(train_loop=loop, val_loop=None, seed=5, _randomness_cfg={}, iter=3)
+    hub = MessageHub.get_instance('skipping')
+    runner = SimpleNamespace(train_loop=loop, val_loop=None, seed=5, _randomness_cfg={}, iter=3, message_hub=hub)
     ExactResumeHook().before_train(runner)
     LOADED.clear()
     assert [next(loop.dataloader_iterator) for _ in range(3)] == [None] * 3
