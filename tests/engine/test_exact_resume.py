@@ -5,10 +5,9 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-import torch
 from mmengine.logging import MessageHub
 from mmengine.runner import IterBasedTrainLoop
-from tiny_run import LOADED, Killed, end_of, quick_start, run  # noqa: F401
+from tiny_run import LOADED, Killed, assert_same_bits, end_of, quick_start, run  # noqa: F401
 from torch.utils.data import DataLoader
 
 from mmseg_aux_hrnet.engine import ExactResumeHook, InterruptHook
@@ -18,22 +17,6 @@ from mmseg_aux_hrnet.engine.samplers.seeded_fetch import SeededFetch
 from mmseg_aux_hrnet.errors import TrainingInterrupted
 
 EARLY = [dict(type='EarlyStopHook', monitor='score', rule='greater', patience=9)]
-
-
-def assert_same_bits(got, expected, where=''):
-    assert type(got) is type(expected), where
-    if isinstance(got, dict):
-        assert got.keys() == expected.keys(), where
-        for key in got:
-            assert_same_bits(got[key], expected[key], f'{where}.{key}')
-    elif isinstance(got, (list, tuple)):
-        assert len(got) == len(expected), where
-        for index, pair in enumerate(zip(got, expected, strict=True)):
-            assert_same_bits(*pair, f'{where}.{index}')
-    elif isinstance(got, torch.Tensor):
-        assert torch.equal(got, expected), where
-    else:
-        assert got == expected, where
 
 
 @pytest.fixture(scope='module')
