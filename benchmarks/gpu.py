@@ -174,8 +174,8 @@ def measured(part: Part, *, until: float) -> list[Result]:
         reason = f'{FAILED}{type(error).__name__}: {lines[0][:200] if lines else "no message"}'
         return [not_measured(name, work, OURS, reason=reason)]
     finally:
-        torch.compiler.reset()
         if torch.cuda.is_available():
+            torch.compiler.reset()
             torch.cuda.empty_cache()
 
 

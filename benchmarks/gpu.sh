@@ -3,7 +3,7 @@
 # numpy, no network.
 #
 # Before, where there is a network, in a checkout of this repository:
-#     make gpu-wheels PYTHON_VERSION=3.12         # of the Python on that machine; 53 MB in wheels/, see gpu_wheels.txt
+#     make gpu-wheels PYTHON_VERSION=3.12         # of the Python on that machine; 59 MB in wheels/, see gpu_wheels.txt
 # There, in a copy of the checkout with wheels/ in it:
 #     benchmarks/gpu.sh --wheels wheels --out results
 # Where the package is installed, at toy size and without a GPU, to see whether it runs:
@@ -43,12 +43,18 @@ from importlib.util import find_spec
 needed = {
     'torch': 'torch', 'numpy': 'numpy', 'cv2': 'opencv-python-headless', 'scipy': 'scipy', 'matplotlib': 'matplotlib',
     'PIL': 'pillow', 'mmcv': 'onedl-mmcv', 'mmengine': 'onedl-mmengine', 'mmseg': 'onedl-mmsegmentation',
-    'rasterio': 'rasterio', 'pyproj': 'pyproj', 'pytest': 'pytest', 'hypothesis': 'hypothesis',
+    'rasterio': 'rasterio', 'affine': 'affine', 'pyproj': 'pyproj', 'shapely': 'shapely', 'exactextract': 'exactextract',
+    'filelock': 'filelock', 'safetensors': 'safetensors', 'rich': 'rich', 'jinja2': 'jinja2', 'pytest': 'pytest',
+    'hypothesis': 'hypothesis',
 }
 print(' '.join(package for module, package in needed.items() if find_spec(module) is None))
 LOOK
 )" || refuse "$python cannot be run: set PYTHON"
 [[ -z $missing ]] || refuse "not installed, and not among the wheels: $missing; see benchmarks/gpu_wheels.txt"
+if ! "$python" -c 'import pyogrio' 2> /dev/null; then
+    # Half as large as all other wheels together. Maps import it, and predicting them calls nothing of it.
+    mkdir "$site/pyogrio" && : > "$site/pyogrio/__init__.py" && echo 'vsi_path = None' > "$site/pyogrio/util.py"
+fi
 if [[ $device == cuda ]]; then
     "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || refuse 'torch sees no GPU: --device cpu'
 fi

@@ -242,6 +242,7 @@ def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:
 
     These are all edits of a config that is trained, in the order that matters.
     """
+    launch.check_starts(options.resume)
     # Processes meet first: that chooses the device that later edits ask for, and those that cannot leave no folder.
     launch.join_processes(config, options.launcher)
     set_work_dir(config, options.work_dir, name=name)
@@ -306,6 +307,9 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
         check_fits(runner.model, Path(config.load_from))
     else:
         prepare_pretrained(runner.model)
+    start, most = launch.starts()
+    if start > 1:
+        runner.logger.info(f'start {start} of at most {most}: torchrun started all processes again, for one was lost')
     if options.resume is not None and checkpoint is None:
         runner.logger.info(f'nothing to resume in {work_dir}: starting afresh')
     check_batches(runner)
