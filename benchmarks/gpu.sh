@@ -3,7 +3,7 @@
 # numpy, no network.
 #
 # Before, where there is a network, in a checkout of this repository:
-#     make gpu-wheels PYTHON_VERSION=3.12         # of the Python on that machine; 59 MB in wheels/, see gpu_wheels.txt
+#     make gpu-wheels PYTHON_VERSION=3.12         # of the Python on that machine; 61 MB in wheels/, see gpu_wheels.txt
 # There, in a copy of the checkout with wheels/ in it:
 #     benchmarks/gpu.sh --wheels wheels --out results
 # Where the package is installed, at toy size and without a GPU, to see whether it runs:
