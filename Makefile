@@ -20,7 +20,12 @@ COVERAGE := --cov=mmseg_aux_hrnet --cov-report=term:skip-covered
 DATA ?= ../shared/data
 ZOO_DIR := work_dirs/zoo
 
-.PHONY: help install demo zoo test test-all fuzz bench bench-maps lint docs clean
+# Of the machine with a GPU that benchmarks/gpu.sh is for, and packages that it lacks beside gpu_wheels.txt.
+PYTHON_VERSION ?= 3.12
+MORE ?=
+PLATFORMS := $(foreach n,2_34 2_31 2_28 2_27 2_24 2_17,--platform manylinux_$(n)_x86_64) --platform manylinux2014_x86_64
+
+.PHONY: help install demo zoo test test-all fuzz bench bench-maps gpu-wheels lint docs clean
 
 help:
 	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it; map a raster by the zoo (a few minutes)'
@@ -30,6 +35,7 @@ help:
 	@echo 'make zoo      train the network that comes with the package again, from DATA=FOLDER, and write its card (an hour)'
 	@echo 'make bench    time what has to be fast, see benchmarks/README.md (half an hour; BENCH="metric --rounds 3" for less)'
 	@echo 'make bench-maps   the same for maps of rasters (a few minutes)'
+	@echo 'make gpu-wheels   download what benchmarks/gpu.sh takes to a machine with a GPU, for its PYTHON_VERSION=3.12'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make docs     build the site into site/, strictly (a minute)'
 	@echo 'make clean    remove builds and caches; data, work_dirs and $(VENV) stay'
@@ -89,6 +95,16 @@ bench-maps: $(INSTALLED)
 	$(BIN)/python benchmarks/raster_bookkeeping.py
 	$(BIN)/python benchmarks/raster_overlap.py
 	$(BIN)/python benchmarks/raster_memory.py --width 5000 --heights 1000 10000
+
+# The two that have no wheels on the index are built: pure Python, without the operators of mmcv.
+gpu-wheels: $(INSTALLED)
+	rm -rf wheels
+	grep -vE '^#|onedl-mm(cv|seg)' benchmarks/gpu_wheels.txt | $(BIN)/python -m pip download --quiet --no-deps --dest wheels \
+		--only-binary :all: --implementation cp --python-version $(PYTHON_VERSION) $(PLATFORMS) \
+		--constraint constraints.txt --requirement /dev/stdin $(MORE)
+	MMCV_WITH_OPS=0 $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir wheels --constraint constraints.txt \
+		onedl-mmcv onedl-mmsegmentation
+	du -sh wheels
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ CONFIGS = {
     'W18': 'hrnet/fcn_aux-hr18_256x512_80k_singlegreen.py',
     'W48': 'hrnet/fcn_aux-hr48_256x512_80k_singlegreen.py',
 }
+PLAIN = {'W18-Small-v2': 'hrnet/fcn_hr18s-v2_256x512_80k_singlegreen.py'}  # no config of it has auxiliary decoders
 SMALLEST = 'W18-Small-v1'
 SPEED = 'at_speed'  # the module
 SEED = 0
@@ -29,7 +30,7 @@ LOSS = {'type': 'CrossEntropyLoss', 'avg_non_ignore': True}
 
 def leaf(network: str) -> Config:
     """Return the config of a network, without weights to start from."""
-    config = Config.fromfile(mmseg_aux_hrnet.config(CONFIGS[network]))
+    config = Config.fromfile(mmseg_aux_hrnet.config({**CONFIGS, **PLAIN}[network]))
     config.model.backbone.init_cfg = None
     return config
 

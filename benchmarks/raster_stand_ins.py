@@ -81,7 +81,15 @@ def smooth_probabilities(classes: int, *, side: int) -> Floats:
     return probabilities
 
 
-def write_raster(path: Path, *, height: int, width: int, filled: int | None = None) -> None:
+def write_raster(
+    path: Path,
+    *,
+    height: int,
+    width: int,
+    filled: int | None = None,
+    tile: NDArray[np.uint8] | None = None,
+    metres: float = METRES,
+) -> None:
     """Write an RGB GeoTIFF of 512 x 512 tiles, uncompressed, with nodata 0.
 
     Args:
@@ -90,13 +98,15 @@ def write_raster(path: Path, *, height: int, width: int, filled: int | None = No
         width: in pixels.
         filled: one tile in so many, in each row of tiles, holds values; the others are not even in the file. None for
             all.
+        tile: what each holds, uint8 (3, 512, 512); noise where None.
+        metres: side of a pixel.
     """
-    rng = np.random.default_rng(0)
-    tile = rng.integers(1, 256, (3, 512, 512), dtype=np.uint8)
+    if tile is None:
+        tile = np.random.default_rng(0).integers(1, 256, (3, 512, 512), dtype=np.uint8)
     profile = {
         'driver': 'GTiff', 'height': height, 'width': width, 'count': 3, 'dtype': 'uint8', 'nodata': 0, 'tiled': True,
         'blockxsize': 512, 'blockysize': 512, 'photometric': 'RGB', 'SPARSE_OK': True, 'BIGTIFF': 'IF_SAFER',
-        'crs': 'EPSG:32611', 'transform': Affine(METRES, 0, 4e5, 0, -METRES, 4e6),
+        'crs': 'EPSG:32611', 'transform': Affine(metres, 0, 4e5, 0, -metres, 4e6),
     }  # fmt: skip
     with rasterio.Env(GDAL_CACHEMAX=64), rasterio.open(path, 'w', **profile) as out:
         for row, top in enumerate(range(0, height, 512)):

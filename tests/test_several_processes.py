@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -30,7 +31,8 @@ pytestmark = pytest.mark.skipif(shutil.which('bash') is None, reason='the script
 
 def start(*command):
     """Run a command to its end; one that hangs fails the test."""
-    env = {**os.environ, 'PYTHONPATH': str(REPO), 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable}
+    path = os.pathsep.join([str(REPO), *filter(None, [os.environ.get('PYTHONPATH')])])
+    env = {**os.environ, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable}
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=env, timeout=240)
 
 
@@ -153,6 +155,45 @@ def test_a_killed_process_ends_the_others(tmp_path):
     [line] = errors(result.stderr)
     assert 'process 1 was killed by signal 9' in line
     assert 'Traceback' not in result.stderr
+
+
+@pytest.mark.slow  # processes that import everything, two at a time, twice
+def test_a_run_whose_process_is_killed_goes_on_by_itself(trained, tmp_path, monkeypatch):
+    root, undisturbed, _ = trained
+    config = tmp_path / 'killed.py'
+    config.write_text(
+        f'_base_ = {CONFIG!r}\n'
+        "custom_imports = dict(imports=['mmseg_aux_hrnet', 'killed_once'])\n"
+        "custom_hooks = [*_base_.custom_hooks, dict(type='KilledOnce')]\n"
+    )
+    monkeypatch.setenv('MAX_RESTARTS', '1')
+    monkeypatch.setenv('PYTHONPATH', str(REPO / 'tests'))
+    result = start(
+        REPO / 'tools/dist_train.sh', config, 2, '--data-root', root, '--work-dir', tmp_path / 'work', '--seed', 0,
+        '--global-batch', 2, '--resume', '--cfg-options', *SIX, 'default_hooks.checkpoint.interval=2',
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert 'start 2 of at most 2: torchrun started all processes again' in result.stdout
+    assert 'resumed epoch: 0, iter: 2' in result.stdout
+    ends = [read_checkpoint(folder / 'iter_6.pth') for folder in (tmp_path / 'work', undisturbed)]
+    for part in ('state_dict', 'optimizer'):
+        torch.testing.assert_close(ends[0][part], ends[1][part], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ('environment', 'words', 'message'),
+    [
+        ({'MAX_RESTARTS': '3'}, (), 'MAX_RESTARTS=3 without --resume: .*; add --resume'),
+        ({'MAX_RESTARTS': 'often'}, ('--resume',), 'MAX_RESTARTS=often is not a count: give 0 or more'),
+        ({'MAX_RESTARTS': '3', 'NNODES': '2', 'NODE_RANK': '1'}, ('--resume',), 'with NNODES=2: .*rdzv-backend=c10d'),
+    ],
+)
+def test_restarts_that_would_not_go_on_are_refused(environment, words, message, monkeypatch, capsys):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert run_here('dist_run', 2, 'tools/train.py', CONFIG, *words) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
 
 
 @pytest.mark.parametrize('name', ['SIGTERM', 'SIGUSR1'])

@@ -174,6 +174,22 @@ def end_of(work_dir):
     return {**parts, 'history': history, 'notes': notes, 'best': Path(hub['runtime_info']['best_ckpt']).name}
 
 
+def assert_same_bits(got, expected, where=''):
+    assert type(got) is type(expected), where
+    if isinstance(got, dict):
+        assert got.keys() == expected.keys(), where
+        for key in got:
+            assert_same_bits(got[key], expected[key], f'{where}.{key}')
+    elif isinstance(got, (list, tuple)):
+        assert len(got) == len(expected), where
+        for index, pair in enumerate(zip(got, expected, strict=True)):
+            assert_same_bits(*pair, f'{where}.{index}')
+    elif isinstance(got, torch.Tensor):
+        assert torch.equal(got, expected), where
+    else:
+        assert got == expected, where
+
+
 @pytest.fixture(scope='module', autouse=True)
 def quick_start():
     """Skip what takes mmengine half a second a run: a list of compilers, and a config formatted for every file."""

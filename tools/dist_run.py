@@ -13,7 +13,8 @@ def parser() -> argparse.ArgumentParser:
     line = argparse.ArgumentParser(
         description='Run a tool in several processes: one for each GPU, or several that share the CPU.',
         epilog='Several machines: run it on each. Set NNODES, NODE_RANK (0, 1, ...), MASTER_ADDR (the machine of '
-        'NODE_RANK 0) and, if port 29500 is taken, PORT in the environment.',
+        'NODE_RANK 0) and, if port 29500 is taken, PORT in the environment. With MAX_RESTARTS=3 all processes start '
+        'again, up to three times, when one is lost; with --resume they continue from the last checkpoint.',
     )
     line.add_argument('processes', type=int, help='number of processes on this machine')
     line.add_argument('script', help='tools/train.py or tools/test.py')
@@ -33,6 +34,21 @@ def rendezvous() -> list[str]:
         except (OSError, OverflowError, ValueError) as error:
             raise ValueError(f'port {port} cannot be used ({error}): set PORT to a free one') from error
     return [f'--nnodes={nodes}', f'--node-rank={rank}', f'--master-addr={address}', f'--master-port={port}']
+
+
+def restarts(args: list[str]) -> list[str]:
+    """Return the arguments by which torchrun starts its processes again when one is lost."""
+    most, nodes = os.environ.get('MAX_RESTARTS', '0'), os.environ.get('NNODES', '1')
+    if not most.isdecimal():
+        raise ValueError(f'MAX_RESTARTS={most} is not a count: give 0 or more')
+    if int(most) and nodes != '1':
+        raise ValueError(
+            f'MAX_RESTARTS={most} with NNODES={nodes}: machines that start again need a place to meet, so start with '
+            'torchrun --rdzv-backend=c10d, see docs/several_processes.md'
+        )
+    if int(most) and '--resume' not in args:
+        raise ValueError(f'MAX_RESTARTS={most} without --resume: what is started again would begin anew; add --resume')
+    return [f'--max-restarts={most}'] if int(most) else []
 
 
 def run(arguments: list[str]) -> int:
@@ -75,7 +91,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parser().parse_args(argv)
     try:
-        return run([*rendezvous(), f'--nproc-per-node={args.processes}', args.script, *args.args, '--launcher=pytorch'])
+        options = [*rendezvous(), *restarts(args.args), f'--nproc-per-node={args.processes}']
+        return run([*options, args.script, *args.args, '--launcher=pytorch'])
     except ValueError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

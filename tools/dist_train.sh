@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Trains in several processes, one for each GPU of this machine; without GPUs they share the CPU.
 # Several machines: run it on each, with NNODES, NODE_RANK, MASTER_ADDR and, where 29500 is taken, PORT.
+# MAX_RESTARTS=3 starts all processes again, as often as that, when one is lost; with --resume they go on.
 set -euo pipefail
 
 if [[ $# -lt 2 || ! $2 =~ ^[1-9][0-9]*$ ]]; then

@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add('--resume', nargs='?', const='auto', metavar='FILE', help='continue from this checkpoint, or from the last one')
     add('--seed', type=int, help='seed of weights, data order and augmentation')
+    add('--global-batch', type=int, metavar='N', help='images of an iteration, shared evenly by all processes')
     add('--early-stop', type=int, metavar='N', help='stop after N validations that do not improve the best figure')
     add('--on-bad-sample', choices=('stop', 'skip'), help='a damaged file: stop (default), or skip and count it')
     add('--cache', metavar='DIR', help='keep decoded tiles in this folder, for later epochs and runs')

@@ -43,9 +43,9 @@ def accumulated_iterations(runner: Any) -> int:
     return int(getattr(runner.optim_wrapper, '_accumulative_counts', 1))
 
 
-def indices_of_rank(sampler: Any) -> Iterator[int]:
-    """Return the endless indices of mmengine's ``InfiniteSampler`` from the first on, for the sampler's process."""
-    return iter(sampler._indices_of_rank())
+def infinite_indices(sampler: Any) -> Iterator[int]:
+    """Return the endless indices of mmengine's ``InfiniteSampler`` from the first on, for all processes."""
+    return iter(sampler._infinite_indices())
 
 
 def drop_iterator(dataloader: Any) -> None:

@@ -14,6 +14,7 @@ from torch import distributed as torch_dist
 
 from mmseg_aux_hrnet.engine import private_names
 from mmseg_aux_hrnet.errors import AuxHRNetError, one_line
+from mmseg_aux_hrnet.run.launch import starts
 
 
 def run_tool(work: Callable[[Namespace], str], args: Namespace) -> int:
@@ -69,9 +70,15 @@ def _print_loss(error: RuntimeError) -> None:
     if not _count('refusals', add=0) and _count('losses', add=1) == 1:
         rank, size = get_dist_info()
         reason = re.sub(r'\[\S+:\d+\] ', '', one_line(error)).split('. ')[0]  # the place in the source, and advice
+        start, most = starts()
+        advice = (
+            'continue from the last checkpoint with --resume'
+            if start == most
+            else 'torchrun starts all processes again'
+        )
         _print_error(
             f'process {rank} of {size} lost another process ({reason}): if no other message says why, that one was '
-            'killed, mostly because memory ran out, or it hung; continue from the last checkpoint with --resume'
+            f'killed, mostly because memory ran out, or it hung; {advice}'
         )
 
 

@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from torch import distributed as torch_dist
+from torch.distributed.rendezvous import rendezvous
 
 from mmseg_aux_hrnet.errors import LaunchError, one_line
 
@@ -76,6 +77,30 @@ def join_predictors() -> None:
         _join('gloo', PREDICTION_TIMEOUT)
 
 
+def starts() -> tuple[int, int]:
+    """Return which start of this run by torchrun this is, from 1 up, and how many there may be (``--max-restarts``)."""
+    done, most = (int(os.environ.get(f'TORCHELASTIC_{name}', '0')) for name in ('RESTART_COUNT', 'MAX_RESTARTS'))
+    return done + 1, most + 1
+
+
+def check_starts(resume: str | None) -> None:
+    """Raise where torchrun may start a training again and it would then not go on where it was.
+
+    Args:
+        resume: the checkpoint to go on from, ``auto`` for the last one, None for none.
+
+    Raises:
+        LaunchError: says what to change.
+    """
+    most = starts()[1] - 1
+    if most and resume != 'auto':
+        given = 'without --resume' if resume is None else f'with --resume {resume}'
+        raise LaunchError(
+            f'torchrun --max-restarts {most} {given}: a training that is started again would not go on where it was; '
+            'give --resume without a file, which begins afresh where there is no checkpoint yet'
+        )
+
+
 def slurm_variables(environ: Mapping[str, str], *, gpus: int) -> dict[str, str]:
     """Return what torchrun would set, from the variables that srun sets.
 
@@ -120,7 +145,12 @@ def _meet(dist_cfg: Mapping[str, Any], device: str) -> None:
 
 def _join(backend: str, timeout: int) -> None:
     try:
-        torch_dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
+        # What processes of an earlier start left in the store of torchrun, such as their addresses, must not be found.
+        store, rank, size = next(rendezvous('env://', timeout=timedelta(seconds=timeout)))
+        if os.environ.get('GROUP_WORLD_SIZE', '1') == '1':  # several machines count their starts apart
+            store = torch_dist.PrefixStore(f'start_{starts()[0]}', store)  # type: ignore[attr-defined]  # it is public
+        given = {'store': store, 'rank': rank, 'world_size': size}
+        torch_dist.init_process_group(backend, timeout=timedelta(seconds=timeout), **given)
     except (RuntimeError, ValueError) as error:
         place = f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}'
         if 'EADDRINUSE' in str(error):

@@ -55,6 +55,8 @@ class TrainOptions:
         teacher: checkpoint or work dir to distil from; the config needs a teacher.
         resume: checkpoint to go on from; ``auto`` for the last one of the work dir, None to start afresh.
         seed: of weights, data order and augmentation.
+        global_batch: images that all processes together see in an iteration; each sees as many as the config says
+            where None.
         early_stop: stop after this many validations that did not improve the figure that the best is kept by.
         on_bad_sample: ``stop`` at a damaged file, or ``skip`` and count it; as the config says where None.
         cache: folder that keeps decoded tiles, for later epochs and runs.
@@ -71,6 +73,7 @@ class TrainOptions:
     teacher: str | None = None
     resume: str | None = None
     seed: int | None = None
+    global_batch: int | None = None
     early_stop: int | None = None
     on_bad_sample: str | None = None
     cache: str | Path | None = None
@@ -244,6 +247,7 @@ def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:
 
     These are all edits of a config that is trained, in the order that matters.
     """
+    launch.check_starts(options.resume)
     # Processes meet first: that chooses the device that later edits ask for, and those that cannot leave no folder.
     launch.join_processes(config, options.launcher)
     set_work_dir(config, options.work_dir, name=name)
@@ -256,6 +260,7 @@ def _edit(config: Config, options: TrainOptions, *, name: str) -> Path | None:
     training_config.set_teacher(config, options.teacher)
     if options.seed is not None:
         config.randomness = {**config.get('randomness', {}), 'seed': options.seed}
+    training_config.set_global_batch(config, options.global_batch)
     training_config.set_on_bad_sample(config, options.on_bad_sample)
     training_config.set_cache(config, options.cache)
     training_config.set_early_stop(config, options.early_stop)
@@ -306,6 +311,9 @@ def train(config: str | Path | Config, options: TrainOptions | None = None) -> T
         check_fits(runner.model, Path(config.load_from))
     else:
         prepare_pretrained(runner.model)
+    start, most = launch.starts()
+    if start > 1:
+        runner.logger.info(f'start {start} of at most {most}: torchrun started all processes again, for one was lost')
     if options.resume is not None and checkpoint is None:
         runner.logger.info(f'there is nothing to resume in {work_dir}: the training starts from the beginning')
     check_batches(runner)

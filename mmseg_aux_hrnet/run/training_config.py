@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
+from mmengine.dist import get_world_size
 from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
+from mmseg_aux_hrnet.engine import ExactSampler
 from mmseg_aux_hrnet.engine.trackers import TRACKERS, tracker_settings
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.models.speed import Level, check_level, has_bfloat16
@@ -147,6 +149,29 @@ def set_zoo_start(config: Config) -> None:
 def _start_backbone(config: Config, init_cfg: ConfigDict | None) -> None:
     config.model.pretrained = None  # the older name of the same setting, which mmseg's base configs use
     config.model.backbone.init_cfg = init_cfg
+
+
+def set_global_batch(config: Config, images: int | None) -> None:
+    """Let the processes that have met see ``images`` together in an iteration; as many as the config says where None.
+
+    Epochs are made a whole number of such batches, so that they are the same in any number of processes.
+
+    Raises:
+        ConfigError: the processes cannot share them evenly, or the config draws whole batches by itself.
+    """
+    loader, processes = config.train_dataloader, get_world_size()
+    if images is not None:
+        if loader.get('batch_sampler') is not None:
+            raise ConfigError(f'--global-batch {images}: train_dataloader.batch_sampler of this config makes batches')
+        if images < 1 or images % processes:
+            raise ConfigError(
+                f'--global-batch {images} for {processes} process(es): give a multiple of {processes}, or start as '
+                'many processes as divide it'
+            )
+        loader.batch_size = images // processes
+    sampler, size = loader.get('sampler') or {}, loader.get('batch_size')
+    if size is not None and sampler.get('type') in ('ExactSampler', 'mmseg_aux_hrnet.ExactSampler', ExactSampler):
+        sampler.update(global_batch=size * processes, drop_last=bool(loader.get('drop_last')))
 
 
 def set_on_bad_sample(config: Config, action: str | None) -> None:

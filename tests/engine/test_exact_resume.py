@@ -5,9 +5,9 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-import torch
+from mmengine.logging import MessageHub
 from mmengine.runner import IterBasedTrainLoop
-from tiny_run import LOADED, Killed, end_of, quick_start, run  # noqa: F401
+from tiny_run import LOADED, Killed, assert_same_bits, end_of, quick_start, run  # noqa: F401
 from torch.utils.data import DataLoader
 
 from mmseg_aux_hrnet.engine import ExactResumeHook, InterruptHook
@@ -17,22 +17,6 @@ from mmseg_aux_hrnet.engine.samplers.seeded_fetch import SeededFetch
 from mmseg_aux_hrnet.errors import TrainingInterrupted
 
 EARLY = [dict(type='EarlyStopHook', monitor='score', rule='greater', patience=9)]
-
-
-def assert_same_bits(got, expected, where=''):
-    assert type(got) is type(expected), where
-    if isinstance(got, dict):
-        assert got.keys() == expected.keys(), where
-        for key in got:
-            assert_same_bits(got[key], expected[key], f'{where}.{key}')
-    elif isinstance(got, (list, tuple)):
-        assert len(got) == len(expected), where
-        for index, pair in enumerate(zip(got, expected, strict=True)):
-            assert_same_bits(*pair, f'{where}.{index}')
-    elif isinstance(got, torch.Tensor):
-        assert torch.equal(got, expected), where
-    else:
-        assert got == expected, where
 
 
 @pytest.fixture(scope='module')
@@ -137,7 +121,8 @@ def test_mmengine_that_loads_what_came_before_gets_nothing_for_it():
     loader = DataLoader(Numbers(), batch_size=2, sampler=ExactInfiniteSampler(Numbers(), shuffle=False, seed=5))
     loop = object.__new__(IterBasedTrainLoop)
     loop.dataloader, loop.dataloader_iterator, loop._iter = loader, iter(loader), 3
-    runner = SimpleNamespace(train_loop=loop, val_loop=None, seed=5, _randomness_cfg={}, iter=3)
+    hub = MessageHub.get_instance('skipping')
+    runner = SimpleNamespace(train_loop=loop, val_loop=None, seed=5, _randomness_cfg={}, iter=3, message_hub=hub)
     ExactResumeHook().before_train(runner)
     LOADED.clear()
     assert [next(loop.dataloader_iterator) for _ in range(3)] == [None] * 3

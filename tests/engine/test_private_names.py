@@ -77,13 +77,13 @@ def test_accumulated_iterations_are_those_of_the_optimizer_wrapper(count):
     assert private_names.accumulated_iterations(SimpleNamespace(optim_wrapper=OptimWrapperDict(a=wrapper))) == 1
 
 
-def test_indices_of_rank_start_from_the_first_each_time():
-    """Else a run over iterations does not start, or starts with other data on resume."""
-    sampler = InfiniteSampler(range(4), shuffle=False)
+def test_infinite_indices_start_from_the_first_each_time():
+    """Else a run over iterations does not start, or starts with other data on resume or in another process."""
+    sampler = InfiniteSampler(range(3), shuffle=False)
     sampler.rank, sampler.world_size = 1, 2
     for _ in range(2):
-        indices = private_names.indices_of_rank(sampler)
-        assert [next(indices) for _ in range(3)] == [1, 3, 1]
+        indices = private_names.infinite_indices(sampler)
+        assert [next(indices) for _ in range(4)] == [0, 1, 2, 0]
 
 
 def test_a_dropped_iterator_starts_anew():

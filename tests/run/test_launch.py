@@ -113,3 +113,19 @@ def test_slurm_without_its_host_names(monkeypatch):
     monkeypatch.setenv('PATH', '')
     with pytest.raises(LaunchError, match=r'first of n\[1-2\]: set MASTER_ADDR'):
         launch.slurm_variables(SLURM, gpus=0)
+
+
+@pytest.mark.parametrize(('resume', 'said'), [(None, 'without --resume'), ('a.pth', 'with --resume a.pth')])
+def test_a_training_that_may_be_started_again_must_go_on(monkeypatch, resume, said):
+    launch.check_starts(resume)
+    monkeypatch.setenv('TORCHELASTIC_MAX_RESTARTS', '3')
+    launch.check_starts('auto')
+    with pytest.raises(LaunchError, match=f'torchrun --max-restarts 3 {said}: .*; give --resume without a file'):
+        launch.check_starts(resume)
+
+
+def test_starts_are_counted_from_one(monkeypatch):
+    assert launch.starts() == (1, 1)
+    monkeypatch.setenv('TORCHELASTIC_MAX_RESTARTS', '3')
+    monkeypatch.setenv('TORCHELASTIC_RESTART_COUNT', '2')
+    assert launch.starts() == (3, 4)

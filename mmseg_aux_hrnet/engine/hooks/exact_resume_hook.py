@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import get_rank
+from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
@@ -17,6 +17,9 @@ from mmseg_aux_hrnet.engine.samplers.seeded_fetch import MODEL, random_words
 from mmseg_aux_hrnet.engine.schedule import follow_config
 from mmseg_aux_hrnet.errors import ConfigError
 
+# In a checkpoint's notes: the iteration from which the global batch has its size, the samples drawn before, the size.
+ORDER_KEY = 'order_since'
+
 
 @HOOKS.register_module()
 class ExactResumeHook(Hook):
@@ -25,6 +28,7 @@ class ExactResumeHook(Hook):
     With ``ExactInfiniteSampler`` or ``ExactSampler``, everything random in an iteration is a function of the seed and
     of its number, so no generator's state has to be kept in checkpoints. A validation that was due when the
     checkpoint was written, and is not in it, is done first. A schedule that was changed in the config is followed.
+    Another number of processes goes on with the same batches where these together are of the same size.
     """
 
     priority = 'LOWEST'  # starts when all other hooks are ready for a validation
@@ -46,11 +50,16 @@ class ExactResumeHook(Hook):
         follow_config(runner, checkpoint)
 
     def before_train(self, runner: Any) -> None:
-        """Enter the data at the right place, and validate where that is still due."""
+        """Enter the data at the right place, and validate where that is still due.
+
+        Raises:
+            ConfigError: the run to resume had epochs of another number of batches.
+        """
         loop = runner.train_loop
         sampler = loop.dataloader.sampler
         if hasattr(sampler, 'seed'):  # the checkpoint's, where the command line gave none
             sampler.seed = base_seed(runner)
+        self._follow_order(runner)
         if loop.iter == 0:
             return
         if isinstance(loop, IterBasedTrainLoop):
@@ -67,6 +76,25 @@ class ExactResumeHook(Hook):
         if _validation_is_due(runner):
             runner.logger.info('the checkpoint was written before its validation, which comes first')
             runner.val_loop.run()
+
+    def _follow_order(self, runner: Any) -> None:
+        """Let the data go on where the run was, if its global batch had another size."""
+        loop, notes = runner.train_loop, runner.message_hub.runtime_info
+        if loop.dataloader.batch_size is None:  # of a sampler of whole batches, which has an order of its own
+            return
+        size = loop.dataloader.batch_size * get_world_size()
+        since, drawn, former = notes.get(ORDER_KEY, (0, 0, size))
+        drawn += (loop.iter - since) * former
+        runner.message_hub.update_info(ORDER_KEY, (loop.iter, drawn, size))
+        if not isinstance(loop, IterBasedTrainLoop) and size != former:
+            raise ConfigError(
+                f'the run to resume had batches of {former} images over all processes, and this one has {size}, by '
+                f'which its epochs have another length: resume with --global-batch {former}'
+            )
+        if size != former:
+            runner.logger.info(f'batches were of {former} images and are of {size} now; {drawn} were seen so far')
+        if hasattr(loop.dataloader.sampler, 'shift'):
+            loop.dataloader.sampler.shift = drawn - loop.iter * size
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Seed what the model draws in this iteration, such as dropout."""
