@@ -39,6 +39,12 @@ def parser() -> argparse.ArgumentParser:
     add('--tta', choices=('none', 'flip', 'd4', 'scales'), default='none', help='average over views of each window')
     add('--gsd', type=float, metavar='METRES', help='resample windows to what the model was trained at')
     add('--aoi', type=Path, metavar='FILE', help='polygons: predict inside only')
+    add('--mosaic', action='store_true', help='predict rasters that touch or overlap on one grid as one ground')
+    add(
+        '--on-top',
+        choices=('order', 'newest', 'nearest'),
+        help='where rasters of a mosaic overlap: the one named last (default), taken last, or of the nearest centre',
+    )
     again = line.add_mutually_exclusive_group()
     again.add_argument('--resume', action='store_true', help='go on with an unfinished run, keep finished maps')
     again.add_argument('--overwrite', action='store_true', help='replace maps and unfinished runs')

@@ -18,10 +18,10 @@ from mmseg_aux_hrnet.maps.legend import NODATA, main_class
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
 from mmseg_aux_hrnet.maps.predict.model import MapModel
-from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
+from mmseg_aux_hrnet.maps.predict.planning import MapPlan, fingerprint, plan_map
 from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
 from mmseg_aux_hrnet.maps.styles import STYLE, ramp_style
-from mmseg_aux_hrnet.raster.content import raster_files, read_content, unlike_files
+from mmseg_aux_hrnet.raster.content import Entry, raster_files, read_content, unlike_files
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG, open_dataset
 
 OnBlock = Callable[[int, int], None]
@@ -91,13 +91,20 @@ class RasterMap:
 
     def __init__(self, model: MapModel, path: Path, out: Path, settings: MapSettings) -> None:
         self.path, self.out = path, out
-        self.probabilities: Path | None = None
-        if settings.probabilities is not None:
-            self.probabilities = out.with_name(f'{out.stem.removesuffix("_classes")}_prob{out.suffix}')
+        self.probabilities = None if settings.probabilities is None else probabilities_path(out)
         self._settings = settings
-        self.plan = plan_map(model, path, settings)
+        self.outputs = [path for path in (self.out, self.probabilities) if path is not None]
+        self.plan = self._plan(model)
         self.blocks = len(self.plan.work.windows.rows.starts)
         self.journal = Journal(out.with_name(f'.{out.name}.work'))
+
+    @property
+    def rasters(self) -> list[Path]:
+        """Return the rasters that it is the map of."""
+        return [self.path]
+
+    def _plan(self, model: MapModel) -> MapPlan:
+        return plan_map(model, self.path, self._settings)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -127,7 +134,7 @@ class RasterMap:
             self.journal.remove()  # of a run that was cut off just before it would have
             return False
         elif not (settings.resume and self.journal.exists()):
-            for path in filter(None, (self.out, self.probabilities)):
+            for path in self.outputs:
                 other = f'{path}, which was made otherwise,' if settings.resume else None
                 check_file(path, what=other, advice='replace it with --overwrite')
         with self._disk_errors():
@@ -141,7 +148,7 @@ class RasterMap:
             RasterError: one cannot be read.
             ResourceError: the disk is full.
         """
-        content = read_content(self.path, earlier=self.journal.conditions().get('content', ()))
+        content = self._read_content(self.journal.conditions().get('content', ()))
         with self._disk_errors():
             self.journal.add('content', content)
 
@@ -183,21 +190,29 @@ class RasterMap:
                 changed while it was predicted.
             ResourceError: the disk is full, or cannot be written for another reason.
         """
-        legend, tags, depth = self.plan.model.facts.legend, self.plan.tags, self._settings.probabilities
-        layers = {'classes': (self.out, class_layer(legend, tags))}
-        if self.probabilities is not None and depth is not None:
-            kept = kept_classes(legend)
-            names = tuple(f'probability of {legend.names[index]}' for index in kept)
-            style = ramp_style(1 if len(kept) == 1 else main_class(legend) + 1)
-            layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth], beside={STYLE: style})
-            layers = {'probabilities': (self.probabilities, layer), **layers}
         changed = self._differing(self.journal.conditions(), self.plan.conditions)
         if changed:
             raise DataError(f'{self.path} was changed while it was predicted ({"; ".join(changed)}): give --overwrite')
         with self._disk_errors():
-            for name, (path, layer) in layers.items():
-                write_map(path, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
+            self._write()
             self.journal.finish()
+
+    def _write(self) -> None:
+        for name, layer in self._layers().items():
+            path = self.probabilities if name == 'probabilities' else self.out
+            write_map(path or self.out, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
+
+    def _layers(self) -> dict[str, Layer]:
+        """Return what is written, by name, the class map last."""
+        legend, tags, depth = self.plan.model.facts.legend, self.plan.tags, self._settings.probabilities
+        layers = {'classes': class_layer(legend, tags)}
+        if depth is not None:
+            kept = kept_classes(legend)
+            names = tuple(f'probability of {legend.names[index]}' for index in kept)
+            style = ramp_style(1 if len(kept) == 1 else main_class(legend) + 1)
+            layer = Layer(depth, STEPS[depth] + 1, names, tags, step=1 / STEPS[depth], beside={STYLE: style})
+            layers = {'probabilities': layer, **layers}
+        return layers
 
     def _rows(self, name: str) -> Iterator[Rows]:
         """Yield the values of each block, (bands, rows, width)."""
@@ -227,20 +242,21 @@ class RasterMap:
         unlike = differing(old, new)
         if unlike or 'content' not in old:
             return unlike
-        files = unlike_files(old['content'], read_content(self.path, earlier=old['content']))
+        files = unlike_files(old['content'], self._read_content(old['content']))
         return [f'{name} was of other content, or not there' for name in files]
 
     def _is_finished(self) -> bool:
         """Return whether the map is there, made by an equal run of the raster as it is now."""
-        outputs = [path for path in (self.out, self.probabilities) if path is not None]
-        runs = {_run_of(path) for path in outputs}
+        runs = {_run_of(path) for path in self.outputs}
         old = self.journal.of_finished()
         if old and runs == {fingerprint(old)}:
             return not self._differing(old, self.plan.conditions)
         # A map of an older version, or one that was moved: no file of the raster may have been touched since.
-        return runs == {self.plan.fingerprint} and max(map(_touched, raster_files(self.path))) <= min(
-            map(_touched, outputs)
-        )
+        files = (file for path in self.rasters for file in raster_files(path))
+        return runs == {self.plan.fingerprint} and max(map(_touched, files)) <= min(map(_touched, self.outputs))
+
+    def _read_content(self, earlier: Sequence[Entry]) -> list[Entry]:
+        return [entry for path in self.rasters for entry in read_content(path, earlier=earlier)]
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:
@@ -254,6 +270,11 @@ class RasterMap:
             raise ResourceError(
                 f'{self.out} cannot be written ({error.strerror}): {advice}, then go on with --resume'
             ) from error
+
+
+def probabilities_path(out: Path) -> Path:
+    """Return the file of the probabilities that goes with a class map."""
+    return out.with_name(f'{out.stem.removesuffix("_classes")}_prob{out.suffix}')
 
 
 def _run_of(path: Path) -> str | None:
