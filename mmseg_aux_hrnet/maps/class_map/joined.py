@@ -104,7 +104,7 @@ def _read_parts(paths: Sequence[Path]) -> list[Part]:
         try:
             with open_dataset(path) as dataset:
                 if dataset.count == 1 and dataset.dtypes[0] == 'uint8':
-                    grid = Grid(*dataset.shape, dataset.crs, dataset.transform, is_placed(dataset))
+                    grid = Grid(dataset.height, dataset.width, dataset.crs, dataset.transform, is_placed(dataset))
                     masked = MaskFlags.per_dataset in dataset.mask_flag_enums[0]
                     parts.append(Part(path, grid, dataset.nodata, masked, dataset.tags(), colour_table(dataset)))
         except RasterError:  # a side file, or one that is damaged: it is not counted on
@@ -139,13 +139,13 @@ def _vrt(parts: Sequence[Part], grid: Grid, places: Sequence[Place]) -> bytes:
     band = SubElement(root, 'VRTRasterBand', dataType='Byte', band='1')
     SubElement(band, 'NoDataValue').text = f'{NODATA}'
     for part, (column, row) in zip(parts, places, strict=True):
-        size = {'xSize': f'{part.grid.width}', 'ySize': f'{part.grid.height}'}
+        width, height = f'{part.grid.width}', f'{part.grid.height}'
         source = SubElement(band, 'ComplexSource')
         SubElement(source, 'SourceFilename', relativeToVRT='0').text = f'{part.path.absolute()}'
         SubElement(source, 'SourceBand').text = '1'
-        SubElement(source, 'SourceProperties', RasterXSize=size['xSize'], RasterYSize=size['ySize'], DataType='Byte')
-        SubElement(source, 'SrcRect', xOff='0', yOff='0', **size)
-        SubElement(source, 'DstRect', xOff=f'{column}', yOff=f'{row}', **size)
+        SubElement(source, 'SourceProperties', RasterXSize=width, RasterYSize=height, DataType='Byte')
+        SubElement(source, 'SrcRect', xOff='0', yOff='0', xSize=width, ySize=height)
+        SubElement(source, 'DstRect', xOff=f'{column}', yOff=f'{row}', xSize=width, ySize=height)
         if part.masked:
             SubElement(source, 'UseMaskBand').text = 'true'
         elif part.nodata is not None:

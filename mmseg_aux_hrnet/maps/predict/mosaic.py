@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import rasterio.warp
 import shapely
+from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
@@ -24,9 +25,10 @@ from mmseg_aux_hrnet.raster.dataset import open_dataset
 from mmseg_aux_hrnet.raster.mosaic import Ground, MosaicSource, Sheet, open_mosaic
 from mmseg_aux_hrnet.raster.source import RasterSource, Reading
 
+Floats = NDArray[np.float64]
 OnTop = Literal['order', 'newest', 'nearest']
 ON_TOP: tuple[OnTop, ...] = get_args(OnTop)
-ALONG = 9  # points of each side of an outline that is seen in another reference system
+ALONG = 8  # parts of the sides of an outline that is seen in another reference system
 WGS84 = CRS.from_epsg(4326)
 
 
@@ -233,18 +235,27 @@ def _refuse_contact(members: Sequence[Member], groups: Sequence[Sequence[int]]) 
 
 def _outline(grid: Grid, *, projected: bool) -> shapely.Geometry:
     """Return where a raster lies, in longitude and latitude or its own coordinates; nothing where that is unknown."""
-    steps = np.linspace(0, 1, ALONG)
     # A quarter of a pixel wider than it is: places of rasters that touch differ by rounding.
-    right, bottom = grid.width + 0.5, grid.height + 0.5
-    column = np.concatenate([right * steps, np.full(ALONG, right), right * steps[::-1], np.zeros(ALONG)]) - 0.25
-    row = np.concatenate([np.zeros(ALONG), bottom * steps, np.full(ALONG, bottom), bottom * steps[::-1]]) - 0.25
-    x, y = grid.transform @ (column, row)
-    if projected:
-        try:
-            x, y = (np.array(axis) for axis in rasterio.warp.transform(grid.crs, WGS84, x, y))
-        except (RasterioError, AttributeError):  # no system, or one that is not of the earth
-            return shapely.Polygon()
+    ring = shapely.segmentize(shapely.box(-0.25, -0.25, grid.width + 0.25, grid.height + 0.25), _step(grid))
+    try:
+        x, y = _places(grid, *shapely.get_coordinates(ring).T, crs=WGS84 if projected else grid.crs)
+    except (RasterioError, AttributeError):  # no system, or one that is not of the earth
+        return shapely.Polygon()
     return shapely.polygons(np.column_stack([x, y])) if np.isfinite([x, y]).all() else shapely.Polygon()
+
+
+def _step(grid: Grid) -> float:
+    return max(grid.width, grid.height) / ALONG
+
+
+def _places(grid: Grid, column: Floats, row: Floats, *, crs: CRS | None) -> tuple[Floats, Floats]:
+    """Return pixels of a grid as coordinates of a reference system."""
+    a, b, c, d, e, f = tuple(grid.transform)[:6]
+    x, y = a * column + b * row + c, d * column + e * row + f
+    if grid.crs == crs:
+        return x, y
+    moved = rasterio.warp.transform(grid.crs, crs, x, y)
+    return np.array(moved[0]), np.array(moved[1])
 
 
 def _refuse(one: Member, other: Member) -> None:
@@ -264,14 +275,11 @@ def _refuse(one: Member, other: Member) -> None:
 
 def _target(grid: Grid, other: Grid) -> str:
     """Return the options by which gdalwarp lays another raster on a grid that is not turned."""
-    to, system = grid.transform, ''
-    column, row = np.meshgrid(np.linspace(0, other.width, ALONG), np.linspace(0, other.height, ALONG))
-    x, y = (axis.ravel() for axis in other.transform @ (column, row))
-    if grid.crs is not None and grid.crs != other.crs:
-        x, y = (np.array(axis) for axis in rasterio.warp.transform(other.crs, grid.crs, x, y))
-        system = f'-t_srs {grid.crs.to_string()} '
-    column, row = ~to @ (x, y)
-    left, top = to @ (math.floor(column.min()), math.floor(row.min()))
-    right, bottom = to @ (math.ceil(column.max()), math.ceil(row.max()))
+    outline = shapely.get_coordinates(shapely.segmentize(shapely.box(0, 0, other.width, other.height), _step(other)))
+    x, y = _places(other, *outline.T, crs=grid.crs)
+    a, _, c, _, e, f = tuple(grid.transform)[:6]
+    left, right = (c + a * edge for edge in (math.floor(((x - c) / a).min()), math.ceil(((x - c) / a).max())))
+    top, bottom = (f + e * edge for edge in (math.floor(((y - f) / e).min()), math.ceil(((y - f) / e).max())))
     extent = min(left, right), min(top, bottom), max(left, right), max(top, bottom)
-    return f'{system}-tr {to.a:.12g} {abs(to.e):.12g} -te {" ".join(f"{side:.12g}" for side in extent)}'
+    system = '' if grid.crs is None or grid.crs == other.crs else f'-t_srs {grid.crs.to_string()} '
+    return f'{system}-tr {abs(a):.12g} {abs(e):.12g} -te {" ".join(f"{side:.12g}" for side in extent)}'

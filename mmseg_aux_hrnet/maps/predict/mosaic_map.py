@@ -66,7 +66,7 @@ class MosaicMap(RasterMap):
         """Return what the journal keeps of a block: the part of each raster, (bands, rows, columns)."""
         whole = super()._values(block)
         top, end = self.plan.work.windows.rows.block(block.index)
-        values = {}
+        values: dict[str, NDArray[Any]] = {}
         for number, _, window in self._parts:
             (first, last), (left, right) = window.toranges()
             if first < end and last > top:

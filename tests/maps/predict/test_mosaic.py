@@ -1,5 +1,8 @@
 """Mosaics: each raster's map is what the map of all of them as one raster shows there, to the byte."""
 
+import json
+import os
+
 import numpy as np
 import pytest
 import rasterio
@@ -7,10 +10,12 @@ from affine import Affine
 from map_support import StubModel
 from raster_support import METRE, UTM, noise, write_raster
 
+from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.mosaic import find_mosaics
 from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.raster import mosaic as raster_mosaic
 
 # Of each raster the first row and column on the ground, height and width; a window is 16 pixels.
 LAYOUTS = {
@@ -112,6 +117,12 @@ def read(path):
         return opened.read()
 
 
+def map_of(raster):
+    """Return the class map of a single raster, with its probabilities beside it."""
+    out = raster.with_name('whole_classes.tif')
+    return predict_raster(StubModel(shifted=True), raster, out, MapSettings(probabilities='uint8'))
+
+
 def check_maps(paths, folder, layout, whole):
     """Assert that the map of each raster is that part of the whole map."""
     for path, (top, left, height, width) in zip(paths, layout, strict=True):
@@ -136,7 +147,7 @@ def test_the_nearest_raster_is_on_top_where_that_is_asked_for(tmp_path):
     layout = LAYOUTS['odd offsets and overlaps']
     paths = sheets(tmp_path / 'in', layout, holes=True)
     ground = write_raster(tmp_path / 'all.tif', composed(paths, layout, nearest=True), nodata=0)
-    whole = predict_raster(StubModel(shifted=True), ground, tmp_path / 'whole_classes.tif', MapSettings(probabilities='uint8'))
+    whole = map_of(ground)
     predict(paths, tmp_path / 'out', on_top='nearest', probabilities='uint8')
     check_maps(paths, tmp_path / 'out', layout, whole)
 
@@ -152,7 +163,7 @@ def test_the_newest_raster_is_on_top_where_that_is_asked_for(tmp_path, dated):
         else:
             os.utime(paths[number], (1_000_000 + age, 1_000_000 + age))
     ground = write_raster(tmp_path / 'all.tif', composed(paths, layout, order=order), nodata=0)
-    whole = predict_raster(StubModel(shifted=True), ground, tmp_path / 'whole_classes.tif', MapSettings(probabilities='uint8'))
+    whole = map_of(ground)
     heard = Heard()
     predict(paths, tmp_path / 'out', heard=heard, on_top='newest', probabilities='uint8')
     check_maps(paths, tmp_path / 'out', layout, whole)
@@ -171,7 +182,7 @@ def test_the_order_in_which_rasters_are_named_counts(tmp_path):
     layout = LAYOUTS['odd offsets and overlaps']
     paths = sheets(tmp_path / 'in', layout)
     one = vrt(tmp_path / 'all.vrt', paths[::-1])
-    whole = predict_raster(StubModel(shifted=True), one, tmp_path / 'whole_classes.tif', MapSettings(probabilities='uint8'))
+    whole = map_of(one)
     predict(paths[::-1], tmp_path / 'out', probabilities='uint8')
     check_maps(paths, tmp_path / 'out', layout, whole)
 
@@ -182,7 +193,7 @@ def test_what_a_user_calls_nodata_is_filled_by_the_raster_below(tmp_path):
     with rasterio.open(paths[1], 'r+') as collar:  # it does not say that 0 is nothing
         collar.write(np.zeros((3, 11, 5), np.uint8), window=((0, 11), (0, 5)))
     ground = write_raster(tmp_path / 'all.tif', composed(paths, layout), nodata=0)
-    whole = predict_raster(StubModel(shifted=True), ground, tmp_path / 'whole_classes.tif', MapSettings(probabilities='uint8'))
+    whole = map_of(ground)
     predict(paths, tmp_path / 'out', probabilities='uint8', nodata=0)
     check_maps(paths, tmp_path / 'out', layout, whole)
 
@@ -192,7 +203,10 @@ def test_few_files_are_open_at_once(tmp_path, monkeypatch):
     layout = LAYOUTS['odd offsets and overlaps']
     paths = sheets(tmp_path / 'in', layout)
     whole = predict_raster(
-        StubModel(shifted=True), vrt(tmp_path / 'all.vrt', paths), tmp_path / 'whole_classes.tif', MapSettings(probabilities='uint8')
+        StubModel(shifted=True),
+        vrt(tmp_path / 'all.vrt', paths),
+        tmp_path / 'whole_classes.tif',
+        MapSettings(probabilities='uint8'),
     )
     predict(paths, tmp_path / 'out', probabilities='uint8')
     check_maps(paths, tmp_path / 'out', layout, whole)
