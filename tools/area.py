@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
         'vector file: square metres, hectares, percent of what has data. Pixels on the border of a zone count by the '
         'share that lies inside.'
     )
-    line.add_argument('map', type=Path, help='GeoTIFF with one band of class indices (tools/predict_raster.py)')
+    line.add_argument('map', type=Path, help='class map (tools/predict_raster.py), a folder or a VRT of them')
     line.add_argument('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ... of a map that lacks them')
     line.add_argument('--zones', type=Path, metavar='FILE', help='polygons, in any format and reference system')
     line.add_argument('--id-field', metavar='NAME', help='the field that names the zones (default: numbers from 1)')

@@ -81,8 +81,8 @@ def test_a_polygon_across_files_is_one(folder, ground, tmp_path):
 def test_a_vrt_over_maps_knows_their_legend(folder, ground, tmp_path):
     one = tmp_path / 'all.vrt'
     sources = ''.join(
-        f'<ComplexSource><SourceFilename relativeToVRT="1">maps/{name}_classes.tif</SourceFilename><SourceBand>1</SourceBand>'
-        f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
+        f'<ComplexSource><SourceFilename relativeToVRT="1">maps/{name}_classes.tif</SourceFilename>'
+        f'<SourceBand>1</SourceBand><SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
         f'<DstRect xOff="{column}" yOff="{row}" xSize="{width}" ySize="{height}"/><NODATA>255</NODATA></ComplexSource>'
         for name, (row, column, height, width) in zip('abc', PLACES, strict=True)
     )
