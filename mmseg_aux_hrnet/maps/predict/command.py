@@ -101,7 +101,7 @@ def _predict_mosaics(
     )
     # A raster that touches no other is one as ever, and its map the same as without the option.
     grounds = [mosaic if len(mosaic.members) > 1 else mosaic.members[0].path for mosaic in mosaics]
-    firsts = [mosaic.members[0].out for mosaic in mosaics]
+    firsts = [min(member.out for member in mosaic.members) for mosaic in mosaics]
     failed, _ = predict_rasters(predictor, grounds, firsts, settings=settings, listener=bars)
     lost = {member.path: text for number, text in failed.items() for member in mosaics[number].members} | broken
     # Of a mosaic that lies partly in the area of interest, some have a map.

@@ -188,35 +188,19 @@ class Journal:
             return None
         return carry
 
-    def blocks(self, count: int) -> Iterator[Arrays]:
-        """Yield the blocks 0 to ``count`` - 1.
-
-        Raises:
-            RasterError: one is not what was written.
-        """
-        for index in range(count):
-            with self._opened(index) as block:
-                arrays = dict(block)
-            yield arrays
-
     def part(self, index: int, name: str) -> NDArray[Any]:
-        """Return one array of a block, without reading the others.
+        """Return one array of a block.
 
         Raises:
             RasterError: the block is not what was written.
         """
-        with self._opened(index) as block:
-            array: NDArray[Any] = block[name]
-        return array
-
-    @contextmanager
-    def _opened(self, index: int) -> Iterator[Mapping[str, NDArray[Any]]]:
         path = self._block(index)
         try:
             with np.load(path, allow_pickle=False) as block:
-                yield block
+                array: NDArray[Any] = block[name]
         except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise RasterError(f'{path} is damaged: remove it and go on with --resume') from error
+        return array
 
     def remove(self) -> None:
         """Remove the folder."""

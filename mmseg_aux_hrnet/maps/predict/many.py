@@ -12,7 +12,6 @@ from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, OutsideAreaError,
 from mmseg_aux_hrnet.maps.class_map.grids import touching_note
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
-from mmseg_aux_hrnet.maps.predict.mosaic_map import MosaicMap
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 
@@ -61,7 +60,7 @@ def predict_rasters(
     Args:
         model: such as a ``Predictor``.
         rasters: files, and mosaics, which say themselves where their maps go.
-        outs: the map of each.
+        outs: the map of each; of a mosaic, the one that its journal lies beside.
         settings: of all of them.
         listener: hears how it goes in this process.
 
@@ -234,9 +233,5 @@ class _Job:
             self.outside += [number for number in outside if number not in self.outside]
 
     def _plan(self, number: int) -> RasterMap:
-        raster = self._rasters[number]
-        if isinstance(raster, Mosaic):
-            self.maps[number] = MosaicMap(self._model, raster, self._settings)
-        else:
-            self.maps[number] = RasterMap(self._model, raster, self._outs[number], self._settings)
+        self.maps[number] = RasterMap(self._model, self._rasters[number], self._outs[number], self._settings)
         return self.maps[number]

@@ -3,23 +3,27 @@
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
-from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
+from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, class_layer, write_map
 from mmseg_aux_hrnet.maps.legend import NODATA, main_class
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
 from mmseg_aux_hrnet.maps.predict.model import MapModel
-from mmseg_aux_hrnet.maps.predict.planning import MapPlan, fingerprint, plan_map
+from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
+from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
 from mmseg_aux_hrnet.maps.predict.settings import STEPS, MapSettings
+from mmseg_aux_hrnet.maps.predict.sheets import MapSheet, cut, mosaic_sheets, sheet_rows
 from mmseg_aux_hrnet.maps.styles import STYLE, ramp_style
 from mmseg_aux_hrnet.raster.content import Entry, raster_files, read_content, unlike_files
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG, open_dataset
@@ -70,16 +74,18 @@ class RasterMap:
     ``locked`` are for whoever holds the lock, or was sent by whoever holds it.
 
     Attributes:
-        path: of the raster.
-        out: of the class map.
-        probabilities: the file beside it of the probabilities; None where they are not asked for.
+        path: of the raster, or the first of a mosaic.
+        rasters: all of them.
+        out: of the class map; of a mosaic, which has one for each raster, the one that the journal lies beside.
+        sheets: the files of the map.
+        outputs: class maps, and probabilities where they are asked for.
         plan: its windows, and what its bytes depend on.
         blocks: count of blocks of rows.
         journal: what is finished of it.
 
     Args:
         model: such as a ``Predictor``.
-        path: the raster.
+        raster: a file; or several that are predicted as one, each of which gets a map.
         out: the class map, a GeoTIFF.
         settings: how.
 
@@ -89,22 +95,20 @@ class RasterMap:
         OutsideAreaError: no pixel of it lies in the area of interest.
     """
 
-    def __init__(self, model: MapModel, path: Path, out: Path, settings: MapSettings) -> None:
-        self.path, self.out = path, out
-        self.probabilities = None if settings.probabilities is None else probabilities_path(out)
+    def __init__(self, model: MapModel, raster: Path | Mosaic, out: Path, settings: MapSettings) -> None:
+        mosaic = raster if isinstance(raster, Mosaic) else None
+        self.rasters = [raster] if not isinstance(raster, Mosaic) else [member.path for member in raster.members]
+        self.path, self.out = self.rasters[0], out
         self._settings = settings
-        self.outputs = [path for path in (self.out, self.probabilities) if path is not None]
-        self.plan = self._plan(model)
+        self.plan = plan_map(model, self.path, settings, mosaic=mosaic)
         self.blocks = len(self.plan.work.windows.rows.starts)
         self.journal = Journal(out.with_name(f'.{out.name}.work'))
-
-    @property
-    def rasters(self) -> list[Path]:
-        """Return the rasters that it is the map of."""
-        return [self.path]
-
-    def _plan(self, model: MapModel) -> MapPlan:
-        return plan_map(model, self.path, self._settings)
+        grid = self.plan.grid
+        whole = MapSheet(out, grid, Window(0, 0, grid.width, grid.height))
+        self.sheets = [whole] if mosaic is None else mosaic_sheets(mosaic, settings)
+        self.outputs = [sheet.out for sheet in self.sheets]
+        if settings.probabilities is not None:
+            self.outputs += [sheet.probabilities for sheet in self.sheets]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -198,9 +202,10 @@ class RasterMap:
             self.journal.finish()
 
     def _write(self) -> None:
-        for name, layer in self._layers().items():
-            path = self.probabilities if name == 'probabilities' else self.out
-            write_map(path or self.out, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
+        for sheet, (name, layer) in product(self.sheets, self._layers().items()):
+            path = sheet.probabilities if name == 'probabilities' else sheet.out
+            rows = sheet_rows(self.journal, self.plan.work.windows.rows, name, sheet)
+            write_map(path, rows, grid=sheet.grid, layer=layer, scratch=self.journal.folder)
 
     def _layers(self) -> dict[str, Layer]:
         """Return what is written, by name, the class map last."""
@@ -214,16 +219,8 @@ class RasterMap:
             layers = {'probabilities': layer, **layers}
         return layers
 
-    def _rows(self, name: str) -> Iterator[Rows]:
-        """Yield the values of each block, (bands, rows, width)."""
-        for index, values in enumerate(self.journal.blocks(self.blocks)):
-            top, end = self.plan.work.windows.rows.block(index)
-            if values[name].shape[1] != end - top:  # a version whose windows lay elsewhere began with this map
-                raise DataError(f'{self.journal.folder} holds other rows than these: start anew with --overwrite')
-            yield values[name]
-
     def _values(self, block: Block) -> dict[str, NDArray[Any]]:
-        """Return what the journal keeps of a block, each (bands, rows, width)."""
+        """Return what the journal keeps of a block, each (bands, rows, columns)."""
         facts, depth = self.plan.model.facts, self._settings.probabilities
         values: dict[str, NDArray[Any]] = {
             'classes': class_values(block.probabilities, block.valid, decision=facts.decision)[None]
@@ -235,7 +232,7 @@ class RasterMap:
             whole = np.floor(np.clip(kept, 0, 1) * np.float32(steps) + np.float32(0.5)).astype(depth)
             whole[:, ~block.valid] = steps + 1  # nodata, the one value above probability 1
             values['probabilities'] = whole
-        return values
+        return cut(values, self.sheets, rows=self.plan.work.windows.rows.block(block.index))
 
     def _differing(self, old: Conditions, new: Conditions) -> list[str]:
         """Return in words what is otherwise than in an earlier run; files are read where all else is the same."""
@@ -270,11 +267,6 @@ class RasterMap:
             raise ResourceError(
                 f'{self.out} cannot be written ({error.strerror}): {advice}, then go on with --resume'
             ) from error
-
-
-def probabilities_path(out: Path) -> Path:
-    """Return the file of the probabilities that goes with a class map."""
-    return out.with_name(f'{out.stem.removesuffix("_classes")}_prob{out.suffix}')
 
 
 def _run_of(path: Path) -> str | None:

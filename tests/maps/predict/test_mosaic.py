@@ -39,7 +39,7 @@ def predict(paths, folder, model=None, heard=None, on_top='order', **settings):
     outs = dict(zip(paths, map_paths(paths, folder), strict=True))
     mosaics, broken = find_mosaics(model.facts, outs, settings=settings, on_top=on_top, note=heard.append)
     grounds = [one if len(one.members) > 1 else one.members[0].path for one in mosaics]
-    firsts = [one.members[0].out for one in mosaics]
+    firsts = [min(member.out for member in one.members) for one in mosaics]
     failed, _ = predict_rasters(model, grounds, firsts, settings=settings, listener=heard)
     return {**{grounds[number]: text for number, text in failed.items()}, **broken}
 
