@@ -153,13 +153,16 @@ def _read(work: Work, rows: range, *, fill: tuple[int, ...]) -> Generator[Band, 
 
 
 def rows_together(columns: int, batch_size: int) -> int:
-    """Return how many rows of windows fill batches together, so that the last is full; one that nearly does is alone.
+    """Return how many rows of windows fill their batches together, as few as nearly do.
 
     They are counted from the top of the raster, and no batch goes on beyond them: so it does not depend on where a run
     begins which windows are predicted together, which decides how a last bit is rounded.
     """
-    batches = -(-columns // batch_size)
-    return 1 if columns >= NEARLY_FULL * batches * batch_size else batch_size // math.gcd(columns, batch_size)
+    counts = range(1, batch_size + 1)  # as many rows as a batch has windows fill all batches
+    batches = (math.ceil(count * columns / batch_size) for count in counts)
+    return next(
+        count for count, made in zip(counts, batches, strict=True) if count * columns >= NEARLY_FULL * made * batch_size
+    )
 
 
 def _predict(bands: Iterator[Band], model: MapModel, work: Work, rows: range) -> Generator[Batch, None, None]:

@@ -133,7 +133,8 @@ def test_batches_go_on_into_the_next_row_of_windows(width, batch_size, sizes):
 
 
 @pytest.mark.parametrize(
-    ('columns', 'batch_size', 'rows'), [(1, 16, 16), (3, 4, 4), (6, 4, 2), (29, 16, 1), (33, 16, 16)]
+    ('columns', 'batch_size', 'rows'),
+    [(1, 16, 15), (1, 4, 4), (3, 4, 4), (6, 4, 2), (29, 16, 1), (30, 64, 2), (33, 16, 4)],
 )
 def test_rows_are_taken_together_until_their_batches_are_full(columns, batch_size, rows):
     assert rows_together(columns, batch_size) == rows
