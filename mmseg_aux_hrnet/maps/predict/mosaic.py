@@ -13,7 +13,7 @@ import rasterio.warp
 import shapely
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
+from rasterio.errors import CRSError, RasterioError
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
@@ -239,7 +239,7 @@ def _outline(grid: Grid, *, projected: bool) -> shapely.Geometry:
     ring = shapely.segmentize(shapely.box(-0.25, -0.25, grid.width + 0.25, grid.height + 0.25), _step(grid))
     try:
         x, y = _places(grid, *shapely.get_coordinates(ring).T, crs=WGS84 if projected else grid.crs)
-    except (RasterioError, AttributeError):  # no system, or one that is not of the earth
+    except (RasterioError, CRSError):  # no system, or one that is not of the earth
         return shapely.Polygon()
     return shapely.polygons(np.column_stack([x, y])) if np.isfinite([x, y]).all() else shapely.Polygon()
 

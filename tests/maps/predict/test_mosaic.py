@@ -221,10 +221,12 @@ def test_rasters_that_do_not_meet_are_told_apart(tmp_path):
     coarse = write_raster(tmp_path / 'b.tif', noise(3), transform=METRE @ Affine.translation(500, 0) @ Affine.scale(2))
     bare = write_raster(tmp_path / 'c.tif', noise(3), transform=None, crs=None)
     again = write_raster(tmp_path / 'd.tif', noise(3), transform=None, crs=None)
+    local = write_raster(tmp_path / 'e.tif', noise(3), crs=None)
+    far = write_raster(tmp_path / 'f.tif', noise(3), crs='EPSG:4326', transform=Affine(1e-5, 0, 11, 0, -1e-5, 50))
     heard = Heard()
-    assert predict([first, coarse, bare, again], tmp_path / 'out', heard=heard) == {}
-    assert heard == ['4 rasters: 0 mosaic(s), and 4 that touch no other']
-    assert len(list((tmp_path / 'out').glob('*.tif'))) == 4
+    assert predict([first, coarse, bare, again, local, far], tmp_path / 'out', heard=heard) == {}
+    assert heard == ['6 rasters: 0 mosaic(s), and 6 that touch no other']
+    assert len(list((tmp_path / 'out').glob('*.tif'))) == 6
 
 
 def test_without_the_option_rasters_that_touch_are_noted_in_one_line(tmp_path):
