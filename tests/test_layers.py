@@ -45,7 +45,7 @@ TABLE = {
     ),
     'maps': ('classes errors files raster', 'affine numpy pyogrio pyproj rasterio'),
     'maps/__init__': ('maps maps/change maps/indices maps/measure maps/polygonize maps/predict', ''),
-    'maps/class_map': ('classes errors files maps raster', 'affine numpy pyproj rasterio'),
+    'maps/class_map': ('classes errors files maps raster', 'affine numpy pyproj rasterio shapely'),
     'maps/change': (
         'classes errors files maps maps/class_map maps/measure maps/vector raster report sampling version',
         'cv2 matplotlib numpy PIL rasterio rich',
@@ -65,7 +65,7 @@ TABLE = {
     ),
     'maps/predict': (
         'bands classes decision errors files maps maps/class_map maps/vector models raster run version weights',
-        'cv2 filelock mmengine numpy rasterio rich torch',
+        'cv2 filelock mmengine numpy rasterio rich shapely torch',
     ),
     'maps/vector': ('errors maps', 'affine numpy pyogrio pyproj rasterio shapely'),
     'models': ('bands decision errors weights', 'mmcv mmengine mmseg torch'),

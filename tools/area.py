@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
         'each zone of a vector file: square metres, hectares, and percent of the pixels with data. Pixels on the '
         'border of a zone count by their share inside it.'
     )
-    line.add_argument('map', type=Path, help='GeoTIFF with one band of class indices (tools/predict_raster.py)')
+    line.add_argument('map', type=Path, help='class map (tools/predict_raster.py), or a folder or VRT of them')
     line.add_argument('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ..., if the map has none')
     line.add_argument('--zones', type=Path, metavar='FILE', help='polygons, in any format and reference system')
     line.add_argument('--id-field', metavar='NAME', help='field with the names of the zones (default: numbers from 1)')

@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
         'one polygon. The suffix says the format: .gpkg, .shp, .parquet (GeoParquet) or .geojson (in WGS 84).'
     )
     add = line.add_argument
-    add('map', type=Path, help='GeoTIFF with one band of class indices (tools/predict_raster.py)')
+    add('map', type=Path, help='class map (tools/predict_raster.py), a folder or a VRT of them')
     add('out', type=Path, help='file to write: .gpkg, .shp, .parquet or .geojson')
     add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ..., if the map has none')
     add('--of', metavar='NAME,NAME', help='classes to write (default: all except background)')

@@ -50,6 +50,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add('--gsd', type=float, metavar='METRES', help='resample the windows to this pixel size for the network')
     add('--aoi', type=Path, metavar='FILE', help='polygons: predict only inside them')
+    add('--mosaic', action='store_true', help='predict rasters that touch or overlap on one grid as one ground')
+    add(
+        '--on-top',
+        choices=('order', 'newest', 'nearest'),
+        help='which raster of a mosaic wins an overlap: the last named (default), the newest, or the nearest centre',
+    )
     again = line.add_mutually_exclusive_group()
     again.add_argument('--resume', action='store_true', help='continue an unfinished run and keep finished maps')
     again.add_argument('--overwrite', action='store_true', help='replace maps and unfinished runs')

@@ -17,12 +17,16 @@ WORLD_FILES = {  # suffixes of the small text file that gives a picture coordina
 logger = logging.getLogger(__name__)
 
 
-def find_rasters(inputs: Sequence[str]) -> list[Path]:
+def find_rasters(inputs: Sequence[str], *, as_named: bool = False) -> list[Path]:
     """Return the rasters of files, folders and patterns, sorted, each once.
 
     Of a folder those are taken that lie in it itself: GeoTIFF, VRT, JPEG 2000, IMG, and PNG and JPEG with a world file.
     Maps that were predicted are left out of folders and patterns with a warning, so that nothing predicts its own
     results. A file that is named is taken whatever it is.
+
+    Args:
+        inputs: files, folders and patterns.
+        as_named: in the order of the inputs instead, each raster where it is named last, those of one input sorted.
 
     Raises:
         DataError: an input does not exist, cannot be listed, or holds no raster.
@@ -30,10 +34,12 @@ def find_rasters(inputs: Sequence[str]) -> list[Path]:
     found: dict[Path, Path] = {}
     for text in inputs:
         try:
-            found |= {path.resolve(): path for path in _rasters_of(text)}
+            for path in sorted(_rasters_of(text)):
+                found.pop(path.resolve(), None)
+                found[path.resolve()] = path
         except OSError as error:
             raise DataError(f'{text} cannot be read ({error.strerror}): check its name and rights') from error
-    return sorted(found.values())
+    return list(found.values()) if as_named else sorted(found.values())
 
 
 def _rasters_of(text: str) -> list[Path]:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.windows import Window
 
+from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
+from mmseg_aux_hrnet.maps.class_map.joined import colour_table, legend_of_sources, open_folder
 from mmseg_aux_hrnet.maps.ground import Ground, measure_ground
 from mmseg_aux_hrnet.maps.legend import NODATA, read_legend
-from mmseg_aux_hrnet.raster.dataset import is_placed, open_dataset, reading_rows
+from mmseg_aux_hrnet.raster.dataset import CLASSES_TAG, is_placed, open_dataset, reading_rows
 
 Values = NDArray[np.uint8]
 BLOCK = 1024  # pixels a side, about; a block of square metres in float64 is 8 MB
@@ -46,7 +48,7 @@ def open_class_map(path: str | Path, *, classes: Sequence[str] | None = None) ->
     """Open a class map for reading.
 
     Args:
-        path: one band of uint8 that holds class indices.
+        path: one band of uint8 that holds class indices; a folder of such maps, or a VRT of them, is read as one.
         classes: their names, where the file does not say them.
 
     Raises:
@@ -54,8 +56,16 @@ def open_class_map(path: str | Path, *, classes: Sequence[str] | None = None) ->
         DataError: it is not a class map.
         ConfigError: the names of the classes are not known, or of another number than the file's.
     """
-    with open_dataset(Path(path)) as dataset:
-        yield ClassMap(Path(path), dataset, classes=classes)
+    path = Path(path)
+    if path.is_dir():
+        with open_folder(path, classes=classes) as (dataset, legend):
+            yield ClassMap(path, dataset, classes=classes, legend=legend)
+        return
+    with open_dataset(path) as dataset:
+        parts = dataset.driver == 'VRT' and CLASSES_TAG not in dataset.tags()
+        yield ClassMap(
+            path, dataset, classes=classes, legend=legend_of_sources(path, classes=classes) if parts else None
+        )
 
 
 class ClassMap:
@@ -65,13 +75,16 @@ class ClassMap:
         path: its file.
         dataset: the same, open in rasterio.
         classes: names of its values 0, 1, ..., where the file does not say them.
+        legend: its classes, where the files that it is made of say them; None for what it says itself.
 
     Raises:
         DataError: it is not a class map.
         ConfigError: the names of the classes are not known, or of another number than the file's.
     """
 
-    def __init__(self, path: Path, dataset: Any, *, classes: Sequence[str] | None) -> None:
+    def __init__(
+        self, path: Path, dataset: Any, *, classes: Sequence[str] | None, legend: Classes | None = None
+    ) -> None:
         if dataset.count != 1 or dataset.dtypes[0] != 'uint8':
             raise DataError(
                 f'{path} is not a class map: it has {counted(dataset.count, "band")} of {dataset.dtypes[0]}, '
@@ -83,11 +96,7 @@ class ClassMap:
         self.transform = dataset.transform
         self.placed = is_placed(dataset)
         try:
-            table = dataset.colormap(1)
-        except ValueError:  # rasterio's way to say that there is none
-            table = None
-        try:
-            self.legend = read_legend(dataset.tags(), table, classes=classes)
+            self.legend = legend or read_legend(dataset.tags(), colour_table(dataset), classes=classes)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
         self.tags: dict[str, str] = dataset.tags()

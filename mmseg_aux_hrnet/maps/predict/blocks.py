@@ -1,10 +1,13 @@
 """Predicts blocks of rows: reads rows of windows, predicts them in batches, adds up their weighted probabilities."""
 
+import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 import cv2
@@ -13,15 +16,25 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.maps.predict.model import MapModel
-from mmseg_aux_hrnet.maps.predict.windows import Windows, axis_weights
+from mmseg_aux_hrnet.maps.predict.windows import Axis, Windows, axis_weights
 
 Item = TypeVar('Item')
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Band = tuple[int, NDArray[np.uint8], Mask]  # a row of windows: its index, image and the pixels that are asked for
 Batch = tuple[int, Mask, tuple[int, ...], Floats | None]  # of a band: windows by column; none when it is complete
+NEARLY_FULL = 0.9  # share of the windows that batches could hold
 BANDS_AHEAD = 1  # each is a window high and as wide as the raster
 BATCHES_AHEAD = 2
+
+
+class Waiting(NamedTuple):
+    """A window that waits for its batch to be full; without an image, the end of its row of windows."""
+
+    row: int
+    wanted: Mask
+    column: int = -1
+    image: NDArray[np.uint8] | None = None
 
 
 class Work(NamedTuple):
@@ -30,7 +43,7 @@ class Work(NamedTuple):
     Attributes:
         open: opens it, once for each thread; the source has ``read(window)``, which returns image and valid pixels.
         windows: which parts of it are predicted together.
-        batch_size: most windows that are predicted together; they always lie in one row of windows.
+        batch_size: most windows that are predicted together; those of narrow rasters lie in several rows of windows.
         area: which pixels of a window are asked for, bool (H, W); None for all. The model sees the others too, because
             what lies around a pixel helps to tell what it is.
     """
@@ -73,11 +86,13 @@ def predict_blocks(
         in_threads: read and predict in threads of their own, ahead of whoever uses the blocks.
     """
     first = indices.start if carry is not None else work.windows.rows.first_over(indices.start)
-    bands = _read(work, range(first, indices.stop), fill=model.facts.fill)
+    together = rows_together(len(work.windows.columns.starts), work.batch_size)
+    end = min(-(-indices.stop // together) * together, len(work.windows.rows.starts))
+    bands = _read(work, range(first - first % together, end), fill=model.facts.fill)
     with ExitStack() as threads:  # they end the last one first: it may wait for what the other makes
         if in_threads:
             bands = threads.enter_context(closing(ahead(bands, depth=BANDS_AHEAD)))
-        batches = _predict(bands, model, work)
+        batches = _predict(bands, model, work, range(first, indices.stop))
         if in_threads:
             batches = threads.enter_context(closing(ahead(batches, depth=BATCHES_AHEAD)))
         for block in _add_up(batches, work.windows, classes=len(model.facts.legend.names), carry=carry):
@@ -137,17 +152,61 @@ def _read(work: Work, rows: range, *, fill: tuple[int, ...]) -> Generator[Band, 
             yield index, image, wanted
 
 
-def _predict(bands: Iterator[Band], model: MapModel, work: Work) -> Generator[Batch, None, None]:
-    columns = work.windows.columns
-    for index, image, wanted in bands:
-        spans = [(j, slice(start, start + columns.window)) for j, start in enumerate(columns.starts)]
-        # Of an orthophoto's empty corners and of all around an area of interest, nothing is predicted.
-        used = [(j, span) for j, span in spans if wanted[:, span].any()]
-        for first in range(0, len(used), work.batch_size):
-            batch = used[first : first + work.batch_size]
-            images = np.stack([image[:, span] for _, span in batch])
-            yield index, wanted, tuple(j for j, _ in batch), model.predict(images)
-        yield index, wanted, (), None
+def rows_together(columns: int, batch_size: int) -> int:
+    """Return how many rows of windows fill their batches together, as few as nearly do.
+
+    They are counted from the top of the raster, and no batch goes on beyond them: so it does not depend on where a run
+    begins which windows are predicted together, which decides how a last bit is rounded.
+    """
+    counts = range(1, batch_size + 1)  # as many rows as a batch has windows fill all batches
+    batches = (math.ceil(count * columns / batch_size) for count in counts)
+    return next(
+        count for count, made in zip(counts, batches, strict=True) if count * columns >= NEARLY_FULL * made * batch_size
+    )
+
+
+def _predict(bands: Iterator[Band], model: MapModel, work: Work, rows: range) -> Generator[Batch, None, None]:
+    """Yield what is predicted of some rows of windows; the bands begin and end with rows that fill batches together."""
+    together = rows_together(len(work.windows.columns.starts), work.batch_size)
+    waiting: list[Waiting] = []
+    for item in _windows(bands, work.windows.columns):
+        waiting.append(item)
+        count = sum(one.image is not None for one in waiting)
+        last_of_rows = item.image is None and (item.row + 1) % together == 0
+        if count in (0, work.batch_size) or last_of_rows:
+            yield from _predict_together(waiting, model, rows)
+            waiting = []
+            if item.row >= rows.stop or (item.row + 1 == rows.stop and item.image is None):
+                return  # the rest was there to fill the last batch
+        elif item.image is None:  # as views they would keep whole rows of windows
+            waiting = [one._replace(image=None if one.image is None else one.image.copy()) for one in waiting]
+    yield from _predict_together(waiting, model, rows)
+
+
+def _windows(bands: Iterator[Band], columns: Axis) -> Iterator[Waiting]:
+    """Yield the windows of each row from which anything is asked for, and then that it is complete."""
+    for row, image, wanted in bands:
+        for column, start in enumerate(columns.starts):
+            span = slice(start, start + columns.window)
+            # Of an orthophoto's empty corners and of all around an area of interest, nothing is predicted.
+            if wanted[:, span].any():
+                yield Waiting(row, wanted, column, image[:, span])
+        yield Waiting(row, wanted)
+
+
+def _predict_together(waiting: Sequence[Waiting], model: MapModel, rows: range) -> Iterator[Batch]:
+    images = [one.image for one in waiting if one.image is not None]
+    asked = any(one.row in rows for one in waiting if one.image is not None)
+    predicted = model.predict(np.stack(images)) if asked else np.empty(0, np.float32)
+    first = 0
+    for row, group in groupby(waiting, key=attrgetter('row')):
+        items = list(group)
+        columns = tuple(one.column for one in items if one.image is not None)
+        if row in rows and columns:
+            yield row, items[0].wanted, columns, predicted[first : first + len(columns)]
+        if row in rows and items[-1].image is None:
+            yield row, items[0].wanted, (), None
+        first += len(columns)
 
 
 def _add_up(batches: Iterator[Batch], windows: Windows, *, classes: int, carry: Floats | None) -> Iterator[Block]:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted, counted
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
+from mmseg_aux_hrnet.maps.predict.mosaic import ON_TOP, find_mosaics
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
@@ -32,7 +33,9 @@ def run_prediction(args: Namespace) -> str:
     )  # fmt: skip
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
     make, words = _network(args.inputs)
-    rasters = find_rasters(words)
+    if args.on_top is not None and not args.mosaic:
+        raise ConfigError('--on-top says which raster counts where those of a mosaic overlap: give --mosaic too')
+    rasters = find_rasters(words, as_named=args.mosaic)
     outs = map_paths(rasters, args.out)
     if args.aoi is not None:
         read_polygons(args.aoi)  # a wrong file is wrong for all rasters
@@ -49,6 +52,8 @@ def run_prediction(args: Namespace) -> str:
     bars = _Bars()
     with bars.shown:
         try:
+            if args.mosaic:
+                return _predict_mosaics(predictor, rasters, outs, args=args, settings=settings, bars=bars)
             failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars)
         except KeyboardInterrupt:
             raise PredictionInterrupted('stopped by Ctrl-C; finished parts are kept: continue with --resume') from None
@@ -74,6 +79,35 @@ def _network(inputs: list[str]) -> tuple[Callable[..., Predictor], list[str]]:
     if is_zoo_name(inputs[0]):
         zoo_model(inputs[0])  # before anything that takes seconds
     return make, words
+
+
+def _predict_mosaics(
+    predictor: Predictor,
+    rasters: list[Path],
+    outs: list[Path],
+    *,
+    args: Namespace,
+    settings: MapSettings,
+    bars: '_Bars',
+) -> str:
+    """Predict rasters that touch or overlap as one ground, and return the closing line."""
+    silent = get_dist_info()[0] > 0  # all processes find the same
+    mosaics, broken = find_mosaics(
+        predictor.facts,
+        dict(zip(rasters, outs, strict=True)),
+        settings=settings,
+        on_top=args.on_top or ON_TOP[0],
+        note=(lambda text: None) if silent else bars.note,
+    )
+    # A raster that touches no other is one as ever, and its map the same as without the option.
+    grounds = [mosaic if len(mosaic.members) > 1 else mosaic.members[0].path for mosaic in mosaics]
+    firsts = [min(member.out for member in mosaic.members) for mosaic in mosaics]
+    failed, _ = predict_rasters(predictor, grounds, firsts, settings=settings, listener=bars)
+    lost = {member.path: text for number, text in failed.items() for member in mosaics[number].members} | broken
+    # Of a mosaic that lies partly in the area of interest, some have a map.
+    outside = [path for path, out in zip(rasters, outs, strict=True) if path not in lost and not out.is_file()]
+    numbers = {rasters.index(path): text for path, text in lost.items()}
+    return _closing_line(numbers, [rasters.index(path) for path in outside], rasters=rasters, folder=args.out)
 
 
 class _Bars:

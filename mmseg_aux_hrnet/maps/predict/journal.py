@@ -186,20 +186,19 @@ class Journal:
             return None
         return carry
 
-    def blocks(self, count: int) -> Iterator[Arrays]:
-        """Yield the blocks 0 to ``count`` - 1.
+    def part(self, index: int, name: str) -> NDArray[Any]:
+        """Return one array of a block.
 
         Raises:
-            RasterError: one is not what was written.
+            RasterError: the block is not what was written.
         """
-        for index in range(count):
-            path = self._block(index)
-            try:
-                with np.load(path, allow_pickle=False) as block:
-                    arrays = dict(block)
-            except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-                raise RasterError(f'{path} is damaged: remove it and continue with --resume') from error
-            yield arrays
+        path = self._block(index)
+        try:
+            with np.load(path, allow_pickle=False) as block:
+                array: NDArray[Any] = block[name]
+        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise RasterError(f'{path} is damaged: remove it and continue with --resume') from error
+        return array
 
     def remove(self) -> None:
         """Remove the folder."""

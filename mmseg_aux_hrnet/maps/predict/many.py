@@ -9,7 +9,9 @@ from typing import NamedTuple, Protocol
 from mmengine.dist import all_gather_object, broadcast_object_list, get_dist_info
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, OutsideAreaError, ResourceError, one_line
+from mmseg_aux_hrnet.maps.class_map.grids import touching_note
 from mmseg_aux_hrnet.maps.predict.model import MapModel
+from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 
@@ -46,14 +48,19 @@ def map_paths(rasters: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def predict_rasters(
-    model: MapModel, rasters: Sequence[Path], outs: Sequence[Path], *, settings: MapSettings, listener: Listener
+    model: MapModel,
+    rasters: Sequence[Path | Mosaic],
+    outs: Sequence[Path],
+    *,
+    settings: MapSettings,
+    listener: Listener,
 ) -> tuple[dict[int, str], list[int]]:
     """Make the maps of rasters, together with the other processes where there are any.
 
     Args:
         model: such as a ``Predictor``.
-        rasters: files.
-        outs: the map of each.
+        rasters: files, and mosaics, which say themselves where their maps go.
+        outs: the map of each; of a mosaic, the one that its journal lies beside.
         settings: of all of them.
         listener: hears how it goes in this process.
 
@@ -142,7 +149,7 @@ class _Job:
     def __init__(
         self,
         model: MapModel,
-        rasters: Sequence[Path],
+        rasters: Sequence[Path | Mosaic],
         outs: Sequence[Path],
         *,
         settings: MapSettings,
@@ -178,6 +185,9 @@ class _Job:
         # All of them before the first is begun: a mistake in the last one is told before anything is written.
         for number in range(len(self._rasters)):
             self.attempt(number, partial(self._plan, number))
+        beside = touching_note({one.path: one.plan.grid for one in self.maps.values() if len(one.rasters) == 1})
+        if beside is not None:
+            self._listener.note(beside)
         todo = []
         for number, raster_map in self.maps.items():
             for note in raster_map.plan.notes:

@@ -17,6 +17,7 @@ from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.ground import ground_sampling
 from mmseg_aux_hrnet.maps.predict.blocks import Work
 from mmseg_aux_hrnet.maps.predict.model import MapModel, ModelFacts, ResampledModel
+from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.windows import GRID, Windows, plan_axis
 from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest, area_digest
@@ -79,8 +80,14 @@ def fingerprint(conditions: Mapping[str, Any]) -> str:
     return sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
 
-def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
+def plan_map(model: MapModel, path: Path, settings: MapSettings, *, mosaic: Mosaic | None = None) -> MapPlan:
     """Return the plan of a map; it opens the raster to read its header.
+
+    Args:
+        model: such as a ``Predictor``.
+        path: the raster.
+        settings: how.
+        mosaic: the rasters that are planned as one, of which ``path`` is the first; None for that one only.
 
     Raises:
         ConfigError: a setting is wrong, or does not fit the raster.
@@ -91,10 +98,14 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         reading = settings.reading.of_model(model.facts.bands)
     except ConfigError as error:
         raise ConfigError(f'{path}: {error}') from error
-    with open_source(path, reading) as source:
-        grid = Grid(source.height, source.width, source.crs, source.transform, source.placed)
-        bands, collar_note = source.bands, source.collar_note() if settings.nodata is None else None
-        notes = source.notes if collar_note is None else (*source.notes, collar_note)
+    opened = partial(open_source, path, reading) if mosaic is None else partial(mosaic.open, reading)
+    if mosaic is not None:
+        grid, bands, notes = mosaic.grid, mosaic.bands, mosaic.notes
+    else:
+        with open_source(path, reading) as source:
+            grid = Grid(source.height, source.width, source.crs, source.transform, source.placed)
+            bands, collar_note = source.bands, source.collar_note() if settings.nodata is None else None
+            notes = source.notes if collar_note is None else (*source.notes, collar_note)
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
     known = model.facts.gsd_range
     if settings.gsd is None:
@@ -121,14 +132,18 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         read['uncertainty'] = 'margin'
     return MapPlan(
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
-        work=Work(partial(open_source, path, reading), windows, settings.batch_size, _area(path, grid, settings)),
+        work=Work(opened, windows, settings.batch_size, area_of(path, grid, settings)),
         grid=grid,
-        conditions={**_conditions(path, grid, windows=windows, settings=settings, facts=model.facts), **read},
+        conditions={
+            **_conditions(path, grid, windows=windows, settings=settings, facts=model.facts),
+            **read,
+            **({} if mosaic is None else mosaic.conditions()),
+        },
         notes=notes,
     )
 
 
-def _area(path: Path, grid: Grid, settings: MapSettings) -> Callable[[Window], NDArray[np.bool_]] | None:
+def area_of(path: Path, grid: Grid, settings: MapSettings) -> Callable[[Window], NDArray[np.bool_]] | None:
     """Return what tells which pixels of a window are asked for; None for all."""
     if settings.aoi is None:
         return None

@@ -3,14 +3,16 @@
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
-from mmseg_aux_hrnet.maps.class_map.geotiff import Rows, class_layer, write_map
+from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, class_layer, write_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import uncertainty_layer
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
@@ -23,13 +25,14 @@ from mmseg_aux_hrnet.maps.predict.layers import (
     uncertainty_meaning,
 )
 from mmseg_aux_hrnet.maps.predict.model import MapModel
+from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
 from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.raster.content import raster_files, read_content, unlike_files
+from mmseg_aux_hrnet.maps.predict.sheets import MapSheet, cut, mosaic_sheets, sheet_rows
+from mmseg_aux_hrnet.raster.content import Entry, raster_files, read_content, unlike_files
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG, open_dataset
 
 OnBlock = Callable[[int, int], None]
-BESIDE = {'probabilities': 'prob', 'uncertainty': 'uncertainty'}  # what the files of these are called
 
 
 def predict_raster(
@@ -75,16 +78,19 @@ class RasterMap:
     ``locked`` are for whoever holds the lock, or was sent by whoever holds it.
 
     Attributes:
-        path: of the raster.
-        out: of the class map.
-        outputs: the files of what is asked for: ``probabilities``, ``uncertainty``, and last ``classes``.
+        path: of the raster, or the first of a mosaic.
+        rasters: all of them.
+        out: of the class map; of a mosaic, which has one for each raster, the one that the journal lies beside.
+        sheets: the parts of the map, each with files of its own.
+        layers: what each part has: ``probabilities`` and ``uncertainty`` where they are asked for, and ``classes``.
+        outputs: all files.
         plan: its windows, and what its bytes depend on.
         blocks: count of blocks of rows.
         journal: what is finished of it.
 
     Args:
         model: such as a ``Predictor``.
-        path: the raster.
+        raster: a file; or several that are predicted as one, each of which gets a map.
         out: the class map, a GeoTIFF.
         settings: how.
 
@@ -94,19 +100,19 @@ class RasterMap:
         OutsideAreaError: no pixel of it lies in the area of interest.
     """
 
-    def __init__(self, model: MapModel, path: Path, out: Path, settings: MapSettings) -> None:
-        self.path, self.out = path, out
-        stem = out.stem.removesuffix('_classes')
-        wanted = {'probabilities': settings.probabilities is not None, 'uncertainty': settings.uncertainty}
-        # The class map comes last, so that its name means that all is there.
-        self.outputs = {
-            **{name: out.with_name(f'{stem}_{BESIDE[name]}{out.suffix}') for name in BESIDE if wanted[name]},
-            'classes': out,
-        }
+    def __init__(self, model: MapModel, raster: Path | Mosaic, out: Path, settings: MapSettings) -> None:
+        mosaic = raster if isinstance(raster, Mosaic) else None
+        self.rasters = [raster] if not isinstance(raster, Mosaic) else [member.path for member in raster.members]
+        self.path, self.out = self.rasters[0], out
         self._settings = settings
-        self.plan = plan_map(model, path, settings)
+        self.plan = plan_map(model, self.path, settings, mosaic=mosaic)
         self.blocks = len(self.plan.work.windows.rows.starts)
         self.journal = Journal(out.with_name(f'.{out.name}.work'))
+        grid = self.plan.grid
+        whole = MapSheet(out, grid, Window(0, 0, grid.width, grid.height))
+        self.sheets = [whole] if mosaic is None else mosaic_sheets(mosaic, settings)
+        self.layers = self._layers()
+        self.outputs = [sheet.file(name) for sheet, name in product(self.sheets, self.layers)]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -136,7 +142,7 @@ class RasterMap:
             self.journal.remove()  # of a run that was cut off just before it would have
             return False
         elif not (settings.resume and self.journal.exists()):
-            for path in self.outputs.values():
+            for path in self.outputs:
                 other = f'{path}, which was made with other settings,' if settings.resume else None
                 check_file(path, what=other, advice='replace it with --overwrite')
         with self._disk_errors():
@@ -150,7 +156,7 @@ class RasterMap:
             RasterError: one cannot be read.
             ResourceError: the disk is full.
         """
-        content = read_content(self.path, earlier=self.journal.conditions().get('content', ()))
+        content = self._read_content(self.journal.conditions().get('content', ()))
         with self._disk_errors():
             self.journal.add('content', content)
 
@@ -190,31 +196,27 @@ class RasterMap:
                 changed while it was predicted.
             ResourceError: the disk is full, or cannot be written for another reason.
         """
-        facts, tags, depth = self.plan.model.facts, self.plan.tags, self._settings.probabilities
-        layers = {'classes': class_layer(facts.legend, tags)}
-        if depth is not None:
-            layers['probabilities'] = probability_layer(facts.legend, depth, tags)
-        if self._settings.uncertainty:
-            layers['uncertainty'] = uncertainty_layer(uncertainty_meaning(facts.decision), tags)
         changed = self._differing(self.journal.conditions(), self.plan.conditions)
         if changed:
             raise DataError(f'{self.path} changed during the prediction ({"; ".join(changed)}): give --overwrite')
         with self._disk_errors():
-            for name, path in self.outputs.items():
-                grid, scratch = self.plan.grid, self.journal.folder
-                write_map(path, self._rows(name), grid=grid, layer=layers[name], scratch=scratch)
+            for sheet, (name, layer) in product(self.sheets, self.layers.items()):
+                rows = sheet_rows(self.journal, self.plan.work.windows.rows, name, sheet)
+                write_map(sheet.file(name), rows, grid=sheet.grid, layer=layer, scratch=self.journal.folder)
             self.journal.finish()
 
-    def _rows(self, name: str) -> Iterator[Rows]:
-        """Yield the values of each block, (bands, rows, width)."""
-        for index, values in enumerate(self.journal.blocks(self.blocks)):
-            top, end = self.plan.work.windows.rows.block(index)
-            if values[name].shape[1] != end - top:  # a version whose windows lay elsewhere began with this map
-                raise DataError(f'{self.journal.folder} holds other rows: start again with --overwrite')
-            yield values[name]
+    def _layers(self) -> dict[str, Layer]:
+        """Return what is written, by name; the class map comes last, so that its name means that all is there."""
+        facts, tags, depth = self.plan.model.facts, self.plan.tags, self._settings.probabilities
+        layers: dict[str, Layer] = {}
+        if depth is not None:
+            layers['probabilities'] = probability_layer(facts.legend, depth, tags)
+        if self._settings.uncertainty:
+            layers['uncertainty'] = uncertainty_layer(uncertainty_meaning(facts.decision), tags)
+        return {**layers, 'classes': class_layer(facts.legend, tags)}
 
     def _values(self, block: Block) -> dict[str, NDArray[Any]]:
-        """Return what the journal keeps of a block, each (bands, rows, width)."""
+        """Return what the journal keeps of a block, each (bands, rows, columns)."""
         facts, depth = self.plan.model.facts, self._settings.probabilities
         values: dict[str, NDArray[Any]] = {
             'classes': class_values(block.probabilities, block.valid, decision=facts.decision)[None]
@@ -225,27 +227,28 @@ class RasterMap:
         if self._settings.uncertainty:
             unsure = uncertainty(block.probabilities, decision=facts.decision)[None]
             values['uncertainty'] = in_steps(unsure, block.valid, depth='uint8')
-        return values
+        return cut(values, self.sheets, rows=self.plan.work.windows.rows.block(block.index))
 
     def _differing(self, old: Conditions, new: Conditions) -> list[str]:
         """Return in words what is otherwise than in an earlier run; files are read where all else is the same."""
         unlike = differing(old, new)
         if unlike or 'content' not in old:
             return unlike
-        files = unlike_files(old['content'], read_content(self.path, earlier=old['content']))
+        files = unlike_files(old['content'], self._read_content(old['content']))
         return [f'{name} had other content, or was missing' for name in files]
 
     def _is_finished(self) -> bool:
         """Return whether the map is there, made by an equal run of the raster as it is now."""
-        outputs = self.outputs.values()
-        runs = {_run_of(path) for path in outputs}
+        runs = {_run_of(path) for path in self.outputs}
         old = self.journal.of_finished()
         if old and runs == {fingerprint(old)}:
             return not self._differing(old, self.plan.conditions)
         # A map of an older version, or one that was moved: no file of the raster may have been touched since.
-        return runs == {self.plan.fingerprint} and max(map(_touched, raster_files(self.path))) <= min(
-            map(_touched, outputs)
-        )
+        files = (file for path in self.rasters for file in raster_files(path))
+        return runs == {self.plan.fingerprint} and max(map(_touched, files)) <= min(map(_touched, self.outputs))
+
+    def _read_content(self, earlier: Sequence[Entry]) -> list[Entry]:
+        return [entry for path in self.rasters for entry in read_content(path, earlier=earlier)]
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:

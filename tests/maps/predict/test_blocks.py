@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from map_support import FILL, StubModel, place
 
-from mmseg_aux_hrnet.maps.predict.blocks import Work, predict_blocks
+from mmseg_aux_hrnet.maps.predict.blocks import Work, predict_blocks, rows_together
 from mmseg_aux_hrnet.maps.predict.windows import Windows, plan_axis
 
 SIZES = [(1, 1), (1, 50), (50, 1), (7, 9), (16, 16), (33, 47), (64, 64), (61, 40)]
@@ -125,10 +125,40 @@ def test_a_run_goes_on_from_what_was_carried_without_predicting_anything_twice(o
     assert model.count == windows == count * len(work.windows.columns.starts)
 
 
-def test_batches_stay_within_a_row_of_windows():
-    work, model = work_on(noise((40, 40)), overlap=0, batch_size=2, grid=16), StubModel()
+@pytest.mark.parametrize(('width', 'batch_size', 'sizes'), [(40, 2, [2, 2, 2, 2, 1]), (10, 4, [3]), (40, 3, [3] * 3)])
+def test_batches_go_on_into_the_next_row_of_windows(width, batch_size, sizes):
+    work, model = work_on(noise((40, width)), overlap=0, batch_size=batch_size, grid=16), StubModel()
     everything(work, model)
-    assert [len(images) for images in model.windows] == [2, 1] * 3
+    assert [len(images) for images in model.windows] == sizes
+
+
+@pytest.mark.parametrize(
+    ('columns', 'batch_size', 'rows'),
+    [(1, 16, 15), (1, 4, 4), (3, 4, 4), (6, 4, 2), (29, 16, 1), (30, 64, 2), (33, 16, 4)],
+)
+def test_rows_are_taken_together_until_their_batches_are_full(columns, batch_size, rows):
+    assert rows_together(columns, batch_size) == rows
+
+
+@pytest.mark.parametrize('holes', [False, True])
+@pytest.mark.parametrize('batch_size', [1, 3, 4, 7])
+def test_a_window_is_in_the_same_batch_wherever_a_run_begins_and_ends(batch_size, holes):
+    """So that a network rounds alike: this stub counts the windows of a batch and their places in it."""
+    valid = np.random.default_rng(3).random((61, 40)) < 0.004 if holes else None
+
+    class Sensitive(StubModel):
+        def predict(self, images):
+            own = super().predict(images)
+            return own + np.float32(images[..., 0].mean()) * 1e-3 + np.arange(len(own))[:, None, None, None] * 1e-3
+
+    work = work_on(noise((61, 40)), valid, batch_size=batch_size)
+    count = len(work.windows.rows.starts)
+    expected = list(predict_blocks(work, Sensitive(), range(count)))
+    for start, stop in [(0, 2), (1, 4), (2, 3), (3, count), (count - 1, count)]:
+        for carry in (None, expected[start - 1].carry if start else None):
+            some = predict_blocks(work, Sensitive(), range(start, stop), carry=carry)
+            for block, reference in zip(some, expected[start:stop], strict=True):
+                np.testing.assert_array_equal(block.probabilities, reference.probabilities)
 
 
 def test_what_is_not_valid_is_shown_to_the_model_as_the_colour_that_means_nothing():

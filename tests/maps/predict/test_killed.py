@@ -33,6 +33,7 @@ def test_killed_runs_go_on_to_the_same_bytes(tmp_path):
         assert out.read_bytes() == expected.read_bytes()
         probabilities = out.with_name(out.name.replace('_classes', '_prob'))
         assert probabilities.read_bytes() == (tmp_path / 'whole_prob.tif').read_bytes()
-        assert run['windows'] == run['rows_left'] * run['columns']
+        # A batch of two may hold a window of the row before, which is predicted again with it.
+        assert run['windows'] - run['rows_left'] * run['columns'] in (0, 1)
         assert run['left'] == []
     assert {run['there'] for run in runs} == {False, True}

@@ -82,9 +82,9 @@ def test_a_map_is_forgotten_when_its_work_is_over(rasters, tmp_path, monkeypatch
 def test_each_raster_is_planned_once(rasters, tmp_path, monkeypatch, settings):
     planned, plan_map = [], raster_map.plan_map
 
-    def counted(model, path, settings):
+    def counted(model, path, settings, **more):
         planned.append(path)
-        return plan_map(model, path, settings)
+        return plan_map(model, path, settings, **more)
 
     monkeypatch.setattr(raster_map, 'plan_map', counted)
     run(rasters, tmp_path / 'out', **settings)
@@ -133,7 +133,8 @@ def test_finished_maps_are_kept_on_resume(rasters, tmp_path):
     run(rasters[:2], tmp_path / 'out')
     model, heard = StubModel(), Heard()
     run(rasters, tmp_path / 'out', heard, model, resume=True)
-    assert [note.split('/')[-1] for note in heard.notes()] == ['a_classes.tif is finished', 'b_classes.tif is finished']
+    notes = heard.notes()[1:]  # after that on rasters of one place
+    assert [note.split('/')[-1] for note in notes] == ['a_classes.tif is finished', 'b_classes.tif is finished']
     assert model.count > 0
 
 

@@ -324,7 +324,8 @@ def test_a_run_that_ended_goes_on_to_the_same_bytes_and_repeats_the_open_row_onl
     out = run(raster, model, resume=True, **settings)
     assert out.read_bytes() == expected
     assert out.with_name('map_prob.tif').read_bytes() == out.with_name('whole_prob.tif').read_bytes()
-    assert model.count == whole.count * missing // its_map.blocks
+    # Where a batch holds windows of two rows, one window of the row before may be predicted again with it.
+    assert model.count - whole.count * missing // its_map.blocks in (0, 1)
     assert not its_map.journal.folder.exists()
 
 
