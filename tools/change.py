@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
 
-from _aux_hrnet_shared import add_shared, progress, run
+from _aux_hrnet_shared import add_shared, progress, raster_path, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,8 +16,8 @@ def parser() -> argparse.ArgumentParser:
         'or in each zone of a vector file. Pixels without data in one of the maps are left out of both.'
     )
     add = line.add_argument
-    add('old', type=Path, help='the earlier class map (tools/predict_raster.py), whose grid counts')
-    add('new', type=Path, help='the later one; on another grid, its nearest pixels are taken')
+    add('old', type=raster_path, help='the earlier class map (tools/predict_raster.py), whose grid counts')
+    add('new', type=raster_path, help='the later one; on another grid, its nearest pixels are taken')
     add('--class', dest='class_name', metavar='NAME', help='whose gain and loss the map of change shows')
     add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ... of maps that lack them')
     add('--zones', type=Path, metavar='FILE', help='polygons, in any format and reference system')

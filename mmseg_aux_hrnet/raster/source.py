@@ -18,6 +18,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.bands import Bands
 from mmseg_aux_hrnet.collar import collar
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
 from mmseg_aux_hrnet.raster.dataset import is_map, is_placed, open_dataset, reading_rows
 from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, lossy_note, valid_reader
@@ -115,8 +116,9 @@ def open_source(path: str | Path, reading: Reading = AS_IT_SAYS) -> Iterator['Ra
         RasterError: the file cannot be read as a raster of colours.
         ConfigError: the reading does not fit it, or the raster needs one that says more.
     """
-    with open_dataset(Path(path)) as dataset:
-        yield RasterSource(Path(path), dataset, reading)
+    path = as_path(path)
+    with open_dataset(path) as dataset:
+        yield RasterSource(path, dataset, reading)
 
 
 class RasterSource:

@@ -11,6 +11,7 @@ from pyproj import CRS
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.ground import Ground, measure_ground
 from mmseg_aux_hrnet.maps.legend import NODATA, read_legend
@@ -54,8 +55,9 @@ def open_class_map(path: str | Path, *, classes: Sequence[str] | None = None) ->
         DataError: it is not a class map.
         ConfigError: the names of the classes are not known, or of another number than the file's.
     """
-    with open_dataset(Path(path)) as dataset:
-        yield ClassMap(Path(path), dataset, classes=classes)
+    path = as_path(path)
+    with open_dataset(path) as dataset:
+        yield ClassMap(path, dataset, classes=classes)
 
 
 class ClassMap:

@@ -15,6 +15,7 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
@@ -122,7 +123,7 @@ def zonal_area(
             class_map.blocks(), read_block, size=size, ground=ground, zones=outlines, on_block=on_block
         )
     return ZonalAreas(
-        path=Path(path),
+        path=as_path(path),
         legend=class_map.legend,
         grid=grid,
         ground=ground,

@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted
+from mmseg_aux_hrnet.files.address import Address
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
 from mmseg_aux_hrnet.raster.inputs import find_rasters
+from mmseg_aux_hrnet.raster.remote import TOLD, trouble_note
 from mmseg_aux_hrnet.run import launch
 from mmseg_aux_hrnet.run.command import on_screen
 from mmseg_aux_hrnet.weights.zoo import is_zoo_name, zoo_model, zoo_models
@@ -32,7 +34,7 @@ def run_prediction(args: Namespace) -> str:
     )  # fmt: skip
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
     make, words = _network(args.inputs)
-    rasters = find_rasters(words)
+    rasters = find_rasters(words, asset=args.asset)
     outs = map_paths(rasters, args.out)
     if args.aoi is not None:
         read_polygons(args.aoi)  # a wrong file is wrong for all rasters
@@ -48,10 +50,15 @@ def run_prediction(args: Namespace) -> str:
     )
     bars = _Bars()
     with bars.shown:
+        if remote := sum(isinstance(raster, Address) for raster in rasters):
+            bars.note(f'{remote} raster(s) are read from servers: {TOLD}')
         try:
             failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars)
         except KeyboardInterrupt:
             raise PredictionInterrupted('stopped by Ctrl-C; what is finished is kept: go on with --resume') from None
+        finally:
+            if note := trouble_note():
+                bars.note(note)
     return _closing_line(failed, outside, rasters=rasters, folder=args.out)
 
 

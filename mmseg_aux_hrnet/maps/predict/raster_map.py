@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
+from mmseg_aux_hrnet.files.address import Address, as_path
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
 from mmseg_aux_hrnet.maps.legend import NODATA, main_class
@@ -54,7 +55,7 @@ def predict_raster(
         OutsideAreaError: no pixel of the raster lies in the area of interest.
         ResourceError: memory or disk space ran out; ``resume`` goes on.
     """
-    raster_map = RasterMap(model, Path(path), Path(out), settings or MapSettings())
+    raster_map = RasterMap(model, as_path(path), Path(out), settings or MapSettings())
     with raster_map.locked():
         if raster_map.begin():
             raster_map.note_content()
@@ -238,6 +239,8 @@ class RasterMap:
         if old and runs == {fingerprint(old)}:
             return not self._differing(old, self.plan.conditions)
         # A map of an older version, or one that was moved: no file of the raster may have been touched since.
+        if isinstance(self.path, Address):  # whose dates are those of another clock
+            return False
         return runs == {self.plan.fingerprint} and max(map(_touched, raster_files(self.path))) <= min(
             map(_touched, outputs)
         )
