@@ -124,11 +124,11 @@ class Address(type(Path())):  # type: ignore[misc]  # the class of paths of this
 
     def __eq__(self, other: object) -> bool:
         """Tell whether it is the same address, with the same query."""
-        return isinstance(other, Address) and self._text == other._text
+        return isinstance(other, Address) and self.gdal == other.gdal
 
     def __hash__(self) -> int:
         """Return that of the whole address."""
-        return hash(self._text)
+        return hash(self.gdal)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Go to other processes whole: they have to read the file too."""

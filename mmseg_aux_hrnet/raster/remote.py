@@ -295,5 +295,6 @@ class _Listening(logging.Filter):
         return True
 
 
-for _name in ('rasterio._env', 'rasterio._err'):  # where rasterio logs what GDAL says
-    logging.getLogger(_name).addFilter(_Listening())
+# Where rasterio logs what GDAL says, and names files. A filter of their parent would not see it.
+for _name in ('_env', '_err', '_base', '_io', '_warp', '_vsiopener', 'env', 'shutil', 'vrt'):
+    logging.getLogger(f'rasterio.{_name}').addFilter(_Listening())
