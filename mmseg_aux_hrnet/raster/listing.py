@@ -87,12 +87,12 @@ def _json_items(path: Path) -> Iterator[tuple[str, Mapping[str, Asset]]]:
         raise DataError(f'{path} is neither an item nor an item collection of STAC')
     if find_spec('pystac') is None:
         raise StackError(f'{path}: items of STAC need pystac: pip install "mmseg-aux-hrnet[stac]"')
-    from pystac import Item, STACError
+    from pystac import Item, STACError, STACTypeError
 
     for one in said['features'] if kind == 'FeatureCollection' else [said]:
         try:
             item = Item.from_dict(one, preserve_dict=False)
-        except (STACError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (STACError, STACTypeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f'{path} holds what is no item of STAC ({type(error).__name__}: {error})') from error
         assets = item.assets.items()
         yield item.id, {name: Asset(one.href, one.media_type or '', tuple(one.roles or ())) for name, one in assets}

@@ -104,13 +104,17 @@ class RemoteReader(DatasetReader):
         return self._patiently(super().read_masks, *args, **kwargs)
 
     def _patiently(self, work: Any, *args: Any, **kwargs: Any) -> Any:
+        seen_whole = False
         for seconds in PATIENCE:
             try:
                 return work(*args, **kwargs)
             except RasterioError as error:
                 self._check()
-                if 'supported file format' in str(error) and _reads(self.address):
-                    raise
+                if 'supported file format' in str(error) and (seen_whole or _reads(self.address)):
+                    if seen_whole:
+                        raise
+                    seen_whole = True  # it may have come in parts only the first time
+                    continue
                 troubles[f'{self.address.host}: answers that were cut or late'] += 1
                 time.sleep(seconds)
                 forget(self.address)  # GDAL keeps what came of it

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted
 from mmseg_aux_hrnet.files.address import Address
+from mmseg_aux_hrnet.files.outputs import refuse_address
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
@@ -33,6 +34,7 @@ def run_prediction(args: Namespace) -> str:
         'overwrite',
     )  # fmt: skip
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
+    refuse_address(args.out)
     make, words = _network(args.inputs)
     rasters = find_rasters(words, asset=args.asset)
     outs = map_paths(rasters, args.out)
