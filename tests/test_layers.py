@@ -69,7 +69,7 @@ TABLE = {
     ),
     'maps/vector': ('errors maps', 'affine numpy pyogrio pyproj rasterio shapely'),
     'models': ('bands decision errors weights', 'mmcv mmengine mmseg torch'),
-    'raster': ('bands collar errors files', 'affine cv2 numpy rasterio'),
+    'raster': ('bands collar errors files', 'affine cv2 numpy pyarrow pystac rasterio'),
     'registry': ('', 'mmengine mmseg'),
     'report': (
         'classes datasets decision errors evaluation files screen version visualization',

@@ -54,6 +54,20 @@ def add_shared(line: argparse.ArgumentParser, *names: str, **changes: Any) -> No
         line.add_argument(name, **{**SHARED[name], **changes})
 
 
+def raster_path(text: str) -> Path:
+    """Return the path of a raster, or its address: a path alone would lose a slash of it, and show its secrets."""
+    if '://' not in text and not text.startswith('/vsi'):
+        return Path(text)
+    try:
+        from mmseg_aux_hrnet.files.address import as_path
+    except ImportError:  # of which the tool tells when it runs
+        return Path(text)
+    try:
+        return as_path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def run(line: argparse.ArgumentParser, work: Work, argv: list[str] | None, *, mixed: bool = False) -> int:
     """Read the command line, do the work, and return the exit code; errors that are known are one line.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
 
-from _aux_hrnet_shared import add_shared, progress, run
+from _aux_hrnet_shared import add_shared, progress, raster_path, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
         'each zone of a vector file: square metres, hectares, and percent of the pixels with data. Pixels on the '
         'border of a zone count by their share inside it.'
     )
-    line.add_argument('map', type=Path, help='class map (tools/predict_raster.py), or a folder or VRT of them')
+    line.add_argument('map', type=raster_path, help='class map (tools/predict_raster.py), or a folder or VRT of them')
     line.add_argument('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ..., if the map has none')
     line.add_argument('--zones', type=Path, metavar='FILE', help='polygons, in any format and reference system')
     line.add_argument('--id-field', metavar='NAME', help='field with the names of the zones (default: numbers from 1)')
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument('--out', type=Path, metavar='FILE', help='write the areas: .csv, .json or .gpkg (with the zones)')
     line.add_argument('--excel', action='store_true', help='mark the .csv as UTF-8 for Excel')
     line.add_argument('--quicklook', type=Path, metavar='PNG', help='draw the map with its legend and a scale bar')
-    line.add_argument('--image', type=Path, metavar='RASTER', help='draw the map over this image')
+    line.add_argument('--image', type=raster_path, metavar='RASTER', help='draw the map over this image')
     line.add_argument('--bands', metavar='R,G,B', help='names or numbers of the bands of --image')
     line.add_argument('--scale', metavar='LOW:HIGH', help='values of --image that become black and white')
     add_shared(line, '--overwrite')

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
 
-from _aux_hrnet_shared import add_shared, progress, run
+from _aux_hrnet_shared import add_shared, progress, raster_path, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,8 +16,8 @@ def parser() -> argparse.ArgumentParser:
         'each zone of a vector file. Pixels without data in one map are left out of both.'
     )
     add = line.add_argument
-    add('old', type=Path, help='the earlier class map (tools/predict_raster.py); its grid counts')
-    add('new', type=Path, help='the later class map; on another grid, the nearest pixels count')
+    add('old', type=raster_path, help='the earlier class map (tools/predict_raster.py); its grid counts')
+    add('new', type=raster_path, help='the later class map; on another grid, the nearest pixels count')
     add('--class', dest='class_name', metavar='NAME', help='the map of change shows gain and loss of this class')
     add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ..., if the maps have none')
     add('--zones', type=Path, metavar='FILE', help='polygons, in any format and reference system')

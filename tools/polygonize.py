@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent))  # at the end, where it hides no other module
 
-from _aux_hrnet_shared import add_shared, progress, run
+from _aux_hrnet_shared import add_shared, progress, raster_path, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
         'one polygon. The suffix says the format: .gpkg, .shp, .parquet (GeoParquet) or .geojson (in WGS 84).'
     )
     add = line.add_argument
-    add('map', type=Path, help='class map (tools/predict_raster.py), a folder or a VRT of them')
+    add('map', type=raster_path, help='class map (tools/predict_raster.py), a folder or a VRT of them')
     add('out', type=Path, help='file to write: .gpkg, .shp, .parquet or .geojson')
     add('--classes', metavar='NAME,NAME', help='names of the values 0, 1, ..., if the map has none')
     add('--of', metavar='NAME,NAME', help='classes to write (default: all except background)')

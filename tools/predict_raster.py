@@ -21,9 +21,11 @@ def parser() -> argparse.ArgumentParser:
         nargs='+',
         metavar='NETWORK IN',
         help='first the network: a name that tools/zoo.py lists, or a config and a checkpoint or work dir; then '
-        'rasters, folders of them, or patterns such as "ortho/*.tif"',
+        'rasters, folders of them, patterns such as "ortho/*.tif", addresses (https://, s3://, ...), or lists of them '
+        '(.txt, items of STAC as .json or .parquet)',
     )
     add('--out', type=Path, required=True, metavar='DIR', help='folder of the maps')
+    add('--asset', metavar='NAME', help='items of STAC: name or role of the asset (default: the only raster)')
     add('--bands', metavar='R,G,B', help='names or numbers of red, green and blue (default: from the raster)')
     add('--scale', metavar='LOW:HIGH', help='values that become 0 and 255, for rasters that do not have 8 bits')
     add('--nodata', type=float, metavar='VALUE', help="value of pixels without data (default: the raster's own)")

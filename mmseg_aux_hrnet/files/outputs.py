@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mmseg_aux_hrnet.errors import ConfigError, OutputExistsError
+from mmseg_aux_hrnet.files.address import Address, as_path
 
 REPLACE = 'name another file, or replace it with --overwrite'
 
@@ -25,6 +26,7 @@ def check_file(
         ConfigError: it is an input or a folder.
         OutputExistsError: it exists and may not be replaced.
     """
+    refuse_address(path)
     what = what or str(path)
     # Even with overwrite, and behind links: an input that is replaced while it is read is lost.
     if any(same_file(path, source) for source in inputs):
@@ -33,6 +35,19 @@ def check_file(
         raise ConfigError(f'{what} is a folder: name a file')
     if path.exists() and not overwrite:
         raise OutputExistsError(f'{what} exists: {advice}')
+
+
+def refuse_address(path: Path) -> None:
+    """Raise where an output is to go to a server: a folder of such a name would be made here instead.
+
+    Raises:
+        ConfigError: it is.
+    """
+    address = as_path(path)
+    if isinstance(address, Address):
+        raise ConfigError(
+            f'{address} cannot be written: name a place on this machine, and copy it there when it is whole'
+        )
 
 
 def same_file(first: Path, second: Path) -> bool:

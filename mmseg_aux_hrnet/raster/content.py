@@ -9,8 +9,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from mmseg_aux_hrnet.errors import RasterError
+from mmseg_aux_hrnet.files.address import Address, as_path
 from mmseg_aux_hrnet.files.hashing import sha256_of
-from mmseg_aux_hrnet.raster.dataset import open_dataset
+from mmseg_aux_hrnet.raster.dataset import gdal, open_dataset
+from mmseg_aux_hrnet.raster.remote import Stamp, http_settings, read_stamp
 
 Entry = dict[str, Any]  # of a file, as JSON knows it: its ``name``, the ``sha256`` of what counts of it, its ``stamp``
 # A file that was changed so recently may change again without a new time stamp (FAT counts in 2 seconds).
@@ -33,12 +35,12 @@ def raster_files(path: Path) -> list[Path]:
         if file not in found and file.suffix.lower() not in OVERVIEWS:
             found[file] = None
             with suppress(RasterError), open_dataset(file) as dataset:  # most side files are no rasters
-                waiting += [Path(name) for name in dataset.files if Path(name).is_file()]
+                waiting += [part for part in map(as_path, dataset.files) if isinstance(part, Address) or part.is_file()]
     return list(found)
 
 
 def read_content(path: Path, *, earlier: Sequence[Entry] = ()) -> list[Entry]:
-    """Return the content of all files of a raster.
+    """Return the content of all files of a raster; of one on a server its entity tag, size and date stand for it.
 
     Args:
         path: the raster.
@@ -50,6 +52,9 @@ def read_content(path: Path, *, earlier: Sequence[Entry] = ()) -> list[Entry]:
     known = {(entry['name'], *entry['stamp']): entry['sha256'] for entry in earlier if entry['stamp']}
     entries = []
     for file in raster_files(path):
+        if isinstance(file, Address):
+            entries.append({'name': file.name, 'sha256': str(stamp_of(file)), 'stamp': None})
+            continue
         try:
             now, status = time.time(), file.stat()
             stamp = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
@@ -60,6 +65,29 @@ def read_content(path: Path, *, earlier: Sequence[Entry] = ()) -> list[Entry]:
         if digest is not None:
             entries.append({'name': file.name, 'sha256': digest, 'stamp': list(stamp) if settled else None})
     return entries
+
+
+def stamp_of(path: Address) -> Stamp:
+    """Return what a server says of a file now.
+
+    Raises:
+        RasterError: the file is not there, or may not be read.
+    """
+    with gdal(**http_settings(path)):
+        return read_stamp(path)
+
+
+def size_and_date(path: Path) -> tuple[int, int | str]:
+    """Return the size of a file in bytes, and when it was written: ns since the epoch, or what its server says.
+
+    Raises:
+        RasterError: its server does not say.
+        OSError: it is not there.
+    """
+    if isinstance(path, Address):
+        stamp = stamp_of(path)
+        return stamp.size, stamp.modified
+    return path.stat().st_size, path.stat().st_mtime_ns
 
 
 def unlike_files(old: Sequence[Entry], new: Sequence[Entry]) -> list[str]:

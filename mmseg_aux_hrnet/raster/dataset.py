@@ -19,6 +19,8 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import RasterError, StackError, counted
+from mmseg_aux_hrnet.files.address import Address, as_path, scrub
+from mmseg_aux_hrnet.raster.remote import RemoteReader, http_settings
 
 logger = logging.getLogger(__name__)
 
@@ -98,30 +100,42 @@ def open_dataset(path: Path, **more: Any) -> Iterator[Any]:
     """Open a raster for reading, for use in one thread; GDAL works as we set it until the end of the block.
 
     Args:
-        path: of the file.
+        path: of the file, or its address.
         **more: settings of GDAL, as in :func:`gdal`.
 
     Raises:
         RasterError: it is missing, no raster, has no pixels of real numbers, several pages, or lies on no regular grid.
         StackError: no database of reference systems is there.
     """
-    # First without GDAL, which says of a missing, a forbidden and an empty file only that it knows no such format.
+    path = as_path(path)
+    if isinstance(path, Address):
+        more |= http_settings(path)
+    else:
+        _check_file(path)
+    with gdal(**more):  # as long as it is open, for a mask is looked for when it is asked for
+        try:
+            # Not shared: GDAL would give one handle to two threads that open the same file.
+            # Absolute: it would take what is before a colon for the name of a driver, and read another file.
+            dataset = RemoteReader(path) if isinstance(path, Address) else rasterio.open(path.absolute(), sharing=False)
+        except (RasterioError, CRSError, UnicodeEncodeError) as error:
+            raise RasterError(f'{path} cannot be opened as a raster ({reason(error)})') from error
+        with dataset:
+            _refuse_odd(path, dataset)
+            yield dataset
+
+
+def _check_file(path: Path) -> None:
+    """Look at a file without GDAL, which says of a missing, a forbidden and an empty one that it knows no such format.
+
+    Raises:
+        RasterError: it is one of these.
+    """
     try:
         with path.open('rb') as file:
             if not file.read(1):
                 raise RasterError(f'{path} is empty')
     except OSError as error:
         raise RasterError(f'{path} cannot be read ({error.strerror})') from error
-    with gdal(**more):  # as long as it is open, for a mask is looked for when it is asked for
-        try:
-            # Not shared: GDAL would give one handle to two threads that open the same file.
-            # Absolute: it would take what is before a colon for the name of a driver, and read another file.
-            dataset = rasterio.open(path.absolute(), sharing=False)
-        except (RasterioError, CRSError, UnicodeEncodeError) as error:
-            raise RasterError(f'{path} cannot be opened as a raster ({reason(error)})') from error
-        with dataset:
-            _refuse_odd(path, dataset)
-            yield dataset
 
 
 @contextmanager
@@ -133,9 +147,12 @@ def reading_rows(path: Path, window: Window) -> Iterator[None]:
         first, last = window.row_off, window.row_off + window.height - 1
         rows = f'row {first}' if first == last else f'rows {first} to {last}'
         what = 'one of its files is missing or' if path.suffix.lower() == '.vrt' else 'it is truncated or'
-        raise RasterError(
-            f'{path}, {rows} (from 0), cannot be read ({reason(error)}): {what} damaged, get it again'
-        ) from error
+        advice = (
+            'it is damaged, or its server does not answer'
+            if isinstance(path, Address)
+            else f'{what} damaged, get it again'
+        )
+        raise RasterError(f'{path}, {rows} (from 0), cannot be read ({reason(error)}): {advice}') from error
 
 
 def is_map(tags: Mapping[str, str]) -> bool:
@@ -160,7 +177,7 @@ def reason(error: BaseException) -> str:
     """Return what GDAL said first: rasterio's own message mostly points there."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return ' '.join(str(error).split()).rstrip('.')
+    return scrub(' '.join(str(error).split())).rstrip('.')
 
 
 def _refuse_odd(path: Path, dataset: Any) -> None:

@@ -1,4 +1,4 @@
-"""Finds the rasters that a command line names: files, folders and patterns."""
+"""Finds the rasters that a command line names: files, folders, patterns, addresses and lists of them."""
 
 import glob
 import logging
@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmseg_aux_hrnet.errors import DataError, RasterError, counted
+from mmseg_aux_hrnet.files.address import Address, as_path
 from mmseg_aux_hrnet.raster.dataset import is_map, open_dataset
+from mmseg_aux_hrnet.raster.listing import LISTS, listed_rasters
 
 RASTERS = ('.tif', '.tiff', '.vrt', '.jp2', '.img')
 WORLD_FILES = {  # suffixes of the small text file that gives a picture coordinates
@@ -17,24 +19,27 @@ WORLD_FILES = {  # suffixes of the small text file that gives a picture coordina
 logger = logging.getLogger(__name__)
 
 
-def find_rasters(inputs: Sequence[str], *, as_named: bool = False) -> list[Path]:
-    """Return the rasters of files, folders and patterns, sorted, each once.
+def find_rasters(inputs: Sequence[str], *, as_named: bool = False, asset: str | None = None) -> list[Path]:
+    """Return the rasters of files, folders, patterns, addresses and lists, sorted, each once.
 
     Of a folder those are taken that lie in it itself: GeoTIFF, VRT, JPEG 2000, IMG, and PNG and JPEG with a world file.
     Maps that were predicted are left out of folders and patterns with a warning, so that nothing predicts its own
-    results. A file that is named is taken whatever it is.
+    results. A file that is named is taken whatever it is, and of an address nothing is asked yet.
 
     Args:
-        inputs: files, folders and patterns.
-        as_named: in the order of the inputs instead, each raster where it is named last, those of one input sorted.
+        inputs: the words of a command line.
+        as_named: in the order of the inputs and lists instead, each raster where it is named last; those of a folder or
+            pattern sorted.
+        asset: of items of STAC, see :func:`~mmseg_aux_hrnet.raster.listing.listed_rasters`.
 
     Raises:
+        ConfigError: an address is of no kind that can be read, or an item has no such asset.
         DataError: an input does not exist, cannot be listed, or holds no raster.
     """
     found: dict[Path, Path] = {}
     for text in inputs:
         try:
-            for path in sorted(_rasters_of(text)):
+            for path in _rasters_of(text, asset=asset):
                 found.pop(path.resolve(), None)
                 found[path.resolve()] = path
         except OSError as error:
@@ -42,8 +47,12 @@ def find_rasters(inputs: Sequence[str], *, as_named: bool = False) -> list[Path]
     return list(found.values()) if as_named else sorted(found.values())
 
 
-def _rasters_of(text: str) -> list[Path]:
-    path = Path(text)
+def _rasters_of(text: str, *, asset: str | None) -> list[Path]:
+    path = as_path(text)
+    if path.suffix.lower() in LISTS and (isinstance(path, Address) or path.is_file()):
+        return listed_rasters(path, asset=asset)
+    if isinstance(path, Address):
+        return [path]
     if path.is_dir():
         entries = list(path.iterdir())
         names = {entry.name.lower() for entry in entries}
@@ -69,7 +78,7 @@ def _rasters_of(text: str) -> list[Path]:
 def _without_maps(paths: Iterable[Path], *, of: str, hint: str) -> list[Path]:
     images: list[Path] = []
     maps: list[Path] = []
-    for path in paths:
+    for path in sorted(paths):
         try:
             # Its tags tell, not its name: maps may have been renamed, and images may be called _classes.
             with open_dataset(path) as dataset:

@@ -11,13 +11,14 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, Interleaving
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.bands import Bands
 from mmseg_aux_hrnet.collar import collar
 from mmseg_aux_hrnet.errors import ConfigError, RasterError
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
 from mmseg_aux_hrnet.raster.dataset import is_map, is_placed, open_dataset, reading_rows
 from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, lossy_note, valid_reader
@@ -92,6 +93,7 @@ class Reading(NamedTuple):
 
 Palette = tuple[NDArray[np.uint8], NDArray[np.bool_]]  # of every value its colour, and whether it is seen
 AS_IT_SAYS = Reading()
+MANY_ROWS = 2000  # several rows of windows
 GIVE_SCALE = 'give --scale LOW:HIGH, which become 0 and 255'
 
 
@@ -115,8 +117,9 @@ def open_source(path: str | Path, reading: Reading = AS_IT_SAYS) -> Iterator['Ra
         RasterError: the file cannot be read as a raster of colours.
         ConfigError: the reading does not fit it, or the raster needs one that says more.
     """
-    with open_dataset(Path(path)) as dataset:
-        yield RasterSource(Path(path), dataset, reading)
+    path = as_path(path)
+    with open_dataset(path) as dataset:
+        yield RasterSource(path, dataset, reading)
 
 
 class RasterSource:
@@ -163,7 +166,7 @@ class RasterSource:
             self._read_valid = valid_reader(dataset, bands=self._read_bands, alpha=alpha, nodata=reading.nodata)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
-        all_notes = (note, *notes, lossy_note(dataset, reading.nodata))
+        all_notes = (note, *notes, lossy_note(dataset, reading.nodata), slow_note(dataset))
         self.notes = tuple(f'{path}: {each}' for each in all_notes if each is not None)
 
     def read(self, window: Window) -> Patch:
@@ -240,6 +243,23 @@ def _palette(dataset: Any, band: int) -> Palette:
     if not table or kind not in (np.uint8, np.uint16):
         raise ConfigError(f'it is marked as a palette image, but has no table of colours for its {kind} values')
     return palette_colours(table, kind)
+
+
+def slow_note(dataset: Any) -> str | None:
+    """Return a line on a raster whose windows take the longer the further down they lie; None for others.
+
+    Args:
+        dataset: the raster, open in rasterio.
+    """
+    by_strips = dataset.driver == 'GTiff' and dataset.height > MANY_ROWS and dataset.block_shapes[0][0] == 1
+    if not by_strips or dataset.count == 1 or dataset.interleaving != Interleaving.band or not dataset.compression:
+        return None
+    if dataset.get_tag_item('BLOCK_OFFSET_0_1', 'TIFF', bidx=1) is not None:  # where a second strip begins
+        return None
+    return (
+        'its bands lie one after the other, each in one strip, which is decoded from its top for every row of windows: '
+        'gdal_translate -of COG makes a copy that is read many times faster'
+    )
 
 
 def value_rule(

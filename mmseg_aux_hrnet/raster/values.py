@@ -56,7 +56,9 @@ def _sample_windows(dataset: Any) -> list[list[Window]]:
             return [(start, min(SIDE, size - start)) for start in range(0, size, SIDE)]
         return [((size - SIDE) * i // (PER_AXIS - 1), SIDE) for i in range(PER_AXIS)]
 
-    columns = spans(dataset.width)
+    # What is kept by lines, as PNG, JPEG and TIFFs of strips, is decoded from its top: again for each block beside.
+    by_lines = {block[1] for block in dataset.block_shapes} == {dataset.width}
+    columns = [(0, dataset.width)] if by_lines else spans(dataset.width)
     return [[Window(left, top, width, height) for left, width in columns] for top, height in spans(dataset.height)]
 
 

@@ -19,7 +19,7 @@ def ortho(tmp_path, monkeypatch):
     (folder / 'deep').mkdir(parents=True)
     for name in ('b.tif', 'a.TIFF', 'c[1].tif', 'deep/d.tif'):
         write_raster(folder / name, noise())
-    for name in ('mosaic.vrt', 'with.png', 'with.pgw', 'without.png', 'a.tfw', 'b.tif.msk', 'b.tif.part', 'notes.txt'):
+    for name in ('mosaic.vrt', 'with.png', 'with.pgw', 'without.png', 'a.tfw', 'b.tif.msk', 'b.tif.part', 'notes.md'):
         (folder / name).write_text('', encoding='utf-8')
     return Path('ortho')
 
@@ -52,7 +52,7 @@ def test_each_raster_is_given_once_and_in_order(ortho):
 
 
 def test_named_file_is_taken_whatever_it_is(ortho):
-    assert names([ortho / 'notes.txt', ortho / 'without.png']) == ['notes.txt', 'without.png']
+    assert names([ortho / 'notes.md', ortho / 'without.png']) == ['notes.md', 'without.png']
 
 
 def test_maps_of_classes_are_left_out_of_folders_with_a_warning(ortho, caplog):

@@ -253,3 +253,18 @@ def test_colours_that_are_said_leave_nothing_to_note(tmp_path):
     path = write_raster(tmp_path / 'image.tif', noise(dtype='uint16'), colours=('green', 'blue', 'red'))
     with open_source(path, Reading.parse(bands=None, scale='0:9')) as source:
         assert source.bands == (3, 1, 2) and source.notes == ()
+
+
+@pytest.mark.parametrize(
+    ('options', 'slow'),
+    [
+        ({'interleave': 'band', 'blockysize': 2048, 'compress': 'deflate'}, True),
+        ({'interleave': 'pixel', 'blockysize': 2048, 'compress': 'deflate'}, False),
+        ({'interleave': 'band', 'blockysize': 1, 'compress': 'deflate'}, False),
+        ({'interleave': 'band', 'blockysize': 2048}, False),
+    ],
+)
+def test_bands_in_one_strip_each_are_told_to_be_slow(tmp_path, options, slow):
+    values = np.ones((3, 2048, 4096), np.uint8)  # GDAL reads strips of a few pixels as a whole
+    with open_source(write_raster(tmp_path / 'x.tif', values, photometric='RGB', **options)) as source:
+        assert any('gdal_translate -of COG' in note for note in source.notes) == slow

@@ -12,6 +12,7 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.maps.change.accuracy import Accuracy
 from mmseg_aux_hrnet.maps.change.pairing import MapPair, open_pair
 from mmseg_aux_hrnet.maps.change.patches import Patches, changed, wide_enough
@@ -199,7 +200,7 @@ def change_areas(
             or no zone overlaps the map.
     """
     check_limits(tolerance, min_area)
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_pair(Path(old), Path(new), classes=classes) as pair:
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_pair(as_path(old), as_path(new), classes=classes) as pair:
         grid = PixelGrid(pair.old.crs(), pair.old.transform, (pair.old.height, pair.old.width))
         ground = pair.old.ground(grid.crs)
         known = None if accuracy is None else tuple(Accuracy.read(path, pair.legend.names) for path in accuracy)
@@ -219,7 +220,7 @@ def change_areas(
         raise DataError(f'{old} and {new} have no pixel with data in both: name two maps of one place')
     rows, count = whole[None] if read is None else by_zone, len(pair.legend.names)
     return ChangeAreas(
-        paths=(Path(old), Path(new)),
+        paths=(as_path(old), as_path(new)),
         legend=pair.legend,
         grid=grid,
         ground=ground,

@@ -12,6 +12,7 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.class_map.joined import colour_table, legend_of_sources, open_folder
 from mmseg_aux_hrnet.maps.ground import Ground, measure_ground
@@ -56,7 +57,7 @@ def open_class_map(path: str | Path, *, classes: Sequence[str] | None = None) ->
         DataError: it is not a class map.
         ConfigError: the names of the classes are not known, or of another number than the file's.
     """
-    path = Path(path)
+    path = as_path(path)
     if path.is_dir():
         with open_folder(path, classes=classes) as (dataset, legend):
             yield ClassMap(path, dataset, classes=classes, legend=legend)

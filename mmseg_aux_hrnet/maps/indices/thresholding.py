@@ -13,6 +13,7 @@ import numpy as np
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.maps.class_map.geotiff import Rows, class_layer, write_map
 from mmseg_aux_hrnet.maps.indices.formulas import find_index
 from mmseg_aux_hrnet.maps.indices.reference import UNKNOWN, LabelFormat, Reference, find_references
@@ -226,7 +227,7 @@ def write_vegetation_mask(
         DataError: the raster cannot be read, or the folder cannot be written.
         ResourceError: the mask cannot be written whole.
     """
-    raster, out, index = Path(raster), Path(out), found.reading.index
+    raster, out, index = as_path(raster), Path(out), found.reading.index
     name = 'other' if found.vegetation != 'other' else 'rest'
     legend = Classes((name, found.vegetation), (GREY, GREEN), 1)
     said = {'INDEX': f'{index.title} = {index.formula}', 'THRESHOLD': f'{index.title} from {threshold:.9g}'}

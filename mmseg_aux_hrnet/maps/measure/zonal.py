@@ -16,6 +16,7 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, first_names
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import UNSURE_FROM, UncertaintyMap, open_uncertainty, parse_unsure_from
 from mmseg_aux_hrnet.maps.ground import Ground
@@ -142,7 +143,7 @@ def zonal_area(
         rows = (whole[None] if read is None else by_zone).reshape(-1, parts, size)
         whole = whole.reshape(parts, size)
     return ZonalAreas(
-        path=Path(path),
+        path=as_path(path),
         legend=class_map.legend,
         grid=grid,
         ground=ground,

@@ -12,6 +12,7 @@ import rasterio
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import counted
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.options import PARQUET, check_available, check_output
@@ -84,7 +85,7 @@ def polygonize(
         StackError: the extra for the format is missing.
     """
     request, out = request or PolygonRequest(), Path(out)
-    check_output(out, suffixes=FORMATS, inputs=[Path(class_map)], overwrite=overwrite)
+    check_output(out, suffixes=FORMATS, inputs=[as_path(class_map)], overwrite=overwrite)
     if out.suffix.lower() == '.parquet':
         check_available(PARQUET, extra='parquet')
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_class_map(class_map, classes=classes) as opened:

@@ -10,12 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted, counted
+from mmseg_aux_hrnet.files.address import Address
+from mmseg_aux_hrnet.files.outputs import refuse_address
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.mosaic import ON_TOP, find_mosaics
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
 from mmseg_aux_hrnet.raster.inputs import find_rasters
+from mmseg_aux_hrnet.raster.remote import TOLD, trouble_note
 from mmseg_aux_hrnet.run import launch
 from mmseg_aux_hrnet.run.command import on_screen
 from mmseg_aux_hrnet.weights.zoo import is_zoo_name, zoo_model, zoo_models
@@ -32,10 +35,11 @@ def run_prediction(args: Namespace) -> str:
         'overwrite', 'uncertainty',
     )  # fmt: skip
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
+    refuse_address(args.out)
     make, words = _network(args.inputs)
     if args.on_top is not None and not args.mosaic:
         raise ConfigError('--on-top says which raster counts where those of a mosaic overlap: give --mosaic too')
-    rasters = find_rasters(words, as_named=args.mosaic)
+    rasters = find_rasters(words, as_named=args.mosaic, asset=args.asset)
     outs = map_paths(rasters, args.out)
     if args.aoi is not None:
         read_polygons(args.aoi)  # a wrong file is wrong for all rasters
@@ -51,12 +55,17 @@ def run_prediction(args: Namespace) -> str:
     )
     bars = _Bars()
     with bars.shown:
+        if remote := sum(isinstance(raster, Address) for raster in rasters):
+            bars.note(f'{remote} raster(s) are read from servers: {TOLD}')
         try:
             if args.mosaic:
                 return _predict_mosaics(predictor, rasters, outs, args=args, settings=settings, bars=bars)
             failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars)
         except KeyboardInterrupt:
             raise PredictionInterrupted('stopped by Ctrl-C; finished parts are kept: continue with --resume') from None
+        finally:
+            if note := trouble_note():
+                bars.note(note)
     return _closing_line(failed, outside, rasters=rasters, folder=args.out)
 
 

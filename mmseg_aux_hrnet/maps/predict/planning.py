@@ -21,6 +21,7 @@ from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.windows import GRID, Windows, plan_axis
 from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest, area_digest
+from mmseg_aux_hrnet.raster.content import size_and_date
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG
 from mmseg_aux_hrnet.raster.source import open_source
 from mmseg_aux_hrnet.raster.validity import NoData
@@ -248,12 +249,12 @@ def _check_fine(path: Path, sampling: tuple[float, float], *, shown: float, know
 def _conditions(
     path: Path, grid: Grid, *, windows: Windows, settings: MapSettings, facts: ModelFacts
 ) -> dict[str, Any]:
-    file = path.stat()
+    size, modified = size_and_date(path)
     return {
         'software': __version__,  # another one may compute other bits: half of a map would be of each
         'raster': path.name,
-        'bytes': file.st_size,
-        'modified': file.st_mtime_ns,  # not in the fingerprint: a copy of the raster gives the same map
+        'bytes': size,
+        'modified': modified,  # not in the fingerprint: a copy of the raster gives the same map
         'size': [grid.height, grid.width],
         'crs': None if grid.crs is None else grid.crs.to_wkt(),
         'transform': list(grid.transform)[:6],

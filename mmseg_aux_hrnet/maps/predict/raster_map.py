@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
+from mmseg_aux_hrnet.files.address import Address, as_path
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, class_layer, write_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import uncertainty_layer
@@ -62,7 +63,7 @@ def predict_raster(
         OutsideAreaError: no pixel of the raster lies in the area of interest.
         ResourceError: memory or disk space ran out; ``resume`` goes on.
     """
-    raster_map = RasterMap(model, Path(path), Path(out), settings or MapSettings())
+    raster_map = RasterMap(model, as_path(path), Path(out), settings or MapSettings())
     with raster_map.locked():
         if raster_map.begin():
             raster_map.note_content()
@@ -244,6 +245,8 @@ class RasterMap:
         if old and runs == {fingerprint(old)}:
             return not self._differing(old, self.plan.conditions)
         # A map of an older version, or one that was moved: no file of the raster may have been touched since.
+        if any(isinstance(path, Address) for path in self.rasters):  # whose dates are those of another clock
+            return False
         files = (file for path in self.rasters for file in raster_files(path))
         return runs == {self.plan.fingerprint} and max(map(_touched, files)) <= min(map(_touched, self.outputs))
 
