@@ -56,7 +56,7 @@ def run_prediction(args: Namespace) -> str:
     bars = _Bars()
     with bars.shown:
         if remote := sum(isinstance(raster, Address) for raster in rasters):
-            bars.note(f'{remote} raster(s) are read from servers: {TOLD}')
+            bars.note(f'{counted(remote, "raster")} on servers: {TOLD}')
         try:
             if args.mosaic:
                 return _predict_mosaics(predictor, rasters, outs, args=args, settings=settings, bars=bars)

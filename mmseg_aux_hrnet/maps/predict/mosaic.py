@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.windows import Window
 
-from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, one_line
+from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, counted, one_line
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.class_map.grids import join_grids, near_pairs, on_one_grid, unlike_grids
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
@@ -156,7 +156,7 @@ def find_mosaics(
     mosaics = [Mosaic(tuple(members[index] for index in sorted(group)), on_top) for group in sorted(groups, key=min)]
     count = sum(len(mosaic.members) > 1 for mosaic in mosaics)
     alone = len(mosaics) - count
-    note(f'{len(members)} rasters: {count} mosaic(s)' + (f', and {alone} that touch no other' if alone else ''))
+    note(f'{len(members)} rasters: {counted(count, "mosaic")}' + (f', and {alone} that touch no other' if alone else ''))
     return mosaics, failed
 
 

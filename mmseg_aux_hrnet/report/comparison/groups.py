@@ -114,6 +114,6 @@ def _check_same_data(first: Run, run: Run) -> None:
     unlike = (run.counts.sum(axis=2) != first.counts.sum(axis=2)).any(axis=1)
     if unlike.any():
         raise DataError(
-            f'{both} have other reference pixels in {int(unlike.sum())} image(s), such as '
+            f'{both} have other reference pixels in {counted(int(unlike.sum()), "image")}, such as '
             f'{run.images[int(unlike.argmax())]}: test both on the same labels'
         )

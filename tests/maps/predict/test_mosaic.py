@@ -145,7 +145,7 @@ def test_a_raster_that_touches_no_other_gets_the_map_that_it_gets_alone(tmp_path
     predict(paths, tmp_path / 'out', heard=heard)
     alone = predict_raster(StubModel(shifted=True), paths[2], tmp_path / 'alone_classes.tif')
     assert (tmp_path / 'out' / 'c_classes.tif').read_bytes() == alone.read_bytes()
-    assert heard == ['3 rasters: 1 mosaic(s), and 1 that touch no other']
+    assert heard == ['3 rasters: 1 mosaic, and 1 that touch no other']
 
 
 def test_a_run_that_was_cut_off_goes_on_with_equal_bytes(tmp_path):
@@ -225,7 +225,7 @@ def test_rasters_that_do_not_meet_are_told_apart(tmp_path):
     far = write_raster(tmp_path / 'f.tif', noise(3), crs='EPSG:4326', transform=Affine(1e-5, 0, 11, 0, -1e-5, 50))
     heard = Heard()
     assert predict([first, coarse, bare, again, local, far], tmp_path / 'out', heard=heard) == {}
-    assert heard == ['6 rasters: 0 mosaic(s), and 6 that touch no other']
+    assert heard == ['6 rasters: 0 mosaics, and 6 that touch no other']
     assert len(list((tmp_path / 'out').glob('*.tif'))) == 6
 
 

@@ -31,7 +31,7 @@ def test_a_folder_is_predicted_as_the_ground_that_it_shows(files, tmp_path, caps
     assert run_here('predict_raster', *files, tmp_path / 'in', '--mosaic', '--out', tmp_path / 'out', *options) == 0
     out, err = capsys.readouterr()
     assert out == f'4 map(s) in {tmp_path / "out"}\n'
-    assert err == '4 rasters: 1 mosaic(s)\n'
+    assert err == '4 rasters: 1 mosaic\n'
     for path, (top, left, height, width) in zip(paths, LAYOUT, strict=True):
         for kind in ('classes', 'prob'):
             whole = read(tmp_path / 'one' / f'ground_{kind}.tif')[:, top : top + height, left : left + width]
@@ -102,4 +102,4 @@ def test_processes_share_a_mosaic_and_give_the_same_bytes(files, tmp_path):
     assert len(made) == 8
     for name in made:
         assert (tmp_path / 'two' / name).read_bytes() == (tmp_path / 'one' / name).read_bytes()
-    assert ran.stderr.count('4 rasters: 1 mosaic(s)') == 1
+    assert ran.stderr.count('4 rasters: 1 mosaic') == 1

@@ -48,7 +48,7 @@ def test_the_command_makes_of_an_address_the_map_of_the_file(server, raster, tmp
     for words, out in ((raster, 'near'), (f'{server.url("ortho.tif")}?sig=KEY', 'far')):
         ran = heard('predict_raster', *network, words, '--out', tmp_path / out, '--window', 32, '--device', 'cpu')
         assert (ran.returncode, ran.stdout) == (0, f'1 map(s) in {tmp_path / out}\n')
-    assert '1 raster(s) are read from servers: in ranges' in ran.stderr
+    assert '1 raster on servers: in ranges' in ran.stderr
     assert f'asked again where servers failed: {server.host}: HTTP 503 (1 times)' in ran.stderr
     maps = [tmp_path / out / 'ortho_classes.tif' for out in ('near', 'far')]
     assert filecmp.cmp(*maps, shallow=False)
