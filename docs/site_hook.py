@@ -35,7 +35,7 @@ PAGES = {
 }
 TOOLS = [ROOT / 'split.py', *sorted(ROOT.glob('tools/[a-z]*.py'))]
 
-FACTS = ('network', 'classes', 'window', 'batch', 'length', 'optimiser')
+FACTS = ('network', 'classes', 'training')
 CODE_OR_LINK = re.compile(
     r'^```.*?^```|`[^`\n]+`|'
     r'(?P<before>\]\(|<(?:img|a) [^>]*?(?:src|href)=")(?P<path>[^)#\s:"]+)(?P<rest>(?:#[^)\s"]*)?[)"])',
@@ -180,8 +180,8 @@ def config_facts(config: Any) -> list[str]:
     network = ' '.join(filter(None, (model.backbone.type, model.backbone.get('arch'))))
     length = f'{loop.max_iters:,} iterations' if 'max_iters' in loop else f'{loop.max_epochs} epochs'
     window = ' x '.join(str(side) for side in model.data_preprocessor.size)
-    batch = str(config.train_dataloader.batch_size)
-    return [network, str(head.num_classes), window, batch, length, f'{optimiser.type}, {optimiser.lr:g}']
+    batch = f'batches of {config.train_dataloader.batch_size} windows of {window}'
+    return [network, str(head.num_classes), f'{length}, {batch}, {optimiser.type} at {optimiser.lr:g}']
 
 
 def command_pages() -> dict[str, str]:
@@ -219,8 +219,9 @@ def command_page(parser: argparse.ArgumentParser, tool: str, command: str | None
             for action in group._group_actions
         ]
         if rows:
-            title = (group.title or '').capitalize()
-            parts.append('\n'.join([f'## {title}\n', '| argument | meaning |', '|---|---|', *rows]))
+            title = group.title or ''
+            heading = f'## {title[:1].upper()}{title[1:]}\n'
+            parts.append('\n'.join([heading, '| argument | meaning |', '|---|---|', *rows]))
     return '\n\n'.join([*parts, escape(parser.epilog or '')]) + '\n'
 
 
