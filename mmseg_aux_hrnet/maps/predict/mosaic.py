@@ -156,7 +156,8 @@ def find_mosaics(
     mosaics = [Mosaic(tuple(members[index] for index in sorted(group)), on_top) for group in sorted(groups, key=min)]
     count = sum(len(mosaic.members) > 1 for mosaic in mosaics)
     alone = len(mosaics) - count
-    note(f'{len(members)} rasters: {counted(count, "mosaic")}' + (f', and {alone} that touch no other' if alone else ''))
+    others = f', and {alone} that touch no other' if alone else ''
+    note(f'{counted(len(members), "raster")}: {counted(count, "mosaic")}{others}')
     return mosaics, failed
 
 
