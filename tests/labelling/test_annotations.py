@@ -416,5 +416,5 @@ def test_an_image_may_be_annotated_once_only(tmp_path):
     with pytest.raises(DataError, match=r'image b.png is annotated twice, in .*b.json as b.png, and .*instances.json'):
         match_images(read_annotations([tmp_path]), tmp_path / 'images')
     write_images(tmp_path / 'images', 'a.jpg')
-    with pytest.raises(DataError, match=r'a.jpg and a.png, whose tiles would have one name'):
+    with pytest.raises(DataError, match=r'a.jpg and a.png, and their tiles would have the same name'):
         match_images(read_annotations([tmp_path]), tmp_path / 'images')

@@ -70,7 +70,7 @@ def test_colours_are_those_of_voc_or_what_is_said():
         ({'paint_order': 'green,tree'}, 'name each once, the lowest first'),
         ({'unlabelled': 'tree'}, '--unlabelled is'),
         ({'palette': 'green=red'}, '--palette green=red: give CLASS=#RRGGBB'),
-        ({'palette': 'green=#000000'}, 'background, green have one colour'),
+        ({'palette': 'green=#000000'}, 'background, green have the same colour'),
         ({'of_interest': 'tree'}, "class_of_interest 'tree' is not a class"),
     ],
 )

@@ -283,7 +283,7 @@ def test_what_does_not_fit_together_gives_one_line(images, tmp_path):
     write(images, 'b.png', ('green', SQUARE))
     root = tmp_path / 'root'
     for args, said in (
-        (['--gsd', '1', '--block', '5'], '--block, --gsd: that is for rasters'),
+        (['--gsd', '1', '--block', '5'], '--block, --gsd: this is for rasters'),
         (['ortho.tif'], 'give RASTERS with --labels, or --images with --annotations'),
         (['--labels', 'a.gpkg'], 'give RASTERS with --labels, or --images with --annotations'),
         (['--format', 'tif'], '--format tif is for tiles of rasters'),
@@ -297,7 +297,7 @@ def test_what_does_not_fit_together_gives_one_line(images, tmp_path):
         assert said in done.stderr.splitlines()[-1], args
         assert not root.exists()
     rasters = heard('make_tiles', 'ortho.tif', '--labels', 'a.gpkg', '--scene', 'x', '--out', root)
-    assert '--scene: that is for images with --annotations' in rasters.stderr
+    assert '--scene: this is for images with --annotations' in rasters.stderr
 
 
 def test_an_image_of_another_size_than_annotated_leaves_nothing(images, tmp_path):

@@ -33,7 +33,7 @@ def test_a_colour_table_that_lacks_a_class_is_none():
         ({'CLASS_NAMES': '["a"'}, None, 'is damaged'),
         ({'CLASS_NAMES': '[]'}, None, 'is damaged'),
         ({'CLASS_NAMES': '["a", 3]'}, None, 'is damaged'),
-        (legend_tags(GREEN), ['one'], 'gives 1 names, but the map has 2 classes'),
+        (legend_tags(GREEN), ['one'], 'gives 1 name, but the map has 2 classes'),
     ],
 )
 def test_what_is_not_said_is_not_guessed(tags, classes, said):

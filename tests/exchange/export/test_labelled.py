@@ -111,7 +111,7 @@ def test_a_few_images_of_a_long_list_are_taken(files, tmp_path):
 
 def test_data_that_tell_nothing_are_refused(files, root):
     other = Classes(('water', 'green'))
-    with pytest.raises(ConfigError, match=re.escape('the data set tells background, green, the model water, green')):
+    with pytest.raises(ConfigError, match=re.escape('the data set has background, green, the model water, green')):
         read(files, root, classes=other)
     with pytest.raises(DataError, match='the test data have no labels to compare with; leave it out'):
         read(files, root, data_prefix=dict(img_path='rawdata/test'))

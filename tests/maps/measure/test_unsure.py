@@ -101,6 +101,6 @@ def test_thresholds_out_of_range_are_refused(files, limit):
 
 def test_options_that_miss_each_other_are_refused(files):
     said = heard('area', files[0], '--unsure-from', 0.3)
-    assert said.stderr == 'error: --unsure-from says something about --uncertainty, which is not given\n'
+    assert said.stderr == 'error: --unsure-from needs --uncertainty, which is not given\n'
     said = heard('area', files[0], '--uncertainty', files[0])
     assert 'is not an uncertainty map' in said.stderr

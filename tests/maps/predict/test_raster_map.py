@@ -272,7 +272,7 @@ def test_a_raster_that_changes_while_it_is_predicted_makes_no_map(raster):
                 replaced_by_an_older_one(raster)
             return super().predict(images)
 
-    with pytest.raises(DataError, match=r'ortho\.tif was changed while it was predicted'):
+    with pytest.raises(DataError, match=r'ortho\.tif changed during the prediction'):
         run(raster, Changing())
     assert not raster.with_name('map_classes.tif').exists()
 

@@ -156,7 +156,7 @@ def test_polygons_between_the_centres_of_pixels_are_told_apart(tmp_path, transfo
     if holds:
         assert area(path, transform=transform).mask(Window(0, 0, WIDTH, HEIGHT), transform).sum() == 4
         return
-    with pytest.raises(OutsideAreaError, match='no polygon of .*small.gpkg has the centre of a pixel'):
+    with pytest.raises(OutsideAreaError, match='no polygon of .*small.gpkg contains the centre of a pixel'):
         area(path, transform=transform)
 
 
