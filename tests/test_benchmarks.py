@@ -52,6 +52,16 @@ def test_forward_passes_are_part_of_the_run(rows_of):
     assert all(float(row[3]) >= 1 for row in rows)
 
 
+def test_a_raster_on_a_server_gives_the_map_of_the_file(rows_of):
+    rows = rows_of('raster_remote', '--size', 300, '--latency', 1, '--rate', 100, '--rounds', 1)
+    assert [row[0] for row in rows] == ['a file', 'on a server, 1 ms a request']
+
+
+def test_every_container_gives_a_map(rows_of):
+    rows = rows_of('raster_containers', '--size', 100, '--rounds', 1)
+    assert [row[0] for row in rows][-2:] == ['ortho.png', 'ortho.jpg'] and rows[0][2] == '1.00'
+
+
 @pytest.mark.slow  # a process that imports everything
 @pytest.mark.skipif(sys.platform == 'win32', reason='has no resource.getrusage')
 def test_every_window_with_values_is_predicted_where_memory_is_measured():
