@@ -20,6 +20,10 @@ class OutputExistsError(ConfigError, FileExistsError):
     """Something is where an output is to go, and nobody said that it may be replaced."""
 
 
+class InUseError(ConfigError):
+    """Another process makes the same thing."""
+
+
 class DataError(AuxHRNetError, ValueError):
     """A data set on disk is incomplete or contradicts its description."""
 

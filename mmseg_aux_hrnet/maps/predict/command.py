@@ -1,5 +1,8 @@
 """Predicts rasters as a command line says: config, checkpoint and rasters in, maps out."""
 
+import os
+import shlex
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
@@ -11,8 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
+from mmseg_aux_hrnet.maps.predict.parts import finish_parts, predict_part
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.maps.predict.sharing import Part
 from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
 from mmseg_aux_hrnet.raster.inputs import find_rasters
 from mmseg_aux_hrnet.run import launch
@@ -30,6 +35,7 @@ def run_prediction(args: Namespace) -> str:
         'bands', 'scale', 'nodata', 'nodata_tolerance', 'window', 'overlap', 'batch_size', 'gsd', 'aoi', 'resume',
         'overwrite',
     )  # fmt: skip
+    part = _parse_part(args)
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
     make, words = _network(args.inputs)
     rasters = find_rasters(words)
@@ -49,10 +55,56 @@ def run_prediction(args: Namespace) -> str:
     bars = _Bars()
     with bars.shown:
         try:
-            failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars)
+            if args.finish:
+                failed, outside, left = finish_parts(predictor, rasters, outs, settings=settings, listener=bars)
+                _check_whole(left, rasters=rasters, args=args, note=bars.note)
+            elif part is not None:
+                failed, outside = predict_part(predictor, rasters, outs, part=part, settings=settings, listener=bars)
+            else:
+                failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars)
         except KeyboardInterrupt:
-            raise PredictionInterrupted('stopped by Ctrl-C; what is finished is kept: go on with --resume') from None
+            again = 'run this part again' if part else 'go on with --resume'
+            raise PredictionInterrupted(f'stopped by Ctrl-C; what is finished is kept: {again}') from None
+    if part is not None and not failed:
+        return f'part {part} is done: its rows of windows are in {args.out}; after the last part give --finish'
     return _closing_line(failed, outside, rasters=rasters, folder=args.out)
+
+
+def _parse_part(args: Namespace) -> Part | None:
+    """Return the part that is asked for; None for none.
+
+    Raises:
+        ConfigError: there is no such part, or the other options do not allow parts.
+    """
+    part = None if args.part is None else Part.parse(args.part)
+    asked = '--finish' if args.finish else f'--part {part}'
+    if part or args.finish:
+        if args.overwrite:
+            raise ConfigError(f'{asked} cannot tell old maps from those of other parts: leave out --overwrite')
+        if int(os.environ.get('WORLD_SIZE', '1')) > 1:
+            raise ConfigError(f'{asked} below torchrun: start each part as a process of its own')
+    return part
+
+
+def _check_whole(
+    left: dict[Part, list[int]], *, rasters: list[Path], args: Namespace, note: Callable[[str], None]
+) -> None:
+    """Raise unless all maps are whole; note what each part has left, and the command that makes it."""
+    tool = Path(sys.argv[0]).name
+    start = f'python tools/{tool}' if tool.endswith('.py') else tool
+    for part, numbers in left.items():
+        names = list(dict.fromkeys(rasters[number].name for number in numbers))
+        told = ', '.join(names[:3]) + (f' and {len(names) - 3} others' if len(names) > 3 else '')
+        words = [str(word) for word in args.words if word not in ('--finish', '--resume')]
+        note(
+            f'missing: {len(numbers)} row(s) of windows of {told}: {start} {shlex.join([*words, "--part", str(part)])}'
+        )
+    if left:
+        count = len({number for numbers in left.values() for number in numbers})
+        raise DataError(
+            f'{count} of {len(rasters)} maps are not whole, see above: run again part '
+            f'{", ".join(map(str, left))}, then --finish once more'
+        )
 
 
 def _network(inputs: list[str]) -> tuple[Callable[..., Predictor], list[str]]:
@@ -89,7 +141,7 @@ class _Bars:
         self._task = self.shown.add_task('rows of windows', total=None)
 
     def begins(self, count: int) -> None:
-        self.shown.update(self._task, total=count)
+        self.shown.reset(self._task, total=count)
 
     def on_block(self, path: Path) -> None:
         self.shown.update(self._task, advance=1, description=path.name)

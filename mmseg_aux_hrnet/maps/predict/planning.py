@@ -79,8 +79,8 @@ def fingerprint(conditions: Mapping[str, Any]) -> str:
     return sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
 
-def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
-    """Return the plan of a map; it opens the raster to read its header.
+def plan_map(model: MapModel, path: Path, settings: MapSettings, *, look: bool = True) -> MapPlan:
+    """Return the plan of a map; it opens the raster to read its header, and for notes on its values ``look`` at it.
 
     Raises:
         ConfigError: a setting is wrong, or does not fit the raster.
@@ -93,7 +93,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings) -> MapPlan:
         raise ConfigError(f'{path}: {error}') from error
     with open_source(path, reading) as source:
         grid = Grid(source.height, source.width, source.crs, source.transform, source.placed)
-        bands, collar_note = source.bands, source.collar_note() if settings.nodata is None else None
+        bands, collar_note = source.bands, source.collar_note() if look and settings.nodata is None else None
         notes = source.notes if collar_note is None else (*source.notes, collar_note)
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
     known = model.facts.gsd_range

@@ -13,6 +13,7 @@ from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
+from mmseg_aux_hrnet.files.whole import unique_part
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, Rows, class_layer, write_map
 from mmseg_aux_hrnet.maps.legend import NODATA, main_class
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
@@ -82,6 +83,7 @@ class RasterMap:
         path: the raster.
         out: the class map, a GeoTIFF.
         settings: how.
+        look: look at samples of the raster for what a user should know of it.
 
     Raises:
         ConfigError: a setting is wrong, or does not fit the raster.
@@ -89,13 +91,13 @@ class RasterMap:
         OutsideAreaError: no pixel of it lies in the area of interest.
     """
 
-    def __init__(self, model: MapModel, path: Path, out: Path, settings: MapSettings) -> None:
+    def __init__(self, model: MapModel, path: Path, out: Path, settings: MapSettings, *, look: bool = True) -> None:
         self.path, self.out = path, out
         self.probabilities: Path | None = None
         if settings.probabilities is not None:
             self.probabilities = out.with_name(f'{out.stem.removesuffix("_classes")}_prob{out.suffix}')
         self._settings = settings
-        self.plan = plan_map(model, path, settings)
+        self.plan = plan_map(model, path, settings, look=look)
         self.blocks = len(self.plan.work.windows.rows.starts)
         self.journal = Journal(out.with_name(f'.{out.name}.work'))
 
@@ -196,7 +198,9 @@ class RasterMap:
             raise DataError(f'{self.path} was changed while it was predicted ({"; ".join(changed)}): give --overwrite')
         with self._disk_errors():
             for name, (path, layer) in layers.items():
-                write_map(path, self._rows(name), grid=self.plan.grid, layer=layer, scratch=self.journal.folder)
+                # Where there are no locks, two processes may come here at the same moment.
+                folder, part = self.journal.folder, unique_part(self.journal.folder / path.name)
+                write_map(path, self._rows(name), grid=self.plan.grid, layer=layer, scratch=folder, part=part)
             self.journal.finish()
 
     def _rows(self, name: str) -> Iterator[Rows]:

@@ -5,25 +5,41 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmseg_aux_hrnet.maps.predict.many import Share, share_of
+from mmseg_aux_hrnet.maps.predict.sharing import Pending, Share, share_of
 
-TODO = st.lists(st.tuples(st.sets(st.integers(0, 30)), st.integers(1, 20)), max_size=6).map(
-    lambda rasters: [(number, tuple(sorted(blocks)), cost) for number, (blocks, cost) in enumerate(rasters)]
+TODO = st.lists(st.dictionaries(st.integers(0, 30), st.integers(1, 20)), max_size=6).map(
+    lambda rasters: [
+        Pending(number, tuple(sorted(costs)), tuple(costs[block] for block in sorted(costs)))
+        for number, costs in enumerate(rasters)
+    ]
 )
 
 
+def even(*rasters):
+    return [Pending(number, tuple(blocks), (cost,) * len(blocks)) for number, blocks, cost in rasters]
+
+
 def test_one_process_does_everything():
-    todo = [(0, (0, 1), 3), (4, (), 2)]
+    todo = even((0, (0, 1), 3), (4, (), 2))
     assert share_of(todo, process=0, processes=1) == [Share(0, (0, 1), True, True), Share(4, (), True, True)]
 
 
 def test_a_large_raster_is_cut_into_stretches_of_equal_cost():
-    todo = [(0, (0, 1), 1), (1, tuple(range(10)), 1)]
+    todo = even((0, (0, 1), 1), (1, range(10), 1))
     shares = [share_of(todo, process=process, processes=3) for process in range(3)]
     assert shares == [
         [Share(0, (0, 1), True, True), Share(1, (0, 1), False, True)],
         [Share(1, (2, 3, 4, 5), False, False)],
         [Share(1, (6, 7, 8, 9), False, False)],
+    ]
+
+
+def test_stretches_are_as_long_as_their_blocks_are_cheap():
+    todo = [Pending(0, (0, 1, 2, 3, 4, 5), (1, 1, 1, 1, 4, 4))]
+    assert [share_of(todo, process=process, processes=3)[0].blocks for process in range(3)] == [
+        (0, 1, 2, 3),
+        (4,),
+        (5,),
     ]
 
 
