@@ -64,7 +64,7 @@ TABLE = {
     ),
     'maps/predict': (
         'bands classes decision errors files maps maps/class_map maps/vector models raster run version weights',
-        'cv2 filelock mmengine numpy rasterio rich torch',
+        'cv2 filelock mmengine numpy rasterio ray rich torch',
     ),
     'maps/vector': ('errors maps', 'affine numpy pyogrio pyproj rasterio shapely'),
     'models': ('bands decision errors weights', 'mmcv mmengine mmseg torch'),

@@ -47,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     together.add_argument(
         '--finish', action='store_true', help='when the parts are done: write what is whole, list the rest'
     )
+    together.add_argument('--ray', metavar='ADDRESS', help='predict on a Ray cluster: auto, or HOST:PORT of its head')
+    add('--cpus-per-worker', type=int, metavar='N', help='with --ray: CPUs of each worker, in place of a GPU')
     add_shared(line, '--cfg-options')
     return line
 

@@ -5,6 +5,7 @@ import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted
-from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
+from mmseg_aux_hrnet.maps.predict.fleet import predict_on_ray
+from mmseg_aux_hrnet.maps.predict.many import Listener, map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.parts import finish_parts, predict_part
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
@@ -37,27 +39,22 @@ def run_prediction(args: Namespace) -> str:
     )  # fmt: skip
     part = _parse_part(args)
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
-    make, words = _network(args.inputs)
+    _, words = _network(args.inputs)
     rasters = find_rasters(words)
     outs = map_paths(rasters, args.out)
     if args.aoi is not None:
         read_polygons(args.aoi)  # a wrong file is wrong for all rasters
     # From here on it takes seconds: what is wrong with the arguments was told before.
     launch.join_predictors()
-    predictor = make(
-        threshold=args.threshold,
-        cfg_options=args.cfg_options,
-        device=args.device,
-        tta=args.tta,
-        amp=args.amp,
-        level=args.speed,
-    )
+    predictor = make_predictor(args, device=args.device if args.ray is None else 'cpu')
     bars = _Bars()
     with bars.shown:
         try:
             if args.finish:
                 failed, outside, left = finish_parts(predictor, rasters, outs, settings=settings, listener=bars)
                 _check_whole(left, rasters=rasters, args=args, note=bars.note)
+            elif args.ray is not None:
+                failed, outside, told = _on_ray(args, predictor, rasters, outs, settings=settings, listener=bars)
             elif part is not None:
                 failed, outside = predict_part(predictor, rasters, outs, part=part, settings=settings, listener=bars)
             else:
@@ -65,6 +62,8 @@ def run_prediction(args: Namespace) -> str:
         except KeyboardInterrupt:
             again = 'run this part again' if part else 'go on with --resume'
             raise PredictionInterrupted(f'stopped by Ctrl-C; what is finished is kept: {again}') from None
+    if args.ray is not None:
+        bars.note(told)
     if part is not None and not failed:
         return f'part {part} is done: its rows of windows are in {args.out}; after the last part give --finish'
     return _closing_line(failed, outside, rasters=rasters, folder=args.out)
@@ -77,12 +76,14 @@ def _parse_part(args: Namespace) -> Part | None:
         ConfigError: there is no such part, or the other options do not allow parts.
     """
     part = None if args.part is None else Part.parse(args.part)
-    asked = '--finish' if args.finish else f'--part {part}'
-    if part or args.finish:
-        if args.overwrite:
+    asked = '--ray' if args.ray is not None else '--finish' if args.finish else f'--part {part}'
+    if args.cpus_per_worker is not None and (args.ray is None or args.cpus_per_worker < 1):
+        raise ConfigError(f'--cpus-per-worker {args.cpus_per_worker}: give 1 or more, with --ray')
+    if part or args.finish or args.ray is not None:
+        if args.overwrite and args.ray is None:
             raise ConfigError(f'{asked} cannot tell old maps from those of other parts: leave out --overwrite')
         if int(os.environ.get('WORLD_SIZE', '1')) > 1:
-            raise ConfigError(f'{asked} below torchrun: start each part as a process of its own')
+            raise ConfigError(f'{asked} below torchrun: start it as a process of its own')
     return part
 
 
@@ -105,6 +106,47 @@ def _check_whole(
             f'{count} of {len(rasters)} maps are not whole, see above: run again part '
             f'{", ".join(map(str, left))}, then --finish once more'
         )
+
+
+def make_predictor(args: Namespace, *, device: str | None) -> Predictor:
+    """Return the predictor that a command line asks for.
+
+    Raises:
+        AuxHRNetError: in one line, what is wrong with its files or settings.
+    """
+    make, _ = _network(args.inputs)
+    return make(
+        threshold=args.threshold,
+        cfg_options=args.cfg_options,
+        device=device,
+        tta=args.tta,
+        amp=args.amp,
+        level=args.speed,
+    )
+
+
+def _on_ray(
+    args: Namespace,
+    predictor: Predictor,
+    rasters: list[Path],
+    outs: list[Path],
+    *,
+    settings: MapSettings,
+    listener: Listener,
+) -> tuple[dict[int, str], list[int], str]:
+    """Predict on a cluster, whose workers make the same network from the same files, by absolute paths."""
+    words = [str(Path(word).absolute()) if Path(word).exists() else word for word in args.inputs[:2]]
+    there = Namespace(**{**vars(args), 'inputs': [*words, *args.inputs[2:]]})
+    return predict_on_ray(
+        partial(make_predictor, there, device=args.device),
+        predictor,
+        [raster.absolute() for raster in rasters],
+        [out.absolute() for out in outs],
+        settings=replace(settings, aoi=None if settings.aoi is None else settings.aoi.absolute()),
+        listener=listener,
+        address=args.ray,
+        cpus=args.cpus_per_worker,
+    )
 
 
 def _network(inputs: list[str]) -> tuple[Callable[..., Predictor], list[str]]:

@@ -177,6 +177,7 @@ class Journal:
             OSError: it cannot be written.
         """
         write_whole(self.folder.with_suffix('.json'), _json(self.conditions()))
+        (self.folder / CONDITIONS).unlink(missing_ok=True)  # first, so that nobody takes what is left for a run
         self.remove()
 
     def finished(self) -> set[int]:

@@ -130,9 +130,18 @@ class Job:
             self.outside.append(number)
         except AuxHRNetError as error:
             self.maps.pop(number, None)
-            if len(self._rasters) > 1:  # of the only one, the end tells
-                self._listener.note(f'failed: {one_line(error)}')
-            self.failed[number] = one_line(error)
+            self.fail(number, one_line(error))
+
+    @property
+    def record(self) -> dict[str, str]:
+        """What decides the predictions of the model."""
+        return self._model.facts.record
+
+    def fail(self, number: int, reason: str) -> None:
+        """Note what is wrong with a raster, which gets no map."""
+        if len(self._rasters) > 1:  # of the only one, the end tells
+            self._listener.note(f'failed: {reason}')
+        self.failed[number] = reason
 
     def begin(self, *, shared: bool) -> list[Pending]:
         """Plan all maps, and return what is to be predicted of each.

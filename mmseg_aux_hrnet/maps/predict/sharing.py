@@ -1,5 +1,6 @@
 """Says which blocks of rows of many rasters are whose: of one of several processes, of a part, of a worker."""
 
+from collections import deque
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -143,3 +144,70 @@ def _filled(path: Path, rows: Axis, columns: Axis) -> NDArray[np.bool_]:
     for row, column in product(range(len(down)), range(len(across))):
         filled[row, column] = mask[down[row], across[column]].any()
     return filled
+
+
+class Queue:
+    """Hands out pieces of the work to workers that come and go.
+
+    Each worker gets pieces of one stretch in their order, so that what its windows add to the rows below is there when
+    it goes on. A worker that has none left takes the later half of what the busiest other one has before it.
+
+    Args:
+        pending: of every raster.
+        workers: how many there will be, about.
+        piece: most blocks that are handed out at a time.
+    """
+
+    def __init__(self, pending: Sequence[Pending], *, workers: int, piece: int) -> None:
+        self._piece = piece
+        shares = (share_of(pending, process=worker, processes=workers) for worker in range(workers))
+        self._free = deque(deque(share._replace(alone=False) for share in each) for each in shares if each)
+        self._hands: dict[int, deque[Share]] = {}
+
+    def __len__(self) -> int:
+        """Return how many shares wait to be handed out."""
+        return sum(map(len, (*self._free, *self._hands.values())))
+
+    def take(self, worker: int) -> Share | None:
+        """Return the next piece for a worker; None where all is handed out."""
+        hand = self._hands.setdefault(worker, deque())
+        if not hand:
+            hand.extend(self._free.popleft() if self._free else self._half_of_the_busiest())
+        if not hand:
+            return None
+        share = hand.popleft()
+        if len(share.blocks) > self._piece:
+            hand.appendleft(share._replace(blocks=share.blocks[self._piece :], writes=False))
+        return share._replace(blocks=share.blocks[: self._piece])
+
+    def give_back(self, share: Share) -> None:
+        """Take back a piece that was not done."""
+        self._free.append(deque([share]))
+
+    def leave(self, worker: int) -> None:
+        """Let others have what a worker that is gone had before it."""
+        hand = self._hands.pop(worker, None)
+        if hand:
+            self._free.append(hand)
+
+    def drop(self, raster: int) -> None:
+        """Forget what is left of a raster."""
+        self._free = deque(kept for hand in self._free if (kept := _without(hand, raster)))
+        self._hands = {worker: _without(hand, raster) for worker, hand in self._hands.items()}
+
+    def _half_of_the_busiest(self) -> deque[Share]:
+        hand = max(self._hands.values(), key=lambda hand: sum(len(share.blocks) for share in hand))
+        wanted = -(-sum(len(share.blocks) for share in hand) // 2)
+        taken: deque[Share] = deque()
+        while hand and wanted > 0:
+            share = hand.pop()
+            kept, given = share.blocks[:-wanted], share.blocks[-wanted:]
+            if kept:
+                hand.append(share._replace(blocks=kept))
+            taken.appendleft(share._replace(blocks=given, writes=share.writes and not kept))
+            wanted -= len(given)
+        return taken
+
+
+def _without(hand: deque[Share], raster: int) -> deque[Share]:
+    return deque(share for share in hand if share.raster != raster)

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmseg_aux_hrnet.maps.predict.sharing import Pending, Share, share_of
+from mmseg_aux_hrnet.maps.predict.sharing import Pending, Queue, Share, share_of
 
 TODO = st.lists(st.dictionaries(st.integers(0, 30), st.integers(1, 20)), max_size=6).map(
     lambda rasters: [
@@ -52,3 +52,47 @@ def test_every_block_has_one_process_and_every_file_one_writer(todo, processes):
     for share in shares:
         assert not share.alone or share.writes
         assert share.alone == (share.blocks == todo[share.raster][1])
+
+
+def drained(queue, workers, *, lost=()):
+    """Take pieces in turns until none is left; a worker that is to be lost gives back its piece once, and leaves."""
+    taken, lost, workers = [], list(lost), list(workers)
+    while workers:
+        for worker in tuple(workers):
+            share = queue.take(worker)
+            if share is None:
+                workers.remove(worker)
+            elif worker in lost:
+                lost.remove(worker)
+                queue.leave(worker)
+                queue.give_back(share)
+            else:
+                taken.append((worker, share))
+    return taken
+
+
+@given(TODO, st.integers(1, 5), st.integers(1, 4), st.sets(st.integers(0, 3)))
+def test_a_queue_hands_out_every_block_once_whoever_is_lost(todo, workers, piece, lost):
+    queue = Queue(todo, workers=workers, piece=piece)
+    taken = drained(queue, range(4), lost=lost)
+    predicted = Counter((share.raster, block) for _, share in taken for block in share.blocks)
+    assert predicted == Counter((raster, block) for raster, blocks, _ in todo for block in blocks)
+    assert sorted(share.raster for _, share in taken if share.writes) == [raster for raster, _, _ in todo]
+    assert all(len(share.blocks) <= piece and not share.alone for _, share in taken)
+    assert len(queue) == 0
+
+
+def test_a_worker_goes_on_in_its_own_stretch_and_then_takes_half_of_the_busiest():
+    queue = Queue(even((0, range(12), 1)), workers=2, piece=2)
+    assert [queue.take(1).blocks for _ in range(3)] == [(0, 1), (2, 3), (4, 5)]
+    assert queue.take(2).blocks == (6, 7)
+    assert queue.take(1).blocks == (10, 11)
+    assert queue.take(2).blocks == (8, 9)
+    assert queue.take(1) is queue.take(2) is None
+
+
+def test_what_is_left_of_a_raster_can_be_dropped():
+    queue = Queue(even((0, range(4), 1), (1, range(4), 1)), workers=1, piece=3)
+    assert queue.take(0).blocks == (0, 1, 2)
+    queue.drop(0)
+    assert [queue.take(0)[:2] for _ in range(2)] == [(1, (0, 1, 2)), (1, (3,))]
