@@ -49,6 +49,8 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Beside the folder, not in it: the folder is removed while the lock is still needed.
+        self.lock_path = folder.with_suffix('.lock')
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -60,8 +62,7 @@ class Journal:
             InUseError: another process holds it.
             OSError: the folder around cannot be written.
         """
-        # Beside the folder, not in it: the folder is removed while the lock is still needed.
-        path = self.folder.with_suffix('.lock')
+        path = self.lock_path
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, blocking=False)
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, DataError
 from mmseg_aux_hrnet.files.outputs import check_writable
-from mmseg_aux_hrnet.files.whole import write_first
+from mmseg_aux_hrnet.files.whole import PART, write_first
 from mmseg_aux_hrnet.maps.predict.many import Job, Listener
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
@@ -99,7 +99,8 @@ def finish_parts(
             left[owner.get((number, block), Part(1, count))].append(number)
         listener.on_block(raster)
     if not left and not job.failed:
-        (folder / PLAN).unlink(missing_ok=True)
+        for path in (folder / PLAN, *folder.glob(f'.{PLAN}.*{PART}')):  # parts that were killed leave the latter
+            path.unlink(missing_ok=True)
     return job.failed, job.outside, dict(sorted(left.items()))
 
 

@@ -28,6 +28,8 @@ class SharedMap(RasterMap):
         there = self.out.exists()  # asked first: another may put it there while the rest is looked at
         if self._is_finished():
             self.journal.remove()  # of one that was cut off, or came late
+            with suppress(OSError):
+                self.journal.lock_path.unlink()
             return False
         if there and not self.journal.is_open():
             check_file(
