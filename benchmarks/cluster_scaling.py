@@ -7,6 +7,7 @@ import argparse
 import multiprocessing
 import os
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -161,6 +162,7 @@ def scaling(args: argparse.Namespace, folder: Path) -> list[list[str]]:
         for job, place in jobs.items():
             for way in args.ways:
                 rows.append([job, way, *_times(ways[way], sorted(place.glob('*.tif')), folder, args)])
+                print(*rows[-1], sep='; ', file=sys.stderr, flush=True)  # it takes minutes
     return rows
 
 
