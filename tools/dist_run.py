@@ -13,8 +13,7 @@ def parser() -> argparse.ArgumentParser:
     line = argparse.ArgumentParser(
         description='Run a tool in several processes, one for each GPU, or sharing the CPU where there is none.',
         epilog='Several machines: run it on each, with NNODES, NODE_RANK (0, 1, ...), MASTER_ADDR (the machine of '
-        'NODE_RANK 0) and, where 29500 is taken, PORT in the environment. MAX_RESTARTS=3 starts all again when one is '
-        'killed: with --resume among the arguments, they go on.',
+        'NODE_RANK 0) and, where 29500 is taken, PORT in the environment.',
     )
     line.add_argument('processes', type=int, help='number of processes on this machine')
     line.add_argument('script', help='tools/train.py or tools/test.py')
@@ -24,17 +23,16 @@ def parser() -> argparse.ArgumentParser:
 
 def rendezvous() -> list[str]:
     """Return the arguments by which torchrun's processes find one another."""
-    again = [f'--max-restarts={os.environ["MAX_RESTARTS"]}'] if 'MAX_RESTARTS' in os.environ else []
     nodes, rank = os.environ.get('NNODES', '1'), os.environ.get('NODE_RANK', '0')
     if nodes == '1' and 'PORT' not in os.environ:
-        return [*again, '--standalone']  # on a free port
+        return ['--standalone']  # on a free port
     address, port = os.environ.get('MASTER_ADDR', '127.0.0.1'), os.environ.get('PORT', '29500')
     if rank == '0':
         try:
             socket.create_server(('', int(port))).close()
         except (OSError, OverflowError, ValueError) as error:
             raise ValueError(f'port {port} cannot be used ({error}): set PORT to a free one') from error
-    return [*again, f'--nnodes={nodes}', f'--node-rank={rank}', f'--master-addr={address}', f'--master-port={port}']
+    return [f'--nnodes={nodes}', f'--node-rank={rank}', f'--master-addr={address}', f'--master-port={port}']
 
 
 def run(arguments: list[str]) -> int:
