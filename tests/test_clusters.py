@@ -65,10 +65,10 @@ def test_the_recipe_of_ray_goes_on_in_the_cluster_that_is_there(tmp_path):
     assert (args.ray, args.resume) == ('auto', True)
 
 
-def test_the_recipe_of_torchrun_starts_again_by_itself(tmp_path):
+def test_the_recipe_of_torchrun_goes_on(tmp_path):
     [words] = said(['bash', str(RECIPES / 'torchrun.sh')], tmp_path, GPUS='2', NETWORK='a.py b.pth')
-    assert words[:3] == ['--nproc_per_node=2', '--max-restarts=3', 'tools/predict_raster.py']
-    args = parsed(words[3:])
+    assert words[:2] == ['--nproc_per_node=2', 'tools/predict_raster.py']
+    args = parsed(words[2:])
     assert args.inputs == ['a.py', 'b.pth', '/shared/ortho']
     assert args.resume
 
