@@ -45,7 +45,7 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	@echo 'installing into $(VENV), about a minute'
-	$(BIN)/python -m pip install --quiet --editable '.[onedl,fast,export,geo,labels,buildings,parquet,tensorboard,stac,mlflow,wandb,test,lint,docs]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[onedl,fast,export,geo,labels,buildings,parquet,ray,tensorboard,stac,mlflow,wandb,test,lint,docs]' --constraint constraints.txt
 	@touch $@
 
 demo: $(INSTALLED)

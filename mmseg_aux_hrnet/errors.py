@@ -24,6 +24,10 @@ class OutputExistsError(ConfigError, FileExistsError):
     """An output exists already, and no option allows to replace it."""
 
 
+class InUseError(ConfigError):
+    """Another process makes the same thing."""
+
+
 class DataError(AuxHRNetError, ValueError):
     """A data set on disk is incomplete or contradicts its description."""
 

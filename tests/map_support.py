@@ -1,4 +1,4 @@
-"""Models that cost nothing, for tests of what is around models."""
+"""Models that cost nothing, for tests of what is around models, and what is heard and seen of their maps."""
 
 import numpy as np
 
@@ -47,6 +47,27 @@ def place(height, width):
     """Return what ``shifted`` stubs add at each place of a window, float32 (height, width), 0 to below 1."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     return (rows * 7 % height / height + columns * 5 % width / width).astype(np.float32) / 2
+
+
+class Heard(list):
+    """A listener, and what it was told."""
+
+    def begins(self, count):
+        self.append(('begins', count))
+
+    def on_block(self, path):
+        self.append(('block', path.name))
+
+    def note(self, text):
+        self.append(('note', text))
+
+    def notes(self):
+        return [what for kind, what in self if kind == 'note']
+
+
+def names(folder):
+    """Return what lies in a folder, without what goes with each map."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix not in ('.qml', '.xml', '.json'))
 
 
 THRESHOLD = Threshold('green', 0.25, 1)

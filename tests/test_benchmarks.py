@@ -124,3 +124,16 @@ def test_seams_are_found_at_the_borders_and_a_smooth_weight_hides_them(seams_of)
     uniform, _, smooth = seams_of(1)[3:]  # overlap a half
     assert float(uniform[5]) > float(smooth[5])
     assert float(uniform[4]) > float(smooth[4])
+
+
+@pytest.mark.slow  # a process that imports everything, and its forks
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='the workers are forked')
+def test_ways_to_scale_are_timed_with_all_their_maps():
+    line = [sys.executable, FOLDER / 'cluster_scaling.py', '--ways', 'parts', 'torchrun', '--workers', '1', '2']
+    toy = ['--seconds', '0.02', '--rows', '6', '--small', '3', '--side', '600']
+    environment = {**os.environ, 'PYTHONPATH': str(FOLDER.parent)}
+    ran = subprocess.run([*map(str, line), *toy], capture_output=True, text=True, env=environment, check=True)
+    rows = rows_in(ran.stdout)
+    assert [row[1] for row in rows[:4]] == ['parts', 'torchrun'] * 2
+    assert all(row[2].endswith(', 1.00') for row in rows[:4])
+    assert [row[0] for row in rows[-3:]] == ['checksum of the raster', 'write the map', 'all of the last three']

@@ -65,7 +65,7 @@ TABLE = {
     ),
     'maps/predict': (
         'bands classes decision errors files maps maps/class_map maps/vector models raster run version weights',
-        'cv2 filelock mmengine numpy rasterio rich shapely torch',
+        'cv2 filelock mmengine numpy rasterio ray rich shapely torch',
     ),
     'maps/vector': ('errors maps', 'affine numpy pyogrio pyproj rasterio shapely'),
     'models': ('bands decision errors weights', 'mmcv mmengine mmseg torch'),

@@ -61,6 +61,13 @@ def parser() -> argparse.ArgumentParser:
     again = line.add_mutually_exclusive_group()
     again.add_argument('--resume', action='store_true', help='continue an unfinished run and keep finished maps')
     again.add_argument('--overwrite', action='store_true', help='replace maps and unfinished runs')
+    together = line.add_mutually_exclusive_group()
+    together.add_argument('--part', metavar='I/N', help='predict part I of N only, on any machine (docs/clusters.md)')
+    together.add_argument(
+        '--finish', action='store_true', help='when the parts are done: write what is whole, list the rest'
+    )
+    together.add_argument('--ray', metavar='ADDRESS', help='predict on a Ray cluster: auto, or HOST:PORT of its head')
+    add('--cpus-per-worker', type=int, metavar='N', help='with --ray: CPUs of each worker, in place of a GPU')
     add_shared(line, '--cfg-options')
     return line
 
@@ -74,7 +81,9 @@ def predict(args: argparse.Namespace) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
-    return run(parser(), predict, argv, mixed=True)
+    line = parser()
+    line.set_defaults(words=sys.argv[1:] if argv is None else argv)
+    return run(line, predict, argv, mixed=True)
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@ What lies beside a file and belongs to it, by its name, goes with it when it is 
 
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,32 @@ def write_whole(path: str | Path, content: bytes) -> None:
         part.write_bytes(content)
 
 
+def write_first(path: Path, content: bytes) -> None:
+    """Write ``content`` so that ``path`` holds all of it, unless it is there already: the first of several stays.
+
+    Processes that know nothing of each other may call it at the same moment, from any machine.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    part = unique_part(path)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with part.open('xb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(part, path)  # unlike a renaming it leaves what is there
+        except FileExistsError:
+            return
+        except OSError:  # a file system without links: of those that come in the same moment the last one stays
+            if not path.exists():
+                os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 @contextmanager
 def whole_file(path: str | Path, *, part: Path | None = None, durable: bool = True) -> Iterator[Path]:
     """Give the name of a file to write, which becomes ``path`` when the block ends, and vanishes when it raises.
@@ -81,6 +108,11 @@ def whole_file(path: str | Path, *, part: Path | None = None, durable: bool = Tr
 def own_part(path: Path, suffix: str = PART) -> Path:
     """Return a hidden name beside ``path`` that no other process of this machine uses."""
     return path.with_name(f'.{path.name}.{os.getpid()}{suffix}')
+
+
+def unique_part(path: Path) -> Path:
+    """Return a hidden name beside ``path`` that no other process of any machine uses."""
+    return path.with_name(f'.{path.name}.{uuid.uuid4().hex}{PART}')
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from rasterio.windows import Window
 
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import RasterError, ResourceError, one_line
-from mmseg_aux_hrnet.files.whole import remove_companions, whole_file, write_whole
+from mmseg_aux_hrnet.files.whole import remove_companions, unique_part, whole_file, write_whole
 from mmseg_aux_hrnet.maps.legend import NODATA, legend_tags
 from mmseg_aux_hrnet.maps.styles import STYLE, category_names, class_style
 from mmseg_aux_hrnet.raster.dataset import GDAL_ERRORS, gdal, open_dataset
@@ -80,7 +80,9 @@ def class_layer(legend: Classes, tags: dict[str, str]) -> Layer:
     return Layer('uint8', NODATA, ('class',), {**legend_tags(legend), **tags}, colours=legend.palette, beside=beside)
 
 
-def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scratch: Path) -> None:
+def write_map(
+    path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scratch: Path, part: Path | None = None
+) -> None:
     """Write a cloud-optimised GeoTIFF, tiled, compressed and with overviews.
 
     It is read again and compared before it gets its name, because GDAL does not report every failed write, and not all
@@ -93,13 +95,14 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
         grid: where the map lies.
         layer: what it holds.
         scratch: folder for a file of the same content, which is removed.
+        part: as in :func:`~mmseg_aux_hrnet.files.whole.whole_file`.
 
     Raises:
         ResourceError: it cannot be written whole, mostly on a full disk; what was at ``path`` before is there still.
         RasterError: GDAL cannot write what the grid or the layer says.
         OSError: the same.
     """
-    plain = scratch / 'map.tif'
+    plain = unique_part(scratch / 'map.tif')
     resampling, predictor = ('MODE', 'NO') if layer.step is None else ('AVERAGE', 'STANDARD')
     options = {
         'BLOCKSIZE': str(TILE),
@@ -111,7 +114,7 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
     }
     try:
         # CPL_LOG: GDAL prints to the screen what it also raises, in the middle of the progress bars.
-        with gdal(CPL_LOG=os.devnull), whole_file(path) as part:
+        with gdal(CPL_LOG=os.devnull), whole_file(path, part=part) as part:
             sums = _write_plain(plain, rows, grid=grid, layer=layer)
             rasterio.shutil.copy(plain, part, driver='COG', BIGTIFF='IF_SAFER', **options)
             said = Path(f'{part}.aux.xml')  # by GDAL, where the keys of GeoTIFF do not suffice
@@ -124,7 +127,7 @@ def write_map(path: Path, rows: Iterable[Rows], *, grid: Grid, layer: Layer, scr
                 said.unlink(missing_ok=True)
     except GDAL_ERRORS as error:
         raise ResourceError(
-            f'{path} cannot be written ({one_line(error)}): make room on its disk, then go on with --resume'
+            f'{path} cannot be written ({one_line(error)}): make room on its disk, then continue with --resume'
         ) from error
     finally:
         plain.unlink(missing_ok=True)

@@ -1,7 +1,11 @@
 """Predicts rasters as a command line says: config, checkpoint and rasters in, maps out."""
 
+import os
+import shlex
+import sys
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted, counted
 from mmseg_aux_hrnet.files.address import Address
 from mmseg_aux_hrnet.files.outputs import refuse_address
-from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
+from mmseg_aux_hrnet.maps.predict.fleet import predict_on_ray
+from mmseg_aux_hrnet.maps.predict.many import Listener, map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.mosaic import ON_TOP, find_mosaics
+from mmseg_aux_hrnet.maps.predict.parts import finish_parts, predict_part
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.maps.predict.sharing import Part
 from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
 from mmseg_aux_hrnet.raster.inputs import find_rasters
 from mmseg_aux_hrnet.raster.remote import TOLD, trouble_note
@@ -34,9 +41,10 @@ def run_prediction(args: Namespace) -> str:
         'bands', 'scale', 'nodata', 'nodata_tolerance', 'window', 'overlap', 'batch_size', 'gsd', 'aoi', 'resume',
         'overwrite', 'uncertainty',
     )  # fmt: skip
+    part = _parse_part(args)
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
     refuse_address(args.out)
-    make, words = _network(args.inputs)
+    _, words = _network(args.inputs)
     if args.on_top is not None and not args.mosaic:
         raise ConfigError('--on-top says which raster counts where those of a mosaic overlap: give --mosaic too')
     rasters = find_rasters(words, as_named=args.mosaic, asset=args.asset)
@@ -45,28 +53,131 @@ def run_prediction(args: Namespace) -> str:
         read_polygons(args.aoi)  # a wrong file is wrong for all rasters
     # From here on it takes seconds: what is wrong with the arguments was told before.
     launch.join_predictors()
-    predictor = make(
-        threshold=args.threshold,
-        cfg_options=args.cfg_options,
-        device=args.device,
-        tta=args.tta,
-        amp=args.amp,
-        level=args.speed,
-    )
+    predictor = make_predictor(args, device=args.device if args.ray is None else 'cpu')
     bars = _Bars()
     with bars.shown:
         if remote := sum(isinstance(raster, Address) for raster in rasters):
             bars.note(f'{counted(remote, "raster")} on servers: {TOLD}')
         try:
-            if args.mosaic:
-                return _predict_mosaics(predictor, rasters, outs, args=args, settings=settings, bars=bars)
-            failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars)
+            return _predict(args, predictor, rasters, outs, settings=settings, part=part, bars=bars)
         except KeyboardInterrupt:
-            raise PredictionInterrupted('stopped by Ctrl-C; finished parts are kept: continue with --resume') from None
+            again = 'run this part again' if part else 'continue with --resume'
+            raise PredictionInterrupted(f'stopped by Ctrl-C; finished blocks are kept: {again}') from None
         finally:
             if note := trouble_note():
                 bars.note(note)
+
+
+def _predict(
+    args: Namespace,
+    predictor: Predictor,
+    rasters: list[Path],
+    outs: list[Path],
+    *,
+    settings: MapSettings,
+    part: Part | None,
+    bars: '_Bars',
+) -> str:
+    """Predict alone, in parts, on a cluster or as mosaics, and return the closing line."""
+    if args.mosaic:
+        return _predict_mosaics(predictor, rasters, outs, args=args, settings=settings, bars=bars)
+    if args.finish:
+        failed, outside, left = finish_parts(predictor, rasters, outs, settings=settings, listener=bars)
+        _check_whole(left, rasters=rasters, args=args, note=bars.note)
+    elif args.ray is not None:
+        failed, outside, told = _on_ray(args, predictor, rasters, outs, settings=settings, listener=bars)
+        bars.note(told)
+    elif part is not None:
+        failed, outside = predict_part(predictor, rasters, outs, part=part, settings=settings, listener=bars)
+        if not failed:
+            return f'part {part} is done: its rows of windows are in {args.out}; after the last part give --finish'
+    else:
+        failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars)
     return _closing_line(failed, outside, rasters=rasters, folder=args.out)
+
+
+def _parse_part(args: Namespace) -> Part | None:
+    """Return the part that is asked for; None for none.
+
+    Raises:
+        ConfigError: there is no such part, or the other options do not allow parts.
+    """
+    part = None if args.part is None else Part.parse(args.part)
+    asked = '--ray' if args.ray is not None else '--finish' if args.finish else f'--part {part}'
+    if args.cpus_per_worker is not None and (args.ray is None or args.cpus_per_worker < 1):
+        raise ConfigError(f'--cpus-per-worker {args.cpus_per_worker}: give 1 or more, with --ray')
+    if part or args.finish or args.ray is not None:
+        if args.mosaic:
+            raise ConfigError(
+                f'{asked} cannot share a mosaic: leave out one of the two, or give a VRT of the rasters (gdalbuildvrt)'
+            )
+        if args.overwrite and args.ray is None:
+            raise ConfigError(f'{asked} cannot tell old maps from those of other parts: leave out --overwrite')
+        if int(os.environ.get('WORLD_SIZE', '1')) > 1:
+            raise ConfigError(f'{asked} below torchrun: start it as a process of its own')
+    return part
+
+
+def _check_whole(
+    left: dict[Part, list[int]], *, rasters: list[Path], args: Namespace, note: Callable[[str], None]
+) -> None:
+    """Raise unless all maps are whole; note what each part has left, and the command that makes it."""
+    tool = Path(sys.argv[0]).name
+    start = f'python tools/{tool}' if tool.endswith('.py') else tool
+    for part, numbers in left.items():
+        names = list(dict.fromkeys(rasters[number].name for number in numbers))
+        told = ', '.join(names[:3]) + (f' and {len(names) - 3} others' if len(names) > 3 else '')
+        words = [str(word) for word in args.words if word not in ('--finish', '--resume')]
+        note(
+            f'missing: {counted(len(numbers), "block")} of {told}: {start} {shlex.join([*words, "--part", str(part)])}'
+        )
+    if left:
+        count = len({number for numbers in left.values() for number in numbers})
+        raise DataError(
+            f'{count} of {counted(len(rasters), "map")} not whole, see above: run again part '
+            f'{", ".join(map(str, left))}, then --finish once more'
+        )
+
+
+def make_predictor(args: Namespace, *, device: str | None) -> Predictor:
+    """Return the predictor that a command line asks for.
+
+    Raises:
+        AuxHRNetError: in one line, what is wrong with its files or settings.
+    """
+    make, _ = _network(args.inputs)
+    return make(
+        threshold=args.threshold,
+        cfg_options=args.cfg_options,
+        device=device,
+        tta=args.tta,
+        amp=args.amp,
+        level=args.speed,
+    )
+
+
+def _on_ray(
+    args: Namespace,
+    predictor: Predictor,
+    rasters: list[Path],
+    outs: list[Path],
+    *,
+    settings: MapSettings,
+    listener: Listener,
+) -> tuple[dict[int, str], list[int], str]:
+    """Predict on a cluster, whose workers make the same network from the same files, by absolute paths."""
+    words = [str(Path(word).absolute()) if Path(word).exists() else word for word in args.inputs[:2]]
+    there = Namespace(**{**vars(args), 'inputs': [*words, *args.inputs[2:]]})
+    return predict_on_ray(
+        partial(make_predictor, there, device=args.device),
+        predictor,
+        [raster.absolute() for raster in rasters],
+        [out.absolute() for out in outs],
+        settings=replace(settings, aoi=None if settings.aoi is None else settings.aoi.absolute()),
+        listener=listener,
+        address=args.ray,
+        cpus=args.cpus_per_worker,
+    )
 
 
 def _network(inputs: list[str]) -> tuple[Callable[..., Predictor], list[str]]:
@@ -132,7 +243,7 @@ class _Bars:
         self._task = self.shown.add_task('rows of windows', total=None)
 
     def begins(self, count: int) -> None:
-        self.shown.update(self._task, total=count)
+        self.shown.reset(self._task, total=count)
 
     def on_block(self, path: Path) -> None:
         self.shown.update(self._task, advance=1, description=path.name)

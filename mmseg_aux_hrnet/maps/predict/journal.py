@@ -3,7 +3,6 @@
 import errno
 import io
 import json
-import os
 import shutil
 import zipfile
 import zlib
@@ -16,14 +15,15 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from mmseg_aux_hrnet.errors import ConfigError, RasterError
-from mmseg_aux_hrnet.files.whole import write_whole
+from mmseg_aux_hrnet.errors import ConfigError, InUseError, RasterError
+from mmseg_aux_hrnet.files.whole import unique_part, whole_file, write_first, write_whole
 from mmseg_aux_hrnet.maps.options import warn_once
 
 Arrays = dict[str, NDArray[Any]]
 Conditions = Mapping[str, Any]
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 CONDITIONS = 'plan.json'  # this name and those of blocks and carries stay: runs go on from version to version
+CONTENT = 'content.json'
 
 
 def differing(old: Conditions, new: Conditions) -> list[str]:
@@ -49,6 +49,8 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Beside the folder, not in it: the folder is removed while the lock is still needed.
+        self.lock_path = folder.with_suffix('.lock')
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -57,17 +59,16 @@ class Journal:
         On a file system that knows no locks, nothing is kept from anybody, and a warning says so.
 
         Raises:
-            ConfigError: another process holds it.
+            InUseError: another process holds it.
             OSError: the folder around cannot be written.
         """
-        # Beside the folder, not in it: the folder is removed while the lock is still needed.
-        path = self.folder.with_suffix('.lock')
+        path = self.lock_path
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, blocking=False)
         try:
             lock.acquire()
         except Timeout as error:
-            raise ConfigError(
+            raise InUseError(
                 f'another process is making this map, and holds {path}: wait for it, or give another --out'
             ) from error
         except (NotImplementedError, OSError) as error:
@@ -115,15 +116,29 @@ class Journal:
             raise ConfigError(
                 f'{self.folder} holds an unfinished run: continue with --resume, or start again with --overwrite'
             )
-        unlike = compare(self.conditions(), conditions)
-        if unlike:
-            raise ConfigError(
-                f'{self.folder} was begun with other settings ({"; ".join(unlike)}): use the same settings, or '
-                'start again with --overwrite'
-            )
+        self._check(compare(self.conditions(), conditions), advice='start again with --overwrite')
+
+    def join(self, conditions: Conditions, *, compare: Callable[[Conditions, Conditions], list[str]]) -> None:
+        """Take part in a run that others may have begun, or begin this very moment, on whatever machine.
+
+        Args:
+            conditions: everything that the blocks' bytes depend on, as JSON knows it.
+            compare: as in :meth:`begin`.
+
+        Raises:
+            ConfigError: the run was begun under other conditions.
+            OSError: the folder cannot be written.
+        """
+        if not self.is_open():
+            write_first(self.folder / CONDITIONS, _json(conditions))
+        self._check(compare(self.conditions(), conditions), advice='give another --out')
+
+    def is_open(self) -> bool:
+        """Return whether a run was begun, and has not become a map yet."""
+        return (self.folder / CONDITIONS).is_file()
 
     def conditions(self) -> dict[str, Any]:
-        """Return those under which the run was begun.
+        """Return those under which the run was begun, and what was noted since.
 
         Raises:
             ConfigError: they cannot be read.
@@ -131,7 +146,7 @@ class Journal:
         conditions = _read(self.folder / CONDITIONS)
         if conditions is None:
             raise ConfigError(f'{self.folder / CONDITIONS} is damaged: start again with --overwrite')
-        return conditions
+        return {**conditions, **(_read(self.folder / CONTENT) or {})}
 
     def add(self, name: str, value: Any) -> None:
         """Note a condition that was not known when the run was begun.
@@ -140,6 +155,15 @@ class Journal:
             OSError: the folder cannot be written.
         """
         self._write({**self.conditions(), name: value})
+
+    def add_first(self, name: str, value: Any) -> Any:
+        """Note a condition as :meth:`add` unless another process has, and return what stands there then.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        write_first(self.folder / CONTENT, _json({name: value}))
+        return self.conditions()[name]
 
     def of_finished(self) -> dict[str, Any]:
         """Return the conditions of the finished map; none where they are not there, as of older versions."""
@@ -151,7 +175,8 @@ class Journal:
         Raises:
             OSError: it cannot be written.
         """
-        os.replace(self.folder / CONDITIONS, self.folder.with_suffix('.json'))
+        write_whole(self.folder.with_suffix('.json'), _json(self.conditions()))
+        (self.folder / CONDITIONS).unlink(missing_ok=True)  # first, so that nobody takes what is left for a run
         self.remove()
 
     def finished(self) -> set[int]:
@@ -172,10 +197,10 @@ class Journal:
             # First the carry of the next block: without it, a run would predict again the rows of windows above.
             content = io.BytesIO()
             np.save(content, carry)
-            write_whole(self._carry(index + 1), content.getvalue())
+            _put(self._carry(index + 1), content.getvalue())
         content = io.BytesIO()
         np.savez_compressed(content, allow_pickle=False, **block)
-        write_whole(self._block(index), content.getvalue())
+        _put(self._block(index), content.getvalue())
         self._carry(index).unlink(missing_ok=True)
 
     def carry(self, index: int) -> NDArray[np.float32] | None:
@@ -205,13 +230,29 @@ class Journal:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, conditions: Conditions) -> None:
-        write_whole(self.folder / CONDITIONS, json.dumps(conditions, indent=2, sort_keys=True).encode())
+        write_whole(self.folder / CONDITIONS, _json(conditions))
+
+    def _check(self, unlike: list[str], *, advice: str) -> None:
+        if unlike:
+            raise ConfigError(
+                f'{self.folder} was begun with other settings ({"; ".join(unlike)}): use the same settings, or {advice}'
+            )
 
     def _block(self, index: int) -> Path:
         return self.folder / f'block_{index:06d}.npz'
 
     def _carry(self, index: int) -> Path:
         return self.folder / f'carry_{index:06d}.npy'
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file whole, which another process may write in the same moment, with the same content."""
+    with whole_file(path, part=unique_part(path)) as part:
+        part.write_bytes(content)
+
+
+def _json(conditions: Conditions) -> bytes:
+    return json.dumps(conditions, indent=2, sort_keys=True).encode()
 
 
 def _read(path: Path) -> dict[str, Any] | None:

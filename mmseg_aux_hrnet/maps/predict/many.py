@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from mmengine.dist import all_gather_object, broadcast_object_list, get_dist_info
 
@@ -14,6 +14,7 @@ from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.maps.predict.sharing import Pending, Share, block_costs, share_of
 
 
 class Listener(Protocol):
@@ -72,9 +73,9 @@ def predict_rasters(
         ConfigError: a map or an unfinished run is in the way; nothing was predicted.
         ResourceError: memory or disk space ran out.
     """
-    job = _Job(model, rasters, outs, settings=settings, listener=listener)
+    job = Job(model, rasters, outs, settings=settings, listener=listener)
     process, processes = get_dist_info()
-    todo = [job.begin() if process == 0 else []]
+    todo = [job.begin(shared=processes > 1) if process == 0 else []]
     broadcast_object_list(todo)  # nobody predicts before it is clear what is there already
     shares = share_of(todo[0], process=process, processes=processes)
     # Of the maps that the first process has planned, each with its area of interest, only its own are kept.
@@ -91,54 +92,16 @@ def predict_rasters(
     return job.failed, job.outside
 
 
-# What is still to be predicted of one raster: its number; its blocks, ascending, none where only its file is to be
-# written; and the cost of each block, such as its count of windows.
-Pending = tuple[int, tuple[int, ...], int]
-
-
-class Share(NamedTuple):
-    """What one process does for one raster.
-
-    Attributes:
-        raster: its number.
-        blocks: indices of the blocks that it predicts, ascending.
-        alone: no other process predicts any of this raster.
-        writes: the process that writes the file when all blocks are there.
-    """
-
-    raster: int
-    blocks: tuple[int, ...]
-    alone: bool
-    writes: bool
-
-
-def share_of(pending: Sequence[Pending], *, process: int, processes: int) -> list[Share]:
-    """Return what one of several processes does.
-
-    All blocks in their order are cut into as many stretches of about equal cost as there are processes.
+class Job:
+    """The maps that this process has to do with, each planned once, and what has become of the rasters.
 
     Args:
-        pending: of every raster, the same in each process.
-        process: from 0.
-        processes: count.
-    """
-    # In whole numbers, so that all processes come to the same shares, on whatever machine.
-    total = sum(len(blocks) * cost for _, blocks, cost in pending)
-    before, shares = 0, []
-    for raster, blocks, cost in pending:
-        owners = []
-        for _ in blocks:
-            owners.append(before * processes // total)
-            before += cost
-        writer = owners[0] if owners else 0
-        if process in (*owners, writer):
-            own = tuple(block for block, owner in zip(blocks, owners, strict=True) if owner == process)
-            shares.append(Share(raster, own, len(own) == len(blocks), process == writer))
-    return shares
-
-
-class _Job:
-    """The maps that this process has to do with, each planned once, and what has become of the rasters.
+        model: such as a ``Predictor``.
+        rasters: files.
+        outs: the map of each.
+        settings: of all of them.
+        listener: hears how it goes.
+        kind: how the maps are made: together with processes that are known, or with others that are not.
 
     Attributes:
         maps: those that are planned and have work to do yet, by number of the raster.
@@ -154,7 +117,9 @@ class _Job:
         *,
         settings: MapSettings,
         listener: Listener,
+        kind: type[RasterMap] = RasterMap,
     ) -> None:
+        self._kind = kind
         self._model, self._rasters, self._outs = model, rasters, outs
         self._settings, self._listener = settings, listener
         self.maps: dict[int, RasterMap] = {}
@@ -172,12 +137,24 @@ class _Job:
             self.outside.append(number)
         except AuxHRNetError as error:
             self.maps.pop(number, None)
-            if len(self._rasters) > 1:  # of the only one, the end tells
-                self._listener.note(f'failed: {one_line(error)}')
-            self.failed[number] = one_line(error)
+            self.fail(number, one_line(error))
 
-    def begin(self) -> list[Pending]:
+    @property
+    def record(self) -> dict[str, str]:
+        """What decides the predictions of the model."""
+        return self._model.facts.record
+
+    def fail(self, number: int, reason: str) -> None:
+        """Note what is wrong with a raster, which gets no map."""
+        if len(self._rasters) > 1:  # of the only one, the end tells
+            self._listener.note(f'failed: {reason}')
+        self.failed[number] = reason
+
+    def begin(self, *, shared: bool) -> list[Pending]:
         """Plan all maps, and return what is to be predicted of each.
+
+        Args:
+            shared: look at what each block costs.
 
         Raises:
             ConfigError: a map or an unfinished run is in the way.
@@ -195,8 +172,9 @@ class _Job:
             with raster_map.locked():  # what is in the way of one map ends everything, before hours of work
                 ready = raster_map.begin()
             if ready:
-                columns = len(raster_map.plan.work.windows.columns.starts)
-                todo.append((number, tuple(raster_map.missing()), columns))
+                missing = tuple(raster_map.missing())
+                costs = block_costs(raster_map, among=missing) if shared else (1,) * len(missing)
+                todo.append(Pending(number, missing, costs))
             else:
                 self._listener.note(f'{raster_map.out} is finished')
         return todo
@@ -226,6 +204,48 @@ class _Job:
 
         self.attempt(share.raster, work)
 
+    def take(self, share: Share) -> None:
+        """Predict what is missing of a share of a :class:`SharedMap`; the map is written where nothing is missing then.
+
+        Its plan is kept for the next share of the same raster.
+        """
+
+        def work() -> None:
+            raster_map = self.maps.get(share.raster)
+            if raster_map is None:
+                self.maps.clear()
+                raster_map = self._plan(share.raster)
+                for note in raster_map.plan.notes if share.writes else ():
+                    self._listener.note(note)
+                if not raster_map.begin():
+                    return
+            if share.writes:
+                raster_map.note_content()
+            # A raster that could not be looked at when the work was shared out has no known blocks, so one owner.
+            wanted = range(raster_map.blocks) if share.alone else share.blocks
+            missing = set(raster_map.missing())
+            raster_map.predict(
+                [block for block in wanted if block in missing],
+                on_block=lambda done, count: self._listener.on_block(raster_map.path),
+            )
+            raster_map.complete()
+
+        self.attempt(share.raster, work)
+
+    def finish(self, number: int) -> list[int]:
+        """Write a :class:`SharedMap` if all of it is there, and return the blocks that are missing."""
+        missing: list[int] = []
+
+        def work() -> None:
+            shared = self._plan(number)
+            if shared.begin():
+                missing.extend(shared.missing())
+                shared.complete()
+            del self.maps[number]
+
+        self.attempt(number, work)
+        return missing
+
     def gather(self) -> None:
         """Learn what has become of the rasters in all processes, of which none goes on before all are here."""
         for failed, outside in all_gather_object((self.failed, self.outside)):
@@ -233,5 +253,5 @@ class _Job:
             self.outside += [number for number in outside if number not in self.outside]
 
     def _plan(self, number: int) -> RasterMap:
-        self.maps[number] = RasterMap(self._model, self._rasters[number], self._outs[number], self._settings)
+        self.maps[number] = self._kind(self._model, self._rasters[number], self._outs[number], self._settings)
         return self.maps[number]

@@ -81,7 +81,9 @@ def fingerprint(conditions: Mapping[str, Any]) -> str:
     return sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
 
-def plan_map(model: MapModel, path: Path, settings: MapSettings, *, mosaic: Mosaic | None = None) -> MapPlan:
+def plan_map(
+    model: MapModel, path: Path, settings: MapSettings, *, mosaic: Mosaic | None = None, look: bool = True
+) -> MapPlan:
     """Return the plan of a map; it opens the raster to read its header.
 
     Args:
@@ -89,6 +91,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings, *, mosaic: Mosa
         path: the raster.
         settings: how.
         mosaic: the rasters that are planned as one, of which ``path`` is the first; None for that one only.
+        look: look at samples of the raster too, for notes on its values.
 
     Raises:
         ConfigError: a setting is wrong, or does not fit the raster.
@@ -105,7 +108,7 @@ def plan_map(model: MapModel, path: Path, settings: MapSettings, *, mosaic: Mosa
     else:
         with open_source(path, reading) as source:
             grid = Grid(source.height, source.width, source.crs, source.transform, source.placed)
-            bands, collar_note = source.bands, source.collar_note() if settings.nodata is None else None
+            bands, collar_note = source.bands, source.collar_note() if look and settings.nodata is None else None
             notes = source.notes if collar_note is None else (*source.notes, collar_note)
     sampling = _sampling(path, grid, settings=settings, facts=model.facts)
     known = model.facts.gsd_range

@@ -13,6 +13,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.errors import DataError, RasterError, ResourceError
 from mmseg_aux_hrnet.files.address import Address, as_path
 from mmseg_aux_hrnet.files.outputs import check_file
+from mmseg_aux_hrnet.files.whole import unique_part
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, class_layer, write_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import uncertainty_layer
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
@@ -94,6 +95,7 @@ class RasterMap:
         raster: a file; or several that are predicted as one, each of which gets a map.
         out: the class map, a GeoTIFF.
         settings: how.
+        look: look at samples of the raster for what a user should know of it.
 
     Raises:
         ConfigError: a setting is wrong, or does not fit the raster.
@@ -101,12 +103,14 @@ class RasterMap:
         OutsideAreaError: no pixel of it lies in the area of interest.
     """
 
-    def __init__(self, model: MapModel, raster: Path | Mosaic, out: Path, settings: MapSettings) -> None:
+    def __init__(
+        self, model: MapModel, raster: Path | Mosaic, out: Path, settings: MapSettings, *, look: bool = True
+    ) -> None:
         mosaic = raster if isinstance(raster, Mosaic) else None
         self.rasters = [raster] if not isinstance(raster, Mosaic) else [member.path for member in raster.members]
         self.path, self.out = self.rasters[0], out
         self._settings = settings
-        self.plan = plan_map(model, self.path, settings, mosaic=mosaic)
+        self.plan = plan_map(model, self.path, settings, mosaic=mosaic, look=look)
         self.blocks = len(self.plan.work.windows.rows.starts)
         self.journal = Journal(out.with_name(f'.{out.name}.work'))
         grid = self.plan.grid
@@ -202,8 +206,11 @@ class RasterMap:
             raise DataError(f'{self.path} changed during the prediction ({"; ".join(changed)}): give --overwrite')
         with self._disk_errors():
             for sheet, (name, layer) in product(self.sheets, self.layers.items()):
+                path, folder = sheet.file(name), self.journal.folder
                 rows = sheet_rows(self.journal, self.plan.work.windows.rows, name, sheet)
-                write_map(sheet.file(name), rows, grid=sheet.grid, layer=layer, scratch=self.journal.folder)
+                # Where there are no locks, two processes may come here at the same moment.
+                part = unique_part(folder / path.name)
+                write_map(path, rows, grid=sheet.grid, layer=layer, scratch=folder, part=part)
             self.journal.finish()
 
     def _layers(self) -> dict[str, Layer]:
@@ -263,7 +270,7 @@ class RasterMap:
                 raise
             advice = 'make room' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'see to it'
             raise ResourceError(
-                f'{self.out} cannot be written ({error.strerror}): {advice}, then go on with --resume'
+                f'{self.out} cannot be written ({error.strerror}): {advice}, then continue with --resume'
             ) from error
 
 

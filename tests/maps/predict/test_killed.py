@@ -37,3 +37,25 @@ def test_killed_runs_go_on_to_the_same_bytes(tmp_path):
         assert run['windows'] - run['rows_left'] * run['columns'] in (0, 1)
         assert run['left'] == []
     assert {run['there'] for run in runs} == {False, True}
+
+
+@pytest.mark.slow  # processes that are killed and started again
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='the runs that are killed are forked')
+def test_parts_that_are_killed_or_run_at_the_same_time_give_the_same_bytes(tmp_path):
+    rasters = [
+        write_raster(tmp_path / f'{name}.tif', noise(3, size)) for name, size in (('a', (40, 50)), ('b', (50, 20)))
+    ]
+    settings = MapSettings(probabilities='uint8', batch_size=2)
+    for raster in rasters:
+        predict_raster(StubModel(shifted=True), raster, tmp_path / 'one' / f'{raster.stem}_classes.tif', settings)
+    script = [sys.executable, Path(__file__).with_name('killed_parts.py'), tmp_path / 'runs', *rasters]
+    folders = REPO, REPO / 'tests', Path(__file__).parent
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, folders))}
+    ran = subprocess.run([*map(str, script)], capture_output=True, text=True, env=env)
+    assert ran.returncode == 0, ran.stderr
+    runs = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(runs) > 20
+    for run in runs:
+        assert (run['done'], run['left']) == ([0, 0, 0], []), run
+        for made in (tmp_path / 'one').glob('*.tif'):
+            assert (Path(run['out']) / made.name).read_bytes() == made.read_bytes()

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import rasterio
-from map_support import StubModel
+from map_support import Heard, StubModel, names
 from raster_support import noise, write_raster
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError, ResourceError
@@ -14,22 +14,6 @@ from mmseg_aux_hrnet.maps.predict import raster_map
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-
-
-class Heard(list):
-    """A listener, and what it was told."""
-
-    def begins(self, count):
-        self.append(('begins', count))
-
-    def on_block(self, path):
-        self.append(('block', path.name))
-
-    def note(self, text):
-        self.append(('note', text))
-
-    def notes(self):
-        return [what for kind, what in self if kind == 'note']
 
 
 def run(rasters, folder, heard=None, model=None, **settings):
@@ -43,11 +27,6 @@ def rasters(tmp_path):
     (tmp_path / 'in').mkdir()
     names = ('a', 'b', 'c')
     return [write_raster(tmp_path / 'in' / f'{name}.tif', noise(seed=seed)) for seed, name in enumerate(names)]
-
-
-def names(folder):
-    """Return what lies in a folder, without what goes with each map."""
-    return sorted(path.name for path in folder.iterdir() if path.suffix not in ('.qml', '.xml', '.json'))
 
 
 def test_each_raster_gets_its_map(rasters, tmp_path):
@@ -82,9 +61,9 @@ def test_a_map_is_forgotten_when_its_work_is_over(rasters, tmp_path, monkeypatch
 def test_each_raster_is_planned_once(rasters, tmp_path, monkeypatch, settings):
     planned, plan_map = [], raster_map.plan_map
 
-    def counted(model, path, settings, **more):
+    def counted(model, path, settings, **options):
         planned.append(path)
-        return plan_map(model, path, settings, **more)
+        return plan_map(model, path, settings, **options)
 
     monkeypatch.setattr(raster_map, 'plan_map', counted)
     run(rasters, tmp_path / 'out', **settings)

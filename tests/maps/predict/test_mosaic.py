@@ -163,7 +163,7 @@ def test_a_run_that_was_cut_off_goes_on_with_equal_bytes(tmp_path):
     assert not list((tmp_path / 'out').glob('*.tif'))
     with pytest.raises(ConfigError, match='holds an unfinished run'):
         predict(paths, tmp_path / 'out')
-    with pytest.raises(ConfigError, match='was begun otherwise'):
+    with pytest.raises(ConfigError, match='was begun with other settings'):
         predict(paths[:3], tmp_path / 'out', resume=True)
     model, heard = StubModel(shifted=True), Heard()
     predict(paths, tmp_path / 'out', model, resume=True)

@@ -376,7 +376,7 @@ def test_a_full_disk_is_one_line_and_leaves_what_can_go_on(raster, monkeypatch, 
 
     place = Journal if where == 'store' else raster_map
     monkeypatch.setattr(place, where, full)
-    with pytest.raises(ResourceError, match=r'No space left on device\): make room, then go on with --resume'):
+    with pytest.raises(ResourceError, match=r'No space left on device\): make room, then continue with --resume'):
         run(raster)
     monkeypatch.undo()
     assert not raster.with_name('map_classes.tif').exists()

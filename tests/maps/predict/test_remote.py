@@ -122,5 +122,5 @@ def test_a_file_that_was_changed_meanwhile_gives_no_map(server, raster, tmp_path
         begun.predict(begun.missing())
         begun.complete()
     assert not (tmp_path / 'a.tif').exists()
-    with pytest.raises(ConfigError, match='was begun otherwise'):
+    with pytest.raises(ConfigError, match='was begun with other settings'):
         predict_raster(StubModel(), path, tmp_path / 'a.tif', MapSettings(window=32, resume=True))

@@ -1,6 +1,7 @@
 """The command: options, messages, exit codes, several processes, real rasters."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -160,6 +161,45 @@ def test_bad_input_is_one_line(files, tmp_path, kind, extra, said, capsys):
 def test_odd_rasters_are_predicted_when_it_is_said_how(files, tmp_path, kind, extra):
     assert run_here('predict_raster', *files, write_odd(tmp_path, kind), '--out', tmp_path / 'out', *extra) == 0
     assert set(np.unique(bands(tmp_path / 'out' / 'odd_classes.tif'))) <= {0, 1}
+
+
+def test_parts_and_what_is_missing_by_the_command_that_makes_it(files, raster, tmp_path, capsys):
+    words = [*map(str, files), str(raster), '--out', str(tmp_path / 'out'), *SMALL]
+    with configs_laid_out():
+        assert run_here('predict_raster', *words[:4], tmp_path / 'one', *SMALL) == 0
+        assert run_here('predict_raster', *words, '--part', '2/2') == 0
+        said = f'part 2/2 is done: its rows of windows are in {tmp_path / "out"}; after the last part give --finish'
+        assert capsys.readouterr().out.splitlines()[-1] == said
+        assert run_here('predict_raster', *words, '--finish') == 2
+        *_, missing, last = capsys.readouterr().err.splitlines()
+        assert missing.startswith('missing: ')
+        assert missing.endswith(f'{shlex.join([*words, "--part", "1/2"])}')
+        assert last == 'error: 1 of 1 map not whole, see above: run again part 1/2, then --finish once more'
+        assert run_here('predict_raster', *words, '--part', '1/2') == 0
+        assert run_here('predict_raster', *words, '--finish') == 0
+    name = 'ortho_classes.tif'
+    assert (tmp_path / 'out' / name).read_bytes() == (tmp_path / 'one' / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ('extra', 'said'),
+    [
+        (('--part', '0/4'), '--part 0/4: give I/N'),
+        (('--part', '5/4'), '--part 5/4: give I/N'),
+        (('--part', '1/4', '--overwrite'), 'leave out --overwrite'),
+        (('--finish',), 'holds no maps in parts'),
+        (('--cpus-per-worker', '2'), '--cpus-per-worker 2: give 1 or more, with --ray'),
+        (('--ray', 'nowhere'), '--ray nowhere: give auto, or HOST:PORT'),
+    ],
+)
+def test_bad_ways_to_share_are_one_line(files, raster, tmp_path, extra, said, capsys):
+    if '--ray' in extra:
+        pytest.importorskip('ray', reason='needs the extra ray')
+    assert run_here('predict_raster', *files, raster, '--out', tmp_path / 'out', *SMALL, *extra) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith('error: ')
+    assert said in line
+    assert not (tmp_path / 'out').exists()
 
 
 def start(processes, *arguments):

@@ -1,0 +1,99 @@
+"""A map that several make who know nothing of each other: whoever stores its last block writes it."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from mmseg_aux_hrnet.errors import DataError, InUseError, ResourceError
+from mmseg_aux_hrnet.files.outputs import check_file
+from mmseg_aux_hrnet.maps.predict.journal import Conditions
+from mmseg_aux_hrnet.maps.predict.raster_map import OnBlock, RasterMap
+from mmseg_aux_hrnet.raster.content import unlike_files
+
+
+class SharedMap(RasterMap):
+    """The map of a raster in whose folder others work at the same time, without a lock.
+
+    They may run on any machine, do the same work twice, and end at any moment: the bytes of a block do not depend on
+    who makes it, and every file is whole or not there. A lock is held only while the map is written.
+    """
+
+    def begin(self) -> bool:
+        """Take part, and return whether there is anything to do: a finished map is kept.
+
+        Raises:
+            ConfigError: there is a map that was made otherwise, or others began it otherwise.
+            DataError: others began it with a raster of other content.
+            ResourceError: the folder cannot be written.
+        """
+        there = self.out.exists()  # asked first: another may put it there while the rest is looked at
+        if self._is_finished():
+            self.journal.remove()  # of one that was cut off, or came late
+            with suppress(OSError):
+                self.journal.lock_path.unlink()
+            return False
+        if there and not self.journal.is_open():
+            check_file(
+                self.out, what=f'{self.out}, which was made otherwise,', advice='remove it, or give another --out'
+            )
+        with self._disk_errors():
+            self.journal.join(self.plan.conditions, compare=self._unlike)
+        noted = self.journal.conditions()
+        if 'content' not in noted and noted['modified'] != self.plan.conditions['modified']:
+            self.note_content()  # a copy on another machine: only what is in it tells whether it is the same
+        return True
+
+    def note_content(self) -> None:
+        """Note what the files of the raster hold, or compare it with what another has noted.
+
+        Raises:
+            DataError: it is other content than that of the others, or a file cannot be read.
+            ResourceError: the disk is full.
+        """
+        content = self._read_content(self.journal.conditions().get('content', ()))
+        with self._disk_errors():
+            standing = self.journal.add_first('content', content)
+        files = unlike_files(standing, content)
+        if files:
+            raise DataError(f'{self.path}: {", ".join(files)} holds other content than where its map was begun')
+
+    def predict(self, indices: Sequence[int], *, on_block: OnBlock | None = None) -> None:
+        """Predict blocks as the parent does; end early where others have finished the map meanwhile."""
+
+        def after(done: int, count: int) -> None:
+            if on_block is not None:
+                on_block(done, count)
+            if not self.journal.is_open():
+                raise _DoneElsewhereError
+
+        try:
+            super().predict(indices, on_block=after)
+        except _DoneElsewhereError:
+            self.journal.remove()  # a block that was stored after they had removed it
+
+    def complete(self) -> None:
+        """Write the map if all of it is there and nobody else is just writing it.
+
+        Raises:
+            DataError: as the parent.
+            ResourceError: as the parent.
+        """
+        if not self.journal.is_open() or self.missing():
+            return
+        with suppress(InUseError), self.locked():
+            try:
+                if self.begin():  # nobody has written it since
+                    if 'content' not in self.journal.conditions():
+                        self.note_content()
+                    super().complete()
+            except (DataError, ResourceError):  # where there are no locks, another may be quicker
+                if not self._is_finished():
+                    raise
+
+    def _unlike(self, old: Conditions, new: Conditions) -> list[str]:
+        if 'content' not in old:  # times of copies do not count: see begin()
+            old = {**old, 'modified': new['modified']}
+        return self._differing(old, new)
+
+
+class _DoneElsewhereError(Exception):
+    """The map is finished, by others."""
