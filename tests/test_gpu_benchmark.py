@@ -134,11 +134,12 @@ def test_the_script_does_not_measure_a_cpu_for_a_gpu(tmp_path):
 
 
 def write_wheel(folder):
-    """Write the smallest wheel, of a plugin that says in pytest's header that it was installed."""
+    """Write the smallest wheel, of a plugin that says at the end of the tests that it was installed."""
     info = 'gpu_probe-1.0.dist-info'
     folder.mkdir()
     with zipfile.ZipFile(folder / 'gpu_probe-1.0-py3-none-any.whl', 'w') as wheel:
-        wheel.writestr('gpu_probe.py', 'def pytest_report_header():\n    return "the wheel is here"\n')
+        says = 'def pytest_terminal_summary(terminalreporter):\n    terminalreporter.write_line("the wheel is here")\n'
+        wheel.writestr('gpu_probe.py', says)
         wheel.writestr(f'{info}/METADATA', 'Metadata-Version: 2.1\nName: gpu-probe\nVersion: 1.0\n')
         wheel.writestr(f'{info}/WHEEL', 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
         wheel.writestr(f'{info}/RECORD', '')
