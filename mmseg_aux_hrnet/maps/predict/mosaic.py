@@ -17,10 +17,12 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, counted, one_line
+from mmseg_aux_hrnet.files.address import Address
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.class_map.grids import join_grids, near_pairs, on_one_grid, unlike_grids
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.raster.content import size_and_date
 from mmseg_aux_hrnet.raster.dataset import open_dataset
 from mmseg_aux_hrnet.raster.mosaic import Ground, MosaicSource, Sheet, open_mosaic
 from mmseg_aux_hrnet.raster.source import RasterSource, Reading
@@ -102,11 +104,11 @@ class Mosaic:
 
     def conditions(self) -> dict[str, Any]:
         """Return what its maps depend on beside what those of a single raster do, as JSON knows it."""
-        status = [member.path.stat() for member in self.members]
+        sizes, dates = zip(*(size_and_date(member.path) for member in self.members), strict=True)
         return {
             'raster': [member.path.name for member in self.members],
-            'bytes': [file.st_size for file in status],
-            'modified': [file.st_mtime_ns for file in status],
+            'bytes': list(sizes),
+            'modified': list(dates),
             'places': [[window.col_off, window.row_off, window.width, window.height] for window in self.windows],
             'on top': self.on_top,
         }
@@ -177,10 +179,12 @@ def _read_member(path: Path, out: Path, reading: Reading, *, dated: bool, collar
 def _by_age(members: Sequence[Member], *, note: Callable[[str], None]) -> list[Member]:
     """Return rasters from the oldest to the newest, those of one moment as they were named."""
     silent = [member for member in members if member.taken is None]
-    if silent and len(silent) < len(members):
+    remote = any(isinstance(member.path, Address) for member in silent)  # servers name dates in ways of their own
+    if silent and (remote or len(silent) < len(members)):
         raise ConfigError(
-            f'{silent[0].path} does not say when it was taken (tag TIFFTAG_DATETIME), as {len(members) - len(silent)} '
-            'others do: set it with gdal_edit.py -mo TIFFTAG_DATETIME="YYYY:MM:DD HH:MM:SS", or give --on-top order'
+            f'{silent[0].path} does not say when it was taken (tag TIFFTAG_DATETIME), which '
+            'files on servers and files beside dated ones need: set it with gdal_edit.py -mo '
+            'TIFFTAG_DATETIME="YYYY:MM:DD HH:MM:SS", or give --on-top order'
         )
     if silent:
         note('no raster says when it was taken (tag TIFFTAG_DATETIME): the newest is the file that was written last')

@@ -116,7 +116,9 @@ def block_costs(raster_map: RasterMap, *, among: Sequence[int] | None = None) ->
     """
     rows, columns = raster_map.plan.work.windows
     area = raster_map.plan.work.area
-    used = _filled(raster_map.path, rows, columns)
+    used = np.ones((len(rows.starts), len(columns.starts)), bool)
+    if len(raster_map.rasters) == 1:
+        used = _filled(raster_map.path, rows, columns)
     chosen = list(range(len(rows.starts)) if among is None else among)
     if area is not None:
         for row in chosen:
