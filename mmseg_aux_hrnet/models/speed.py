@@ -61,17 +61,30 @@ def apply(model: nn.Module, level: Level = DEFAULT, *, training: bool = False, c
     if level != 'off':
         half = level == 'max' and not training and has_bfloat16(device)
         _fit_to_device(segmentor, device, training=training)
-        parts: list[Any] = [*backbones, *heads]  # torch types no memory_format of a module
-        for part in parts:
-            # Weights lie as the convolutions want them, which would otherwise turn them round in every call.
-            if half or device.type == 'cpu':
-                part.to(dtype=torch.bfloat16 if half else None, memory_format=torch.channels_last)
+        if half or device.type == 'cpu':
+            lay_weights(segmentor, dtype=torch.bfloat16 if half else None)
     if compiled or (level == 'max' and device.type == 'cuda'):
         check_compiler(device)
         for backbone in backbones:
             backbone.compile()
         for head in heads:
             head.compiled = True  # mmseg calls ``forward`` of a decoder, not the module, which ``compile`` would change
+
+
+def lay_weights(model: nn.Module, *, dtype: torch.dtype | None = None) -> None:
+    """Lay the weights of our backbones and decoders as convolutions want them: others they turn round in every call.
+
+    ``DistributedDataParallel`` must come after it: torch mixes up the elements of the first gradients where weights
+    are laid otherwise than when it was made.
+
+    Args:
+        model: a segmentor, or a module around one.
+        dtype: of the weights afterwards; None for what it is.
+    """
+    part: Any  # torch types no memory_format of a module
+    for part in model.modules():
+        if isinstance(part, (HRNetV2, BranchwiseFCNHead)):
+            part.to(dtype=dtype, memory_format=torch.channels_last)
 
 
 def check_level(level: str) -> None:

@@ -15,6 +15,7 @@ from torch.distributed.rendezvous import rendezvous
 from mmseg_aux_hrnet.errors import LaunchError, one_line
 
 VARIABLES = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
+CPU_WRAPPER = 'mmseg.CPUDataParallel'  # the scope is needed: the runner looks it up in mmengine's registry
 TIMEOUT = 1800  # seconds; torch's own for gloo
 PREDICTION_TIMEOUT = 30 * 24 * 3600  # seconds; a process that is done waits for the last one of a large job
 
@@ -54,7 +55,7 @@ def join_processes(config: Config, launcher: str) -> None:
     if device == 'cpu':
         config.sync_bn = None
         config.model_wrapper_cfg = {
-            'type': 'mmseg.CPUDataParallel',  # the scope is needed: the runner looks it up in mmengine's registry
+            'type': CPU_WRAPPER,
             'find_unused_parameters': config.get('find_unused_parameters', False),
         }
         config.custom_hooks = [*config.get('custom_hooks', []), {'type': 'SharedStatisticsHook'}]

@@ -17,6 +17,7 @@ from mmseg_aux_hrnet.engine.trackers import TRACKERS, tracker_settings
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.models.speed import Level, check_level, has_bfloat16
 from mmseg_aux_hrnet.run.config import datasets_of
+from mmseg_aux_hrnet.run.launch import CPU_WRAPPER
 from mmseg_aux_hrnet.weights.zoo import SCHEME, zoo_model
 
 LOADERS = ('train_dataloader', 'val_dataloader')
@@ -51,6 +52,8 @@ def set_speed(config: Any, level: Level) -> None:
     """
     check_level(level)
     device = torch.device(get_device())
+    if config.get('model_wrapper_cfg', {}).get('type') == CPU_WRAPPER:
+        config.model_wrapper_cfg.level = level
     if level != 'off' and device.type == 'cuda':
         config.train_dataloader.setdefault('pin_memory', True)
         hooks = config.setdefault('default_hooks', {})

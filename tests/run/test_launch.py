@@ -1,13 +1,17 @@
+import copy
 import socket
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.dist import get_world_size, is_distributed
+from mmseg.registry import MODELS
+from tool_support import REPO
 from torch import distributed as torch_dist
 from torch import nn
 
 from mmseg_aux_hrnet.errors import LaunchError
-from mmseg_aux_hrnet.models import CPUDataParallel
+from mmseg_aux_hrnet.models import CPUDataParallel, speed
 from mmseg_aux_hrnet.run import launch
 
 SLURM = dict(SLURM_PROCID='3', SLURM_NTASKS='4', SLURM_LOCALID='1', SLURM_JOB_ID='1234567', SLURM_JOB_NODELIST='n[1-2]')
@@ -68,6 +72,24 @@ def test_sync_bn_becomes_bn_on_a_cpu(alone):
     wrapped = CPUDataParallel(nn.Sequential(nn.Conv2d(3, 3, 1), norm), device_ids=[0])
     assert type(wrapped.module[1]).__name__ == '_BatchNormXd'
     assert wrapped.module[1].running_mean.tolist() == [5.0, 5.0, 5.0]
+
+
+@pytest.mark.parametrize('level', ['off', 'safe'])
+def test_gradients_keep_their_places_from_the_first_step_on(alone, level):
+    launch.join_processes(Config(), 'pytorch')
+    torch.manual_seed(0)
+    plain = Config.fromfile(REPO / 'configs/_base_/models/fcn_hr18s-v1.py').model.backbone
+    network = MODELS.build(plain)
+    again = copy.deepcopy(network)
+    wrapped = CPUDataParallel(again, level=level)
+    for model in (network, wrapped):
+        speed.apply(model, level, training=True)
+        model.train()
+        images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+        sum((out**2).mean() for out in model(images)).backward()
+    for (name, want), got in zip(network.named_parameters(), again.parameters(), strict=True):
+        if want.grad is not None:
+            assert torch.equal(got.grad, want.grad), name
 
 
 def test_more_processes_than_gpus(alone, monkeypatch):

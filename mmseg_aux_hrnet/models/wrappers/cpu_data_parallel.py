@@ -6,6 +6,8 @@ from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
 from mmseg.registry import MODEL_WRAPPERS
 from torch import nn
 
+from mmseg_aux_hrnet.models.speed import Level, lay_weights
+
 
 @MODEL_WRAPPERS.register_module()
 class CPUDataParallel(MMDistributedDataParallel):
@@ -17,9 +19,13 @@ class CPUDataParallel(MMDistributedDataParallel):
     Args:
         module: a segmentor on the CPU.
         device_ids: not used; mmengine's runner gives the number of a GPU.
+        level: at which :func:`~mmseg_aux_hrnet.models.speed.apply` is called afterwards.
         **kwargs: go to :class:`torch.nn.parallel.DistributedDataParallel`.
     """
 
-    def __init__(self, module: nn.Module, device_ids: Any = None, **kwargs: Any) -> None:
+    def __init__(self, module: nn.Module, device_ids: Any = None, *, level: Level = 'off', **kwargs: Any) -> None:
+        module = revert_sync_batchnorm(module)
+        if level != 'off':
+            lay_weights(module)
         # torch refuses device_ids for a module on the CPU.
-        super().__init__(revert_sync_batchnorm(module), device_ids=None, **kwargs)
+        super().__init__(module, device_ids=None, **kwargs)
