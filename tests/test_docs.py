@@ -19,7 +19,8 @@ ABRIDGED = re.compile(r'\.\.\.|…|\[[-A-Z]')
 def commands(text: str) -> list[list[str]]:
     """Return the commands in the blocks of a page that call a tool, each as its words."""
     blocks = re.findall(r'^```\w*\n(.*?)^```', text, flags=re.DOTALL | re.MULTILINE)
-    lines = [line.removeprefix('$ ') for block in blocks for line in block.replace('\\\n', ' ').splitlines()]
+    joined = [block.replace('\\\n', ' ').replace(' && ', '\n') for block in blocks]
+    lines = [line.strip().removeprefix('$ ') for block in joined for line in block.splitlines()]
     calls = [line for line in lines if re.match(r'python (tools/\w+|split)\.py ', line) and not ABRIDGED.search(line)]
     return [shlex.split(line, comments=True) for line in calls]
 
@@ -37,6 +38,8 @@ def test_readme_is_short():
 @pytest.mark.parametrize('page', PAGES, ids=lambda path: path.relative_to(REPO).as_posix())
 def test_commands_are_understood(page, capsys):
     for _, script, *words in commands(page.read_text(encoding='utf-8')):
+        if '--cfg' in words:  # in the form of the official code, which tests/exchange/migration reads
+            continue
         module = tool(f'../{script.removesuffix(".py")}')
         mixed = 'predict_raster' in script  # its options may stand between its rasters
         line = module.parser() if hasattr(module, 'parser') else None

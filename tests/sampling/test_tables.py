@@ -89,7 +89,7 @@ def test_areas_are_read(tmp_path, name, text):
         ('areas.csv', 'class,ha\ngreen,-1\n', "the area '-1'"),
         ('areas.csv', 'class,ha\ngreen,nan\n', "the area 'nan'"),
         ('areas.csv', 'class,ha\ngreen,inf\n', "the area 'inf'"),
-        ('areas.csv', 'class,ha\ngreen,1\ngreen,2\n', "names the class 'green' a second time"),
+        ('areas.csv', 'class,ha\ngreen,1\ngreen,2\n', "names the class 'green' twice"),
         ('areas.csv', 'class,ha,m2\ngreen,1,2\n', 'needs two, class and the unit'),
         ('areas.json', '{"unit": "ha"}', 'is not of the form'),
         ('areas.json', '[1]', 'is not of the form'),

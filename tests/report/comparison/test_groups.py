@@ -78,7 +78,7 @@ def test_other_labels_are_refused(tmp_path, four):
     counts = image_counts(8, quality=0.8, seed=1)
     counts[3] += np.array([[1, 0], [-1, 0]])
     other = write_report(tmp_path / 'other', metrics_of(counts, config='other'))
-    with pytest.raises(DataError, match=r'other reference pixels in 1 image\(s\), such as tile_3'):
+    with pytest.raises(DataError, match=r'other reference pixels in 1 image, such as tile_3'):
         read_groups([four[0], str(other)])
 
 
