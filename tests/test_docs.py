@@ -14,12 +14,14 @@ PAGES = sorted(
 )
 # Placeholders for a rest that the reader fills in, and optional words in brackets.
 ABRIDGED = re.compile(r'\.\.\.|…|\[[-A-Z]')
+OFFICIAL = ' --cfg '  # an option of the official HRNet code: tests/exchange/migration tests what a tool answers to it
 
 
 def commands(text: str) -> list[list[str]]:
     """Return the commands in the blocks of a page that call a tool, each as its words."""
     blocks = re.findall(r'^```\w*\n(.*?)^```', text, flags=re.DOTALL | re.MULTILINE)
-    lines = [line.removeprefix('$ ') for block in blocks for line in block.replace('\\\n', ' ').splitlines()]
+    joined = '\n'.join(blocks).replace('\\\n', ' ').replace('&& ', '\n')
+    lines = [line.strip().removeprefix('$ ') for line in joined.splitlines() if OFFICIAL not in line]
     calls = [line for line in lines if re.match(r'python (tools/\w+|split)\.py ', line) and not ABRIDGED.search(line)]
     return [shlex.split(line, comments=True) for line in calls]
 
