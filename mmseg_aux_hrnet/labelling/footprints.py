@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pyogrio
 import shapely
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from mmseg_aux_hrnet.classes import Classes, Colour
 from mmseg_aux_hrnet.labelling.writing import FOOTPRINTS, Tile
 from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, add_style, category_style
-from mmseg_aux_hrnet.maps.vector.polygon_file import PYOGRIO_ERRORS, Geometries, plain_output, short_reason
+from mmseg_aux_hrnet.maps.vector.polygon_file import PYOGRIO_ERRORS, plain_output, short_reason
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries
 
 # Blue, orange and green of Okabe and Ito (2008), which the colour-blind tell apart.
 SPLIT_COLOURS: dict[str, Colour] = {'train': (86, 180, 233), 'val': (230, 159, 0), 'test': (0, 158, 115)}
@@ -95,12 +96,3 @@ def write_outlines(
 
 def _percent(count: int, total: int) -> float:
     return round(100 * count / total, DECIMALS) if total else 0.0
-
-
-def in_system(outlines: Geometries, source: CRS, target: CRS) -> Geometries:
-    """Return outlines in another reference system."""
-    if source.equals(target, ignore_axis_order=True):
-        return outlines
-    forward = Transformer.from_crs(source, target, always_xy=True)
-    moved: Geometries = shapely.transform(outlines, forward.transform, interleaved=False)
-    return moved

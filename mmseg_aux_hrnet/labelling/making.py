@@ -32,7 +32,7 @@ from mmseg_aux_hrnet.labelling.results import describe, finish_root
 from mmseg_aux_hrnet.labelling.survey import Raster, Survey, survey_rasters
 from mmseg_aux_hrnet.labelling.tile_files import SUFFIXES, tile_writer
 from mmseg_aux_hrnet.labelling.writing import IGNORED, Tile, TileStore, moments_of, refuse_output, whole_root
-from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries
 from mmseg_aux_hrnet.raster.inputs import find_rasters
 from mmseg_aux_hrnet.raster.values import Scale, to_8bit
 

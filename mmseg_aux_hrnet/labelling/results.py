@@ -18,11 +18,12 @@ from mmseg_aux_hrnet.datasets.description import DataDescription
 from mmseg_aux_hrnet.datasets.splits import SPLITS
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.files.hashing import sha256_of
-from mmseg_aux_hrnet.labelling.footprints import in_system, write_footprints
+from mmseg_aux_hrnet.labelling.footprints import write_footprints
 from mmseg_aux_hrnet.labelling.labels import Labels
 from mmseg_aux_hrnet.labelling.request import TileRequest
 from mmseg_aux_hrnet.labelling.survey import Survey
 from mmseg_aux_hrnet.labelling.writing import SHEET, Tile, TileStore
+from mmseg_aux_hrnet.maps.vector.polygons import in_system
 from mmseg_aux_hrnet.raster.content import read_content
 from mmseg_aux_hrnet.version import __version__
 from mmseg_aux_hrnet.visualization.png import save_picture

@@ -11,7 +11,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from mmseg_aux_hrnet.classes import Classes, class_set
-from mmseg_aux_hrnet.datasets.label_rules import LabelValues, label_rule
+from mmseg_aux_hrnet.datasets.label_rules import label_rule
+from mmseg_aux_hrnet.datasets.label_values import LabelValues
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.evaluation.boundary import tolerance
 from mmseg_aux_hrnet.evaluation.confusion_metric import check_counted

@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmseg.datasets import CityscapesDataset
 
-from mmseg_aux_hrnet.datasets.label_rules import IGNORED
+from mmseg_aux_hrnet.datasets.label_values import IGNORED
 from mmseg_aux_hrnet.datasets.splits import read_split
 from mmseg_aux_hrnet.errors import ConfigError, SplitError
 from mmseg_aux_hrnet.exchange.migration.config_files import config_values

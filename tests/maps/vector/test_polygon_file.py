@@ -9,7 +9,8 @@ from pyproj import CRS
 from vector_support import lacks_grid
 
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.maps.vector.polygon_file import read_by_gdal, read_polygons, reproject_near, short_reason
+from mmseg_aux_hrnet.maps.vector.polygon_file import read_by_gdal, read_polygons, short_reason
+from mmseg_aux_hrnet.maps.vector.polygons import reproject_near
 
 SQUARE = [[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]
 
