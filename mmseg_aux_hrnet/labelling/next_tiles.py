@@ -17,7 +17,7 @@ from rich.table import Table
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.files.whole import whole_set
 from mmseg_aux_hrnet.labelling.division import Plane, planes_of
-from mmseg_aux_hrnet.labelling.footprints import write_outlines
+from mmseg_aux_hrnet.labelling.results import write_outlines
 from mmseg_aux_hrnet.labelling.tile_grid import TileGrid
 from mmseg_aux_hrnet.maps.class_map.uncertainty import UNCERTAINTY_NODATA, UNCERTAINTY_STEPS, open_uncertainty
 from mmseg_aux_hrnet.maps.styles import outline_style
