@@ -30,7 +30,7 @@ def test_a_folder_is_predicted_as_the_ground_that_it_shows(files, tmp_path, caps
     capsys.readouterr()
     assert run_here('predict_raster', *files, tmp_path / 'in', '--mosaic', '--out', tmp_path / 'out', *options) == 0
     out, err = capsys.readouterr()
-    assert out == f'4 map(s) in {tmp_path / "out"}\n'
+    assert out == f'4 maps in {tmp_path / "out"}\n'
     assert err == '4 rasters: 1 mosaic\n'
     for path, (top, left, height, width) in zip(paths, LAYOUT, strict=True):
         for kind in ('classes', 'prob'):
