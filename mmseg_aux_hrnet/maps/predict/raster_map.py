@@ -18,11 +18,15 @@ from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, class_layer, write_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import uncertainty_layer
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
-from mmseg_aux_hrnet.maps.predict.layers import (
+from mmseg_aux_hrnet.maps.predict.map_files import (
+    MapSheet,
     class_values,
+    cut,
     in_steps,
     kept_classes,
+    mosaic_sheets,
     probability_layer,
+    sheet_rows,
     uncertainty,
     uncertainty_meaning,
 )
@@ -30,7 +34,6 @@ from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
 from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.predict.sheets import MapSheet, cut, mosaic_sheets, sheet_rows
 from mmseg_aux_hrnet.raster.content import Entry, raster_files, read_content, unlike_files
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG, open_dataset
 

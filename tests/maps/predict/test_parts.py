@@ -176,7 +176,7 @@ def test_a_raster_of_other_content_is_refused(tmp_path):
         write_raster(path, noise(3, (60, 50), seed=seed))
     part(1, 2, [here], tmp_path / 'out')
     _, failed, _ = part(2, 2, [there], tmp_path / 'out')
-    assert 'a.tif was of other content' in failed[0]
+    assert 'a.tif had other content' in failed[0]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_other_rasters_and_other_settings_are_refused(rasters, tmp_path):
     part(1, 2, rasters, tmp_path / 'out')
     with pytest.raises(ConfigError, match=r'was begun with other rasters \(1 differ, such as c\.tif\)'):
         part(2, 2, rasters[:2], tmp_path / 'out')
-    with pytest.raises(ConfigError, match='overlap was 0.33.*, now 0.5.*give the same to all parts'):
+    with pytest.raises(ConfigError, match='overlap was 0.33.*, now 0.5.*give all parts the same'):
         part(2, 2, rasters, tmp_path / 'out', overlap=0.5)
 
 
