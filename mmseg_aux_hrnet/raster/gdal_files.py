@@ -10,7 +10,7 @@ from mmseg_aux_hrnet.files.address import Address
 
 
 def forget(path: Address) -> None:
-    """Let GDAL ask anew for a file, and for the archive that it lies in."""
+    """Make GDAL ask again for a file, and for the archive that it lies in."""
     library().VSICurlPartialClearCache(path.gdal[max(0, path.gdal.rfind('/vsi')) :].encode())
 
 
@@ -44,7 +44,7 @@ def problem_of(name: str) -> str | None:
     gdal = library()
     gdal.VSIErrorReset()
     buffer = ctypes.create_string_buffer(1024)  # larger than what any system has of a file
-    if gdal.VSIStatExL(name.encode(), buffer, 1 | 2 | 4 | 8) == 0:  # existence, nature, size; errors are said
+    if gdal.VSIStatExL(name.encode(), buffer, 1 | 2 | 4 | 8) == 0:  # existence, nature, size; errors are kept
         return None
     said: bytes = gdal.VSIGetLastErrorMsg()
     return said.decode('utf-8', 'replace')

@@ -1,4 +1,4 @@
-"""Rasters on servers: how GDAL asks for them, again where one fails, and notes that one was changed meanwhile."""
+"""Rasters on servers: how GDAL asks for them, how a failed read is repeated, and how changed files are noticed."""
 
 import logging
 import os
@@ -46,7 +46,7 @@ troubles: Counter[str] = Counter()  # what servers did wrong so far, and were as
 
 
 class Stamp(NamedTuple):
-    """What a server says of a file as a whole; of the first two, empty what it does not say."""
+    """What a server says about a file as a whole; ``etag`` and ``modified`` are empty where it does not give them."""
 
     etag: str
     modified: str
@@ -80,7 +80,7 @@ class RemoteReader(DatasetReader):
 
     Raises:
         RasterError: the file is not there, or may not be read.
-        RasterioError: it is no raster.
+        RasterioError: it is not a raster.
     """
 
     def __init__(self, path: Address) -> None:
@@ -136,7 +136,7 @@ def read_stamp(path: Address, *, age: float = 0.0) -> Stamp:
 
     Args:
         path: its address.
-        age: seconds for which what it said last is good enough.
+        age: seconds for which the last answer is good enough.
 
     Raises:
         RasterError: the file is not there, or may not be read.
@@ -193,7 +193,7 @@ def read_bytes(path: Address) -> bytes:
 
 
 def _reads(path: Address) -> bool:
-    """Return whether the beginning of a file comes: GDAL takes one that was cut for a file of no format."""
+    """Return whether the beginning of a file can be read: of one that was cut, GDAL does not know the format."""
     size = min(read_stamp(path).size, 1024)
     forget(path)
     return len(read_start(path, size)) == size
@@ -209,7 +209,7 @@ def trouble_note() -> str | None:
 
 
 class _Listening(logging.Filter):
-    """Counts what GDAL asks for again, in place of printing it, and lets no secret of an address through."""
+    """Counts what GDAL asks for again, instead of printing it, and removes secrets of addresses."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()

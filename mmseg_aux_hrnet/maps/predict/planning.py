@@ -41,7 +41,7 @@ class MapPlan:
         model: predicts windows of the raster.
         work: the windows.
         grid: where raster and map lie.
-        conditions: everything that the map's bytes depend on, by name. A run that goes on compares them with those
+        conditions: everything that the map's bytes depend on, by name. A run that continues compares them with those
             that its folder holds, so that neither names nor values may change from version to version; new names may
             come.
         notes: lines that a user should see.
