@@ -93,7 +93,7 @@ def _json_items(path: Path) -> Iterator[tuple[str, Mapping[str, Asset]]]:
         try:
             item = Item.from_dict(one, preserve_dict=False)
         except (STACError, STACTypeError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f'{path} holds what is no item of STAC ({type(error).__name__}: {error})') from error
+            raise DataError(f'{path} holds what is not an item of STAC ({type(error).__name__}: {error})') from error
         assets = item.assets.items()
         yield item.id, {name: Asset(one.href, one.media_type or '', tuple(one.roles or ())) for name, one in assets}
 

@@ -170,7 +170,7 @@ def _explain(problem: str) -> str:
         )
     if NOT_THERE.search(said):
         return f'is not there ({said}): check the address'
-    return f'cannot be read ({said or "nobody answers"}): check the address and the network, then try again'
+    return f'cannot be read ({said or "the server does not answer"}): check the address and the network, then try again'
 
 
 def read_bytes(path: Address) -> bytes:

@@ -131,7 +131,7 @@ def test_what_is_no_raster_is_told_at_once(server):
 
 def test_where_nobody_listens(monkeypatch):
     monkeypatch.setitem(remote.HTTP, 'GDAL_HTTP_MAX_RETRY', '0')
-    with pytest.raises(RasterError, match=r'^http://127.0.0.1:9/x.tif cannot be read \(nobody answers\): check'):
+    with pytest.raises(RasterError, match=r'^http://127.0.0.1:9/x.tif cannot be read \(the server does not answer\)'):
         values('http://127.0.0.1:9/x.tif')
 
 

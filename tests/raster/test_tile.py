@@ -91,7 +91,7 @@ def test_the_data_set_names_bands_of_files_that_do_not(tmp_path):
     stored = ('nir', 'red', 'green', 'blue')
     got = read_tile(path, Bands(RGBN), stored=stored)
     assert (got == np.moveaxis(values[[1, 2, 3, 0]], 0, -1)).all()
-    with pytest.raises(ConfigError, match='4 bands without names, and the data set says nir, red, green:'):
+    with pytest.raises(ConfigError, match='4 bands without names, and the data set has nir, red, green:'):
         read_tile(path, Bands(('nir',)), stored=stored[:3])
     named = write_raster(tmp_path / 'b.tif', values, descriptions=RGBN)
     assert (read_tile(named, Bands(RGBN), stored=stored) == np.moveaxis(values, 0, -1)).all()

@@ -271,7 +271,7 @@ class RasterMap:
         except OSError as error:
             if error.errno is None:  # of GDAL and numpy, about the content of a file
                 raise
-            advice = 'make room' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'see to it'
+            advice = 'make room' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'repair that'
             raise ResourceError(
                 f'{self.out} cannot be written ({error.strerror}): {advice}, then continue with --resume'
             ) from error

@@ -233,7 +233,7 @@ def refuse_surfaces(
         if of_kind:
             raise DataError(
                 f'{source}: {counted(len(of_kind), "geometry")} of type {name} (fid {first_names(numbers[of_kind])}), '
-                'which is no polygon: make polygons of them, as ogr2ogr -nlt MULTIPOLYGON does'
+                'which is not a polygon: make polygons of them, as ogr2ogr -nlt MULTIPOLYGON does'
             )
     unknown = shapely.is_missing(geometries) & np.array([code is not None for code in codes], bool)
     if unknown.any():

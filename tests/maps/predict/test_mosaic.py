@@ -184,7 +184,7 @@ def test_a_raster_that_changes_while_it_is_predicted_is_found_out(tmp_path):
             write_raster(paths[1], noise(3, (40, 28), seed=9), transform=METRE @ Affine.translation(33, 0))
 
     [(_, text)] = predict(paths, tmp_path / 'out', heard=Changing()).items()
-    assert 'b.tif was of other content' in text
+    assert 'b.tif had other content' in text
 
 
 def test_a_bad_raster_is_told_and_the_others_are_a_mosaic_without_it(tmp_path):

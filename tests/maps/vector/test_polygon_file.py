@@ -206,5 +206,5 @@ def test_surfaces_are_named_and_not_taken_for_rows_without_a_geometry(tmp_path, 
         '<OGRVRTDataSource><OGRVRTLayer name="area"><SrcDataSource relativeToVRT="1">area.csv</SrcDataSource>'
         '<LayerSRS>EPSG:32633</LayerSRS></OGRVRTLayer></OGRVRTDataSource>'
     )
-    with pytest.raises(DataError, match=rf'area\.vrt: 1 geometry of type {kind} \(fid 2\), which is no polygon: make'):
+    with pytest.raises(DataError, match=rf'area\.vrt: 1 geometry of type {kind} \(fid 2\), which is not a polygon'):
         read_polygons(vrt)
