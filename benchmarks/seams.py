@@ -22,7 +22,7 @@ from rich.progress import track
 
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.maps.predict import blocks
-from mmseg_aux_hrnet.maps.predict.layers import class_values
+from mmseg_aux_hrnet.maps.predict.map_files import class_values
 from mmseg_aux_hrnet.maps.predict.model import ModelFacts
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings

@@ -49,7 +49,7 @@ def train(path: str, *, ours: bool) -> tuple[list[float], list[float]]:
     if ours:
         from mmseg_aux_hrnet.models import speed
         from mmseg_aux_hrnet.run import training_config
-        from mmseg_aux_hrnet.run.training import train_runner
+        from mmseg_aux_hrnet.run.training_loop import train_runner
 
         training_config.set_speed(config, speed.DEFAULT)
     runner = Runner.from_cfg(config)

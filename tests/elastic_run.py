@@ -19,8 +19,8 @@ from tiny_run import config
 from mmseg_aux_hrnet.errors import TrainingInterrupted
 from mmseg_aux_hrnet.run import launch
 from mmseg_aux_hrnet.run.command import run_tool
-from mmseg_aux_hrnet.run.training import train_runner
 from mmseg_aux_hrnet.run.training_config import set_global_batch
+from mmseg_aux_hrnet.run.training_loop import train_runner
 from mmseg_aux_hrnet.weights import checkpoint_to_resume
 
 GLOBAL_BATCH, LENGTH = 8, 8  # images, iterations: 4 epochs of 10 images, filled up

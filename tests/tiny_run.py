@@ -20,7 +20,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmseg_aux_hrnet.errors import ImageError
-from mmseg_aux_hrnet.run.training import train_runner
+from mmseg_aux_hrnet.run.training_loop import train_runner
 from mmseg_aux_hrnet.weights import checkpoint_to_resume, read_checkpoint
 
 RUNS = itertools.count()  # one message hub each

@@ -44,10 +44,10 @@ def restarts(args: list[str]) -> list[str]:
     if int(most) and nodes != '1':
         raise ValueError(
             f'MAX_RESTARTS={most} with NNODES={nodes}: machines that start again need a place to meet, so start with '
-            'torchrun --rdzv-backend=c10d, see docs/several_processes.md'
+            'torchrun --rdzv-backend=c10d, see docs/distributed.md'
         )
     if int(most) and '--resume' not in args:
-        raise ValueError(f'MAX_RESTARTS={most} without --resume: what is started again would begin anew; add --resume')
+        raise ValueError(f'MAX_RESTARTS={most} without --resume: a restart would begin from the start; add --resume')
     return [f'--max-restarts={most}'] if int(most) else []
 
 

@@ -1,6 +1,6 @@
 """How a label file's pixels become class indices: explicit rules, no guess."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
@@ -14,15 +14,12 @@ from mmseg_aux_hrnet.errors import ConfigError, LabelError
 
 if TYPE_CHECKING:
     from mmseg_aux_hrnet.raster.tile import LabelPixels
+from mmseg_aux_hrnet.datasets.label_values import LabelValues, checked_values
 
 LabelFormat = Literal['index', 'palette', 'colour', 'binary']
 LABEL_FORMATS: tuple[str, ...] = get_args(LabelFormat)
-
 ONE_CHANNEL_MODES = ('L', 'P', '1')
-
 Colour = tuple[int, int, int]
-IGNORED = 'ignore'  # in label_values, where an index would stand
-LabelValues = Mapping[Any, Any]  # value of the file, also as text, to its class, IGNORED or None
 
 
 class LabelRule(NamedTuple):
@@ -86,30 +83,13 @@ def label_rule(
         raise ConfigError(f"label_format='binary' is for 2 classes, not {len(colours)}: use 'index' or 'colour'")
     if label_format in ('palette', 'colour') and len(set(colours)) != len(colours):
         raise ConfigError(f'label_format={label_format!r} needs a colour of its own for each class, got {colours}')
-    values = None if label_values is None else _checked_values(label_values, len(colours), ignore_index)
+    values = None if label_values is None else checked_values(label_values, len(colours), ignore_index)
     if values is not None and label_format != 'index':
         raise ConfigError(
             f"label_values is for label_format='index', not {label_format!r}: files of that form hold the "
             'classes themselves'
         )
     return LabelRule(label_format, colours, ignore_index, values)  # type: ignore[arg-type]  # checked above
-
-
-def _checked_values(given: LabelValues, classes: int, ignore_index: int) -> tuple[tuple[int, int], ...]:
-    """Return each value with its class, in the order of the values."""
-    try:
-        values = {
-            int(value): ignore_index if index in (None, IGNORED) else int(index) for value, index in given.items()
-        }
-    except (AttributeError, TypeError, ValueError):
-        values = {}
-    labelled = {index for index in values.values() if index != ignore_index}
-    if not labelled <= {*range(classes)} or not labelled or not all(0 <= value <= 255 for value in values):
-        raise ConfigError(
-            f'label_values={given!r}: give each value 0..255 of the files a class 0..{classes - 1} or {IGNORED!r}, '
-            "such as {0: 'ignore', 1: 0, 2: 1}"
-        )
-    return tuple(sorted(values.items()))
 
 
 def decode_pixels(pixels: NDArray[Any], mode: str, colours: NDArray[np.uint8], rule: LabelRule) -> NDArray[np.uint8]:

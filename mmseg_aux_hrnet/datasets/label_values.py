@@ -1,12 +1,14 @@
-"""Reads lists of ``VALUE=CLASS`` as command lines give them."""
+"""Values of label files that are not the classes: what each stands for, in a config and on a command line."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from mmseg_aux_hrnet.datasets.label_rules import IGNORED
 from mmseg_aux_hrnet.errors import ConfigError
 
 REST = '*'  # in the place of a value: all that are not named
+IGNORED = 'ignore'  # in label_values, where an index would stand
+LabelValues = Mapping[Any, Any]  # value of the file, also as text, to its class, IGNORED or None
 
 
 def parse_pairs(text: str, *, option: str) -> dict[str, str]:
@@ -57,3 +59,20 @@ def _whole(text: str) -> int | None:
         return int(text)
     except ValueError:
         return None
+
+
+def checked_values(given: LabelValues, classes: int, ignore_index: int) -> tuple[tuple[int, int], ...]:
+    """Return each value with its class, in the order of the values."""
+    try:
+        values = {
+            int(value): ignore_index if index in (None, IGNORED) else int(index) for value, index in given.items()
+        }
+    except (AttributeError, TypeError, ValueError):
+        values = {}
+    labelled = {index for index in values.values() if index != ignore_index}
+    if not labelled <= {*range(classes)} or not labelled or not all(0 <= value <= 255 for value in values):
+        raise ConfigError(
+            f'label_values={given!r}: give each value 0..255 of the files a class 0..{classes - 1} or {IGNORED!r}, '
+            "such as {0: 'ignore', 1: 0, 2: 1}"
+        )
+    return tuple(sorted(values.items()))

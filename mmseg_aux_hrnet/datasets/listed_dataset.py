@@ -10,7 +10,8 @@ from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.bands import Bands, make_bands
 from mmseg_aux_hrnet.datasets.cache import CACHE_GB
-from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, LabelValues, label_rule
+from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, label_rule
+from mmseg_aux_hrnet.datasets.label_values import LabelValues
 from mmseg_aux_hrnet.datasets.splits import IMAGE_SUFFIXES, LABEL_SUFFIXES, SplitEntry, index_by_stem, read_split
 from mmseg_aux_hrnet.datasets.tiles import refuse_masks_as_index
 from mmseg_aux_hrnet.datasets.transforms.copy_paste import DONOR_KEY, CopyPaste

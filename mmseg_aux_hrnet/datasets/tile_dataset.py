@@ -8,7 +8,8 @@ from mmseg.registry import DATASETS
 
 from mmseg_aux_hrnet.bands import RGB, bands_in
 from mmseg_aux_hrnet.datasets.description import NAME, DataDescription, read_description
-from mmseg_aux_hrnet.datasets.label_rules import IGNORED, LabelFormat, LabelValues
+from mmseg_aux_hrnet.datasets.label_rules import LabelFormat
+from mmseg_aux_hrnet.datasets.label_values import IGNORED, LabelValues
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
 from mmseg_aux_hrnet.datasets.split_layouts import LAYOUTS
 from mmseg_aux_hrnet.datasets.splits import SPLITS

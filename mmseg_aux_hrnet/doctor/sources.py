@@ -11,7 +11,8 @@ from mmseg.registry import DATASETS
 from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.datasets import description
-from mmseg_aux_hrnet.datasets.label_rules import LabelRule, LabelValues, label_rule
+from mmseg_aux_hrnet.datasets.label_rules import LabelRule, label_rule
+from mmseg_aux_hrnet.datasets.label_values import LabelValues
 from mmseg_aux_hrnet.datasets.listed_dataset import ListedDataset
 from mmseg_aux_hrnet.datasets.split_layouts import find_layout
 from mmseg_aux_hrnet.datasets.splits import SPLITS

@@ -26,7 +26,7 @@ def follow_config(runner: Any, checkpoint: dict[str, Any]) -> None:
     if _settings(saved) == _settings([scheduler.state_dict() for scheduler in fresh]):
         return
     if any(getattr(scheduler, 'need_val_args', False) for scheduler in fresh):
-        print_log('the schedule depends on validation figures: it goes on as in the checkpoint', logger='current')
+        print_log('the schedule depends on validation figures: it continues as in the checkpoint', logger='current')
         return
     groups = checkpoint['optimizer']['param_groups']
     meta = checkpoint['meta']
@@ -35,7 +35,7 @@ def follow_config(runner: Any, checkpoint: dict[str, Any]) -> None:
     checkpoint['param_schedulers'] = [scheduler.state_dict() for scheduler in schedulers]
     for group, replayed in zip(groups, replayed_groups, strict=True):
         group.update({key: value for key, value in replayed.items() if key != 'params'})
-    print_log(f'the schedule changed: the learning rate goes on at {groups[0]["lr"]:.4g}', logger='current')
+    print_log(f'the schedule changed: the learning rate continues at {groups[0]["lr"]:.4g}', logger='current')
 
 
 def _settings(states: list[dict[str, Any]]) -> list[dict[str, Any]]:

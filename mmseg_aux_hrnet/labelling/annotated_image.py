@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mmseg_aux_hrnet.datasets.tiles import DAMAGE
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
-from mmseg_aux_hrnet.maps.vector.polygon_file import repair
+from mmseg_aux_hrnet.maps.vector.polygons import repair
 
 AREA, CROWD, BOX, EMPTY, TAG = 'area', 'crowd', 'box', 'empty', 'tag'
 NO_AREA = ('cuboid', 'keypoints', 'line', 'linestrip', 'point', 'points', 'polyline', 'skeleton')

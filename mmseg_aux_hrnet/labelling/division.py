@@ -17,7 +17,7 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError, counted
 from mmseg_aux_hrnet.labelling.painting import to_pixels
 from mmseg_aux_hrnet.labelling.shapes import Shapes
 from mmseg_aux_hrnet.labelling.tile_grid import TileGrid
-from mmseg_aux_hrnet.maps.vector.polygon_file import WGS84, Geometries, reproject_near
+from mmseg_aux_hrnet.maps.vector.polygons import WGS84, Geometries, reproject_near
 
 BLOCK_TILES = 4  # side of a block of ground in tiles, where there are enough blocks then
 ENOUGH_BLOCKS = 24

@@ -1,8 +1,9 @@
 """Makes a data set of images without a place on the ground and what was drawn on them: painted, cut, split by image."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,19 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.features import rasterize
 
 from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.datasets.description import DataDescription
 from mmseg_aux_hrnet.datasets.tiles import read_rgb
 from mmseg_aux_hrnet.errors import DataError, ImageError, counted, one_line
-from mmseg_aux_hrnet.labelling.annotated_image import AnnotatedImage, named
+from mmseg_aux_hrnet.labelling.annotated_image import AREA, AnnotatedImage, faults_of, named
 from mmseg_aux_hrnet.labelling.class_rules import ClassRules, class_rules
-from mmseg_aux_hrnet.labelling.image_labels import outside, paint
+from mmseg_aux_hrnet.labelling.cutting import THREADS, WAITING, tile_writer
 from mmseg_aux_hrnet.labelling.image_plan import ImagePlan, plan_images, tile_stems
-from mmseg_aux_hrnet.labelling.making import THREADS, WAITING, OnTile, Outcome, data_root, drop_empty
-from mmseg_aux_hrnet.labelling.request import TileRequest
+from mmseg_aux_hrnet.labelling.making import OnTile, Outcome, data_root, drop_empty
+from mmseg_aux_hrnet.labelling.request import SUFFIXES, TileRequest
 from mmseg_aux_hrnet.labelling.results import file_entry, write_sheet
-from mmseg_aux_hrnet.labelling.tile_files import SUFFIXES, tile_writer
 from mmseg_aux_hrnet.labelling.writing import IGNORED, Tile, TileStore, moments_of, refuse_output
 from mmseg_aux_hrnet.version import __version__
 
@@ -178,3 +179,77 @@ def _describe(
         'inputs': [file_entry(path) for path in (*sorted(images), *sorted(sources))],
     }
     return DataDescription(classes=rules.classes, layout=request.layout, record={'made_by': made_by})
+
+
+def paint(
+    image: AnnotatedImage,
+    *,
+    shape: tuple[int, int],
+    indices: Mapping[str, int],
+    uncovered: int,
+    order: Sequence[int] = (),
+    all_touched: bool = False,
+) -> NDArray[np.uint8]:
+    """Return the label of an image: a pixel is in an outline where its centre is.
+
+    Annotations are painted as they come, each over those before. What is not of the kind area becomes ``IGNORED``.
+
+    Args:
+        image: with its annotations.
+        shape: (height, width) of the image in pixels, upright.
+        indices: class of each name, or ``IGNORED``.
+        uncovered: class where nothing is drawn, or ``IGNORED``.
+        order: all classes and ``IGNORED``, the lowest first; without it, annotations are painted as they come.
+        all_touched: pixels that an outline touches belong to it.
+
+    Raises:
+        DataError: the annotations are of an image of another size, or a mask reaches beyond it or cannot be unpacked.
+    """
+    if image.size is not None and image.size != shape:
+        advice = 'annotate the image as it is'
+        if image.size == shape[::-1]:
+            advice = 'if its EXIF tag turns it and the annotations belong to the unturned image, remove the tag'
+        raise DataError(
+            f'{image.source}: {image.name} is annotated as {image.size[1]}x{image.size[0]} pixels, and the image has '
+            f'{shape[1]}x{shape[0]} (width x height): {advice}'
+        )
+    label = np.full(shape, uncovered, np.uint8)
+    queue = [(indices[one.name] if one.kind == AREA else IGNORED, one) for one in image.annotations]
+    if order:  # what is ignored for its kind stays below, whatever its class
+        rank = {value: place for place, value in enumerate(order)}
+        queue.sort(key=lambda item: rank[item[0]] if item[1].kind == AREA else -1)
+    outlines: list[tuple[Any, int]] = []
+    burn = partial(_burn, label=label, stretched=image.relative, all_touched=all_touched)
+    for value, one in queue:
+        if one.outline is not None:
+            outlines.append((one.outline, value))
+        if one.patch is None:
+            continue
+        burn(outlines)
+        outlines = []
+        with faults_of(f'{image.source}: mask of {one.name} in {image.name}'):
+            top, left, mask = one.patch()
+            height, width = mask.shape
+            if top < 0 or left < 0 or top + height > shape[0] or left + width > shape[1]:
+                raise ValueError(f'it reaches from ({left}, {top}) over {width}x{height} pixels, beyond the image')
+            label[top : top + height, left : left + width][mask] = value
+    burn(outlines)
+    return label
+
+
+def outside(image: AnnotatedImage, shape: tuple[int, int]) -> int:
+    """Return how many outlines have no part in their image, of (height, width) pixels."""
+    height, width = (1, 1) if image.relative else shape
+    outlines = np.array([one.outline for one in image.annotations if one.outline is not None], object)
+    left, top, right, bottom = shapely.bounds(outlines).T
+    return int(((left >= width) | (top >= height) | (right <= 0) | (bottom <= 0)).sum())
+
+
+def _burn(outlines: Sequence[tuple[Any, int]], *, label: NDArray[np.uint8], stretched: bool, all_touched: bool) -> None:
+    """Paint outlines over a label, in place; ``stretched`` are those in shares of its width and height."""
+    if not outlines:
+        return
+    if stretched:
+        factors = np.array(label.shape[::-1])
+        outlines = [(shapely.transform(outline, lambda points: points * factors), value) for outline, value in outlines]
+    rasterize(outlines, out=label, all_touched=all_touched)

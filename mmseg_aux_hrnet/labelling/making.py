@@ -1,22 +1,18 @@
 """Makes a data set of rasters and what was drawn on them: tiles, labels, splits by ground, and what came of it."""
 
-import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pyproj import CRS
-from rasterio.windows import Window
 
 from mmseg_aux_hrnet.bands import RGB
 from mmseg_aux_hrnet.datasets.description import DataDescription
 from mmseg_aux_hrnet.errors import ConfigError, DataError, RasterError, counted, one_line
+from mmseg_aux_hrnet.labelling.cutting import THREADS, Cutter, Place, Progress
 from mmseg_aux_hrnet.labelling.division import (
     check_division,
     split_by_ground,
@@ -24,52 +20,16 @@ from mmseg_aux_hrnet.labelling.division import (
     split_of_areas,
     yield_ground,
 )
-from mmseg_aux_hrnet.labelling.imagery import Imagery, open_imagery
-from mmseg_aux_hrnet.labelling.labels import Labels, Paint, read_areas, read_labels
-from mmseg_aux_hrnet.labelling.overlaps import overlap_notes
+from mmseg_aux_hrnet.labelling.imagery import open_imagery
+from mmseg_aux_hrnet.labelling.labels import Labels, read_areas, read_labels
 from mmseg_aux_hrnet.labelling.request import RATIO, TileRequest
 from mmseg_aux_hrnet.labelling.results import describe, finish_root
-from mmseg_aux_hrnet.labelling.survey import Raster, Survey, survey_rasters
-from mmseg_aux_hrnet.labelling.tile_files import SUFFIXES, tile_writer
-from mmseg_aux_hrnet.labelling.writing import IGNORED, Tile, TileStore, moments_of, refuse_output, whole_root
-from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries
+from mmseg_aux_hrnet.labelling.survey import Survey, overlap_notes, survey_rasters
+from mmseg_aux_hrnet.labelling.writing import Tile, TileStore, refuse_output, whole_root
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries
 from mmseg_aux_hrnet.raster.inputs import find_rasters
-from mmseg_aux_hrnet.raster.values import Scale, to_8bit
 
-THREADS = min(4, os.cpu_count() or 1)
-WAITING = 4 * THREADS  # tiles that are not written yet, at most
 OnTile = Callable[[int, int], object]  # tiles looked at, and of how many
-
-
-class Place(NamedTuple):
-    """Where a tile is from.
-
-    Attributes:
-        raster: its number.
-        window: of the raster's grid.
-    """
-
-    raster: int
-    window: Window
-
-
-@dataclass
-class Progress:
-    """What has come of the tiles so far.
-
-    Attributes:
-        store: where they wait.
-        places: where each tile is from, by stem.
-        left_out: how many were not kept, by reason.
-        failed: what is wrong with rasters, by path.
-        notes: lines that a user should read.
-    """
-
-    store: TileStore
-    places: dict[str, Place] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
-    failed: dict[Path, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 class Outcome(NamedTuple):
@@ -165,99 +125,6 @@ def _cut_rasters(
             done += counts[number]
     if not progress.places and progress.failed:
         raise DataError(next(iter(progress.failed.values())))
-
-
-class Cutter:
-    """Cuts one raster into tiles.
-
-    Args:
-        number: of the raster.
-        raster: what is known of it.
-        imagery: the same, open.
-        paint: its labels.
-        request: how.
-        survey: of all rasters.
-    """
-
-    def __init__(
-        self, number: int, raster: Raster, imagery: Imagery, paint: Paint, *, request: TileRequest, survey: Survey
-    ) -> None:
-        self._number = number
-        self._raster = raster
-        self._imagery = imagery
-        self._paint = paint
-        self._request = request
-        self._survey = survey
-
-    def cut(self, progress: Progress, pool: ThreadPoolExecutor) -> Iterator[int]:
-        """Write the tiles that are kept, several at a time, and yield how many were looked at.
-
-        Raises:
-            RasterError: the raster is damaged.
-            OSError: they cannot be written.
-        """
-        waiting: list[Future[Tile]] = []
-        seen = 0
-        try:
-            for strip in self._imagery.strips(self._request.tile, overlap=self._request.overlap):
-                for window, values, valid, label in self._read(strip):
-                    reason = self._why_not(valid, label)
-                    if reason is None:
-                        stem = f'{self._raster.name}_{window.row_off:05d}_{window.col_off:05d}'
-                        waiting.append(pool.submit(self._write, progress.store, stem, window, values, valid, label))
-                        progress.places[stem] = Place(self._number, window)
-                    else:
-                        progress.left_out[reason] += 1
-                    while len(waiting) > WAITING:
-                        waiting.pop(0).result()
-                seen += len(strip)
-                yield seen
-        finally:
-            failures = [error for error in (future.exception() for future in waiting) if error is not None]
-        if failures:
-            raise failures[0]
-
-    def _read(
-        self, strip: Sequence[Window]
-    ) -> Iterator[tuple[Window, NDArray[Any], NDArray[np.bool_], NDArray[np.uint8]]]:
-        first, last = strip[0], strip[-1]
-        whole = Window(first.col_off, first.row_off, last.col_off + last.width - first.col_off, first.height)
-        values, valid = self._imagery.read(whole)
-        label = np.where(valid, self._paint(whole), np.uint8(IGNORED))
-        for window in strip:
-            columns = slice(window.col_off - first.col_off, window.col_off - first.col_off + window.width)
-            yield window, values[:, :, columns], valid[:, columns], label[:, columns]
-
-    def _why_not(self, valid: NDArray[np.bool_], label: NDArray[np.uint8]) -> str | None:
-        """Return why a tile is left out; None where it is not."""
-        if not valid.any() or 1 - valid.mean() > self._request.max_nodata:
-            return f'more than {100 * self._request.max_nodata:g} % without data (--max-nodata)'
-        if (label == IGNORED).all():
-            return 'no pixel with a label'
-        return None
-
-    def _write(
-        self,
-        store: TileStore,
-        stem: str,
-        window: Window,
-        values: NDArray[Any],
-        valid: NDArray[np.bool_],
-        label: NDArray[np.uint8],
-    ) -> Tile:
-        # By the function that training and maps scale by: mean and sd are those of what a network is shown.
-        shown = values if self._survey.scale is None else to_8bit(values, Scale.of(self._survey.scale))
-        stored = values if self._request.image_format == 'tif' else shown
-        write = tile_writer(
-            stored,
-            valid,
-            kind=self._request.image_format,
-            bands=self._survey.bands,
-            crs=self._raster.grid.crs,
-            transform=self._raster.grid.moved(window),
-        )
-        suffix = SUFFIXES[self._request.image_format]
-        return store.add(stem, suffix=suffix, label=label, write_image=write, moments=moments_of(shown, valid))
 
 
 def _divide(survey: Survey, request: TileRequest, progress: Progress, *, uncovered: int | None) -> dict[str, str]:

@@ -17,11 +17,12 @@ from rich.table import Table
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
 from mmseg_aux_hrnet.files.whole import whole_set
 from mmseg_aux_hrnet.labelling.division import Plane, planes_of
-from mmseg_aux_hrnet.labelling.footprints import in_system, write_outlines
+from mmseg_aux_hrnet.labelling.results import write_outlines
 from mmseg_aux_hrnet.labelling.tile_grid import TileGrid
 from mmseg_aux_hrnet.maps.class_map.uncertainty import UNCERTAINTY_NODATA, UNCERTAINTY_STEPS, open_uncertainty
 from mmseg_aux_hrnet.maps.styles import outline_style
-from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, read_polygons, reproject_near
+from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries, in_system, reproject_near
 
 Floats = NDArray[np.float64]
 OnStrip = Callable[[int, int], object]  # rows of tiles that are looked at, and of how many

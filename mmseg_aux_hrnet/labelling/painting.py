@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.labelling.shapes import Shapes
 from mmseg_aux_hrnet.labelling.tile_grid import TileGrid
 from mmseg_aux_hrnet.labelling.writing import IGNORED
-from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, reproject_near
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries, reproject_near
 
 MARGIN = 2  # pixels round a window in which outlines keep their course
 MANY = 256  # vertices: outlines of more are cut to the window before they are painted

@@ -8,7 +8,6 @@ import numpy as np
 from mmseg_aux_hrnet.datasets.description import LAYOUTS
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.labelling.imagery import Wanted
-from mmseg_aux_hrnet.labelling.tile_files import SUFFIXES
 from mmseg_aux_hrnet.raster.bands import parse_bands
 from mmseg_aux_hrnet.raster.validity import NoData
 
@@ -21,6 +20,7 @@ OF_RASTERS = {
 }
 OF_IMAGES = {'fill_boxes', 'ignore', 'scene'}
 LENGTHS = {'border_ignore': False, 'nodata_tolerance': False, 'buffer': True, 'gsd': True, 'block': True}
+SUFFIXES = {'tif': '.tif', 'png': '.png', 'jpg': '.jpg'}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pyogrio
@@ -12,27 +12,32 @@ from PIL import Image
 from pyproj import CRS
 
 from mmseg_aux_hrnet.bands import Bands
-from mmseg_aux_hrnet.classes import Classes
+from mmseg_aux_hrnet.classes import Classes, Colour
 from mmseg_aux_hrnet.datasets.band_images import read_picture
 from mmseg_aux_hrnet.datasets.description import DataDescription
 from mmseg_aux_hrnet.datasets.splits import SPLITS
 from mmseg_aux_hrnet.errors import DataError
 from mmseg_aux_hrnet.files.hashing import sha256_of
-from mmseg_aux_hrnet.labelling.footprints import in_system, write_footprints
+from mmseg_aux_hrnet.labelling.cutting import Progress
 from mmseg_aux_hrnet.labelling.labels import Labels
 from mmseg_aux_hrnet.labelling.request import TileRequest
 from mmseg_aux_hrnet.labelling.survey import Survey
-from mmseg_aux_hrnet.labelling.writing import SHEET, Tile, TileStore
+from mmseg_aux_hrnet.labelling.writing import FOOTPRINTS, SHEET, Tile, TileStore
+from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, add_style, category_style
+from mmseg_aux_hrnet.maps.vector.polygon_file import PYOGRIO_ERRORS, plain_output, short_reason
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries, in_system
 from mmseg_aux_hrnet.raster.content import read_content
 from mmseg_aux_hrnet.version import __version__
 from mmseg_aux_hrnet.visualization.png import save_picture
 from mmseg_aux_hrnet.visualization.tile_sheet import LabelledTile, draw_tile_sheet
 
-if TYPE_CHECKING:
-    from mmseg_aux_hrnet.labelling.making import Progress
-
 SHOWN = 24  # tiles of the sheet
 DECIMALS = 6  # of metres
+# Blue, orange and green of Okabe and Ito (2008), which the colour-blind tell apart.
+SPLIT_COLOURS: dict[str, Colour] = {'train': (86, 180, 233), 'val': (230, 159, 0), 'test': (0, 158, 115)}
+MOMENT = np.datetime64('2000-01-01T00:00:00', 'ms')  # else no two runs would give the same bytes
+PERCENT_DECIMALS = 2
+TITLES = {'stem': 'tile', 'split': 'split', 'raster': 'raster', 'ignored_percent': 'ignored (%)'}
 
 
 def describe(
@@ -97,7 +102,7 @@ def file_entry(path: Path) -> dict[str, str]:
 
 
 def finish_root(
-    folder: Path, progress: 'Progress', survey: Survey, *, splits: Mapping[str, str], described: DataDescription
+    folder: Path, progress: Progress, survey: Survey, *, splits: Mapping[str, str], described: DataDescription
 ) -> None:
     """Write the outlines of the tiles, and the picture of some of them.
 
@@ -159,3 +164,79 @@ def chosen_tiles(tiles: Sequence[Tile], splits: Mapping[str, str], *, classes: C
         places = np.linspace(0, len(full) - 1, min(share, len(full))).round().astype(int)
         chosen += [full[place] for place in places.tolist()]
     return chosen
+
+
+def write_footprints(
+    folder: Path,
+    tiles: Sequence[Tile],
+    *,
+    splits: Mapping[str, str],
+    rasters: Mapping[str, str],
+    outlines: Geometries,
+    crs: CRS,
+    classes: Classes,
+) -> Path:
+    """Write the outlines of tiles with their split and the shares of their classes.
+
+    Args:
+        folder: the data root.
+        tiles: those that are in a split.
+        splits: of each stem.
+        rasters: name of the raster of each stem.
+        outlines: of the tiles in ``crs``.
+        crs: reference system.
+        classes: of the data set.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    columns: dict[str, list[Any]] = {
+        'stem': [tile.stem for tile in tiles],
+        'split': [splits[tile.stem] for tile in tiles],
+        'raster': [rasters[tile.stem] for tile in tiles],
+    }
+    for index, name in enumerate(classes.names):
+        columns[f'{name}_percent'] = [_percent(tile.pixels[index], sum(tile.pixels)) for tile in tiles]
+    columns['ignored_percent'] = [_percent(tile.ignored, tile.ignored + sum(tile.pixels)) for tile in tiles]
+    path = folder / FOOTPRINTS
+    write_outlines(path, columns, outlines, crs=crs, style=category_style('split', SPLIT_COLOURS, titles=TITLES))
+    return path
+
+
+def write_outlines(
+    path: Path, columns: Mapping[str, Sequence[Any]], outlines: Geometries, *, crs: CRS, style: bytes
+) -> None:
+    """Write polygons as a GeoPackage of one layer, to the same bytes whenever it is written.
+
+    Args:
+        path: of the file, in a folder in which nobody else writes.
+        columns: text, whole numbers or others, one of each polygon; at least one polygon.
+        outlines: in ``crs``.
+        crs: reference system.
+        style: how QGIS shows it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    kinds: dict[type, Any] = {str: object, int: np.int64}
+    option = 'OGR_CURRENT_DATE'
+    before = pyogrio.get_gdal_config_option(option)
+    try:
+        pyogrio.set_gdal_config_options({option: f'{MOMENT}Z'})
+        with plain_output(path) as plain:
+            pyogrio.raw.write(
+                plain, shapely.to_wkb(outlines), field_data=[
+                    np.array(values, kinds.get(type(values[0]), np.float64)) for values in columns.values()
+                ],
+                fields=list(columns), layer=path.stem, driver='GPKG', crs=crs.to_wkt(), geometry_type='Polygon',
+                dataset_options=GEOPACKAGE,
+            )  # fmt: skip
+            add_style(plain, style, moment=MOMENT)
+    except PYOGRIO_ERRORS as error:
+        raise OSError(f'{path.name}: {short_reason(error)}') from error
+    finally:
+        pyogrio.set_gdal_config_options({option: before})
+
+
+def _percent(count: int, total: int) -> float:
+    return round(100 * count / total, PERCENT_DECIMALS) if total else 0.0

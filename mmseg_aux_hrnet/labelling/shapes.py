@@ -16,8 +16,8 @@ from pyproj.exceptions import CRSError
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, first_names
 from mmseg_aux_hrnet.labelling.class_rules import EMPTY, ClassRules, LabelFile, classes_of_layers, value_text
 from mmseg_aux_hrnet.maps.ground import Ellipsoid
-from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, list_layers, read_by_gdal, repair
-from mmseg_aux_hrnet.maps.vector.surfaces import refuse_surfaces
+from mmseg_aux_hrnet.maps.vector.polygon_file import list_layers, read_by_gdal, refuse_surfaces
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries, repair
 
 AREAS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON, shapely.GeometryType.GEOMETRYCOLLECTION)
 PLACES = 0.01  # degrees or kilometres within which a metre counts alike

@@ -8,9 +8,9 @@ from mmseg_aux_hrnet.bands import MOST_BANDS, RGB
 from mmseg_aux_hrnet.errors import ConfigError, counted
 
 COLOURS = RGB
-UNINTERPRETED = ('gray', 'undefined')  # what GTiff says where nobody said anything: grey first, the rest undefined
+UNINTERPRETED = ('gray', 'undefined')  # what GTiff says where a file says nothing: grey first, the rest undefined
 INVISIBLE = ('nir', 'near infrared', 'near-infrared', 'infrared', 'swir', 'rededge', 'red edge')
-NUMBERED = re.compile(r'(layer|band)?[ _-]?\d+', re.IGNORECASE)  # names that formats give where nobody said any
+NUMBERED = re.compile(r'(layer|band)?[ _-]?\d+', re.IGNORECASE)  # names that formats give where a file has none
 ALPHA = 'alpha'
 SPELLINGS = {'near infrared': 'nir', 'near-infrared': 'nir', 'red edge': 'rededge'}  # in descriptions
 
@@ -132,7 +132,7 @@ def _find(bands: Sequence[Band], name: str) -> int | None:
 
 
 def _interpreted(bands: Sequence[Band]) -> Choice:
-    """Return the bands that the colour interpretation names, or three that nothing is said of, in their order."""
+    """Return the bands that the colour interpretation names, or three without an interpretation, in their order."""
     colours = [[band for band in bands if band.interpretation == colour] for colour in COLOURS]
     if all(len(hits) == 1 for hits in colours):
         red, green, blue = (hits[0] for hits in colours)

@@ -17,8 +17,8 @@ from mmseg_aux_hrnet.raster.remote import Stamp, http_settings, read_stamp
 Entry = dict[str, Any]  # of a file, as JSON knows it: its ``name``, the ``sha256`` of what counts of it, its ``stamp``
 # A file that was changed so recently may change again without a new time stamp (FAT counts in 2 seconds).
 SETTLED_AFTER = 2.5  # seconds
-OVERVIEWS = ('.ovr', '.rrd')  # coarse copies, which no map is made of
-# What GDAL and QGIS add to a side file when somebody looks at a raster.
+OVERVIEWS = ('.ovr', '.rrd')  # coarse copies, which maps do not use
+# What GDAL and QGIS add to a side file when a user looks at a raster.
 REMARKS = ('Metadata', 'Histograms', 'GDALRasterAttributeTable', 'CategoryNames')
 
 
@@ -44,7 +44,7 @@ def read_content(path: Path, *, earlier: Sequence[Entry] = ()) -> list[Entry]:
 
     Args:
         path: the raster.
-        earlier: what this function returned before: files that nobody has touched since are not read again.
+        earlier: what this function returned before: files that are not touched since are not read again.
 
     Raises:
         RasterError: a file cannot be read.

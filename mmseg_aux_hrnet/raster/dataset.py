@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 VERSION = f'GDAL {rasterio.__gdal_version__}'  # decides on the pixels of lossy formats
 
-# A raster without coordinates is an image like any other: who needs metres asks for them and hears of it.
+# A raster without coordinates is an image like any other: code that needs metres asks for them and raises an error.
 warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
 # What rasterio raises when GDAL cannot write. Copying a file raises GDAL's own errors, which have no public name:
 # without the second a full disk would end in a traceback.
@@ -36,7 +36,7 @@ CLASSES_TAG, RUN_TAG = 'CLASS_NAMES', 'RUN_SHA256'
 GDAL_CACHE = 64  # MB of decoded blocks that GDAL keeps; its own choice is a share of the machine's memory
 SETTINGS: dict[str, Any] = {
     'GDAL_CACHEMAX': GDAL_CACHE,
-    'GDAL_ERROR_ON_LIBJPEG_WARNING': 'YES',  # else the rest of a truncated JPEG is grey, and nobody hears of it
+    'GDAL_ERROR_ON_LIBJPEG_WARNING': 'YES',  # else the rest of a truncated JPEG is grey, without an error
     'GDAL_PNG_WHOLE_IMAGE_OPTIM': 'NO',  # the quick way gives garbage for a truncated PNG, without an error
     # GDAL's own defaults: people set such variables for other programs, and then masks, places or colours are others.
     'GDAL_DISABLE_READDIR_ON_OPEN': 'FALSE',
@@ -73,7 +73,7 @@ def gdal(**more: Any) -> Iterator[None]:
 
 @cache
 def _check_proj() -> None:
-    """See to it that PROJ finds its database: PostGIS, QGIS and conda point all programs to that of their version."""
+    """Make PROJ find its database: PostGIS, QGIS and conda point all programs to that of their version."""
     if _knows_systems():
         return
     named = ', '.join(f'{name}={os.environ[name]}' for name in ('PROJ_DATA', 'PROJ_LIB') if os.environ.get(name))
@@ -104,7 +104,7 @@ def open_dataset(path: Path, **more: Any) -> Iterator[Any]:
         **more: settings of GDAL, as in :func:`gdal`.
 
     Raises:
-        RasterError: it is missing, no raster, has no pixels of real numbers, several pages, or lies on no regular grid.
+        RasterError: it is missing, is not a raster, has complex numbers or several pages, or lies on an irregular grid.
         StackError: no database of reference systems is there.
     """
     path = as_path(path)
@@ -125,7 +125,7 @@ def open_dataset(path: Path, **more: Any) -> Iterator[Any]:
 
 
 def _check_file(path: Path) -> None:
-    """Look at a file without GDAL, which says of a missing, a forbidden and an empty one that it knows no such format.
+    """Look at a file without GDAL, whose message is the same for a missing, a forbidden and an empty file.
 
     Raises:
         RasterError: it is one of these.
@@ -163,7 +163,7 @@ def is_map(tags: Mapping[str, str]) -> bool:
 def is_placed(dataset: Any) -> bool:
     """Return whether a raster says where its pixels lie.
 
-    For one that does not, rasterio gives the transform that leaves all as it is, which others say on purpose. QGIS
+    For one that does not, rasterio gives the identity transform, which other rasters have on purpose. QGIS
     draws the rows of the former downwards from 0 and those of the latter upwards.
     """
     if not dataset.transform.is_identity:

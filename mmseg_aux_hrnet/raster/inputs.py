@@ -24,7 +24,7 @@ def find_rasters(inputs: Sequence[str], *, as_named: bool = False, asset: str | 
 
     Of a folder those are taken that lie in it itself: GeoTIFF, VRT, JPEG 2000, IMG, and PNG and JPEG with a world file.
     Maps that were predicted are left out of folders and patterns with a warning, so that nothing predicts its own
-    results. A file that is named is taken whatever it is, and of an address nothing is asked yet.
+    results. A file that is named is taken, whatever it is. Addresses are not opened yet.
 
     Args:
         inputs: the words of a command line.
@@ -33,8 +33,8 @@ def find_rasters(inputs: Sequence[str], *, as_named: bool = False, asset: str | 
         asset: of items of STAC, see :func:`~mmseg_aux_hrnet.raster.listing.listed_rasters`.
 
     Raises:
-        ConfigError: an address is of no kind that can be read, or an item has no such asset.
-        DataError: an input does not exist, cannot be listed, or holds no raster.
+        ConfigError: an address is of a kind that cannot be read, or an item does not have the asset.
+        DataError: an input does not exist, cannot be listed, or does not hold a raster.
     """
     found: dict[Path, Path] = {}
     for text in inputs:

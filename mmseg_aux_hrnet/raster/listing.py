@@ -24,7 +24,7 @@ class Asset(NamedTuple):
 
     Attributes:
         href: its address, or its name beside the item.
-        kind: media type; empty where it is not said.
+        kind: media type; empty where it is not known.
         roles: such as ``data``.
     """
 
@@ -34,14 +34,14 @@ class Asset(NamedTuple):
 
     @property
     def is_raster(self) -> bool:
-        """Whether it may be one by its type, its name and its roles."""
+        """Whether it may be a raster, by its type, name and roles."""
         end = self.href.partition('?')[0].rpartition('.')[2].lower()
         said = self.kind.lower().startswith(TYPES) if self.kind else end in RASTERS
         return said and not NO_RASTERS & {*self.roles}
 
 
 def listed_rasters(path: Path, *, asset: str | None) -> list[Path]:
-    """Return the rasters that a list names; names that are no addresses are looked for beside the list.
+    """Return the rasters that a list names; names that are not addresses are looked for beside the list.
 
     Args:
         path: a text file with a name or address in each line; a JSON file with an item or an item collection of STAC;
@@ -49,7 +49,7 @@ def listed_rasters(path: Path, *, asset: str | None) -> list[Path]:
         asset: name or role of the asset of each item; None for its only raster, or its only one with the role ``data``.
 
     Raises:
-        ConfigError: an item has no such asset, or several.
+        ConfigError: an item does not have the asset, or has several.
         DataError: the list cannot be read, is none of these, or is empty.
         StackError: what reads it is not installed.
     """
@@ -93,7 +93,7 @@ def _json_items(path: Path) -> Iterator[tuple[str, Mapping[str, Asset]]]:
         try:
             item = Item.from_dict(one, preserve_dict=False)
         except (STACError, STACTypeError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f'{path} holds what is no item of STAC ({type(error).__name__}: {error})') from error
+            raise DataError(f'{path} holds what is not an item of STAC ({type(error).__name__}: {error})') from error
         assets = item.assets.items()
         yield item.id, {name: Asset(one.href, one.media_type or '', tuple(one.roles or ())) for name, one in assets}
 

@@ -79,7 +79,7 @@ def turn_onto(place: Place, other: Place) -> Turn | None:
     """Return what turns ``other`` so that it lies on ``place`` pixel by pixel; None where they lie at other places.
 
     Each corner must be within half a pixel. Where both reference systems are known and differ, coordinates are
-    transformed; of the same ground in several resolutions the size of the grids is not looked at.
+    transformed; for the same ground in several resolutions the size of the grids does not matter.
     """
     corners = place.corners
     if place.crs and other.crs and place.crs != other.crs:

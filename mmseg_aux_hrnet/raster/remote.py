@@ -1,6 +1,5 @@
-"""Rasters on servers: how GDAL asks for them, again where one fails, and notes that one was changed meanwhile."""
+"""Rasters on servers: how GDAL asks for them, how a failed read is repeated, and how changed files are noticed."""
 
-import ctypes
 import logging
 import os
 import re
@@ -15,6 +14,7 @@ from rasterio.io import DatasetReader
 
 from mmseg_aux_hrnet.errors import RasterError
 from mmseg_aux_hrnet.files.address import Address, scrub
+from mmseg_aux_hrnet.raster.gdal_files import forget, headers_of, problem_of, read_start, size_of
 
 Result = TypeVar('Result')
 # For servers only, and a variable of the environment counts more: none of them changes a pixel.
@@ -46,7 +46,7 @@ troubles: Counter[str] = Counter()  # what servers did wrong so far, and were as
 
 
 class Stamp(NamedTuple):
-    """What a server says of a file as a whole; of the first two, empty what it does not say."""
+    """What a server says about a file as a whole; ``etag`` and ``modified`` are empty where it does not give them."""
 
     etag: str
     modified: str
@@ -69,7 +69,7 @@ def _has_side_files(path: Address) -> bool:
     if path.suffix.lower() not in GEOTIFF:  # a world file, which is called by one of several names
         return True
     with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN='EMPTY_DIR', **HTTP):
-        return any(_stat(f'{path.gdal}{suffix}') is None for suffix in SIDE_FILES)
+        return any(problem_of(f'{path.gdal}{suffix}') is None for suffix in SIDE_FILES)
 
 
 class RemoteReader(DatasetReader):
@@ -80,7 +80,7 @@ class RemoteReader(DatasetReader):
 
     Raises:
         RasterError: the file is not there, or may not be read.
-        RasterioError: it is no raster.
+        RasterioError: it is not a raster.
     """
 
     def __init__(self, path: Address) -> None:
@@ -136,7 +136,7 @@ def read_stamp(path: Address, *, age: float = 0.0) -> Stamp:
 
     Args:
         path: its address.
-        age: seconds for which what it said last is good enough.
+        age: seconds for which the last answer is good enough.
 
     Raises:
         RasterError: the file is not there, or may not be read.
@@ -144,15 +144,15 @@ def read_stamp(path: Address, *, age: float = 0.0) -> Stamp:
     when, stamp = _stamps.get(path, (0.0, None))
     if stamp is not None and time.monotonic() - when < age:
         return stamp
-    said = _headers(path)
+    said = headers_of(path)
     if said.get('content-length', '').isdecimal() and ('etag' in said or 'last-modified' in said):
         size = int(said['content-length'])
     else:  # of what lies in an archive, for example, only the size is known
         forget(path)
-        problem = _stat(path.gdal)
+        problem = problem_of(path.gdal)
         if problem is not None:
             raise RasterError(f'{path} {_explain(problem)}')
-        size = _size(path)
+        size = size_of(path)
     now = Stamp(said.get('etag', '').strip('"'), said.get('last-modified', ''), size)
     if stamp not in (None, now):
         forget(path)  # GDAL keeps parts of the file that was there before
@@ -170,12 +170,7 @@ def _explain(problem: str) -> str:
         )
     if NOT_THERE.search(said):
         return f'is not there ({said}): check the address'
-    return f'cannot be read ({said or "nobody answers"}): check the address and the network, then try again'
-
-
-def forget(path: Address) -> None:
-    """Let GDAL ask anew for a file, and for the archive that it lies in."""
-    _library().VSICurlPartialClearCache(path.gdal[max(0, path.gdal.rfind('/vsi')) :].encode())
+    return f'cannot be read ({said or "the server does not answer"}): check the address and the network, then try again'
 
 
 def read_bytes(path: Address) -> bytes:
@@ -187,7 +182,7 @@ def read_bytes(path: Address) -> bytes:
     with rasterio.Env(**http_settings(path)):
         size = read_stamp(path).size
         for seconds in (*PATIENCE, None):
-            content = _read(path, size)
+            content = read_start(path, size)
             if len(content) == size:
                 return content
             if seconds is None:
@@ -197,83 +192,11 @@ def read_bytes(path: Address) -> bytes:
     raise AssertionError  # the last of these seconds is None
 
 
-def _read(path: Address, size: int) -> bytes:
-    """Return the first bytes of a file, or fewer where the server fails."""
-    library, buffer = _library(), ctypes.create_string_buffer(size)
-    file = library.VSIFOpenL(path.gdal.encode(), b'rb')
-    if not file:
-        return b''
-    count = library.VSIFReadL(buffer, 1, size, file)
-    library.VSIFCloseL(file)
-    return buffer.raw[:count]
-
-
 def _reads(path: Address) -> bool:
-    """Return whether the beginning of a file comes: GDAL takes one that was cut for a file of no format."""
+    """Return whether the beginning of a file can be read: of one that was cut, GDAL does not know the format."""
     size = min(read_stamp(path).size, 1024)
     forget(path)
-    return len(_read(path, size)) == size
-
-
-def _headers(path: Address) -> dict[str, str]:
-    library = _library()
-    listed = library.VSIGetFileMetadata(path.gdal.encode(), b'HEADERS', None)
-    found: dict[str, str] = {}
-    at = 0
-    while listed and listed[at]:
-        name, _, value = listed[at].decode('utf-8', 'replace').partition('=')
-        found[name.lower()] = value
-        at += 1
-    library.CSLDestroy(listed)
-    return found
-
-
-def _stat(name: str) -> str | None:
-    """Return what is wrong with a file; None where it is there."""
-    library = _library()
-    library.VSIErrorReset()
-    buffer = ctypes.create_string_buffer(1024)  # larger than what any system has of a file
-    if library.VSIStatExL(name.encode(), buffer, 1 | 2 | 4 | 8) == 0:  # existence, nature, size; errors are said
-        return None
-    said: bytes = library.VSIGetLastErrorMsg()
-    return said.decode('utf-8', 'replace')
-
-
-def _size(path: Address) -> int:
-    library = _library()
-    file = library.VSIFOpenL(path.gdal.encode(), b'rb')
-    if not file:
-        return 0
-    library.VSIFSeekL(file, 0, os.SEEK_END)
-    size = int(library.VSIFTellL(file))
-    library.VSIFCloseL(file)
-    return size
-
-
-@cache
-def _library() -> ctypes.CDLL:
-    """Return the GDAL that rasterio uses: rasterio shows none of its functions for files."""
-    library = ctypes.CDLL(rasterio._base.__file__)  # a name is looked for in what it is linked with, too
-    text, handle, size = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t
-    words = ctypes.POINTER(text)
-    for name, result, arguments in (
-        ('VSIGetFileMetadata', words, (text, text, handle)),
-        ('CSLDestroy', None, (words,)),
-        ('VSIErrorReset', None, ()),
-        ('VSIGetLastErrorMsg', text, ()),
-        ('VSIStatExL', ctypes.c_int, (text, handle, ctypes.c_int)),
-        ('VSICurlPartialClearCache', None, (text,)),
-        ('VSIFOpenL', handle, (text, text)),
-        ('VSIFReadL', size, (handle, size, size, handle)),
-        ('VSIFWriteL', size, (handle, size, size, handle)),
-        ('VSIFSeekL', ctypes.c_int, (handle, ctypes.c_uint64, ctypes.c_int)),
-        ('VSIFTellL', ctypes.c_uint64, (handle,)),
-        ('VSIFCloseL', ctypes.c_int, (handle,)),
-        ('VSIUnlink', ctypes.c_int, (text,)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
+    return len(read_start(path, size)) == size
 
 
 def trouble_note() -> str | None:
@@ -286,7 +209,7 @@ def trouble_note() -> str | None:
 
 
 class _Listening(logging.Filter):
-    """Counts what GDAL asks for again, in place of printing it, and lets no secret of an address through."""
+    """Counts what GDAL asks for again, instead of printing it, and removes secrets of addresses."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()

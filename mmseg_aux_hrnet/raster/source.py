@@ -41,7 +41,7 @@ class Reading(NamedTuple):
         scale: None for 8-bit values as they are; other types need a rule.
         nodata: which values stand for nothing, beside what the raster says.
         names: of the bands of the images, in their order.
-        scale_is_trained: the rule is the one that a model was trained with, which no raster was looked at for.
+        scale_is_trained: the rule is the one that a model was trained with; it was not made for this raster.
     """
 
     bands: tuple[str, ...] | None = None
@@ -196,7 +196,7 @@ class RasterSource:
         )  # OpenCV drops the axis of a single band
 
     def collar_note(self) -> str | None:
-        """Return a line where exact black or white reaches the edge as if it were no picture, as far as blocks show.
+        """Return a note where exact black or white reaches the edge and may not be picture, as far as samples show.
 
         ``check_dataset`` sees tiles by the same rule.
         """
@@ -207,7 +207,7 @@ class RasterSource:
 
         if self._palette is not None:
             return None
-        with suppress(RasterioError):  # damaged: who reads it all is told
+        with suppress(RasterioError):  # damaged: reading the whole raster raises the error
             image: NDArray[Any] = sketch(self._dataset, read)
             white = LEVELS if image.dtype.kind == 'f' else np.iinfo(image.dtype).max
             for name, colour in (('black', 0), ('white', white)):
@@ -275,7 +275,7 @@ def value_rule(
         advice: what a user is to do where there is none.
 
     Raises:
-        ConfigError: the bands are of several types, or of other than 8 bits, and nobody says how they are scaled; or
+        ConfigError: the bands are of several types, or of other than 8 bits, and their scale is not given; or
             they are of 8 bits, and the model was trained on larger values.
     """
     kinds = sorted({dataset.dtypes[band - 1] for band in bands})

@@ -66,7 +66,7 @@ def read_bands(path: str | Path, bands: Bands, *, stored: Sequence[str] | None =
         stored: names of all bands of the file, in its order, as a data set says; for files that do not name them.
 
     Raises:
-        RasterError: the file is damaged, too large, no raster, or a map that was predicted.
+        RasterError: the file is damaged, too large, not a raster, or a map that was predicted.
         ConfigError: a band is missing or ambiguous, or the values need a rule.
     """
     with _open_whole(Path(path)) as dataset:

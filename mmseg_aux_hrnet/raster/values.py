@@ -30,7 +30,7 @@ def sample_values(dataset: Any, bands: Sequence[int]) -> NDArray[np.generic]:
     """
     found: list[NDArray[np.generic]] = [np.zeros(0, np.result_type(*(dataset.dtypes[band - 1] for band in bands)))]
     for window in itertools.chain(*_sample_windows(dataset)):
-        with suppress(RasterioError):  # damaged there: whoever reads that window is told
+        with suppress(RasterioError):  # damaged there: reading that window raises the error
             values = dataset.read(list(bands), window=window, masked=True).compressed()
             found.append(values[np.isfinite(values)])
     return np.concatenate(found)

@@ -97,8 +97,8 @@ def check_starts(resume: str | None) -> None:
     if most and resume != 'auto':
         given = 'without --resume' if resume is None else f'with --resume {resume}'
         raise LaunchError(
-            f'torchrun --max-restarts {most} {given}: a training that is started again would not go on where it was; '
-            'give --resume without a file, which begins afresh where there is no checkpoint yet'
+            f'torchrun --max-restarts {most} {given}: a restart would not continue where the run was; '
+            'give --resume without a file, which starts from the beginning where there is no checkpoint yet'
         )
 
 

@@ -155,9 +155,7 @@ def test(
     figures = {key: float(value) for key, value in runner.test().items()}
     summary = curves = None
     if options.report is None:
-        metrics = runner.test_evaluator.metrics
-        sweep = next((metric.sweep for metric in metrics if isinstance(metric, ThresholdMetric)), None)
-        if sweep is not None:
+        if (sweep := _sweep(runner)) is not None:
             draw_sweep(work_dir, as_json(sweep))
             curves = work_dir / 'threshold_curves.png'
     elif is_main_process():
@@ -206,9 +204,8 @@ def _edit(
     if options.sweep and not labelled:
         raise DataError('--sweep: the images have no labels, so no threshold is better than another')
     out = str(options.out) if options.out else None if labelled else str(Path(config.work_dir) / 'predictions')
-    for folder in (out, options.show_dir):
-        if folder is not None:
-            testing_config.check_file_names(dataset, folder)
+    for folder in (each for each in (out, options.show_dir) if each is not None):
+        testing_config.check_file_names(dataset, folder)
     shown = None if options.show is None else parse_shown(options.show)
     bands_in(dataset.metainfo).shown(shown)  # for its errors
     testing_config.set_evaluators(config, has_labels=labelled, out=out)
@@ -233,9 +230,10 @@ def _report(
     metrics = runner.test_evaluator.metrics
     tables = [metric for metric in metrics if isinstance(metric, ConfusionMetric)]
     counted = next(metric for metric in tables if metric.boundary_tolerance is not None)
-    sweep = next((metric.sweep for metric in metrics if isinstance(metric, ThresholdMetric)), None)
     kept = next((metric.kept for metric in metrics if isinstance(metric, TileKeeper)), {})
-    content = report_metrics(Measured(counted.images, counted.classes, distance, counted.ignore_index, sweep), sources)
+    content = report_metrics(
+        Measured(counted.images, counted.classes, distance, counted.ignore_index, _sweep(runner)), sources
+    )
     summary = summary_table(content)
     try:
         with Console(stderr=True).status(f'writing {options.report}'):  # encoding hundreds of tiles takes seconds
@@ -246,6 +244,11 @@ def _report(
     finally:
         on_table(summary)
     return summary
+
+
+def _sweep(runner: Runner) -> Any:
+    metrics = runner.test_evaluator.metrics
+    return next((metric.sweep for metric in metrics if isinstance(metric, ThresholdMetric)), None)
 
 
 def _picture_reader(runner: Runner, options: TestOptions) -> dict[str, Any]:

@@ -1,13 +1,7 @@
 import numpy as np
 import pytest
 
-from mmseg_aux_hrnet.datasets.label_rules import (
-    decode_colour,
-    decode_grey,
-    decode_indices,
-    decode_palette,
-    label_rule,
-)
+from mmseg_aux_hrnet.datasets.label_rules import decode_colour, decode_grey, decode_indices, decode_palette, label_rule
 from mmseg_aux_hrnet.errors import ConfigError, LabelError
 
 PALETTE = [[0, 0, 0], [128, 0, 0]]

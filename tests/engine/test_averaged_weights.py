@@ -6,7 +6,7 @@ from mmengine.runner import Runner
 from tiny_run import Killed, config, run
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.run.training import train_runner
+from mmseg_aux_hrnet.run.training_loop import train_runner
 from mmseg_aux_hrnet.weights import checkpoint_to_resume, read_checkpoint
 
 pytestmark = pytest.mark.stack

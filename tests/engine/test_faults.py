@@ -10,7 +10,7 @@ from tiny_run import LOADED, end_of, quick_start, run  # noqa: F401
 
 from mmseg_aux_hrnet.engine.hooks.interrupt_hook import command_to_resume
 from mmseg_aux_hrnet.errors import DataError, DivergedError, ImageError, ResourceError
-from mmseg_aux_hrnet.run.training import explain
+from mmseg_aux_hrnet.run.training_loop import explain
 from mmseg_aux_hrnet.weights import checkpoint_to_resume
 
 

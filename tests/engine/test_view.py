@@ -6,7 +6,7 @@ import pytest
 from mmengine.hooks import CheckpointHook
 from tiny_run import quick_start, run  # noqa: F401
 
-from mmseg_aux_hrnet.run.training import best_rule
+from mmseg_aux_hrnet.run.training_loop import best_rule
 from mmseg_aux_hrnet.weights import checkpoint_to_resume, read_checkpoint
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from mmseg_aux_hrnet.errors import AuxHRNetError, DataError
 from mmseg_aux_hrnet.labelling.annotated_image import settle_kinds
 from mmseg_aux_hrnet.labelling.annotations import match_images, read_annotations
-from mmseg_aux_hrnet.labelling.image_labels import paint
+from mmseg_aux_hrnet.labelling.image_tiles import paint
 
 INDICES = {'tree': 1, 'roof': 2}
 HEIGHT, WIDTH = 6, 8

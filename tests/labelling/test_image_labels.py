@@ -15,7 +15,7 @@ from mmseg_aux_hrnet.labelling.annotated_image import (
     runs_to_mask,
     settle_kinds,
 )
-from mmseg_aux_hrnet.labelling.image_labels import paint
+from mmseg_aux_hrnet.labelling.image_tiles import paint
 
 NAMES = ('background', 'green', 'roof')
 INDICES = {'background': 0, 'green': 1, 'roof': 2, 'unclear': 255}

@@ -87,7 +87,7 @@ def test_a_collection_of_items(tmp_path):
         ('{"type": "Collection"}', 'is a collection of STAC: give its items'),
         ('[1]', 'is neither an item nor an item collection of STAC'),
         ('{"type": "FeatureCollection", "features": []}', 'names no raster'),
-        ('{"type": "FeatureCollection", "features": [{"type": "Feature"}]}', 'holds what is no item of STAC'),
+        ('{"type": "FeatureCollection", "features": [{"type": "Feature"}]}', 'holds what is not an item of STAC'),
     ],
 )
 def test_what_is_no_item_is_told(tmp_path, said, why):

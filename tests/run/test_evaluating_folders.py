@@ -9,7 +9,7 @@ from mmseg_aux_hrnet.datasets.label_rules import label_rule
 from mmseg_aux_hrnet.errors import DataError, LabelError, SplitError
 from mmseg_aux_hrnet.evaluation.confusion import confusion_counts
 from mmseg_aux_hrnet.files.label_png import write_label_png
-from mmseg_aux_hrnet.run.evaluating import Comparison, compare_pairs, pair_folders, refuse_masks
+from mmseg_aux_hrnet.run.map_folders import Comparison, compare_pairs, pair_folders, refuse_masks
 
 INDEX = label_rule('index', GREEN_PALETTE)
 PALETTE = label_rule('palette', GREEN_PALETTE)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmseg_aux_hrnet.errors import ConfigError
-from mmseg_aux_hrnet.run.training import check_batches, explain
+from mmseg_aux_hrnet.run.training_loop import check_batches, explain
 
 SETTINGS = dict(in_channels=4, channels=4, num_classes=2, norm_cfg=dict(type='BN'))
 

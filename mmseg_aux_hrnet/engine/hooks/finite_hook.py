@@ -62,7 +62,7 @@ def _stop(runner: Any, what: str, *, iteration: int, batch: Any) -> None:
     last_good = last.read_text() if last.is_file() else 'none was written yet'
     samples = (batch or {}).get('data_samples', []) if isinstance(batch, dict) else []
     names = ', '.join(str(sample.metainfo.get('img_path')) for sample in samples)
-    advice = 'lower the learning rate or look at these files, then go on with --resume'
+    advice = 'lower the learning rate or look at these files, then continue with --resume'
     for (_, head), sample in product(heads(runner.model)[:1], samples):
         labels = sample.gt_sem_seg.data if 'gt_sem_seg' in sample else torch.empty(0)
         wrong = labels[(labels != head.ignore_index) & ((labels < 0) | (labels >= head.num_classes))]

@@ -112,7 +112,7 @@ class InterruptHook(Hook):
         self.release()
         raise TrainingInterrupted(
             f'stopped by {self.received.name} after iteration {done}; saved {path}; '
-            f'go on with: {command_to_resume(sys.argv)}',
+            f'continue with: {command_to_resume(sys.argv)}',
             signal_number=self.received,
         )
 

@@ -171,8 +171,8 @@ class WholeCheckpointHook(CheckpointHook):
                 'make room there'
             )
             if self.on_write_error == 'stop':
-                raise CheckpointError(f'{self._fault}, then go on with --resume') from error
-            runner.logger.error(f'{self._fault}; training goes on')
+                raise CheckpointError(f'{self._fault}, then continue with --resume') from error
+            runner.logger.error(f'{self._fault}; training continues')
 
 
 def _remove(paths: list[str]) -> None:

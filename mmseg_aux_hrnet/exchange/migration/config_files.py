@@ -1,4 +1,4 @@
-"""Config files: one of MMSegmentation 0.x is read as plain values, one of 1.x is written from them."""
+"""Config files: reads one of MMSegmentation 0.x as plain values, and writes one of 1.x from them."""
 
 import keyword
 import math

@@ -50,7 +50,7 @@ class Data:
         report = section.report
         parts = _parts(section)
         if any(leaf.get('reduce_zero_label') for leaf in parts['train'].leaves()):
-            # Tests ignore the first class where training does and nobody says what tests do.
+            # Tests ignore the first class where training does, unless the config says what tests do.
             for place, leaf in ((name, leaf) for name in ('val', 'test') for leaf in parts[name].leaves()):
                 if leaf['type'] == PLAIN and 'reduce_zero_label' not in leaf:
                     leaf['reduce_zero_label'] = True
@@ -177,7 +177,7 @@ def _loaders(section: Section, parts: dict[str, DataPart], *, length: Length) ->
     for name in PARTS:
         training = name == 'train'
         own = section.part(f'{name}_dataloader')
-        # Tests of 0.x took one image at a time, whatever samples_per_gpu said; their own loader may say otherwise.
+        # Tests of 0.x took one image at a time, whatever samples_per_gpu was; their own loader may set another number.
         settings = {'batch_size': 1, 'num_workers': 2, **common, **({} if training else {'batch_size': 1})}
         settings |= _settings(own)
         own.close()
@@ -186,7 +186,7 @@ def _loaders(section: Section, parts: dict[str, DataPart], *, length: Length) ->
             settings.setdefault('drop_last', True)  # as 0.x's training did
         sampler = {'type': 'DefaultSampler', 'shuffle': False}
         if training:
-            # Those of mmengine begin anew when a run is resumed; the exact ones go on where it stopped.
+            # Samplers of mmengine begin anew when a run is resumed; the exact ones continue where it stopped.
             sampler = {'type': 'ExactSampler' if length.by_epoch else 'ExactInfiniteSampler', 'shuffle': True}
         new[f'{name}_dataloader'] = {**settings, 'sampler': sampler, 'dataset': parts[name].dataset}
     return new
@@ -237,7 +237,7 @@ def migrate_data_set(
     extra = section.rest()
     cls = known_class(DATASETS, new['type'])
     assert cls is not None, new['type']  # registered, or PLAIN
-    # What a class of somebody's own takes is kept; mmseg's would refuse any other argument when training starts.
+    # What a class of the user takes is kept; classes of mmseg would refuse any other argument when training starts.
     for key in foreign_arguments(cls, extra):
         report.dropped(section.where(key), f'{shown(extra.pop(key))}: {new["type"]} has no such argument')
     new |= {**extra, 'pipeline': pipeline.steps}

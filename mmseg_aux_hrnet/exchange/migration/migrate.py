@@ -1,6 +1,6 @@
 """From a config of MMSegmentation 0.x, or a YAML of the official HRNet code, to one of 1.x.
 
-Read, migrate each part, write, read again and build.
+It reads the file, migrates each part, writes the new file, reads it again and builds it.
 """
 
 import io
@@ -47,14 +47,14 @@ EPOCH = 10  # iterations of an epoch, for schedules that are counted in epochs
 
 
 def migrate_file(old: str | Path, new: str | Path, *, settings: Sequence[str] = (), overwrite: bool) -> Report:
-    """Write the config at ``old`` as one of 1.x to ``new``, with notes on its top, and return the notes.
+    """Write the config at ``old`` as one of 1.x to ``new``, with notes at its top, and return the notes.
 
     What is written builds: its model, pipelines, hooks, optimizer and schedule were built once.
 
     Args:
         old: config of 0.x, with its ``_base_`` files beside it; it is run. Or a YAML of the official HRNet code.
         new: the file to write, whole or not at all.
-        settings: of a YAML, what is set in its place, KEY VALUE KEY VALUE.
+        settings: of a YAML, values that replace its own, KEY VALUE KEY VALUE.
         overwrite: whether ``new`` may exist.
 
     Raises:
@@ -108,7 +108,7 @@ def migrate(old: dict[str, Any], *, report: Report) -> dict[str, Any]:
 
     Args:
         old: a config of 0.x, plain values.
-        report: gets notes of all that is not as it was.
+        report: gets notes of all that changes.
 
     Raises:
         ConfigError: a part is missing or has no counterpart in 1.x.
@@ -165,7 +165,7 @@ def check_builds(config: Config) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep from the screen what mmseg says of every start of training."""
+    """Keep messages of mmseg about the start of training from the screen."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""The model: what was fine-tuned around the network moves into it, the network itself stays."""
+"""The model: settings around the network move into it, the network itself stays."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -60,7 +60,7 @@ def _backbone(section: Section) -> dict[str, Any]:
 
 
 def migrate_losses(head: dict[str, Any], *, place: str, batch_size: int, report: Report) -> dict[str, Any]:
-    """Return ``head`` with losses that train in 1.x as they did in 0.x, or as near as there are, with notes.
+    """Return ``head`` with losses that train in 1.x as they did in 0.x, or as nearly as possible, with notes.
 
     Args:
         head: a decode head or auxiliary head; may have ``loss_decode``, one loss or a list, and ``sampler``.

@@ -1,7 +1,7 @@
 """From a YAML of the official HRNet code to a config: the data sets, what is done to images, and the schedule.
 
-What the YAML does not say, such as classes and class weights, is in the official data set classes; the configs of this
-package for the same data have it, and are what each new config begins with.
+The YAML does not say all: classes and class weights, for example, are in the official data set classes. The configs of
+this package for the same data have them, and each new config begins with one of these.
 """
 
 import posixpath
@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmseg.datasets import CityscapesDataset
 
-from mmseg_aux_hrnet.datasets.label_rules import IGNORED
+from mmseg_aux_hrnet.datasets.label_values import IGNORED
 from mmseg_aux_hrnet.datasets.splits import read_split
 from mmseg_aux_hrnet.errors import ConfigError, SplitError
 from mmseg_aux_hrnet.exchange.migration.config_files import config_values
@@ -47,7 +47,7 @@ def official_config(settings: OfficialSettings, *, report: Report) -> dict[str, 
 
     Args:
         settings: the YAML.
-        report: gets notes of all that is not as it was.
+        report: gets notes of all that changes.
 
     Raises:
         ConfigError: the data set or a part of the network has no counterpart.

@@ -46,7 +46,7 @@ ALL = {**DEFAULTS, **OF_OCR_BRANCH}
 FORMS = {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'text', list: 'a list'}
 OCR = 'seg_hrnet_ocr'
 NETWORKS = ('seg_hrnet', OCR)
-# What the YAML of another HRNet is told by: the beginning of its MODEL.NAME, or a key that only it has.
+# How the YAML of another HRNet is recognised: by the beginning of its MODEL.NAME, or by a key that only it has.
 OTHER_NAMES = {'pose': 'pose estimation', 'cls': 'image classification', 'face': 'facial landmarks'}
 OTHER_KEYS = {
     'MODEL.NUM_JOINTS': 'pose estimation or landmarks',
@@ -83,7 +83,7 @@ class OfficialSettings:
     Attributes:
         given: see Args.
         extra: see Args.
-        of_ocr_branch: whether the YAML is one of the branch HRNet-OCR, told by its keys.
+        of_ocr_branch: whether the YAML is of the branch HRNet-OCR, as its keys show.
     """
 
     def __init__(self, given: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
@@ -112,7 +112,7 @@ class OfficialSettings:
         return value[1], value[0]
 
     def note_unused(self, report: Report) -> None:
-        """Note every setting that somebody changed and that nothing used."""
+        """Note every setting that is not the default and that nothing used."""
         for key, value in self.given.items():
             if key in self._read or value == ALL[key]:
                 continue

@@ -1,4 +1,4 @@
-"""Pipelines: normalising and padding leave them for the model, scales and flips of tests for one of their own."""
+"""Pipelines: normalising and padding move to the model, scales and flips of tests to a pipeline of their own."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -94,7 +94,7 @@ def _labelled(steps: list[Step], labels: Step | None) -> list[Step]:
 
 
 def migrate_views(augment: Section, resize: Step | None) -> tuple[list[Step], list[Step], list[Step]]:
-    """Return what ``MultiScaleFlipAug`` looked at, or where that is one view, what the tool's ``--aug-test`` did.
+    """Return the views of ``MultiScaleFlipAug``, or where that is one view, those of the tool's ``--aug-test``.
 
     Args:
         augment: the settings of ``MultiScaleFlipAug``; its transforms are taken already.

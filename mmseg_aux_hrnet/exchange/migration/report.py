@@ -1,6 +1,6 @@
 """Takes an old config apart setting by setting, and notes what the new one chooses instead, leaves out or keeps.
 
-Every setting that somebody wrote down is either carried over or named in the notes: none is lost in silence.
+Every setting of the old config is either carried over or named in the notes. None is lost without a note.
 """
 
 import inspect
@@ -31,7 +31,7 @@ class Report:
 
     Attributes:
         notes: what was noted.
-        reading: the part of the old config that was taken up last.
+        reading: the part of the old config that was read last.
     """
 
     def __init__(self) -> None:
@@ -39,13 +39,13 @@ class Report:
         self.reading = ''
 
     def note(self, kind: Kind, place: str, text: str) -> None:
-        """Add a note, unless it is there already: parts that share a pipeline or a class would each bring it."""
+        """Add a note, unless it is there already: parts that share a pipeline or a class would each add it."""
         note = Note(kind, place, text)
         if note not in self.notes:
             self.notes.append(note)
 
     def chose(self, place: str, text: str) -> None:
-        """Note that the new config does something else than the old one said."""
+        """Note that the new config does not do the same as the old one."""
         self.note('chosen', place, text)
 
     def dropped(self, place: str, text: str) -> None:
@@ -72,7 +72,7 @@ class Section:
     Args:
         settings: the part; it is not changed.
         place: its name in the old config.
-        report: gets a note of what nobody took.
+        report: gets a note of each setting that was not taken.
 
     Raises:
         ConfigError: the part is not a dict.
@@ -94,7 +94,7 @@ class Section:
         return bool(self._left.get(key))
 
     def take(self, key: str, default: Any = None) -> Any:
-        """Return a setting that the caller sees to."""
+        """Return a setting that the caller handles."""
         return self._left.pop(key, default)
 
     def take_given(self, *keys: str) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class Section:
         return Section(self.take(key) or default or {}, place=self.where(key), report=self.report)
 
     def rest(self) -> dict[str, Any]:
-        """Return all that is left; it goes over under its old names."""
+        """Return all settings that are left; they keep their old names."""
         rest, self._left = self._left, {}
         return rest
 
@@ -147,7 +147,7 @@ def known_class(registry: Any, name: Any) -> type | None:
 def foreign_arguments(cls: type, settings: Mapping[str, Any]) -> list[str]:
     """Return those keys of ``settings`` that no constructor of ``cls`` takes, ``type`` aside.
 
-    None where a constructor hands whatever else it gets to something that is not its parent.
+    None where a constructor hands its other arguments to something that is not its parent.
     """
     names: set[str] = {'type', '_scope_'}
     for base in cls.__mro__:

@@ -37,7 +37,7 @@ def migrate_optimizer(top: Section) -> dict[str, Any]:
     if constructor is not None:
         around['constructor'] = CONSTRUCTORS.get(constructor, constructor)
     wrapper: dict[str, Any] = {'type': 'OptimWrapper', 'optimizer': optimizer.rest(), **around}
-    # Only now, because errors are said to be near the part that was taken up last.
+    # Only now, because errors name the part that was read last.
     hook, half = top.part('optimizer_config'), top.take('fp16')
     for key, value in hook.take_given('grad_clip', 'cumulative_iters').items():
         wrapper[NEW_NAMES[key]] = value
@@ -173,7 +173,7 @@ def migrate_environment(top: Section) -> dict[str, Any]:
     imports = _imports(top)
     load, resume = top.take('load_from'), top.take('resume_from')
     if resume is not None:
-        # 1.x cannot go on in the middle of a run of 0.x: the optimizer and the log have other forms.
+        # 1.x cannot continue in the middle of a run of 0.x: the optimizer and the log have other forms.
         top.report.chose(
             'resume_from',
             f'load_from={shown(resume)}: the weights of that run, but not its iteration, optimizer and learning rate',
@@ -213,7 +213,7 @@ def _imports(top: Section) -> list[str]:
     for name in [modules] if isinstance(modules, str) else modules:
         try:
             import_module(name)
-        except Exception as error:  # somebody's module: it can fail in any way
+        except Exception as error:  # a module of the user: it can fail in any way
             top.report.dropped('custom_imports', f'{name}: cannot be imported ({type(error).__name__}: {error})')
         else:
             found += [] if name == OWN else [name]

@@ -26,7 +26,7 @@ from mmseg_aux_hrnet.maps.measure.quicklook import (
     paint,
     plain,
 )
-from mmseg_aux_hrnet.maps.vector.zones import PixelGrid
+from mmseg_aux_hrnet.maps.vector.pixel_grid import PixelGrid
 
 PANEL = 480  # pixels, the longest side of a map in the picture
 

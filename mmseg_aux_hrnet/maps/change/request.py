@@ -14,7 +14,7 @@ from mmseg_aux_hrnet.maps.change.results import FORMATS, columns, write_table
 from mmseg_aux_hrnet.maps.change.transitions import ChangeAreas, change_areas, check_limits
 from mmseg_aux_hrnet.maps.measure.table import write_bytes
 from mmseg_aux_hrnet.maps.options import check_output, parse_names
-from mmseg_aux_hrnet.maps.vector.zones import PixelGrid
+from mmseg_aux_hrnet.maps.vector.pixel_grid import PixelGrid
 
 Progress = Callable[[str], Any]  # a bar of progress with a text, as tools show it
 MAPS = ('.tif', '.tiff')

@@ -18,8 +18,9 @@ from mmseg_aux_hrnet.maps.change.pairing import MapPair, open_pair
 from mmseg_aux_hrnet.maps.change.patches import Patches, changed, wide_enough
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.measure.zonal import add_up, lay_zones
-from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries
-from mmseg_aux_hrnet.maps.vector.zones import PixelGrid, Zones, read_zones
+from mmseg_aux_hrnet.maps.vector.pixel_grid import PixelGrid
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries
+from mmseg_aux_hrnet.maps.vector.zones import Zones, read_zones
 from mmseg_aux_hrnet.raster.dataset import GDAL_CACHE
 
 Floats = NDArray[np.float64]

@@ -20,8 +20,8 @@ from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.options import warn_once
-from mmseg_aux_hrnet.maps.vector.polygon_file import WGS84, operation_note
-from mmseg_aux_hrnet.maps.vector.zones import PixelGrid
+from mmseg_aux_hrnet.maps.vector.pixel_grid import PixelGrid
+from mmseg_aux_hrnet.maps.vector.polygons import WGS84, operation_note
 from mmseg_aux_hrnet.raster.dataset import GDAL_CACHE, open_dataset, reading_rows
 from mmseg_aux_hrnet.raster.source import RasterSource, Reading
 

@@ -20,8 +20,8 @@ from mmseg_aux_hrnet.maps.legend import NODATA
 from mmseg_aux_hrnet.maps.measure.frame import fit_frame, image_pixels, map_values
 from mmseg_aux_hrnet.maps.measure.table import HECTARE
 from mmseg_aux_hrnet.maps.measure.zonal import ZonalAreas
-from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries
-from mmseg_aux_hrnet.maps.vector.zones import PixelGrid
+from mmseg_aux_hrnet.maps.vector.pixel_grid import PixelGrid
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries
 from mmseg_aux_hrnet.raster.source import AS_IT_SAYS, Reading
 
 RGB = NDArray[np.uint8]

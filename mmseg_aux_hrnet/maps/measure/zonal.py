@@ -21,8 +21,9 @@ from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import UNSURE_FROM, UncertaintyMap, open_uncertainty, parse_unsure_from
 from mmseg_aux_hrnet.maps.ground import Ground
 from mmseg_aux_hrnet.maps.legend import NODATA
-from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, polygonal
-from mmseg_aux_hrnet.maps.vector.zones import PixelGrid, Zones, place_zones, read_zones
+from mmseg_aux_hrnet.maps.vector.pixel_grid import PixelGrid, place_zones
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries, polygonal
+from mmseg_aux_hrnet.maps.vector.zones import Zones, read_zones
 from mmseg_aux_hrnet.raster.dataset import GDAL_CACHE
 
 Floats = NDArray[np.float64]

@@ -23,13 +23,12 @@ from mmseg_aux_hrnet.maps.options import warn_once
 from mmseg_aux_hrnet.maps.styles import GEOPACKAGE, STYLE, STYLES_LAYER, add_style
 from mmseg_aux_hrnet.maps.vector.polygon_file import (
     PYOGRIO_ERRORS,
-    WGS84,
-    operation_note,
     plain_output,
     plain_path,
     short_reason,
     without_locks,
 )
+from mmseg_aux_hrnet.maps.vector.polygons import WGS84, operation_note
 
 DIGITS = 9  # a tenth of a millimetre: fewer could move a vertex over the outline of a neighbour
 GEOMETRY = 'geometry'

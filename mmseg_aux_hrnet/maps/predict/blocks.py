@@ -61,7 +61,7 @@ class Block:
     Attributes:
         index: of the block, from the top.
         probabilities: float32 (classes, rows, width); zeros where no window was predicted.
-        valid: bool (rows, width), False too for pixels that nobody asked for.
+        valid: bool (rows, width), False too for pixels outside the area that is asked for.
         carry: what these windows add to the rows below, float32 (classes, rows, extent); None after the last
             block.
     """
@@ -83,7 +83,7 @@ def predict_blocks(
         indices: of the blocks.
         carry: that of the block before the first one; without it, the rows of windows above that reach into the first
             block are predicted again.
-        in_threads: read and predict in threads of their own, ahead of whoever uses the blocks.
+        in_threads: read and predict in threads of their own, ahead of the code that uses the blocks.
     """
     first = indices.start if carry is not None else work.windows.rows.first_over(indices.start)
     together = rows_together(len(work.windows.columns.starts), work.batch_size)
@@ -101,7 +101,7 @@ def predict_blocks(
 
 
 def ahead(items: Iterator[Item], *, depth: int) -> Generator[Item, None, None]:
-    """Yield the same items; the next ones are made meanwhile in a thread, ``depth`` and the one in hand.
+    """Yield the same items; a thread makes the next ones meanwhile, at most ``depth`` and the current one.
 
     The thread ends with the items, with an error, which is raised here, or when this iterator is closed.
 
@@ -155,8 +155,8 @@ def _read(work: Work, rows: range, *, fill: tuple[int, ...]) -> Generator[Band, 
 def rows_together(columns: int, batch_size: int) -> int:
     """Return how many rows of windows fill their batches together, as few as nearly do.
 
-    They are counted from the top of the raster, and no batch goes on beyond them: so it does not depend on where a run
-    begins which windows are predicted together, which decides how a last bit is rounded.
+    They are counted from the top of the raster, and a batch does not reach beyond them. So the windows that are
+    predicted together, which decide how a last bit is rounded, do not depend on where a run begins.
     """
     counts = range(1, batch_size + 1)  # as many rows as a batch has windows fill all batches
     batches = (math.ceil(count * columns / batch_size) for count in counts)
@@ -210,7 +210,7 @@ def _predict_together(waiting: Sequence[Waiting], model: MapModel, rows: range) 
 
 
 def _add_up(batches: Iterator[Batch], windows: Windows, *, classes: int, carry: Floats | None) -> Iterator[Block]:
-    """Yield blocks; a pixel's windows are added in their order, whichever block is the first, to equal bytes."""
+    """Yield blocks; a pixel's windows are added in their order, so that the bytes are equal wherever a run begins."""
     down, across = axis_weights(windows.rows), axis_weights(windows.columns)
     total: Floats | None = None
     for index, wanted, columns, probabilities in batches:
@@ -221,7 +221,7 @@ def _add_up(batches: Iterator[Batch], windows: Windows, *, classes: int, carry: 
         if probabilities is None:
             top, end = windows.rows.block(index)
             height, width = end - top, windows.columns.size
-            # What windows that begin here add to the rows below: the next block, or a later run, goes on from it.
+            # What windows that begin here add to the rows below: the next block, or a later run, continues from it.
             carry = total[:, height:] if index + 1 < len(windows.rows.starts) else None
             yield Block(index, total[:, :height, :width], wanted[:height, :width], carry)
             total = None

@@ -82,7 +82,7 @@ def check_same(there: dict[str, Any], here: dict[str, str]) -> None:
         here: the same, without what is known of the worker alone.
 
     Raises:
-        ConfigError: it has not.
+        ConfigError: the worker has others.
     """
     node, sees, said = there['node'], there['sees'], {**there}
     del said['node'], said['sees']
@@ -96,7 +96,7 @@ def check_same(there: dict[str, Any], here: dict[str, str]) -> None:
 
 
 class Worker:
-    """What runs in an actor: it holds the network, and predicts what it is told to.
+    """What runs in an actor: it holds the network, and predicts the pieces that it gets.
 
     Args:
         make: makes the network.
@@ -137,7 +137,7 @@ class Worker:
 
 
 class _Silent:
-    """A listener in a worker, whose words nobody would see."""
+    """A listener that prints nothing: a user would not see the screen of a worker."""
 
     def begins(self, count: int) -> None:
         pass

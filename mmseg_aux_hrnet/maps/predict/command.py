@@ -32,7 +32,7 @@ from mmseg_aux_hrnet.weights.zoo import is_zoo_name, zoo_model, zoo_models
 
 
 def run_prediction(args: Namespace) -> str:
-    """Predict as ``tools/predict_raster.py`` is told to, and return the closing line.
+    """Predict by the arguments of ``tools/predict_raster.py``, and return the closing line.
 
     Raises:
         AuxHRNetError: in one line, what is wrong with an argument or a file.
@@ -51,7 +51,7 @@ def run_prediction(args: Namespace) -> str:
     outs = map_paths(rasters, args.out)
     if args.aoi is not None:
         read_polygons(args.aoi)  # a wrong file is wrong for all rasters
-    # From here on it takes seconds: what is wrong with the arguments was told before.
+    # From here on it takes seconds: errors in the arguments are raised before.
     launch.join_predictors()
     predictor = make_predictor(args, device=args.device if args.ray is None else 'cpu')
     bars = _Bars()
@@ -100,7 +100,7 @@ def _parse_part(args: Namespace) -> Part | None:
     """Return the part that is asked for; None for none.
 
     Raises:
-        ConfigError: there is no such part, or the other options do not allow parts.
+        ConfigError: the part does not exist, or the other options do not allow parts.
     """
     part = None if args.part is None else Part.parse(args.part)
     asked = '--ray' if args.ray is not None else '--finish' if args.finish else f'--part {part}'
@@ -181,10 +181,10 @@ def _on_ray(
 
 
 def _network(inputs: list[str]) -> tuple[Callable[..., Predictor], list[str]]:
-    """Return what makes the predictor that the first words name, and the words of rasters behind them.
+    """Return what makes the predictor that the first words name, and the words after them, which name rasters.
 
     Raises:
-        ConfigError: there are too few words, or no such network.
+        ConfigError: there are too few words, or the network does not exist.
         CheckpointError: the file of the network is damaged.
     """
     if is_zoo_name(inputs[0]):

@@ -19,7 +19,7 @@ from mmseg_aux_hrnet.maps.predict.sharing import Queue, Share
 from mmseg_aux_hrnet.version import __version__
 
 PIECE = 4  # blocks that a worker is given at a time
-WAITING = 2  # pieces that a worker has, the one in hand too: it need not wait for the driver
+WAITING = 2  # pieces that a worker has, with the one that it works on: it need not wait for the driver
 MOST_LOSSES = 3  # workers or tries that one piece may cost
 STARTS = 3  # workers in a row that may die before one of them is ready
 LOOK_EVERY = 5.0  # seconds, for nodes that have come
@@ -39,7 +39,7 @@ def predict_on_ray(
     """Make the maps of rasters by workers of a cluster, one on each GPU, or on each so many CPUs.
 
     No pixel passes through this process or Ray's object store: workers read the rasters and write blocks and maps
-    under the same paths as here. What a lost worker had in hand is done again by others.
+    under the same paths as here. Other workers do again what a lost worker had not finished.
 
     Args:
         make: makes the network in a worker; importable there.
@@ -86,7 +86,7 @@ def predict_on_ray(
 
 
 class _Fleet:
-    """The workers of a cluster, what each has in hand, and what was done where.
+    """The workers of a cluster, what each works on, and what was done where.
 
     Args:
         work: arguments of :class:`Worker`.
@@ -101,7 +101,7 @@ class _Fleet:
         self._ray, self._job, self._listener = ray, job, listener
         gpus = cpus is None and ray.cluster_resources().get('GPU', 0) >= 1
         self._kind, self._need = ('GPU', 1) if gpus else ('CPU', cpus or 1)
-        # A worker that dies is replaced here, where it is known what it had in hand.
+        # A worker that dies is replaced here, where its unfinished pieces are known.
         options = {'num_gpus': 1} if gpus else {'num_cpus': self._need}
         actor = ray.remote(max_restarts=0, max_task_retries=0, scheduling_strategy='SPREAD', **options)(Worker)
         self._hire = lambda: actor.remote(*work)
@@ -195,7 +195,7 @@ class _Fleet:
 
     def _bury(self, number: int, queue: Queue, error: Exception) -> None:
         worker = self._workers.pop(number, None)
-        if worker is None:  # its other piece has told
+        if worker is None:  # its other piece has shown that
             return
         self._ray.kill(worker)
         queue.leave(number)
@@ -210,7 +210,7 @@ class _Fleet:
                 ) from error
 
     def _lose(self, share: Share, queue: Queue, number: int, *, reason: Exception) -> None:
-        """Give back what a worker had not finished, or give up where that costs one worker after the other."""
+        """Give back what a worker had not finished; raise an error where one worker after the other is lost to it."""
         finished = self._job.maps[share.raster].journal.finished()
         left = tuple(block for block in share.blocks if block not in finished)
         self._count(share._replace(blocks=tuple(block for block in share.blocks if block in finished)), number)

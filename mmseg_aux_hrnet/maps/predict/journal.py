@@ -1,4 +1,4 @@
-"""Keeps what is finished of a map on disk while it is being made, so that a run that was cut off can go on."""
+"""Keeps what is finished of a map on disk while it is being made, so that a run that was cut off can continue."""
 
 import errno
 import io
@@ -22,7 +22,7 @@ from mmseg_aux_hrnet.maps.options import warn_once
 Arrays = dict[str, NDArray[Any]]
 Conditions = Mapping[str, Any]
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
-CONDITIONS = 'plan.json'  # this name and those of blocks and carries stay: runs go on from version to version
+CONDITIONS = 'plan.json'  # this name and those of blocks and carries stay: newer versions continue old runs
 CONTENT = 'content.json'
 
 
@@ -56,7 +56,7 @@ class Journal:
     def locked(self) -> Iterator[None]:
         """Keep other processes from the map, until the block ends or this process does, however it does.
 
-        On a file system that knows no locks, nothing is kept from anybody, and a warning says so.
+        On a file system without locks, other processes are not kept out, and a warning says so.
 
         Raises:
             InUseError: another process holds it.
@@ -100,7 +100,7 @@ class Journal:
 
         Args:
             conditions: everything that the blocks' bytes depend on, as JSON knows it.
-            resume: go on with what is there; else whatever is there is refused.
+            resume: continue with what is there; else it is refused.
             compare: of those of the earlier run and these, returns in words what is not the same.
 
         Raises:
@@ -119,7 +119,7 @@ class Journal:
         self._check(compare(self.conditions(), conditions), advice='start again with --overwrite')
 
     def join(self, conditions: Conditions, *, compare: Callable[[Conditions, Conditions], list[str]]) -> None:
-        """Take part in a run that others may have begun, or begin this very moment, on whatever machine.
+        """Take part in a run that others may have begun, or begin at the same moment, on any machine.
 
         Args:
             conditions: everything that the blocks' bytes depend on, as JSON knows it.
@@ -176,7 +176,7 @@ class Journal:
             OSError: it cannot be written.
         """
         write_whole(self.folder.with_suffix('.json'), _json(self.conditions()))
-        (self.folder / CONDITIONS).unlink(missing_ok=True)  # first, so that nobody takes what is left for a run
+        (self.folder / CONDITIONS).unlink(missing_ok=True)  # first, so that what is left does not look like a run
         self.remove()
 
     def finished(self) -> set[int]:

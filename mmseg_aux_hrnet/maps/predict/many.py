@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.maps.predict.sharing import Pending, Share, block_costs, sh
 
 
 class Listener(Protocol):
-    """Is told how the work goes."""
+    """Hears how the work goes."""
 
     def begins(self, count: int) -> None:
         """Take note of how many blocks this process will predict."""
@@ -76,7 +76,7 @@ def predict_rasters(
     job = Job(model, rasters, outs, settings=settings, listener=listener)
     process, processes = get_dist_info()
     todo = [job.begin(shared=processes > 1) if process == 0 else []]
-    broadcast_object_list(todo)  # nobody predicts before it is clear what is there already
+    broadcast_object_list(todo)  # before a process predicts, all must know what is there already
     shares = share_of(todo[0], process=process, processes=processes)
     # Of the maps that the first process has planned, each with its area of interest, only its own are kept.
     job.maps = {share.raster: job.maps[share.raster] for share in shares if share.raster in job.maps}
@@ -93,7 +93,7 @@ def predict_rasters(
 
 
 class Job:
-    """The maps that this process has to do with, each planned once, and what has become of the rasters.
+    """The maps that this process works on, each planned once, and the results so far.
 
     Args:
         model: such as a ``Predictor``.
@@ -145,7 +145,7 @@ class Job:
         return self._model.facts.record
 
     def fail(self, number: int, reason: str) -> None:
-        """Note what is wrong with a raster, which gets no map."""
+        """Note what is wrong with a raster; it does not get a map."""
         if len(self._rasters) > 1:  # of the only one, the end tells
             self._listener.note(f'failed: {reason}')
         self.failed[number] = reason
@@ -159,7 +159,7 @@ class Job:
         Raises:
             ConfigError: a map or an unfinished run is in the way.
         """
-        # All of them before the first is begun: a mistake in the last one is told before anything is written.
+        # All of them before the first is begun: a mistake in the last one is raised before anything is written.
         for number in range(len(self._rasters)):
             self.attempt(number, partial(self._plan, number))
         beside = touching_note({one.path: one.plan.grid for one in self.maps.values() if len(one.rasters) == 1})
@@ -180,7 +180,7 @@ class Job:
         return todo
 
     def predict(self, share: Share, locks: ExitStack) -> None:
-        """Predict a share, and write the map where nobody else has a part in it.
+        """Predict a share, and write the map where no other process has a part in it.
 
         Args:
             share: of one raster.
@@ -247,7 +247,7 @@ class Job:
         return missing
 
     def gather(self) -> None:
-        """Learn what has become of the rasters in all processes, of which none goes on before all are here."""
+        """Collect the results of all processes; none of them continues before all are here."""
         for failed, outside in all_gather_object((self.failed, self.outside)):
             self.failed |= failed
             self.outside += [number for number in outside if number not in self.outside]

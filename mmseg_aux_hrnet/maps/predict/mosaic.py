@@ -226,7 +226,7 @@ def _refuse_contact(members: Sequence[Member], groups: Sequence[Sequence[int]]) 
     """Raise where rasters of different groups touch or overlap on the ground.
 
     Raises:
-        ConfigError: two do, so that a place would be predicted twice, or anew of resampled pixels.
+        ConfigError: two do, so that a place would be predicted twice, or its pixels would be resampled.
     """
     group_of = {index: number for number, group in enumerate(groups) for index in group}
     placed = [index for index in sorted(group_of) if members[index].grid.placed]

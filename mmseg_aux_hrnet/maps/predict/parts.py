@@ -18,7 +18,7 @@ from mmseg_aux_hrnet.maps.predict.shared_map import SharedMap
 from mmseg_aux_hrnet.maps.predict.sharing import Part, Pending, block_costs, share_of
 from mmseg_aux_hrnet.version import __version__
 
-PLAN = '.parts.json'  # which part predicts what: written by whichever part comes first, and the same for all
+PLAN = '.parts.json'  # which part predicts what: the first part writes it, and it is the same for all
 SURVEYED_TOGETHER = 8  # rasters, whose headers may come slowly over a network
 NOT_COMPARED = ('resume', 'overwrite', 'batch_size', 'aoi')  # aoi: its polygons are compared for each map
 
@@ -32,7 +32,7 @@ def predict_part(
     settings: MapSettings,
     listener: Listener,
 ) -> tuple[dict[int, str], list[int]]:
-    """Predict one part of the maps of rasters; a map is written by whichever part stores its last block.
+    """Predict one part of the maps of rasters; the part that stores the last block of a map writes the map.
 
     Parts need not run at the same time, on one machine, or once only. A map whose blocks all lie there when a part
     ends early is written by :func:`finish_parts`.
@@ -116,7 +116,7 @@ def _plan(
     """Return what is to be predicted of each raster, as the first part that came has written it down.
 
     Raises:
-        ConfigError: it was of other rasters, settings or another count of parts; or nobody has, and there is no survey.
+        ConfigError: it was of other rasters, settings or another count of parts; or none has, and there is no survey.
     """
     path = folder / PLAN
     asked = {

@@ -1,7 +1,7 @@
 """Plans the map of one raster before anything is predicted: its windows, and what its bytes depend on."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -23,7 +23,7 @@ from mmseg_aux_hrnet.maps.predict.windows import GRID, Windows, plan_axis
 from mmseg_aux_hrnet.maps.vector.aoi import AreaOfInterest, area_digest
 from mmseg_aux_hrnet.raster.content import size_and_date
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG
-from mmseg_aux_hrnet.raster.source import open_source
+from mmseg_aux_hrnet.raster.source import Reading, open_source
 from mmseg_aux_hrnet.raster.validity import NoData
 from mmseg_aux_hrnet.version import __version__
 
@@ -41,7 +41,7 @@ class MapPlan:
         model: predicts windows of the raster.
         work: the windows.
         grid: where raster and map lie.
-        conditions: everything that the map's bytes depend on, by name. A run that goes on compares them with those
+        conditions: everything that the map's bytes depend on, by name. A run that continues compares them with those
             that its folder holds, so that neither names nor values may change from version to version; new names may
             come.
         notes: lines that a user should see.
@@ -123,26 +123,19 @@ def plan_map(
     factors = _factors(path, sampling, settings.gsd)
     # As large to the model as asked for: pixels of the raster that it sees enlarged are fewer to a window.
     seen = model.facts.window if settings.window is None else (settings.window, settings.window)
-    rows, columns = (
-        plan_axis(size, window=max(1, round(window / factor)), overlap=settings.overlap, grid=GRID / factor)
-        for size, window, factor in zip((grid.height, grid.width), seen, factors, strict=True)
+    windows = Windows(
+        *(
+            plan_axis(size, window=max(1, round(window / factor)), overlap=settings.overlap, grid=GRID / factor)
+            for size, window, factor in zip((grid.height, grid.width), seen, factors, strict=True)
+        )
     )
-    windows = Windows(rows, columns)
-    read: dict[str, Any] = {'bands': ','.join(map(str, bands)), 'scale': str(reading.scale or 'none')}
-    if reading.nodata != NoData():  # a condition that older versions did not have
-        read['nodata'] = 'as it says' if settings.nodata is None else f'{settings.nodata:g}'
-        read['nodata'] += f' to {settings.nodata_tolerance:g}'
-    if settings.uncertainty:  # another one
-        read['uncertainty'] = 'margin'
     return MapPlan(
         model=model if factors == (1.0, 1.0) else ResampledModel(model, factors=factors),
         work=Work(opened, windows, settings.batch_size, area_of(path, grid, settings)),
         grid=grid,
-        conditions={
-            **_conditions(path, grid, windows=windows, settings=settings, facts=model.facts),
-            **read,
-            **({} if mosaic is None else mosaic.conditions()),
-        },
+        conditions=_conditions(path, grid, windows=windows, settings=settings, facts=model.facts)
+        | _reading_conditions(bands, reading, settings=settings)
+        | ({} if mosaic is None else mosaic.conditions()),
         notes=notes,
     )
 
@@ -247,6 +240,16 @@ def _check_fine(path: Path, sampling: tuple[float, float], *, shown: float, know
             f'{path}: its pixels are {own:.3g} m, which is too coarse for this model: {_trained(known)}, and sees '
             f'everything at {shown:.3g} m; take a raster with pixels of {MOST_ENLARGED * shown:.3g} m or less'
         )
+
+
+def _reading_conditions(bands: Sequence[int], reading: Reading, *, settings: MapSettings) -> dict[str, str]:
+    read = {'bands': ','.join(map(str, bands)), 'scale': str(reading.scale or 'none')}
+    if reading.nodata != NoData():  # a condition that older versions did not have
+        read['nodata'] = 'as it says' if settings.nodata is None else f'{settings.nodata:g}'
+        read['nodata'] += f' to {settings.nodata_tolerance:g}'
+    if settings.uncertainty:  # another one
+        read['uncertainty'] = 'margin'
+    return read
 
 
 def _conditions(

@@ -96,7 +96,7 @@ class Predictor:
         level: how the network computes, see :func:`mmseg_aux_hrnet.models.speed.apply`.
 
     Raises:
-        ConfigError: there is no such device, augmentation or level.
+        ConfigError: the device, augmentation or level does not exist.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Predictor:
 
         Raises:
             CheckpointError: the file of the network is damaged.
-            ConfigError: there is no such network, or a setting is wrong.
+            ConfigError: the network does not exist, or a setting is wrong.
         """
         model, path = zoo_model(name)
         predictor = cls.from_files(f'{run_config.OWN_SCOPE}{model.config}', path, **settings)

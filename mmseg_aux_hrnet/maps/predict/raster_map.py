@@ -18,11 +18,15 @@ from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, class_layer, write_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import uncertainty_layer
 from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
-from mmseg_aux_hrnet.maps.predict.layers import (
+from mmseg_aux_hrnet.maps.predict.map_files import (
+    MapSheet,
     class_values,
+    cut,
     in_steps,
     kept_classes,
+    mosaic_sheets,
     probability_layer,
+    sheet_rows,
     uncertainty,
     uncertainty_meaning,
 )
@@ -30,7 +34,6 @@ from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
 from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.predict.sheets import MapSheet, cut, mosaic_sheets, sheet_rows
 from mmseg_aux_hrnet.raster.content import Entry, raster_files, read_content, unlike_files
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG, open_dataset
 
@@ -52,7 +55,7 @@ def predict_raster(
         path: the raster.
         out: the class map, a GeoTIFF.
         settings: how.
-        on_block: is told how many blocks of rows are done, and of how many, whenever one is.
+        on_block: is called after each block of rows, with how many are done, and of how many.
 
     Returns:
         The class map.
@@ -62,7 +65,7 @@ def predict_raster(
             process makes this map.
         DataError: the raster cannot be read or lacks what a setting needs, or what an unfinished run left is damaged.
         OutsideAreaError: no pixel of the raster lies in the area of interest.
-        ResourceError: memory or disk space ran out; ``resume`` goes on.
+        ResourceError: memory or disk space ran out; ``resume`` continues.
     """
     raster_map = RasterMap(model, as_path(path), Path(out), settings or MapSettings())
     with raster_map.locked():
@@ -77,7 +80,7 @@ class RasterMap:
     """The map of one raster, from its plan to its files.
 
     It is planned at once, from the header of the raster; nothing is written before :meth:`begin`. All methods but
-    ``locked`` are for whoever holds the lock, or was sent by whoever holds it.
+    ``locked`` are for the process that holds the lock, or for those that it started.
 
     Attributes:
         path: of the raster, or the first of a mosaic.
@@ -136,7 +139,7 @@ class RasterMap:
         """Get ready to predict, and return whether there is anything to do: a finished map is kept on ``resume``.
 
         Raises:
-            ConfigError: there is a map or an unfinished run, which the settings do not allow to replace or to go on
+            ConfigError: there is a map or an unfinished run, which the settings do not allow to replace or to continue
                 with.
             ResourceError: the disk is full.
         """
@@ -155,7 +158,7 @@ class RasterMap:
         return True
 
     def note_content(self) -> None:
-        """Note what the files of the raster hold, before it is predicted: who goes on later compares that, not times.
+        """Note what the files of the raster hold, before it is predicted: a later run compares that, not times.
 
         Raises:
             RasterError: one cannot be read.
@@ -175,7 +178,7 @@ class RasterMap:
 
         Args:
             indices: of the blocks, ascending.
-            on_block: is told how many blocks are done, and of how many, whenever one is.
+            on_block: is called after each block, with how many are done, and of how many.
 
         Raises:
             ConfigError: the model cannot take windows of this size.
@@ -251,7 +254,7 @@ class RasterMap:
         old = self.journal.of_finished()
         if old and runs == {fingerprint(old)}:
             return not self._differing(old, self.plan.conditions)
-        # A map of an older version, or one that was moved: no file of the raster may have been touched since.
+        # A map of an older version, or one that was moved: all files of the raster must be older.
         if any(isinstance(path, Address) for path in self.rasters):  # whose dates are those of another clock
             return False
         files = (file for path in self.rasters for file in raster_files(path))
@@ -268,7 +271,7 @@ class RasterMap:
         except OSError as error:
             if error.errno is None:  # of GDAL and numpy, about the content of a file
                 raise
-            advice = 'make room' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'see to it'
+            advice = 'make room' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'repair that'
             raise ResourceError(
                 f'{self.out} cannot be written ({error.strerror}): {advice}, then continue with --resume'
             ) from error

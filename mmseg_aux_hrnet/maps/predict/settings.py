@@ -29,7 +29,7 @@ class MapSettings:
         aoi: vector file: only pixels inside are predicted.
         probabilities: also write probabilities, in this type.
         uncertainty: also write where the model is unsure.
-        resume: go on with an unfinished run, and keep maps that are finished.
+        resume: continue an unfinished run, and keep maps that are finished.
         overwrite: replace what is there, finished or not.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A map that several make who know nothing of each other: whoever stores its last block writes it."""
+"""A map that several processes make without knowing each other: the one that stores the last block writes it."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -71,7 +71,7 @@ class SharedMap(RasterMap):
             self.journal.remove()  # a block that was stored after they had removed it
 
     def complete(self) -> None:
-        """Write the map if all of it is there and nobody else is just writing it.
+        """Write the map if all of it is there and no other process is writing it.
 
         Raises:
             DataError: as the parent.
@@ -81,7 +81,7 @@ class SharedMap(RasterMap):
             return
         with suppress(InUseError), self.locked():
             try:
-                if self.begin():  # nobody has written it since
+                if self.begin():  # no other process has written it since
                     if 'content' not in self.journal.conditions():
                         self.note_content()
                     super().complete()

@@ -40,7 +40,7 @@ class Share(NamedTuple):
     Attributes:
         raster: its number.
         blocks: indices of the blocks that it predicts, ascending.
-        alone: nobody else predicts any of this raster.
+        alone: no other process predicts a part of this raster.
         writes: it is the one that sees to what is done once for a raster.
     """
 
@@ -66,7 +66,7 @@ class Part(NamedTuple):
         """Return what ``--part I/N`` says.
 
         Raises:
-            ConfigError: it is not of this form, or there is no such part.
+            ConfigError: it is not of this form, or the part does not exist.
         """
         first, _, second = text.partition('/')
         if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
@@ -137,7 +137,7 @@ def _filled(path: Path, rows: Axis, columns: Axis) -> NDArray[np.bool_]:
         shape = tuple(-(-axis.size * SAMPLES // axis.window) for axis in (rows, columns))
         try:
             mask = dataset.dataset_mask(out_shape=shape)
-        except RasterioError:  # damaged overviews, which no map is made of
+        except RasterioError:  # damaged overviews, which maps do not use
             return filled
     down, across = (
         [slice(at * SAMPLES // axis.window, -(-(at + axis.window) * SAMPLES // axis.window)) for at in axis.starts]

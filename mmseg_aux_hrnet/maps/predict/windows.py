@@ -84,7 +84,7 @@ def axis_weights(axis: Axis) -> NDArray[np.float32]:
     sum of those of all windows that cover the pixel. The weight of a pixel in a window is the product of both axes'
     weights; over all windows these sum to one too. So no sum of weights is kept while predicting.
     """
-    # At the middles of pixels, so that no weight is 0: a border pixel may have one window only.
+    # At the middles of pixels, so that weights are above 0: a border pixel may have one window only.
     profile = np.sin(np.pi * (np.arange(axis.window) + 0.5) / axis.window) ** STEEPNESS
     total = np.zeros(axis.extent)
     for start in axis.starts:

@@ -18,7 +18,8 @@ from rasterio.windows import transform as window_transform
 
 from mmseg_aux_hrnet.errors import DataError, OutsideAreaError
 from mmseg_aux_hrnet.maps.options import warn_once
-from mmseg_aux_hrnet.maps.vector.polygon_file import Geometries, read_polygons, reproject_near
+from mmseg_aux_hrnet.maps.vector.polygon_file import read_polygons
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries, reproject_near
 
 SIDE = 1024  # pixels, of the windows that are searched for a pixel inside
 MARGIN = 1  # pixels around a window in which polygons keep their course

@@ -16,21 +16,14 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyogrio.util import vsi_path
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError, ProjError
-from pyproj.transformer import AreaOfInterest as Place
-from pyproj.transformer import TransformerGroup
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
-from mmseg_aux_hrnet.errors import DataError, one_line
-from mmseg_aux_hrnet.maps.ground import EARTH_RADIUS
-from mmseg_aux_hrnet.maps.vector.surfaces import refuse_surfaces
+from mmseg_aux_hrnet.errors import DataError, counted, first_names, one_line
+from mmseg_aux_hrnet.maps.vector.polygons import Geometries, repair
 
 logger = logging.getLogger(__name__)
-
 T = TypeVar('T')
-Geometries = NDArray[np.object_]  # shapely objects
-WGS84 = 'OGC:CRS84'
-GOOD = 1.0  # metres: an operation between reference systems that is as good is taken without a word
 DATABASES = ('.gpkg', '.sqlite', '.db')
 PYOGRIO_ERRORS = (
     pyogrio.errors.DataSourceError,
@@ -40,14 +33,13 @@ PYOGRIO_ERRORS = (
     pyogrio.errors.GeometryError,
 )
 PLAIN = 'polygons'  # what GDAL calls a file until it is whole: the name that it gets may mean more to GDAL
-EDGE = 500.0  # metres: the chord of so long an arc on the earth leaves it by 5 mm
-MARGIN = 0.1  # of a place's size, kept around it
 ALLOWED = {  # missing: a row of a table without a geometry
     shapely.GeometryType.MISSING,
     shapely.GeometryType.POLYGON,
     shapely.GeometryType.MULTIPOLYGON,
     shapely.GeometryType.GEOMETRYCOLLECTION,
 }
+SURFACES = {15: 'PolyhedralSurface', 16: 'TIN', 17: 'Triangle'}  # by the codes of WKB
 
 
 @contextmanager
@@ -130,97 +122,6 @@ def read_by_gdal(path: Path, read: Callable[[Path], T]) -> T:
 def short_reason(error: BaseException) -> str:
     """Return why GDAL failed: of a database, it first tells thousands of characters of SQL."""
     return shorten(re.sub(r'^.*\) failed: ', '', one_line(error).rpartition('; ')[2]), width=200)
-
-
-def repair(geometries: Geometries) -> Geometries:
-    """Return what each geometry covers as a valid multipolygon, empty where nothing; parts that overlap are one."""
-    return polygonal(shapely.make_valid(polygonal(geometries), method='structure', keep_collapsed=False))
-
-
-def polygonal(geometries: Geometries) -> Geometries:
-    """Return of each geometry its polygons as a multipolygon, without points and lines; empty where it has none."""
-    outer, rows = shapely.get_parts(geometries, return_index=True)
-    parts, positions = shapely.get_parts(outer, return_index=True)
-    areas = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)
-    out: Geometries = np.full(len(geometries), shapely.MultiPolygon(), object)
-    shapely.multipolygons(parts[areas], indices=rows[positions[areas]], out=out)
-    return out
-
-
-def reproject_near(
-    polygons: Geometries, source: CRS, target: CRS, *, near: shapely.Polygon
-) -> tuple[Geometries, str | None]:
-    """Return each geometry in another reference system, and a note where it may be off by more than a metre there.
-
-    Each is a multipolygon, cut to a little more than a place. What is far away may have no coordinates there, such as
-    the poles of a map of the world in a zone of UTM.
-
-    Args:
-        polygons: valid polygons or multipolygons in ``source``.
-        source: reference system.
-        target: reference system.
-        near: the place, in ``target``.
-
-    Raises:
-        DataError: the place or the polygons have no coordinates in the other system.
-    """
-    try:
-        place = _around(near, Transformer.from_crs(target, source, always_xy=True))
-        factor = source.axis_info[0].unit_conversion_factor  # to metres or radians
-        metres = factor * EARTH_RADIUS if source.is_geographic else factor
-        cut = shapely.segmentize(polygonal(shapely.intersection(polygons, place)), EDGE / metres)
-        transformer = Transformer.from_crs(source, target, always_xy=True)
-        # errcheck: without it, points that have no coordinates there become infinite without an error
-        forward = partial(transformer.transform, errcheck=True)
-        moved = shapely.transform(cut, forward, interleaved=False)
-        to_degrees = Transformer.from_crs(target, WGS84, always_xy=True)
-        note = operation_note(transformer, bounds=to_degrees.transform_bounds(*near.bounds))
-    except ProjError as error:
-        raise DataError(f'coordinates of {source.name} have none in {target.name} ({error})') from error
-    return repair(moved), note
-
-
-def operation_note(transformer: Transformer, *, bounds: tuple[float, float, float, float]) -> str | None:
-    """Return a note on the accuracy of the operation that moved coordinates; None if it is better than a metre.
-
-    Args:
-        transformer: it has just moved some; PROJ chooses the operation for each place.
-        bounds: of them, west, south, east and north in degrees.
-    """
-    source, target = transformer.source_crs, transformer.target_crs
-    assert source is not None and target is not None
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', UserWarning)
-        place = Place(*bounds) if np.isfinite(bounds).all() else None
-        group = TransformerGroup(source, target, always_xy=True, area_of_interest=place)
-        try:
-            used = transformer.get_last_used_operation()
-        except ProjError:
-            return None
-    known = used.accuracy >= 0
-    better = [found for found in group.unavailable_operations if not known or 0 <= found.accuracy < used.accuracy]
-    grids = [(grid.short_name, found.accuracy) for found in better for grid in found.grids if not grid.available]
-    if known and used.accuracy <= GOOD and not grids:
-        return None
-    how = f'an accuracy of {used.accuracy:g} m' if known else 'unknown accuracy'
-    if 'allpark' in used.description:
-        how += ', without the shift between their datums, which may be a hundred metres'
-    name, metres = grids[0] if grids else ('', 0.0)
-    advice = f'; {metres:g} m needs the grid file {name}: projsync --file {name}' if grids else ''
-    names = [crs.name.split(' (with axis order')[0] for crs in (source, target)]
-    return f'coordinates in {names[0]} became those in {names[1]} with {how}{advice}'
-
-
-def _around(near: shapely.Polygon, transformer: Transformer) -> shapely.Geometry:
-    """Return a box, or two at the ends of the map, around a place."""
-    west, south, east, north = near.bounds
-    left, bottom, right, top = transformer.transform_bounds(west, south, east, north, errcheck=True)
-    high = MARGIN * (top - bottom)
-    if left > right:  # across the antimeridian
-        boxes = shapely.box([left, -180.0], bottom - high, [180.0, right], top + high)
-        return shapely.union_all(boxes)
-    wide = MARGIN * (right - left)
-    return shapely.box(left - wide, bottom - high, right + wide, top + high)
 
 
 def read_polygons(path: Path) -> tuple[Geometries, CRS]:
@@ -309,3 +210,31 @@ def read_rows(path: Path, *, layer: str) -> tuple[Geometries, CRS, NDArray[np.bo
     was_open = shapely.is_missing(closed) & ~missing  # a ring that does not close, which shapely only reads to fix it
     broken = was_open | (~shapely.is_valid(geometries) & ~missing)
     return repair(geometries), crs, broken
+
+
+def refuse_surfaces(
+    source: str | Path, wkb: NDArray[np.object_], geometries: NDArray[np.object_], numbers: NDArray[np.generic]
+) -> None:
+    """Raise where rows hold what shapely reads as nothing: it would be taken for a row without a geometry.
+
+    Args:
+        source: the file, for the message.
+        wkb: of each row, None where it has no geometry.
+        geometries: the same, as shapely reads them.
+        numbers: of the rows, as GDAL counts them.
+
+    Raises:
+        DataError: names the rows.
+    """
+    codes = [None if raw is None else int.from_bytes(raw[1:5], 'little' if raw[0] else 'big') for raw in wkb]
+    for kind, name in SURFACES.items():
+        # ISO adds 1000 to the code for heights, 2000 for measures; older programs set the upper bits.
+        of_kind = [place for place, code in enumerate(codes) if code is not None and (code & 0xFFFF) % 1000 == kind]
+        if of_kind:
+            raise DataError(
+                f'{source}: {counted(len(of_kind), "geometry")} of type {name} (fid {first_names(numbers[of_kind])}), '
+                'which is not a polygon: make polygons of them, as ogr2ogr -nlt MULTIPOLYGON does'
+            )
+    unknown = shapely.is_missing(geometries) & np.array([code is not None for code in codes], bool)
+    if unknown.any():
+        raise DataError(f'{source}: geometries cannot be understood (fid {first_names(numbers[unknown])}): repair them')

@@ -10,8 +10,8 @@ from rio_cogeo import cog_validate
 from mmseg_aux_hrnet.decision import Threshold
 from mmseg_aux_hrnet.errors import ConfigError
 from mmseg_aux_hrnet.maps.class_map.uncertainty import open_uncertainty
-from mmseg_aux_hrnet.maps.predict.layers import in_steps, uncertainty
 from mmseg_aux_hrnet.maps.predict.many import map_paths
+from mmseg_aux_hrnet.maps.predict.map_files import in_steps, uncertainty
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap, predict_raster
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 

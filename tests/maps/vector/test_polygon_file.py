@@ -9,7 +9,8 @@ from pyproj import CRS
 from vector_support import lacks_grid
 
 from mmseg_aux_hrnet.errors import DataError
-from mmseg_aux_hrnet.maps.vector.polygon_file import read_by_gdal, read_polygons, reproject_near, short_reason
+from mmseg_aux_hrnet.maps.vector.polygon_file import read_by_gdal, read_polygons, short_reason
+from mmseg_aux_hrnet.maps.vector.polygons import reproject_near
 
 SQUARE = [[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]
 
@@ -205,5 +206,5 @@ def test_surfaces_are_named_and_not_taken_for_rows_without_a_geometry(tmp_path, 
         '<OGRVRTDataSource><OGRVRTLayer name="area"><SrcDataSource relativeToVRT="1">area.csv</SrcDataSource>'
         '<LayerSRS>EPSG:32633</LayerSRS></OGRVRTLayer></OGRVRTDataSource>'
     )
-    with pytest.raises(DataError, match=rf'area\.vrt: 1 geometry of type {kind} \(fid 2\), which is no polygon: make'):
+    with pytest.raises(DataError, match=rf'area\.vrt: 1 geometry of type {kind} \(fid 2\), which is not a polygon'):
         read_polygons(vrt)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import shapely
 
-from mmseg_aux_hrnet.maps.vector.polygon_file import polygonal, repair
+from mmseg_aux_hrnet.maps.vector.polygons import polygonal, repair
 
 BOW_TIE = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
 OVERLAPPING = shapely.MultiPolygon([shapely.box(0, 0, 5, 5), shapely.box(3, 0, 8, 5)])

@@ -1,0 +1,86 @@
+"""Files on servers as GDAL sees them: what their headers say, their size, their first bytes."""
+
+import ctypes
+import os
+from functools import cache
+
+import rasterio._base
+
+from mmseg_aux_hrnet.files.address import Address
+
+
+def forget(path: Address) -> None:
+    """Make GDAL ask again for a file, and for the archive that it lies in."""
+    library().VSICurlPartialClearCache(path.gdal[max(0, path.gdal.rfind('/vsi')) :].encode())
+
+
+def read_start(path: Address, size: int) -> bytes:
+    """Return the first bytes of a file, or fewer where the server fails."""
+    gdal, buffer = library(), ctypes.create_string_buffer(size)
+    file = gdal.VSIFOpenL(path.gdal.encode(), b'rb')
+    if not file:
+        return b''
+    count = gdal.VSIFReadL(buffer, 1, size, file)
+    gdal.VSIFCloseL(file)
+    return buffer.raw[:count]
+
+
+def headers_of(path: Address) -> dict[str, str]:
+    """Return the headers of the answer for a file, by name in lower case; empty where the server fails."""
+    gdal = library()
+    listed = gdal.VSIGetFileMetadata(path.gdal.encode(), b'HEADERS', None)
+    found: dict[str, str] = {}
+    at = 0
+    while listed and listed[at]:
+        name, _, value = listed[at].decode('utf-8', 'replace').partition('=')
+        found[name.lower()] = value
+        at += 1
+    gdal.CSLDestroy(listed)
+    return found
+
+
+def problem_of(name: str) -> str | None:
+    """Return what is wrong with a file; None where it is there."""
+    gdal = library()
+    gdal.VSIErrorReset()
+    buffer = ctypes.create_string_buffer(1024)  # larger than what any system has of a file
+    if gdal.VSIStatExL(name.encode(), buffer, 1 | 2 | 4 | 8) == 0:  # existence, nature, size; errors are kept
+        return None
+    said: bytes = gdal.VSIGetLastErrorMsg()
+    return said.decode('utf-8', 'replace')
+
+
+def size_of(path: Address) -> int:
+    """Return the bytes of a file; 0 where it cannot be opened."""
+    gdal = library()
+    file = gdal.VSIFOpenL(path.gdal.encode(), b'rb')
+    if not file:
+        return 0
+    gdal.VSIFSeekL(file, 0, os.SEEK_END)
+    size = int(gdal.VSIFTellL(file))
+    gdal.VSIFCloseL(file)
+    return size
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """Return the GDAL that rasterio uses: rasterio shows none of its functions for files."""
+    loaded = ctypes.CDLL(rasterio._base.__file__)  # a name is looked for in what it is linked with, too
+    text, handle, size = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t
+    words = ctypes.POINTER(text)
+    for name, result, arguments in (
+        ('VSIGetFileMetadata', words, (text, text, handle)),
+        ('CSLDestroy', None, (words,)),
+        ('VSIErrorReset', None, ()),
+        ('VSIGetLastErrorMsg', text, ()),
+        ('VSIStatExL', ctypes.c_int, (text, handle, ctypes.c_int)),
+        ('VSICurlPartialClearCache', None, (text,)),
+        ('VSIFOpenL', handle, (text, text)),
+        ('VSIFReadL', size, (handle, size, size, handle)),
+        ('VSIFSeekL', ctypes.c_int, (handle, ctypes.c_uint64, ctypes.c_int)),
+        ('VSIFTellL', ctypes.c_uint64, (handle,)),
+        ('VSIFCloseL', ctypes.c_int, (handle,)),
+    ):
+        function = getattr(loaded, name)
+        function.restype, function.argtypes = result, arguments
+    return loaded
