@@ -9,12 +9,13 @@ from collections import Counter
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-import rasterio._base
+import rasterio
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from mmseg_aux_hrnet.errors import RasterError
 from mmseg_aux_hrnet.files.address import Address, scrub
+from mmseg_aux_hrnet.raster.gdal_files import forget, gdal_library, read_headers, size_of, stat_problem
 
 Result = TypeVar('Result')
 # For servers only, and a variable of the environment counts more: none of them changes a pixel.
@@ -58,8 +59,13 @@ class Stamp(NamedTuple):
 
 def http_settings(path: Address) -> dict[str, str]:
     """Return GDAL's settings for a file: it lists no folder, and asks for side files only where there are some."""
+    return {**http_defaults(), 'GDAL_DISABLE_READDIR_ON_OPEN': 'TRUE' if _has_side_files(path) else 'EMPTY_DIR'}
+
+
+def http_defaults() -> dict[str, str]:
+    """Return how GDAL asks any server, where no variable of the environment says otherwise; it lists no folder."""
     settings = {name: value for name, value in HTTP.items() if name not in os.environ}
-    return {**settings, 'GDAL_DISABLE_READDIR_ON_OPEN': 'TRUE' if _has_side_files(path) else 'EMPTY_DIR'}
+    return {**settings, 'GDAL_DISABLE_READDIR_ON_OPEN': 'EMPTY_DIR'}
 
 
 @cache
@@ -69,7 +75,7 @@ def _has_side_files(path: Address) -> bool:
     if path.suffix.lower() not in GEOTIFF:  # a world file, which is called by one of several names
         return True
     with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN='EMPTY_DIR', **HTTP):
-        return any(_stat(f'{path.gdal}{suffix}') is None for suffix in SIDE_FILES)
+        return any(stat_problem(f'{path.gdal}{suffix}') is None for suffix in SIDE_FILES)
 
 
 class RemoteReader(DatasetReader):
@@ -144,15 +150,15 @@ def read_stamp(path: Address, *, age: float = 0.0) -> Stamp:
     when, stamp = _stamps.get(path, (0.0, None))
     if stamp is not None and time.monotonic() - when < age:
         return stamp
-    said = _headers(path)
+    said = read_headers(path)
     if said.get('content-length', '').isdecimal() and ('etag' in said or 'last-modified' in said):
         size = int(said['content-length'])
     else:  # of what lies in an archive, for example, only the size is known
         forget(path)
-        problem = _stat(path.gdal)
+        problem = stat_problem(path.gdal)
         if problem is not None:
-            raise RasterError(f'{path} {_explain(problem)}')
-        size = _size(path)
+            raise RasterError(f'{path} {explain(problem)}')
+        size = size_of(path)
     now = Stamp(said.get('etag', '').strip('"'), said.get('last-modified', ''), size)
     if stamp not in (None, now):
         forget(path)  # GDAL keeps parts of the file that was there before
@@ -160,7 +166,7 @@ def read_stamp(path: Address, *, age: float = 0.0) -> Stamp:
     return now
 
 
-def _explain(problem: str) -> str:
+def explain(problem: str) -> str:
     """Return in words, with advice, what a server said."""
     said = scrub(' '.join(problem.split()).rstrip('.'))
     if NOT_ALLOWED.search(said):
@@ -171,11 +177,6 @@ def _explain(problem: str) -> str:
     if NOT_THERE.search(said):
         return f'is not there ({said}): check the address'
     return f'cannot be read ({said or "nobody answers"}): check the address and the network, then try again'
-
-
-def forget(path: Address) -> None:
-    """Let GDAL ask anew for a file, and for the archive that it lies in."""
-    _library().VSICurlPartialClearCache(path.gdal[max(0, path.gdal.rfind('/vsi')) :].encode())
 
 
 def read_bytes(path: Address) -> bytes:
@@ -199,7 +200,7 @@ def read_bytes(path: Address) -> bytes:
 
 def _read(path: Address, size: int) -> bytes:
     """Return the first bytes of a file, or fewer where the server fails."""
-    library, buffer = _library(), ctypes.create_string_buffer(size)
+    library, buffer = gdal_library(), ctypes.create_string_buffer(size)
     file = library.VSIFOpenL(path.gdal.encode(), b'rb')
     if not file:
         return b''
@@ -213,67 +214,6 @@ def _reads(path: Address) -> bool:
     size = min(read_stamp(path).size, 1024)
     forget(path)
     return len(_read(path, size)) == size
-
-
-def _headers(path: Address) -> dict[str, str]:
-    library = _library()
-    listed = library.VSIGetFileMetadata(path.gdal.encode(), b'HEADERS', None)
-    found: dict[str, str] = {}
-    at = 0
-    while listed and listed[at]:
-        name, _, value = listed[at].decode('utf-8', 'replace').partition('=')
-        found[name.lower()] = value
-        at += 1
-    library.CSLDestroy(listed)
-    return found
-
-
-def _stat(name: str) -> str | None:
-    """Return what is wrong with a file; None where it is there."""
-    library = _library()
-    library.VSIErrorReset()
-    buffer = ctypes.create_string_buffer(1024)  # larger than what any system has of a file
-    if library.VSIStatExL(name.encode(), buffer, 1 | 2 | 4 | 8) == 0:  # existence, nature, size; errors are said
-        return None
-    said: bytes = library.VSIGetLastErrorMsg()
-    return said.decode('utf-8', 'replace')
-
-
-def _size(path: Address) -> int:
-    library = _library()
-    file = library.VSIFOpenL(path.gdal.encode(), b'rb')
-    if not file:
-        return 0
-    library.VSIFSeekL(file, 0, os.SEEK_END)
-    size = int(library.VSIFTellL(file))
-    library.VSIFCloseL(file)
-    return size
-
-
-@cache
-def _library() -> ctypes.CDLL:
-    """Return the GDAL that rasterio uses: rasterio shows none of its functions for files."""
-    library = ctypes.CDLL(rasterio._base.__file__)  # a name is looked for in what it is linked with, too
-    text, handle, size = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t
-    words = ctypes.POINTER(text)
-    for name, result, arguments in (
-        ('VSIGetFileMetadata', words, (text, text, handle)),
-        ('CSLDestroy', None, (words,)),
-        ('VSIErrorReset', None, ()),
-        ('VSIGetLastErrorMsg', text, ()),
-        ('VSIStatExL', ctypes.c_int, (text, handle, ctypes.c_int)),
-        ('VSICurlPartialClearCache', None, (text,)),
-        ('VSIFOpenL', handle, (text, text)),
-        ('VSIFReadL', size, (handle, size, size, handle)),
-        ('VSIFWriteL', size, (handle, size, size, handle)),
-        ('VSIFSeekL', ctypes.c_int, (handle, ctypes.c_uint64, ctypes.c_int)),
-        ('VSIFTellL', ctypes.c_uint64, (handle,)),
-        ('VSIFCloseL', ctypes.c_int, (handle,)),
-        ('VSIUnlink', ctypes.c_int, (text,)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
 
 
 def trouble_note() -> str | None:
