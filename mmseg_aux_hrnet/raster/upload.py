@@ -1,0 +1,110 @@
+"""Files that go to buckets: GDAL puts each there as a whole, or not at all."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmseg_aux_hrnet.errors import RasterError, ResourceError
+from mmseg_aux_hrnet.files.address import Address, scrub
+from mmseg_aux_hrnet.raster import remote
+from mmseg_aux_hrnet.raster.dataset import gdal
+from mmseg_aux_hrnet.raster.gdal_files import OnProgress, forget, gdal_library, size_of, stat_problem
+
+# Where an object shows only when it is whole: a blob of Azure that GDAL writes grows in everybody's sight.
+BUCKETS = ('/vsis3/', '/vsigs/', '/vsioss/')
+CUT = 'uploads that were cut or refused'  # GDAL does not say which
+
+
+def object_exists(target: Address) -> bool:
+    """Return whether there is an object.
+
+    Raises:
+        RasterError: the server does not say.
+    """
+    with gdal(**remote.http_defaults()):
+        forget(target)  # another may have put it there since
+        problem = stat_problem(target.gdal)
+    if problem is not None and not remote.NOT_THERE.search(problem):
+        raise RasterError(f'{target} {remote.explain(problem)}')
+    return problem is None
+
+
+def upload(path: Path, target: Address) -> None:
+    """Put a file into a bucket; until all of it is there, the bucket has no object of the name, or the earlier one.
+
+    Args:
+        path: of the file.
+        target: of the object.
+
+    Raises:
+        ResourceError: it still fails after several tries.
+        KeyboardInterrupt: Ctrl-C, after which there is no object either.
+    """
+    with gdal(**remote.http_defaults()):
+        said = _copy(path, target)
+        for seconds in remote.PATIENCE:
+            if said is None:
+                break
+            remote.troubles[f'{target.host}: {CUT}'] += 1
+            time.sleep(seconds)
+            said = _copy(path, target)
+    if said is None:
+        return
+    raise ResourceError(
+        f'{target} cannot be written ({scrub(said)}): see whether your rights allow to write there '
+        '(docs/maps_remote.md) and whether the network holds'
+    )
+
+
+def _copy(path: Path, target: Address) -> str | None:
+    """Upload once, and return what was wrong; None for nothing."""
+    library, size = gdal_library(), path.stat().st_size
+    with _noting_interrupts() as interrupts:
+        library.CPLErrorReset()
+        # Not by writing to an open file: to close it, as after an error of ours, makes an object of its first half.
+        names = str(path).encode(), target.gdal.encode()
+        goes_on = OnProgress(lambda share, message, data: not interrupts)
+        code = library.VSICopyFile(*names, None, size, None, goes_on, None)
+        said: bytes = library.CPLGetLastErrorMsg()
+    if code != 0:
+        return said.decode('utf-8', 'replace') or 'GDAL does not say why'
+    forget(target)
+    arrived = size_of(target)
+    return None if arrived == size else f'{arrived} of {size} bytes arrived'
+
+
+@contextmanager
+def _noting_interrupts() -> Iterator[list[int]]:
+    """Keep Ctrl-C for the end of the block, for no exception passes through GDAL; it is noted at once."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    earlier = signal.signal(signal.SIGINT, lambda number, frame: noted.append(number))
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+    if noted:
+        raise KeyboardInterrupt
+
+
+def remove_object(target: Address) -> None:
+    """Remove an object where there is one.
+
+    Raises:
+        ResourceError: it is there still.
+    """
+    with gdal(**remote.http_defaults()):
+        library = gdal_library()
+        library.CPLErrorReset()
+        if library.VSIUnlink(target.gdal.encode()) == 0:
+            return
+        said: bytes = library.CPLGetLastErrorMsg()
+    if object_exists(target):
+        raise ResourceError(
+            f'{target} cannot be removed ({scrub(said.decode("utf-8", "replace"))}): see whether your rights allow it'
+        )
