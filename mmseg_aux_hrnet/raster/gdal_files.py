@@ -17,7 +17,7 @@ def gdal_library() -> ctypes.CDLL:
     """Return the GDAL that rasterio uses."""
     library = ctypes.CDLL(rasterio._base.__file__)  # a name is looked for in what it is linked with, too
     text, handle, size = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t
-    words = ctypes.POINTER(text)
+    words, number, offset = ctypes.POINTER(text), ctypes.c_int, ctypes.c_uint64
     for name, result, arguments in (
         ('VSIGetFileMetadata', words, (text, text, handle)),
         ('CSLDestroy', None, (words,)),
@@ -32,11 +32,15 @@ def gdal_library() -> ctypes.CDLL:
         ('VSIFCloseL', ctypes.c_int, (handle,)),
         ('VSIUnlink', ctypes.c_int, (text,)),
         ('VSICopyFile', ctypes.c_int, (text, text, handle, ctypes.c_uint64, handle, OnProgress, handle)),
+        ('VSIMultipartUploadStart', text, (text, handle)),
+        ('VSIMultipartUploadAddPart', text, (text, text, number, offset, text, size, handle)),
+        ('VSIMultipartUploadEnd', number, (text, text, size, words, offset, handle)),
         ('CPLErrorReset', None, ()),
         ('CPLGetLastErrorMsg', text, ()),
     ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+        function = getattr(library, name, None)
+        if function is not None:  # VSIMultipartUpload... came with GDAL 3.10
+            function.restype, function.argtypes = result, arguments
     return library
 
 

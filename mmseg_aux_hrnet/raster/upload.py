@@ -1,5 +1,6 @@
 """Files that go to buckets: GDAL puts each there as a whole, or not at all."""
 
+import ctypes
 import signal
 import threading
 import time
@@ -13,8 +14,11 @@ from mmseg_aux_hrnet.raster import remote
 from mmseg_aux_hrnet.raster.dataset import gdal
 from mmseg_aux_hrnet.raster.gdal_files import OnProgress, forget, gdal_library, size_of, stat_problem
 
-# Where an object shows only when it is whole: a blob of Azure that GDAL writes grows in everybody's sight.
-BUCKETS = ('/vsis3/', '/vsigs/', '/vsioss/')
+BUCKETS = ('/vsis3/', '/vsigs/', '/vsioss/', '/vsiaz/')  # where an object shows only when it is whole
+AZURE = '/vsiaz/'
+# Bytes, the least VSIAZ_CHUNK_SIZE: a larger blob of Azure, GDAL by itself lets grow in everybody's sight.
+ONE_REQUEST = 2**20
+BLOCK = 32 * 2**20  # bytes
 CUT = 'uploads that were cut or refused'  # GDAL does not say which
 
 
@@ -67,13 +71,36 @@ def _copy(path: Path, target: Address) -> str | None:
         # Not by writing to an open file: to close it, as after an error of ours, makes an object of its first half.
         names = str(path).encode(), target.gdal.encode()
         goes_on = OnProgress(lambda share, message, data: not interrupts)
-        code = library.VSICopyFile(*names, None, size, None, goes_on, None)
+        if target.gdal.startswith(AZURE) and size >= ONE_REQUEST:
+            code = _put_blocks(path, target, interrupts)
+        else:
+            code = library.VSICopyFile(*names, None, size, None, goes_on, None)
         said: bytes = library.CPLGetLastErrorMsg()
     if code != 0:
         return said.decode('utf-8', 'replace') or 'GDAL does not say why'
     forget(target)
     arrived = size_of(target)
     return None if arrived == size else f'{arrived} of {size} bytes arrived'
+
+
+def _put_blocks(path: Path, target: Address, interrupts: list[int]) -> int:
+    """Upload a blob by blocks, which make it when all are there, and return 0; else they vanish by themselves."""
+    library, name = gdal_library(), target.gdal.encode()
+    blocks: list[bytes] = []
+    upload_id = library.VSIMultipartUploadStart(name, None)
+    with path.open('rb') as file:
+        while upload_id and not interrupts:
+            offset, content = file.tell(), file.read(BLOCK)
+            if not content:
+                ids = (ctypes.c_char_p * len(blocks))(*blocks)
+                return 1 - int(library.VSIMultipartUploadEnd(name, upload_id, len(blocks), ids, offset, None))
+            block = library.VSIMultipartUploadAddPart(
+                name, upload_id, len(blocks) + 1, offset, content, len(content), None
+            )
+            if not block:
+                break
+            blocks.append(block)
+    return 1
 
 
 @contextmanager

@@ -19,9 +19,10 @@ from mmseg_aux_hrnet.files.outputs import check_writable, refuse_address
 from mmseg_aux_hrnet.files.whole import companions
 from mmseg_aux_hrnet.maps.predict.planning import fingerprint
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
-from mmseg_aux_hrnet.raster.dataset import RUN_TAG, open_dataset
+from mmseg_aux_hrnet.raster.dataset import RUN_TAG, VERSION, open_dataset
+from mmseg_aux_hrnet.raster.gdal_files import gdal_library
 from mmseg_aux_hrnet.raster.remote import read_bytes
-from mmseg_aux_hrnet.raster.upload import BUCKETS, object_exists, remove_object, upload
+from mmseg_aux_hrnet.raster.upload import AZURE, BUCKETS, object_exists, remove_object, upload
 
 PROBE = '.may-be-written'  # an object of that name is made and removed before the work
 
@@ -91,6 +92,8 @@ def find_bucket(args: Namespace) -> Bucket | None:
         return None
     if folder.is_signed or not folder.gdal.startswith(BUCKETS):
         refuse_address(folder)
+    if folder.gdal.startswith(AZURE) and not hasattr(gdal_library(), 'VSIMultipartUploadStart'):
+        raise ConfigError(f'{folder} needs GDAL 3.10, and rasterio has {VERSION}: pip install --upgrade rasterio')
     shared = [name for name in ('part', 'finish', 'ray') if getattr(args, name)]
     if shared:
         raise ConfigError(

@@ -185,6 +185,24 @@ def test_a_large_file_that_is_cut_between_its_parts_is_not_there(server, bucket,
     remove_object(target)
 
 
+@pytest.mark.parametrize('scheme', ['s3', 'gs', 'az'])
+@pytest.mark.parametrize('size', [1000, 11 * 2**20])
+def test_objects_of_all_services_are_whole_or_absent(server, tmp_path, monkeypatch, scheme, size):
+    monkeypatch.setenv('VSIS3_CHUNK_SIZE', '5')
+    monkeypatch.setenv('VSIGS_CHUNK_SIZE', '5')
+    monkeypatch.setattr('mmseg_aux_hrnet.raster.upload.BLOCK', 5 * 2**20)
+    file, target = tmp_path / 'file', Address(f'{scheme}://bucket/{scheme}/{size}')
+    file.write_bytes(os.urandom(size))
+    parts = 1 if size == 1000 else 3
+    server.behave(faults=[*[('PUT', None)] * (parts - 1), ('PUT', 403)] * 5)
+    with pytest.raises(ResourceError, match='cannot be written'):
+        upload(file, target)
+    assert not object_exists(target) and not (server.folder / 'bucket').exists()
+    upload(file, target)
+    assert (server.folder / 'bucket' / scheme / str(size)).read_bytes() == file.read_bytes()
+    assert object_exists(target)
+
+
 def test_ctrl_c_ends_an_upload_and_leaves_nothing(server, bucket, tmp_path, monkeypatch):
     monkeypatch.setenv('VSIS3_CHUNK_SIZE', '5')
     file, target = tmp_path / 'large', bucket.place(tmp_path / 'large')
@@ -209,7 +227,7 @@ def test_a_bucket_without_rights_is_told_before_the_work(server, raster, tmp_pat
     ('words', 'said'),
     [
         ({'out': 'https://host/maps'}, 'https://host/maps cannot be written: name a place on this machine'),
-        ({'out': 'az://box/maps'}, 'az://box/maps cannot be written: name a place'),
+        ({'out': 'adls://box/maps'}, 'adls://box/maps cannot be written: name a place'),
         ({'out': 's3://bucket/maps', 'part': '1/2'}, '--part shares unfinished work through --out'),
         ({'out': 's3://bucket/maps', 'finish': True}, '--finish shares unfinished work'),
         ({'out': 's3://bucket/maps', 'ray': 'auto'}, '--ray shares unfinished work'),
