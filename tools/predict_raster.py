@@ -24,7 +24,13 @@ def parser() -> argparse.ArgumentParser:
         'rasters, folders of them, patterns such as "ortho/*.tif", addresses (https://, s3://, ...), or lists of them '
         '(.txt, items of STAC as .json or .parquet)',
     )
-    add('--out', type=Path, required=True, metavar='DIR', help='folder of the maps, or s3://BUCKET/FOLDER, gs://...')
+    add(
+        '--out',
+        type=Path,
+        required=True,
+        metavar='DIR',
+        help='folder of the maps, or s3://BUCKET/FOLDER, gs://..., az://...',
+    )
     add(
         '--scratch',
         type=Path,
