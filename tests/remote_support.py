@@ -108,12 +108,20 @@ class Request(BaseHTTPRequestHandler):
             self.send(200)
         elif name := self.begin():
             query = parse_qs(urlsplit(self.path).query)
-            if 'partNumber' in query:
+            if query.get('comp') == ['block']:  # of Azure
+                STATE['parts'].setdefault(name, {})[query['blockid'][0]] = content
+            elif query.get('comp') == ['blocklist']:
+                parts = STATE['parts'].pop(name)
+                Path(name).parent.mkdir(parents=True, exist_ok=True)
+                Path(name).write_bytes(
+                    b''.join(parts[part] for part in re.findall(r'<\w+>([^<]+)</', content.decode()))
+                )
+            elif 'partNumber' in query:
                 STATE['parts'].setdefault(name, {})[int(query['partNumber'][0])] = content
             else:
                 Path(name).parent.mkdir(parents=True, exist_ok=True)
                 Path(name).write_bytes(content)
-            self.send(200, headers={'ETag': '"part"'})
+            self.send(201 if 'x-ms-date' in self.headers else 200, headers={'ETag': '"part"'})
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers['Content-Length'] or 0))

@@ -24,7 +24,19 @@ def parser() -> argparse.ArgumentParser:
         'rasters, folders of them, patterns such as "ortho/*.tif", addresses (https://, s3://, ...), or lists of them '
         '(.txt, items of STAC as .json or .parquet)',
     )
-    add('--out', type=Path, required=True, metavar='DIR', help='folder of the maps')
+    add(
+        '--out',
+        type=Path,
+        required=True,
+        metavar='DIR',
+        help='folder of the maps, or s3://BUCKET/FOLDER, gs://..., az://...',
+    )
+    add(
+        '--scratch',
+        type=Path,
+        metavar='DIR',
+        help='where maps that go to a bucket are made (default: the folder of the system for temporary files)',
+    )
     add('--asset', metavar='NAME', help='items of STAC: name or role of the asset (default: the only raster)')
     add('--bands', metavar='R,G,B', help='names or numbers of red, green and blue (default: from the raster)')
     add('--scale', metavar='LOW:HIGH', help='values that become 0 and 255, for rasters that do not have 8 bits')

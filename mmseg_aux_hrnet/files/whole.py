@@ -30,14 +30,20 @@ COMPANIONS = {
 }
 
 
+def companions(path: Path) -> list[Path]:
+    """Return the names that may lie beside a file and belong to it; of a Shapefile its own too."""
+    patterns = COMPANIONS.get(path.suffix.lower(), ())
+    return [path.with_name(pattern.format(name=path.name, stem=path.stem)) for pattern in patterns]
+
+
 def remove_companions(path: Path) -> None:
     """Remove what lies beside a file of the name and belongs to it; of a Shapefile itself too.
 
     Raises:
         OSError: one cannot be removed.
     """
-    for pattern in COMPANIONS.get(path.suffix.lower(), ()):
-        path.with_name(pattern.format(name=path.name, stem=path.stem)).unlink(missing_ok=True)
+    for companion in companions(path):
+        companion.unlink(missing_ok=True)
 
 
 def write_whole(path: str | Path, content: bytes) -> None:

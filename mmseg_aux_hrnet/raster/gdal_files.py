@@ -8,6 +8,9 @@ import rasterio._base
 
 from mmseg_aux_hrnet.files.address import Address
 
+# Share that is done, a message, and what was handed over; 0 ends the work.
+OnProgress = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_double, ctypes.c_char_p, ctypes.c_void_p)
+
 
 def forget(path: Address) -> None:
     """Make GDAL ask again for a file, and for the archive that it lies in."""
@@ -67,7 +70,7 @@ def library() -> ctypes.CDLL:
     """Return the GDAL that rasterio uses: rasterio shows none of its functions for files."""
     loaded = ctypes.CDLL(rasterio._base.__file__)  # a name is looked for in what it is linked with, too
     text, handle, size = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t
-    words = ctypes.POINTER(text)
+    words, number, offset = ctypes.POINTER(text), ctypes.c_int, ctypes.c_uint64
     for name, result, arguments in (
         ('VSIGetFileMetadata', words, (text, text, handle)),
         ('CSLDestroy', None, (words,)),
@@ -80,7 +83,15 @@ def library() -> ctypes.CDLL:
         ('VSIFSeekL', ctypes.c_int, (handle, ctypes.c_uint64, ctypes.c_int)),
         ('VSIFTellL', ctypes.c_uint64, (handle,)),
         ('VSIFCloseL', ctypes.c_int, (handle,)),
+        ('VSIUnlink', ctypes.c_int, (text,)),
+        ('VSICopyFile', ctypes.c_int, (text, text, handle, ctypes.c_uint64, handle, OnProgress, handle)),
+        ('VSIMultipartUploadStart', text, (text, handle)),
+        ('VSIMultipartUploadAddPart', text, (text, text, number, offset, text, size, handle)),
+        ('VSIMultipartUploadEnd', number, (text, text, size, words, offset, handle)),
+        ('CPLErrorReset', None, ()),
+        ('CPLGetLastErrorMsg', text, ()),
     ):
-        function = getattr(loaded, name)
-        function.restype, function.argtypes = result, arguments
+        function = getattr(loaded, name, None)
+        if function is not None:  # VSIMultipartUpload... came with GDAL 3.10
+            function.restype, function.argtypes = result, arguments
     return loaded

@@ -8,7 +8,7 @@ from collections import Counter
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-import rasterio._base
+import rasterio
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
@@ -58,8 +58,13 @@ class Stamp(NamedTuple):
 
 def http_settings(path: Address) -> dict[str, str]:
     """Return GDAL's settings for a file: it lists no folder, and asks for side files only where there are some."""
+    return {**http_defaults(), 'GDAL_DISABLE_READDIR_ON_OPEN': 'TRUE' if _has_side_files(path) else 'EMPTY_DIR'}
+
+
+def http_defaults() -> dict[str, str]:
+    """Return how GDAL asks any server, where no variable of the environment says otherwise; it lists no folder."""
     settings = {name: value for name, value in HTTP.items() if name not in os.environ}
-    return {**settings, 'GDAL_DISABLE_READDIR_ON_OPEN': 'TRUE' if _has_side_files(path) else 'EMPTY_DIR'}
+    return {**settings, 'GDAL_DISABLE_READDIR_ON_OPEN': 'EMPTY_DIR'}
 
 
 @cache
@@ -151,7 +156,7 @@ def read_stamp(path: Address, *, age: float = 0.0) -> Stamp:
         forget(path)
         problem = problem_of(path.gdal)
         if problem is not None:
-            raise RasterError(f'{path} {_explain(problem)}')
+            raise RasterError(f'{path} {explain(problem)}')
         size = size_of(path)
     now = Stamp(said.get('etag', '').strip('"'), said.get('last-modified', ''), size)
     if stamp not in (None, now):
@@ -160,7 +165,7 @@ def read_stamp(path: Address, *, age: float = 0.0) -> Stamp:
     return now
 
 
-def _explain(problem: str) -> str:
+def explain(problem: str) -> str:
     """Return in words, with advice, what a server said."""
     said = scrub(' '.join(problem.split()).rstrip('.'))
     if NOT_ALLOWED.search(said):

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted, counted
 from mmseg_aux_hrnet.files.address import Address
-from mmseg_aux_hrnet.files.outputs import refuse_address
+from mmseg_aux_hrnet.maps.predict.bucket import Bucket, find_bucket, map_kind
 from mmseg_aux_hrnet.maps.predict.fleet import predict_on_ray
 from mmseg_aux_hrnet.maps.predict.many import Listener, map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.mosaic import ON_TOP, find_mosaics
@@ -43,14 +43,16 @@ def run_prediction(args: Namespace) -> str:
     )  # fmt: skip
     part = _parse_part(args)
     settings = MapSettings(probabilities=args.prob, **{name: getattr(args, name) for name in names})
-    refuse_address(args.out)
+    bucket = find_bucket(args)
     _, words = _network(args.inputs)
     if args.on_top is not None and not args.mosaic:
         raise ConfigError('--on-top says which raster counts where those of a mosaic overlap: give --mosaic too')
     rasters = find_rasters(words, as_named=args.mosaic, asset=args.asset)
-    outs = map_paths(rasters, args.out)
+    outs = map_paths(rasters, args.out if bucket is None else bucket.scratch)
     if args.aoi is not None:
         read_polygons(args.aoi)  # a wrong file is wrong for all rasters
+    if bucket is not None:
+        bucket.check(rasters, outs)
     # From here on it takes seconds: errors in the arguments are raised before.
     launch.join_predictors()
     predictor = make_predictor(args, device=args.device if args.ray is None else 'cpu')
@@ -58,8 +60,12 @@ def run_prediction(args: Namespace) -> str:
     with bars.shown:
         if remote := sum(isinstance(raster, Address) for raster in rasters):
             bars.note(f'{counted(remote, "raster")} on servers: {TOLD}')
+        if bucket is not None and get_dist_info()[0] == 0:
+            bars.note(bucket.told)
         try:
-            return _predict(args, predictor, rasters, outs, settings=settings, part=part, bars=bars)
+            if bucket is not None:
+                args.out = bucket.folder
+            return _predict(args, predictor, rasters, outs, settings=settings, part=part, bucket=bucket, bars=bars)
         except KeyboardInterrupt:
             again = 'run this part again' if part else 'continue with --resume'
             raise PredictionInterrupted(f'stopped by Ctrl-C; finished blocks are kept: {again}') from None
@@ -76,11 +82,12 @@ def _predict(
     *,
     settings: MapSettings,
     part: Part | None,
+    bucket: Bucket | None,
     bars: '_Bars',
 ) -> str:
     """Predict alone, in parts, on a cluster or as mosaics, and return the closing line."""
     if args.mosaic:
-        return _predict_mosaics(predictor, rasters, outs, args=args, settings=settings, bars=bars)
+        return _predict_mosaics(predictor, rasters, outs, args=args, settings=settings, bucket=bucket, bars=bars)
     if args.finish:
         failed, outside, left = finish_parts(predictor, rasters, outs, settings=settings, listener=bars)
         _check_whole(left, rasters=rasters, args=args, note=bars.note)
@@ -92,7 +99,8 @@ def _predict(
         if not failed:
             return f'part {part} is done: its rows of windows are in {args.out}; after the last part give --finish'
     else:
-        failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars)
+        kind = map_kind(bucket)
+        failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars, kind=kind)
     return _closing_line(failed, outside, rasters=rasters, folder=args.out)
 
 
@@ -208,6 +216,7 @@ def _predict_mosaics(
     *,
     args: Namespace,
     settings: MapSettings,
+    bucket: Bucket | None,
     bars: '_Bars',
 ) -> str:
     """Predict rasters that touch or overlap as one ground, and return the closing line."""
@@ -222,10 +231,12 @@ def _predict_mosaics(
     # A raster that touches no other is one as ever, and its map the same as without the option.
     grounds = [mosaic if len(mosaic.members) > 1 else mosaic.members[0].path for mosaic in mosaics]
     firsts = [min(member.out for member in mosaic.members) for mosaic in mosaics]
-    failed, _ = predict_rasters(predictor, grounds, firsts, settings=settings, listener=bars)
+    kind = map_kind(bucket)
+    failed, _ = predict_rasters(predictor, grounds, firsts, settings=settings, listener=bars, kind=kind)
     lost = {member.path: text for number, text in failed.items() for member in mosaics[number].members} | broken
     # Of a mosaic that lies partly in the area of interest, some have a map.
-    outside = [path for path, out in zip(rasters, outs, strict=True) if path not in lost and not out.is_file()]
+    is_there = Path.is_file if bucket is None else bucket.has
+    outside = [path for path, out in zip(rasters, outs, strict=True) if path not in lost and not is_there(out)]
     numbers = {rasters.index(path): text for path, text in lost.items()}
     return _closing_line(numbers, [rasters.index(path) for path in outside], rasters=rasters, folder=args.out)
 

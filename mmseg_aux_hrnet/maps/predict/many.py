@@ -55,6 +55,7 @@ def predict_rasters(
     *,
     settings: MapSettings,
     listener: Listener,
+    kind: Callable[..., RasterMap] = RasterMap,
 ) -> tuple[dict[int, str], list[int]]:
     """Make the maps of rasters, together with the other processes where there are any.
 
@@ -64,6 +65,7 @@ def predict_rasters(
         outs: the map of each; of a mosaic, the one that its journal lies beside.
         settings: of all of them.
         listener: hears how it goes in this process.
+        kind: makes the map of one raster, such as one that goes to a bucket.
 
     Returns:
         What is wrong with each raster that failed, by its number, and the numbers of those without a pixel in the area
@@ -73,7 +75,7 @@ def predict_rasters(
         ConfigError: a map or an unfinished run is in the way; nothing was predicted.
         ResourceError: memory or disk space ran out.
     """
-    job = Job(model, rasters, outs, settings=settings, listener=listener)
+    job = Job(model, rasters, outs, settings=settings, listener=listener, kind=kind)
     process, processes = get_dist_info()
     todo = [job.begin(shared=processes > 1) if process == 0 else []]
     broadcast_object_list(todo)  # before a process predicts, all must know what is there already
@@ -117,7 +119,7 @@ class Job:
         *,
         settings: MapSettings,
         listener: Listener,
-        kind: type[RasterMap] = RasterMap,
+        kind: Callable[..., RasterMap] = RasterMap,
     ) -> None:
         self._kind = kind
         self._model, self._rasters, self._outs = model, rasters, outs
@@ -176,7 +178,7 @@ class Job:
                 costs = block_costs(raster_map, among=missing) if shared else (1,) * len(missing)
                 todo.append(Pending(number, missing, costs))
             else:
-                self._listener.note(f'{raster_map.out} is finished')
+                self._listener.note(f'{raster_map.shown} is finished')
         return todo
 
     def predict(self, share: Share, locks: ExitStack) -> None:

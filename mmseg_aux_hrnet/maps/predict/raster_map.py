@@ -86,6 +86,7 @@ class RasterMap:
         path: of the raster, or the first of a mosaic.
         rasters: all of them.
         out: of the class map; of a mosaic, which has one for each raster, the one that the journal lies beside.
+        shown: how messages call it.
         sheets: the parts of the map, each with files of its own.
         layers: what each part has: ``probabilities`` and ``uncertainty`` where they are asked for, and ``classes``.
         outputs: all files.
@@ -111,7 +112,7 @@ class RasterMap:
     ) -> None:
         mosaic = raster if isinstance(raster, Mosaic) else None
         self.rasters = [raster] if not isinstance(raster, Mosaic) else [member.path for member in raster.members]
-        self.path, self.out = self.rasters[0], out
+        self.path, self.out, self.shown = self.rasters[0], out, out
         self._settings = settings
         self.plan = plan_map(model, self.path, settings, mosaic=mosaic, look=look)
         self.blocks = len(self.plan.work.windows.rows.starts)
