@@ -59,11 +59,11 @@ def find_layout(root: Path, *, kind: str | None = None) -> Layout:
         SplitError: the folders are missing or fit both layouts.
     """
     if not root.is_dir():
-        raise SplitError(f'data root "{root}" is not a folder; give the folder that holds rawdata or x')
+        raise SplitError(f'data root "{root}" is not a folder; give the folder that holds "rawdata" or "x"')
     kinds = list(LAYOUTS) if kind is None else [kind]
     found = [LAYOUTS[name] for name in kinds if (root / LAYOUTS[name].images).is_dir()]
     if len(found) > 1:
-        raise SplitError(f'data root "{root}" holds both rawdata and x; say which with --kind {" or ".join(kinds)}')
+        raise SplitError(f'data root "{root}" holds both "rawdata" and "x"; say which with --kind {" or ".join(kinds)}')
     if not found:
         layouts = ' or '.join(f'{LAYOUTS[name].images} with {LAYOUTS[name].labels} ({name})' for name in kinds)
         raise SplitError(f'data root "{root}" has no image folder; expected in it: {layouts}')

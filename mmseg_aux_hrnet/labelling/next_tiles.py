@@ -120,8 +120,9 @@ def next_tiles(
         )
     chosen = choose(candidates, np.concatenate(taken), count=count)
     notes = [f'{path} lies outside of all maps: it keeps no tile from being proposed' for path in far]
-    said = f'{len(candidates)} of {counted(total, "tile")} can be chosen from'
-    notes.append(f'{said} (the others exist, or have too little data)')
+    if len(candidates) < total:
+        said = f'{len(candidates)} of {counted(total, "tile")} can be chosen from'
+        notes.append(f'{said} (the others touch --not-in, or have too little data)')
     if len(chosen) < count:
         notes.append(f'asked for: {counted(count, "tile")}; there are {len(chosen)}')
     return Proposal(tuple(candidates[number] for number in chosen), systems[paths[0]], systems, tuple(notes))

@@ -52,6 +52,10 @@ def _rasters_of(text: str, *, asset: str | None) -> list[Path]:
     if path.suffix.lower() in LISTS and (isinstance(path, Address) or path.is_file()):
         return listed_rasters(path, asset=asset)
     if isinstance(path, Address):
+        if '*' in str(path) or str(path).endswith('/'):
+            raise DataError(
+                f'{path}: folders and patterns on servers are not listed: name files, or give a list (.txt)'
+            )
         return [path]
     if path.is_dir():
         entries = list(path.iterdir())

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,8 +55,11 @@ def listed_rasters(path: Path, *, asset: str | None) -> list[Path]:
         StackError: what reads it is not installed.
     """
     if path.suffix.lower() == TEXT:
-        lines = (line.strip() for line in _content(path).decode('utf-8-sig', 'replace').splitlines())
-        names = [line for line in lines if line and not line.startswith('#')]
+        lines = (
+            re.split(r'(?:^|\s)#', line)[0].strip()
+            for line in _content(path).decode('utf-8-sig', 'replace').splitlines()
+        )
+        names = [line for line in lines if line]
     else:
         items = _parquet_items(path) if path.suffix.lower() == PARQUET else _json_items(path)
         names = [_choose(f'{path}, item {name}', assets, asset).href for name, assets in items]

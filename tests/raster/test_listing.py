@@ -114,7 +114,9 @@ def test_a_parquet_of_items(tmp_path):
 
 
 def test_a_text_of_names_and_addresses(tmp_path):
-    (tmp_path / 'list.txt').write_text('\ufeff# of May\nhttps://host/a.tif?sig=KEY\n\n  sub/b.tif\n/else/c.tif\n')
+    (tmp_path / 'list.txt').write_text(
+        '\ufeff# of May\nhttps://host/a.tif?sig=KEY # of June\n\n  sub/b.tif\n/else/c.tif\n'
+    )
     near = ['/else/c.tif', str(tmp_path / 'sub/b.tif')]
     assert found(tmp_path / 'list.txt') == sorted([*near, '/vsicurl/https://host/a.tif?sig=KEY'])
 

@@ -118,5 +118,7 @@ def open_uncertainty(path: str | Path) -> Iterator[UncertaintyMap]:
         RasterError: the file cannot be read as a raster.
         DataError: it is not such a layer.
     """
+    if Path(path).is_dir():
+        raise DataError(f'{path} is a folder: name the files in it, such as {Path(path) / "NAME_uncertainty.tif"}')
     with open_dataset(Path(path)) as dataset:
         yield UncertaintyMap(Path(path), dataset)

@@ -53,11 +53,12 @@ class PolygonSummary:
         if not self.polygons:
             return f'{self.out}: no polygons: the map has no such area'
         parts = [
-            f'{count} {name}' + (f' ({self.square_metres[name] / 10_000:,.4g} ha)' if self.square_metres else '')
+            f'{counted(count, "polygon")} of {name}'
+            + (f' ({self.square_metres[name] / 10_000:,.4g} ha)' if self.square_metres else '')
             for name, count in sorted(self.polygons.items())
         ]
         more = f' and {counted(len(parts) - MOST_CLASSES, "more class")}' if len(parts) > MOST_CLASSES else ''
-        return f'{self.out}: polygons of {", ".join(parts[:MOST_CLASSES])}{more}'
+        return f'{self.out}: {", ".join(parts[:MOST_CLASSES])}{more}'
 
 
 def polygonize(

@@ -136,9 +136,8 @@ def _check_whole(
         names = list(dict.fromkeys(rasters[number].name for number in numbers))
         told = ', '.join(names[:3]) + (f' and {len(names) - 3} others' if len(names) > 3 else '')
         words = [str(word) for word in args.words if word not in ('--finish', '--resume')]
-        note(
-            f'missing: {counted(len(numbers), "block")} of {told}: {start} {shlex.join([*words, "--part", str(part)])}'
-        )
+        again = f'{start} {shlex.join([*words, "--part", str(part)])}'
+        note(f'missing: {counted(len(numbers), "row")} of windows of {told}: {again}')
     if left:
         count = len({number for numbers in left.values() for number in numbers})
         raise DataError(

@@ -1,9 +1,11 @@
 """Rasters that touch or overlap on one grid, predicted as one ground: which belong together, and which is on top."""
 
 import math
+import shlex
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -189,7 +191,27 @@ def _by_age(members: Sequence[Member], *, note: Callable[[str], None]) -> list[M
     if silent:
         note('no raster says when it was taken (tag TIFFTAG_DATETIME): the newest is the file that was written last')
         return sorted(members, key=lambda member: member.path.stat().st_mtime_ns)
-    return sorted(members, key=lambda member: ''.join(filter(str.isdigit, str(member.taken))))
+    return sorted(members, key=_moment)
+
+
+def _moment(member: Member) -> datetime:
+    """Return when a raster was taken; a time without a zone is in UTC.
+
+    Raises:
+        ConfigError: what its file says is not a date.
+    """
+    said = str(member.taken).strip()
+    for form in ('%Y:%m:%d %H:%M:%S', '%Y:%m:%d'):  # of TIFF
+        with suppress(ValueError):
+            return datetime.strptime(said, form).replace(tzinfo=timezone.utc)
+    try:
+        moment = datetime.fromisoformat(said.replace('Z', '+00:00'))
+    except ValueError as error:
+        raise ConfigError(
+            f'{member.path} says that it was taken at "{said}", which is not a date: set the tag TIFFTAG_DATETIME as '
+            '"YYYY:MM:DD HH:MM:SS", or give --on-top order'
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _alike(members: Sequence[Member]) -> list[list[int]]:
@@ -273,8 +295,8 @@ def _refuse(one: Member, other: Member) -> None:
         )
     raise ConfigError(
         f'{one.path} and {other.path} touch or overlap, but {why}, and a mosaic resamples nothing: predict them in two '
-        f'runs, or lay the second on the grid of the first, as by gdalwarp {_target(one.grid, other.grid)} -r cubic '
-        f'{other.path.name} warped.tif'
+        f'runs, or lay the second on the grid of the first and name warped.tif in its place: gdalwarp '
+        f'{_target(one.grid, other.grid)} -r cubic -dstalpha {shlex.quote(str(other.path))} warped.tif'
     )
 
 

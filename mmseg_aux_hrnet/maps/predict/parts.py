@@ -57,6 +57,8 @@ def predict_part(
     shares = share_of(pending, process=part.number - 1, processes=part.total)
     job = Job(model, rasters, outs, settings=settings, listener=listener, kind=SharedMap)
     listener.begins(sum(len(share.blocks) for share in shares))
+    if not shares:
+        listener.note(f'part {part} has nothing to do: there are fewer rows of windows than parts')
     for share in shares:
         job.take(share)
     return job.failed, job.outside

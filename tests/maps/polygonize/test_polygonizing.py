@@ -49,7 +49,10 @@ def test_classes_areas_and_places_are_those_of_the_map(tmp_path):
     assert polygons[0].equals(shapely.box(500_001, 5_799_996, 500_004, 5_799_999))
     assert [len(polygon.interiors) for polygon in polygons] == [0, 1]
     assert crs == 'EPSG:32633'
-    assert summary.closing_line() == f'{tmp_path / "out.gpkg"}: polygons of 1 building (0.0009 ha), 1 green (0.0014 ha)'
+    assert (
+        summary.closing_line()
+        == f'{tmp_path / "out.gpkg"}: 1 polygon of building (0.0009 ha), 1 polygon of green (0.0014 ha)'
+    )
 
 
 @pytest.mark.usefixtures('small_strips')
@@ -201,7 +204,7 @@ def test_without_a_reference_system_there_are_polygons_but_no_areas(tmp_path, tr
     assert {tuple(polygon.bounds) for polygon in polygons} == expected
     assert crs is None
     assert 'no coordinate reference system' in summary.note
-    assert summary.closing_line().endswith('polygons of 1 building, 1 green')
+    assert summary.closing_line().endswith(': 1 polygon of building, 1 polygon of green')
 
 
 @pytest.mark.parametrize(
@@ -225,7 +228,7 @@ def test_a_closing_line_of_many_classes_stays_one_line(tmp_path):
     values = np.arange(20, dtype=np.uint8).reshape(4, 5)
     tags = {'CLASS_NAMES': json.dumps([f'kind {i:02}' for i in range(20)])}
     line = polygonize(class_map(tmp_path / 'map.tif', values, tags=tags), tmp_path / 'out.gpkg').closing_line()
-    assert line.endswith('1 kind 07 (0.0001 ha) and 12 more classes')
+    assert line.endswith('1 polygon of kind 07 (0.0001 ha) and 12 more classes')
 
 
 @pytest.mark.parametrize('size', ['min_area', 'fill_holes', 'simplify'])

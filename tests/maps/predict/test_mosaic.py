@@ -79,6 +79,10 @@ def test_the_nearest_raster_is_on_top_where_that_is_asked_for(tmp_path):
     check_maps(paths, tmp_path / 'out', layout, whole)
 
 
+# From the oldest to the newest, in the forms of TIFF and of ISO 8601.
+DATES = ['2021:02:28 22:00:00', '2021-02-28T22:30:00Z', '2021-03-01T01:00:00+02:00', '2021:10:01 00:00:00']
+
+
 @pytest.mark.parametrize('dated', ['by tag', 'by file'])
 def test_the_newest_raster_is_on_top_where_that_is_asked_for(tmp_path, dated):
     layout, order = LAYOUTS['odd offsets and overlaps'], [3, 1, 0, 2]
@@ -86,7 +90,7 @@ def test_the_newest_raster_is_on_top_where_that_is_asked_for(tmp_path, dated):
     for age, number in enumerate(order):
         if dated == 'by tag':
             with rasterio.open(paths[number], 'r+') as one:
-                one.update_tags(TIFFTAG_DATETIME=f'2020:0{age + 1}:01 12:00:00')
+                one.update_tags(TIFFTAG_DATETIME=DATES[age])
         else:
             os.utime(paths[number], (1_000_000 + age, 1_000_000 + age))
     ground = write_raster(tmp_path / 'all.tif', composed(paths, layout, order=order), nodata=0)
@@ -102,6 +106,15 @@ def test_where_some_say_when_they_were_taken_and_others_do_not_the_newest_is_not
     with rasterio.open(paths[0], 'r+') as one:
         one.update_tags(TIFFTAG_DATETIME='2020:01:01 12:00:00')
     with pytest.raises(ConfigError, match=r'b\.tif does not say when it was taken .* or give --on-top order'):
+        predict(paths, tmp_path / 'out', on_top='newest')
+
+
+def test_what_is_not_a_date_is_refused(tmp_path):
+    paths = sheets(tmp_path / 'in', LAYOUTS['side by side'])
+    for path in paths:
+        with rasterio.open(path, 'r+') as one:
+            one.update_tags(TIFFTAG_DATETIME='12/31/2021 10:00')
+    with pytest.raises(ConfigError, match=r'at "12/31/2021 10:00", which is not a date: .* or give --on-top order'):
         predict(paths, tmp_path / 'out', on_top='newest')
 
 
