@@ -14,11 +14,11 @@ from mmseg_aux_hrnet.datasets.label_rules import LabelFormat, LabelRule, label_r
 from mmseg_aux_hrnet.datasets.label_values import LabelValues
 from mmseg_aux_hrnet.datasets.splits import IMAGE_SUFFIXES, LABEL_SUFFIXES, SplitEntry, index_by_stem, read_split
 from mmseg_aux_hrnet.datasets.tiles import refuse_masks_as_index
-from mmseg_aux_hrnet.datasets.transforms.copy_paste import DONOR_KEY, CopyPaste
 from mmseg_aux_hrnet.errors import ConfigError, DataError, SplitError
 from mmseg_aux_hrnet.files.names import portable
 
 LISTED_FAULTS = 3  # a list with the wrong root has thousands; the first ones tell what is wrong
+DONOR_KEY = 'donor'  # in a sample's record: the record of a second tile, for a transform that needs one
 STRICT_LOADERS = {'LoadImageFromFile': 'LoadTile', 'LoadAnnotations': 'LoadLabel'}
 
 
@@ -149,7 +149,7 @@ class ListedDataset(BaseSegDataset):
 
     def prepare_data(self, idx: int) -> Any:
         """Return the sample through the pipeline; a pipeline with ``CopyPaste`` gets a second tile, drawn at random."""
-        if not any(isinstance(step, CopyPaste) for step in self.pipeline.transforms):
+        if not any(getattr(step, 'needs_donor', False) for step in self.pipeline.transforms):
             return super().prepare_data(idx)
         other = self.get_data_info(np.random.randint(len(self)))
         return self.pipeline({**self.get_data_info(idx), DONOR_KEY: other})

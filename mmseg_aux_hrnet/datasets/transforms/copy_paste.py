@@ -9,9 +9,9 @@ from mmcv.transforms import BaseTransform, Compose
 from mmseg.registry import TRANSFORMS
 from numpy.typing import NDArray
 
+from mmseg_aux_hrnet.datasets.listed_dataset import DONOR_KEY
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 
-DONOR_KEY = 'paste_from'  # in a sample's record: the record of the tile that pieces come from
 DRY_DRAWS = (
     1000  # tiles in a row without the class, after which it is taken as missing; at 1 % of tiles with it, 1 in 23,000
 )
@@ -46,6 +46,8 @@ class CopyPaste(BaseTransform):
     Raises (on call):
         DataError: a thousand donors in a row hold nothing of the class, or the sample is not from a ``ListedDataset``.
     """
+
+    needs_donor = True
 
     def __init__(
         self,

@@ -3,8 +3,9 @@ import pytest
 from PIL import Image
 
 from mmseg_aux_hrnet.datasets import SingleGreenDataset
+from mmseg_aux_hrnet.datasets.listed_dataset import DONOR_KEY
 from mmseg_aux_hrnet.datasets.transforms import copy_paste
-from mmseg_aux_hrnet.datasets.transforms.copy_paste import DONOR_KEY, CopyPaste, components
+from mmseg_aux_hrnet.datasets.transforms.copy_paste import CopyPaste, components
 from mmseg_aux_hrnet.engine.samplers.seeded_fetch import Draw, SeededFetch
 from mmseg_aux_hrnet.errors import ConfigError, DataError
 
