@@ -175,7 +175,9 @@ class Journal:
         Raises:
             OSError: it cannot be written.
         """
-        write_whole(self.folder.with_suffix('.json'), _json(self.conditions()))
+        content = _json(self.conditions())
+        with whole_file(self.folder.with_suffix('.json'), part=unique_part(self.folder / 'made')) as part:
+            part.write_bytes(content)
         (self.folder / CONDITIONS).unlink(missing_ok=True)  # first, so that what is left does not look like a run
         self.remove()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mmseg_aux_hrnet.errors import DataError, InUseError, ResourceError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, InUseError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.predict.journal import Conditions
 from mmseg_aux_hrnet.maps.predict.raster_map import OnBlock, RasterMap
@@ -27,7 +27,10 @@ class SharedMap(RasterMap):
         """
         there = self.out.exists()  # asked first: another may put it there while the rest is looked at
         if self._is_finished():
-            self.journal.remove()  # of one that was cut off, or came late
+            with suppress(ConfigError):  # another does the same, and is quicker
+                if self.journal.is_open():  # of one that was cut off just before it would have
+                    self.journal.finish()
+            self.journal.remove()  # of one that came late
             with suppress(OSError):
                 self.journal.lock_path.unlink()
             return False
