@@ -75,7 +75,7 @@ class Bucket:
                 probe = Path(folder) / PROBE
                 probe.write_bytes(b'\n')
                 upload(probe, self.place(probe))
-            with suppress(ResourceError):  # whoever may write and not remove can do without
+            with suppress(ResourceError, RasterError):  # whoever may write and not remove can do without
                 remove_object(self.place(probe))
 
 
