@@ -38,9 +38,14 @@ class SharedMap(RasterMap):
             check_file(
                 self.out, what=f'{self.out}, which was made otherwise,', advice='remove it, or give another --out'
             )
-        with self._disk_errors():
-            self.journal.join(self.plan.conditions, compare=self._unlike)
-        noted = self.journal.conditions()
+        try:
+            with self._disk_errors():
+                self.journal.join(self.plan.conditions, compare=self._unlike)
+            noted = self.journal.conditions()
+        except (ConfigError, ResourceError):
+            if self._done_elsewhere():
+                return False
+            raise
         if 'content' not in noted and noted['modified'] != self.plan.conditions['modified']:
             self.note_content()  # a copy on another machine: only what is in it tells whether it is the same
         return True
@@ -52,9 +57,14 @@ class SharedMap(RasterMap):
             DataError: it is other content than that of the others, or a file cannot be read.
             ResourceError: the disk is full.
         """
-        content = self._read_content(self.journal.conditions().get('content', ()))
-        with self._disk_errors():
-            standing = self.journal.add_first('content', content)
+        try:
+            content = self._read_content(self.journal.conditions().get('content', ()))
+            with self._disk_errors():
+                standing = self.journal.add_first('content', content)
+        except (ConfigError, ResourceError):
+            if self._done_elsewhere():
+                return
+            raise
         files = unlike_files(standing, content)
         if files:
             raise DataError(f'{self.path}: {", ".join(files)} holds other content than where its map was begun')
@@ -72,6 +82,16 @@ class SharedMap(RasterMap):
             super().predict(indices, on_block=after)
         except _DoneElsewhereError:
             self.journal.remove()  # a block that was stored after they had removed it
+        except ResourceError:
+            if not self._done_elsewhere():
+                raise
+
+    def _done_elsewhere(self) -> bool:
+        """Return whether others finished the map, and so removed the folder in which something has just failed."""
+        if self.journal.is_open() or not self._is_finished():
+            return False
+        self.journal.remove()  # what was stored in it since
+        return True
 
     def complete(self) -> None:
         """Write the map if all of it is there and no other process is writing it.

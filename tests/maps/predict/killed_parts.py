@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from functools import partial
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def together(works):
             try:
                 work()
                 code = 0
+            except Exception:
+                traceback.print_exc()  # the process ends before Python would say it
             finally:
                 os._exit(code)
         children.append(child)
