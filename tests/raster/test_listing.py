@@ -6,9 +6,11 @@ from datetime import datetime, timezone
 import pyarrow
 import pyarrow.parquet
 import pytest
-from pystac import Asset, Item, ItemCollection
 from raster_support import noise, write_raster
 from remote_support import serving
+
+pytest.importorskip('pystac')
+from pystac import Asset, Item, ItemCollection
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, StackError
 from mmseg_aux_hrnet.raster import listing
