@@ -29,8 +29,8 @@ PLATFORMS := $(foreach n,2_34 2_31 2_28 2_27 2_24 2_17,--platform manylinux_$(n)
 
 help:
 	@echo 'make demo     draw the demo data, train a small aux-HRNet on it, test it; map a raster by the zoo (a few minutes)'
-	@echo 'make test     run the tests but for the slow ones, and print their coverage (about 7 minutes)'
-	@echo 'make test-all run all tests (about 15 minutes)'
+	@echo 'make test     run the tests but for the slow ones, and print their coverage (about 10 minutes)'
+	@echo 'make test-all run all tests (about 18 minutes)'
 	@echo 'make fuzz     run the tests whose inputs are drawn with ten times as many, other ones each time (minutes)'
 	@echo 'make zoo      train the network that comes with the package again, from DATA=FOLDER, and write its card (an hour)'
 	@echo 'make bench    time what has to be fast, see benchmarks/README.md (half an hour; BENCH="metric --rounds 3" for less)'
