@@ -126,7 +126,7 @@ PAIR = ('rawdata/train/s_1.png', 'labeldata/train/s_1.png')
     [
         ((), (), 'has no image folder; expected in it: rawdata with labeldata (singlegreen) or x with y'),
         (PAIR, ('--kind', 'urbanisation'), 'has no image folder; expected in it: x with y (urbanisation)'),
-        ((*PAIR, 'x/train/a.png'), (), 'holds both rawdata and x; say which with --kind'),
+        ((*PAIR, 'x/train/a.png'), (), 'holds both "rawdata" and "x"; say which with --kind'),
         (('rawdata/readme.md',), (), 'rawdata" holds no image (.png .jpg'),
         ((*PAIR, 'rawdata/val/readme.md'), (), 'val" holds no image'),
         ((*PAIR, 'rawdata/train/b.png', 'rawdata/train/c.png'), (), '2 of 3 images without a label'),
