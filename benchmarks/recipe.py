@@ -7,7 +7,7 @@ Every training is a run of tools/train.py in a process of its own; what is finis
 is not trained again, so that a run of days may be stopped and go on. With --minutes each recipe gets as many iterations
 as it makes in that time of processors (of one quiet thread under OMP_NUM_THREADS=1), measured before; with --iterations
 all get the same. All but stock mmseg train with --speed LEVEL: by ``max``, in bfloat16, a processor that has it makes
-nearly twice the iterations. DATA_ROOT may hold several sources, as benchmarks/zoo_data.py joins them: with --source
+nearly twice the iterations, and keep decoded tiles. DATA_ROOT may hold several sources, as benchmarks/zoo_data.py joins them: with --source
 naip4 train_naip4.txt and val_naip4.txt are read. Choose by ``val``; the tests are for the table only.
 """
 
@@ -152,7 +152,7 @@ RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
 def recipe_config(
     name: str, root: Path, *, iterations: int, seed: int, changes: dict[str, Any] | None = None
 ) -> Config:
-    """Return the config of a recipe that trains for some iterations of whole batches, validating three times."""
+    """Return the config of a recipe that trains for some iterations of whole batches and keeps the last weights."""
     leaf, edits = RECIPES[name]
     config = Config.fromfile(mmseg_aux_hrnet.config(LEAF.format(leaf)))
     whole = config.train_dataloader.batch_size
@@ -164,9 +164,9 @@ def recipe_config(
         # A warm-up ends, and what follows it begins, where it did; what lasted to the end still does.
         scheduler.begin = min(scheduler.get('begin', 0), iterations // 2)
         scheduler.end = iterations if scheduler.end == former else min(scheduler.end, iterations // 2)
-    every = max(1, iterations // 3)
-    config.train_cfg.update(max_iters=iterations, val_interval=every)
-    config.default_hooks.checkpoint.interval = every
+    # None validates on the way: to choose among checkpoints would mix with what the recipes bring.
+    config.train_cfg.update(max_iters=iterations, val_interval=iterations + 1)
+    config.default_hooks.checkpoint.interval = iterations
     config.default_hooks.logger.interval = 10
     config.randomness = {'seed': seed}
     for split in ('train', 'val', 'test'):
@@ -181,6 +181,7 @@ def train(config: Config, folder: Path, speed: str) -> float:
     path = folder / 'config.py'
     config.dump(path)
     words = [sys.executable, str(TRAIN), str(path), '--work-dir', str(folder), '--speed', speed]
+    words += [] if speed == 'off' else ['--cache', str(folder.parent / 'cache')]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run = subprocess.run(words, capture_output=True, text=True)
     if run.returncode:
@@ -194,7 +195,6 @@ def iterations_in(minutes: float, name: str, args: argparse.Namespace, speed: st
     seconds = []
     for length in PROBED:
         probe = recipe_config(name, args.root, iterations=length, seed=0, changes=args.changes)
-        probe.train_cfg.val_interval = 10 * length  # without validations
         seconds.append(train(probe, args.out / f'{name}_probe_{length}', speed))
     return max(1, round(60 * minutes * (PROBED[1] - PROBED[0]) / (seconds[1] - seconds[0])))
 
