@@ -226,7 +226,8 @@ def measured(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
             'img_path': f'rawdata/{split}',
             'seg_map_path': f'labeldata/{split}',
         }
-        result = test(config, best_checkpoint(folder), TestOptions(work_dir=folder / 'test'))
+        report = folder / f'report_{Path(listed).stem}'  # for tools/compare.py
+        result = test(config, best_checkpoint(folder), TestOptions(work_dir=folder / 'test', report=report))
         figures[listed] = result.figures[FIGURE]
     record = {'recipe': name, 'seed': seed, 'iterations': iterations, 'speed': speed, 'figures': figures}
     done.write_text(json.dumps(record, indent=2), encoding='utf-8')
