@@ -7,12 +7,14 @@ Every training is a run of tools/train.py in a process of its own; what is finis
 is not trained again, so that a run of days may be stopped and go on. With --minutes each recipe gets as many iterations
 as it makes in that time of processors (of one quiet thread under OMP_NUM_THREADS=1), measured before; with --iterations
 all get the same. All but stock mmseg train with --speed LEVEL: by ``max``, in bfloat16, a processor that has it makes
-nearly twice the iterations, and keep decoded tiles. DATA_ROOT may hold several sources, as benchmarks/zoo_data.py joins them: with --source
-naip4 train_naip4.txt and val_naip4.txt are read. Choose by ``val``; the tests are for the table only.
+nearly twice the iterations, and keep decoded tiles. DATA_ROOT may hold several sources, as benchmarks/zoo_data.py joins
+them: with --source naip4 train_naip4.txt and val_naip4.txt are read. Choose by ``val``; the tests are for the table
+only.
 """
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -58,24 +60,35 @@ def _step(kind: str, **changes: Any) -> Edit:
     return edit
 
 
-def _auxiliary(*finest: int, weight: float = 0.4) -> Edit:
-    """Return what adds an auxiliary decoder for each branch that is the finest it sees."""
+def _auxiliary(*seen: str, weight: float = 0.4) -> Edit:
+    """Return what adds auxiliary decoders, each for the branches that its digits name; 0 is the finest."""
 
     def edit(config: Config) -> None:
         widths, losses = config.model.decode_head.in_channels, config.model.decode_head.loss_decode
         config.model.auxiliary_head = [
             {
                 'type': 'AuxFCNHead',
-                'in_channels': list(widths[first:]),
-                'in_index': list(range(first, 4)),
+                'in_channels': [widths[int(branch)] for branch in branches],
+                'in_index': list(map(int, branches)),
                 'num_classes': config.model.decode_head.num_classes,
                 'norm_cfg': config.model.decode_head.norm_cfg,
                 'loss_decode': [{**loss, 'loss_weight': weight} for loss in losses],
             }
-            for first in finest
+            for branches in seen
         ]
 
     return edit
+
+
+def _decayed(config: Config) -> None:
+    """Let the weight of the auxiliary decoders fall to zero."""
+    _import(config, 'auxiliary_decay')
+    config.custom_hooks = [*config.custom_hooks, {'type': 'AuxiliaryDecayHook'}]
+
+
+def _import(config: Config, module: str) -> None:
+    """Let the training import a module that lies beside this file or on PYTHONPATH."""
+    config.custom_imports = {'imports': [*config.get('custom_imports', {}).get('imports', []), module]}
 
 
 def _no_mean(config: Config) -> None:
@@ -112,7 +125,7 @@ def _half_batches(config: Config) -> None:
 
 def _smp_unet(config: Config) -> None:
     """Train U-Net-ResNet34 of segmentation_models_pytorch by our recipe; peers/ must be on PYTHONPATH."""
-    config.custom_imports = {'imports': [*config.get('custom_imports', {}).get('imports', []), 'smp_unet']}
+    _import(config, 'smp_unet')
     config.model.backbone = {'type': 'SmpUnet'}
     config.model.decode_head = {
         'type': 'LogitsHead',
@@ -141,11 +154,13 @@ RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'AdamW without turns': ('-adamw', (_step('RandomScaledCrop', turns=False),)),
     'AdamW, colours of mmseg': ('-adamw', (_step('TablePhotoMetricDistortion', **PLAIN_COLOURS),)),
     'AdamW, scales 0.75 to 1.5': ('-adamw', (_step('RandomScaledCrop', ratio_range=(0.75, 1.5)),)),
-    'AdamW + aux 123, 23': ('-adamw', (_auxiliary(1, 2),)),
-    'AdamW + aux 123': ('-adamw', (_auxiliary(1),)),
-    'AdamW + aux 23': ('-adamw', (_auxiliary(2),)),
-    'AdamW + aux 123, 23 of weight 0.2': ('-adamw', (_auxiliary(1, 2, weight=0.2),)),
-    'AdamW + aux 123, 23 of weight 1': ('-adamw', (_auxiliary(1, 2, weight=1.0),)),
+    'AdamW + aux 123, 23': ('-adamw', (_auxiliary('123', '23'),)),
+    'AdamW + aux 123': ('-adamw', (_auxiliary('123'),)),
+    'AdamW + aux 23': ('-adamw', (_auxiliary('23'),)),
+    'AdamW + aux 0': ('-adamw', (_auxiliary('0'),)),
+    'AdamW + aux 123, 23, falling to 0': ('-adamw', (_auxiliary('123', '23'), _decayed)),
+    'AdamW + aux 123, 23 of weight 0.2': ('-adamw', (_auxiliary('123', '23', weight=0.2),)),
+    'AdamW + aux 123, 23 of weight 1': ('-adamw', (_auxiliary('123', '23', weight=1.0),)),
 }
 
 
@@ -164,8 +179,8 @@ def recipe_config(
         # A warm-up ends, and what follows it begins, where it did; what lasted to the end still does.
         scheduler.begin = min(scheduler.get('begin', 0), iterations // 2)
         scheduler.end = iterations if scheduler.end == former else min(scheduler.end, iterations // 2)
-    # None validates on the way: to choose among checkpoints would mix with what the recipes bring.
-    config.train_cfg.update(max_iters=iterations, val_interval=iterations + 1)
+    # Only the end is validated: to choose among checkpoints would mix with what the recipes bring.
+    config.train_cfg.update(max_iters=iterations, val_interval=iterations)
     config.default_hooks.checkpoint.interval = iterations
     config.default_hooks.logger.interval = 10
     config.randomness = {'seed': seed}
@@ -183,7 +198,9 @@ def train(config: Config, folder: Path, speed: str) -> float:
     words = [sys.executable, str(TRAIN), str(path), '--work-dir', str(folder), '--speed', speed]
     words += [] if speed == 'off' else ['--cache', str(folder.parent / 'cache')]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run = subprocess.run(words, capture_output=True, text=True)
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get('PYTHONPATH')])]
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(paths)}
+    run = subprocess.run(words, capture_output=True, text=True, env=environment)
     if run.returncode:
         raise SystemExit(f'{folder}: {run.stderr.strip().splitlines()[-1]}')
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
