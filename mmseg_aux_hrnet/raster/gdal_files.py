@@ -2,10 +2,14 @@
 
 import ctypes
 import os
+import sys
+from ctypes.util import find_library
 from functools import cache
+from pathlib import Path
 
 import rasterio._base
 
+from mmseg_aux_hrnet.errors import StackError
 from mmseg_aux_hrnet.files.address import Address
 
 # Share that is done, a message, and what was handed over; 0 ends the work.
@@ -65,10 +69,29 @@ def size_of(path: Address) -> int:
     return size
 
 
+def _file_of_gdal() -> str:
+    """Return the file of rasterio's GDAL, or one that is linked with it."""
+    module = Path(rasterio._base.__file__)
+    if sys.platform != 'win32':
+        return str(module)  # a name is looked for in what it is linked with, too
+    # Windows looks in the file itself only; pip puts GDAL beside rasterio, conda on the path.
+    beside = sorted((module.parents[1] / 'rasterio.libs').glob('gdal*.dll'))
+    return str(beside[0]) if beside else find_library('gdal') or str(module)
+
+
 @cache
 def library() -> ctypes.CDLL:
-    """Return the GDAL that rasterio uses: rasterio shows none of its functions for files."""
-    loaded = ctypes.CDLL(rasterio._base.__file__)  # a name is looked for in what it is linked with, too
+    """Return the GDAL that rasterio uses: rasterio shows none of its functions for files.
+
+    Raises:
+        StackError: it is not found.
+    """
+    loaded = ctypes.CDLL(_file_of_gdal())
+    if not hasattr(loaded, 'VSIFOpenL'):
+        raise StackError(
+            f'the GDAL of {Path(rasterio._base.__file__).parent} is not found, by which addresses are read: copy the '
+            'files to this machine, or install rasterio by pip'
+        )
     text, handle, size = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t
     words, number, offset = ctypes.POINTER(text), ctypes.c_int, ctypes.c_uint64
     for name, result, arguments in (
