@@ -143,7 +143,7 @@ LOVASZ = {'type': 'LovaszLoss', 'reduction': 'none', 'loss_weight': 1.0}
 RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'stock mmseg': ('', (_stock,)),
     'SGD': ('', ()),
-    PEER: ('-adamw', (_smp_unet,)),
+    PEER: ('-adamw', (_smp_unet, _no_mean)),  # a mean of its few iterations would be of random weights mostly
     'AdamW': ('-adamw', ()),
     'AdamW without mean': ('-adamw', (_no_mean,)),
     'AdamW, annealed mean': ('-adamw', (_annealed_mean,)),
