@@ -126,6 +126,7 @@ def _half_batches(config: Config) -> None:
 def _smp_unet(config: Config) -> None:
     """Train U-Net-ResNet34 of segmentation_models_pytorch by our recipe; peers/ must be on PYTHONPATH."""
     _import(config, 'smp_unet')
+    config.param_scheduler[0].end = config.param_scheduler[1].begin = 20  # it makes few iterations in its time
     config.model.backbone = {'type': 'SmpUnet'}
     config.model.decode_head = {
         'type': 'LogitsHead',
@@ -143,7 +144,7 @@ LOVASZ = {'type': 'LovaszLoss', 'reduction': 'none', 'loss_weight': 1.0}
 RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'stock mmseg': ('', (_stock,)),
     'SGD': ('', ()),
-    PEER: ('-adamw', (_smp_unet, _no_mean)),  # a mean of its few iterations would be of random weights mostly
+    PEER: ('-adamw', (_smp_unet, _no_mean)),  # the mean of few iterations is of random weights mostly
     'AdamW': ('-adamw', ()),
     'AdamW without mean': ('-adamw', (_no_mean,)),
     'AdamW, annealed mean': ('-adamw', (_annealed_mean,)),
