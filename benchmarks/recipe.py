@@ -1,15 +1,15 @@
 """Trains recipes on one data set, several seeds each, and tables their figures: which ingredients earn their place.
 
-Usage: python benchmarks/recipe.py DATA_ROOT --out FOLDER (--minutes M | --iterations N) [--recipes NAME...]
+Usage: python benchmarks/recipe.py DATA_ROOT --out FOLDER (--minutes M | --iterations N | --show) [--recipes NAME...]
        [--seeds N...] [--speed LEVEL] [--source NAME] [--tests LIST...]
 
 Every training is a run of tools/train.py in a process of its own; what is finished stands in FOLDER/NAME_SEED.json and
-is not trained again, so that a run of days may be stopped and go on. With --minutes each recipe gets as many iterations
-as it makes in that time of processors (of one quiet thread under OMP_NUM_THREADS=1), measured before; with --iterations
-all get the same. All but stock mmseg train with --speed LEVEL: by ``max``, in bfloat16, a processor that has it makes
-nearly twice the iterations, and keep decoded tiles. DATA_ROOT may hold several sources, as benchmarks/zoo_data.py joins
-them: with --source naip4 train_naip4.txt and val_naip4.txt are read. Choose by ``val``; the tests are for the table
-only.
+is not trained again, so that a run of days may be stopped and go on; --show only prints what is there. With --minutes
+each recipe gets as many iterations as it makes in that time of processors (of one quiet thread under
+OMP_NUM_THREADS=1), measured before; with --iterations all get the same. All but stock mmseg train with --speed LEVEL:
+by ``max``, in bfloat16, a processor that has it makes nearly twice the iterations, and keep decoded tiles. DATA_ROOT
+may hold several sources, as benchmarks/zoo_data.py joins them: with --source naip4 train_naip4.txt and val_naip4.txt
+are read. Choose by ``val``; the tests are for the table only.
 """
 
 import argparse
@@ -257,14 +257,15 @@ def table(records: Iterable[dict[str, Any]]) -> str:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         by_name.setdefault(record['recipe'], []).append(record)
-    lists = list(next(iter(by_name.values()))[0]['figures'])
+    lists = list(dict.fromkeys(listed for runs in by_name.values() for run in runs for listed in run['figures']))
     rows = [['recipe', 'seeds', 'iterations', *lists], ['---'] * (3 + len(lists))]
     for name, runs in by_name.items():
         cells = []
         for listed in lists:
-            values = [run['figures'][listed] for run in runs]
-            cells.append(f'{statistics.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})')
-        rows.append([name, str(len(runs)), str(round(statistics.mean(run['iterations'] for run in runs))), *cells])
+            values = [run['figures'][listed] for run in runs if listed in run['figures']]
+            cells.append(f'{statistics.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})' if values else '')
+        lengths = {str(run.get('iterations', '')) for run in runs}
+        rows.append([name, str(len(runs)), ' or '.join(sorted(lengths)), *cells])
     return '\n'.join('| ' + ' | '.join(row) + ' |' for row in rows)
 
 
@@ -283,12 +284,17 @@ def main() -> None:
     line.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: %(default)s')
     length = line.add_mutually_exclusive_group(required=True)
     length.add_argument('--minutes', type=float, help='of processors, in the training of each recipe and seed')
+    length.add_argument('--show', action='store_true', help='train nothing: print what is finished in FOLDER')
     length.add_argument('--iterations', type=int, help='of each recipe and seed, whatever time they take')
     line.add_argument('--speed', choices=('off', 'safe', 'max'), default='safe', help='default: %(default)s')
     line.add_argument('--source', metavar='NAME', help='train and validate by train_NAME.txt and val_NAME.txt')
     line.add_argument('--tests', nargs='*', default=['test.txt'], metavar='LIST', help='lists below splits/')
     line.add_argument('--toy', action='store_true', help='tiny crops and batches: does it run at all')
     args = line.parse_args()
+    if args.show:
+        finished = sorted(args.out.glob('*_[0-9].json'))
+        print(table(json.loads(path.read_text(encoding='utf-8')) for path in finished))
+        return
     args.changes = {}
     for split in ('train', 'val') if args.source else ():
         args.changes[f'{split}_dataloader.dataset.ann_file'] = f'splits/{split}_{args.source}.txt'
