@@ -214,9 +214,9 @@ def predict_in_common(
     for place, item in enumerate(items, start=1):
         waiting.append(item)
         if sum(one.image is not None for one in waiting) == rasters[0][0].batch_size or place == len(items):
-            for row, *rest in _predict_together(waiting, model, rows):
+            for row, wanted, columns, probabilities in _predict_together(waiting, model, rows):
                 number, own = divmod(row, stride)
-                found[number].append((own, *rest))
+                found[number].append((own, wanted, columns, probabilities))
             waiting = []
     return found
 

@@ -1,6 +1,7 @@
 """Makes the maps of many rasters, in one process or in several; one bad raster does not stop the others."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,8 @@ from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.sharing import Pending, Share, block_costs, share_of
 from mmseg_aux_hrnet.maps.predict.small import Predicted, Small, take_together
+
+WRITERS = 4  # small maps that are written at the same time: each mostly waits for the disk
 
 
 class Listener(Protocol):
@@ -88,9 +91,11 @@ def predict_rasters(
     listener.begins(sum(len(share.blocks) for share in shares))
     with ExitStack() as locks:  # of maps in which others have a part, until those have gathered too
         together = take_together(job.members(shares), batch_size=settings.batch_size, attempt=job.attempt)
-        with closing(together):
-            for share, predicted in together:
-                job.predict(share, locks, predicted=predicted)
+        with closing(together), ThreadPoolExecutor(WRITERS) as writers:
+            for group in together:
+                work = map if len(group) == 1 else writers.map  # its lock belongs to this thread
+                for _ in work(partial(job.predict, locks=locks), *zip(*group, strict=True)):
+                    pass
         job.gather()
         for share in shares:
             if share.writes and not share.alone and share.raster not in job.failed:
@@ -198,13 +203,13 @@ class Job:
             if share.raster in self.maps or self.attempt(share.raster, partial(self._plan, share.raster)):
                 yield share, self.maps[share.raster]
 
-    def predict(self, share: Share, locks: ExitStack, *, predicted: Predicted | None = None) -> None:
+    def predict(self, share: Share, predicted: Predicted | None, *, locks: ExitStack) -> None:
         """Predict a share, and write the map where no other process has a part in it.
 
         Args:
             share: of one raster, which is planned.
-            locks: keep from other runs the maps that this process writes when all have done their shares.
             predicted: what is predicted already of all of the raster, whose map is locked; None for nothing.
+            locks: keep from other runs the maps that this process writes when all have done their shares.
         """
 
         def work() -> None:

@@ -18,6 +18,7 @@ Small = tuple[Share, RasterMap]
 Predicted = list[Batch] | AuxHRNetError  # of a raster, or what is wrong with it
 Attempt = Callable[[int, Callable[[], object]], bool]
 MOST_BATCHES = 2  # of a group, whose windows are in memory together
+MOST_RASTERS = 128  # of a group: their locks are open files, of which a process may have 1024
 READERS = 4  # rasters that are read at the same time: each is opened, hashed and decoded by one thread
 
 
@@ -37,7 +38,7 @@ def in_groups(members: Iterable[Small], *, batch_size: int) -> Iterator[list[Sma
     for share, raster_map in members:
         (rows, columns), model = raster_map.plan.work.windows, raster_map.plan.model
         count, size = len(rows.starts) * len(columns.starts), (rows.window, columns.window)
-        if not (share.alone or not share.blocks) or count >= NEARLY_FULL * batch_size:
+        if (share.blocks and not share.alone) or count >= NEARLY_FULL * batch_size:
             yield [(share, raster_map)]
             continue
         key = size, model.seen(size) if isinstance(model, ResampledModel) else size
@@ -47,7 +48,7 @@ def in_groups(members: Iterable[Small], *, batch_size: int) -> Iterator[list[Sma
             del counts[key]
         waiting.setdefault(key, []).append((share, raster_map))
         counts[key] += count
-        if counts[key] % batch_size == 0:
+        if counts[key] % batch_size == 0 or len(waiting[key]) == MOST_RASTERS:
             yield waiting.pop(key)
             del counts[key]
     yield from waiting.values()
@@ -55,11 +56,11 @@ def in_groups(members: Iterable[Small], *, batch_size: int) -> Iterator[list[Sma
 
 def take_together(
     members: Iterable[Small], *, batch_size: int, attempt: Attempt
-) -> Generator[tuple[Share, Predicted | None], None, None]:
+) -> Generator[Sequence[tuple[Share, Predicted | None]], None, None]:
     """Yield shares in the order in which they are to be done, those of small rasters with what is predicted of them.
 
-    While a group is used, the next one is read and predicted. The lock of its maps, and what is read of its rasters,
-    is held until all of it was used.
+    Of those that are yielded together the maps are locked until the next ones are asked for, and meanwhile the rasters
+    of the next group are read and predicted.
 
     Args:
         members: shares and the maps that they belong to. A share without blocks that writes nothing is of a finished
@@ -81,11 +82,13 @@ def take_together(
                     maps = [raster_map for _, raster_map in group]
                     read = [readers.submit(_read, *member) for member in zip(shares, maps, strict=True)]
                     waiting.append((lock, shares, predictor.submit(_predict, shares, maps, read)))
-                    del maps, read
+                    del maps, read  # what is read is forgotten when it is predicted
                 while len(waiting) > together:  # what comes next is predicted apart, so all of them
-                    yield from _use(*waiting.popleft())
+                    lock, shares, predicted = waiting.popleft()
+                    with lock:
+                        yield list(zip(shares, predicted.result(), strict=True))
                 if not together:
-                    yield from ((share, None) for share, _ in group)
+                    yield from ([(share, None)] for share, _ in group)
         finally:
             for threads in (readers, predictor):
                 threads.shutdown(wait=False, cancel_futures=True)
@@ -108,7 +111,7 @@ def _read(share: Share, raster_map: RasterMap) -> list[Band] | AuxHRNetError:
     except ResourceError:
         raise
     except AuxHRNetError as error:
-        return error
+        return error if share.writes else []
 
 
 def _predict(
@@ -125,15 +128,5 @@ def _predict(
     except ResourceError:
         raise
     except AuxHRNetError as error:
-        return [error] * len(rasters)
+        return [error if share.writes else [] for share in shares]
     return [bands if isinstance(bands, AuxHRNetError) else own for bands, own in zip(found, batches, strict=True)]
-
-
-def _use(
-    lock: ExitStack, shares: Sequence[Share], predicted: Future[list[Predicted]]
-) -> Iterator[tuple[Share, Predicted | None]]:
-    with lock:
-        found = predicted.result()[::-1]
-        for share in shares:
-            own = found.pop()  # forgotten when it was used
-            yield share, own if share.writes else None
