@@ -15,6 +15,7 @@ from tiny_export import written
 from tool_support import REPO
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError, ResourceError
+from mmseg_aux_hrnet.maps.predict import many
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.predictor import Predictor
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap, predict_raster
@@ -209,6 +210,24 @@ def test_a_map_that_another_run_makes_meanwhile_fails_alone(tmp_path):
     assert list(failed) == [2]
     assert 'another process is making this map' in failed[2]
     assert names(tmp_path / 'out') == ['.r02_classes.tif.work', *(f'r{n:02d}_classes.tif' for n in (0, 1, 3))]
+
+
+def test_each_process_fills_the_batches_of_its_own_share(tmp_path, monkeypatch):
+    rasters, todo, calls = write(tmp_path / 'in', *[ONE] * 10), [], []
+    monkeypatch.setattr(many, 'all_gather_object', lambda mine: [mine])
+
+    def broadcast(told):  # only the first process knows what is to do
+        todo.append(told[0])
+        told[0] = todo[0]
+
+    monkeypatch.setattr(many, 'broadcast_object_list', broadcast)
+    for process in (0, 1):
+        monkeypatch.setattr(many, 'get_dist_info', lambda process=process: (process, 2))
+        model = StubModel(shifted=True)
+        assert run(rasters, tmp_path / 'out', model=model, batch_size=4) == ({}, [])
+        calls.append(sizes_of(model))
+    assert calls == [[4, 1], [4, 1]]
+    assert content(tmp_path / 'out') == apart(rasters, tmp_path / 'apart')
 
 
 def test_maps_are_locked_while_their_windows_wait(tmp_path):
