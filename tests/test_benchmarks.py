@@ -62,6 +62,11 @@ def test_every_container_gives_a_map(rows_of):
     assert [row[0] for row in rows][-2:] == ['ortho.png', 'ortho.jpg'] and rows[0][2] == '1.00'
 
 
+def test_small_rasters_share_a_call(rows_of):
+    rows = rows_of('raster_small', '--rasters', 3, '--side', 64, '--batch-size', 4, '--call', 1, '--rounds', 1)
+    assert [(row[0], row[2]) for row in rows] == [('one after the other', '1.0'), ('together', '3.0')]
+
+
 @pytest.mark.slow  # a process that imports everything
 @pytest.mark.skipif(sys.platform == 'win32', reason='has no resource.getrusage')
 def test_every_window_with_values_is_predicted_where_memory_is_measured():

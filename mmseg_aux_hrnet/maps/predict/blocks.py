@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
@@ -88,14 +88,14 @@ def predict_blocks(
     first = indices.start if carry is not None else work.windows.rows.first_over(indices.start)
     together = rows_together(len(work.windows.columns.starts), work.batch_size)
     end = min(-(-indices.stop // together) * together, len(work.windows.rows.starts))
-    bands = _read(work, range(first - first % together, end), fill=model.facts.fill)
+    bands = read_bands(work, range(first - first % together, end), fill=model.facts.fill)
     with ExitStack() as threads:  # they end the last one first: it may wait for what the other makes
         if in_threads:
             bands = threads.enter_context(closing(ahead(bands, depth=BANDS_AHEAD)))
         batches = _predict(bands, model, work, range(first, indices.stop))
         if in_threads:
             batches = threads.enter_context(closing(ahead(batches, depth=BATCHES_AHEAD)))
-        for block in _add_up(batches, work.windows, classes=len(model.facts.legend.names), carry=carry):
+        for block in add_up(batches, work.windows, classes=len(model.facts.legend.names), carry=carry):
             if block.index >= indices.start:
                 yield block
 
@@ -122,7 +122,12 @@ def ahead(items: Iterator[Item], *, depth: int) -> Generator[Item, None, None]:
             thread.submit(getattr(items, 'close', bool)).result()  # GDAL's settings and files are those of a thread
 
 
-def _read(work: Work, rows: range, *, fill: tuple[int, ...]) -> Generator[Band, None, None]:
+def read_bands(work: Work, rows: range, *, fill: tuple[int, ...]) -> Generator[Band, None, None]:
+    """Yield rows of windows, uint8 (window, extent, bands), with ``fill`` where the raster holds nothing.
+
+    Raises:
+        RasterError: the raster cannot be read.
+    """
     axis, columns = work.windows.rows, work.windows.columns
     # Rows that two windows share are read once: some formats would decode all that lies above them again.
     before, end = 0, 0
@@ -183,7 +188,40 @@ def _predict(bands: Iterator[Band], model: MapModel, work: Work, rows: range) ->
     yield from _predict_together(waiting, model, rows)
 
 
-def _windows(bands: Iterator[Band], columns: Axis) -> Iterator[Waiting]:
+def predict_in_common(
+    rasters: Sequence[tuple[Work, Sequence[Band]]], model: MapModel, *, asked: Container[int]
+) -> list[list[Batch]]:
+    """Predict the windows of several rasters, one after the other, in batches that cross from one to the next.
+
+    Args:
+        rasters: each with all of its rows of windows, or with none; windows of one size.
+        model: predicts windows.
+        asked: the numbers of those that are to be predicted. The windows of the others only fill batches with them,
+            as in a run in which these were asked for too.
+
+    Returns:
+        For each, what :func:`add_up` makes blocks of; nothing for those that are not asked for.
+    """
+    stride = max(len(bands) for _, bands in rasters)  # rows of all rasters get numbers of their own
+    items = [
+        item._replace(row=number * stride + item.row)
+        for number, (work, bands) in enumerate(rasters)
+        for item in _windows(bands, work.windows.columns)
+    ]
+    rows = {number * stride + row for number in range(len(rasters)) if number in asked for row in range(stride)}
+    found: list[list[Batch]] = [[] for _ in rasters]
+    waiting: list[Waiting] = []
+    for place, item in enumerate(items, start=1):
+        waiting.append(item)
+        if sum(one.image is not None for one in waiting) == rasters[0][0].batch_size or place == len(items):
+            for row, wanted, columns, probabilities in _predict_together(waiting, model, rows):
+                number, own = divmod(row, stride)
+                found[number].append((own, wanted, columns, probabilities))
+            waiting = []
+    return found
+
+
+def _windows(bands: Iterable[Band], columns: Axis) -> Iterator[Waiting]:
     """Yield the windows of each row from which anything is asked for, and then that it is complete."""
     for row, image, wanted in bands:
         for column, start in enumerate(columns.starts):
@@ -194,7 +232,7 @@ def _windows(bands: Iterator[Band], columns: Axis) -> Iterator[Waiting]:
         yield Waiting(row, wanted)
 
 
-def _predict_together(waiting: Sequence[Waiting], model: MapModel, rows: range) -> Iterator[Batch]:
+def _predict_together(waiting: Sequence[Waiting], model: MapModel, rows: Container[int]) -> Iterator[Batch]:
     images = [one.image for one in waiting if one.image is not None]
     asked = any(one.row in rows for one in waiting if one.image is not None)
     predicted = model.predict(np.stack(images)) if asked else np.empty(0, np.float32)
@@ -209,8 +247,17 @@ def _predict_together(waiting: Sequence[Waiting], model: MapModel, rows: range) 
         first += len(columns)
 
 
-def _add_up(batches: Iterator[Batch], windows: Windows, *, classes: int, carry: Floats | None) -> Iterator[Block]:
-    """Yield blocks; a pixel's windows are added in their order, so that the bytes are equal wherever a run begins."""
+def add_up(
+    batches: Iterable[Batch], windows: Windows, *, classes: int, carry: Floats | None = None
+) -> Generator[Block, None, None]:
+    """Yield blocks; a pixel's windows are added in their order, so that the bytes are equal wherever a run begins.
+
+    Args:
+        batches: of successive rows of windows.
+        windows: of the raster.
+        classes: count.
+        carry: that of the block before the first one.
+    """
     down, across = axis_weights(windows.rows), axis_weights(windows.columns)
     total: Floats | None = None
     for index, wanted, columns, probabilities in batches:

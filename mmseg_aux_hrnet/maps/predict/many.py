@@ -1,7 +1,8 @@
 """Makes the maps of many rasters, in one process or in several; one bad raster does not stop the others."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,9 @@ from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.maps.predict.sharing import Pending, Share, block_costs, share_of
+from mmseg_aux_hrnet.maps.predict.small import Predicted, Small, take_together
+
+WRITERS = 4  # small maps that are written at the same time: each mostly waits for the disk
 
 
 class Listener(Protocol):
@@ -80,12 +84,18 @@ def predict_rasters(
     todo = [job.begin(shared=processes > 1) if process == 0 else []]
     broadcast_object_list(todo)  # before a process predicts, all must know what is there already
     shares = share_of(todo[0], process=process, processes=processes)
+    if processes == 1:  # those of finished maps fill the batches of their neighbours as they did before a break
+        shares = sorted([*shares, *(Share(number, (), alone=False, writes=False) for number in job.finished)])
     # Of the maps that the first process has planned, each with its area of interest, only its own are kept.
     job.maps = {share.raster: job.maps[share.raster] for share in shares if share.raster in job.maps}
     listener.begins(sum(len(share.blocks) for share in shares))
     with ExitStack() as locks:  # of maps in which others have a part, until those have gathered too
-        for share in shares:
-            job.predict(share, locks)
+        together = take_together(job.members(shares), batch_size=settings.batch_size, attempt=job.attempt)
+        with closing(together), ThreadPoolExecutor(WRITERS) as writers:
+            for group in together:
+                work = map if len(group) == 1 else writers.map  # its lock belongs to this thread
+                for _ in work(partial(job.predict, locks=locks), *zip(*group, strict=True)):
+                    pass
         job.gather()
         for share in shares:
             if share.writes and not share.alone and share.raster not in job.failed:
@@ -109,6 +119,7 @@ class Job:
         maps: those that are planned and have work to do yet, by number of the raster.
         failed: what is wrong, by number of the raster.
         outside: numbers of rasters without a pixel in the area of interest.
+        finished: numbers of rasters whose maps were there already.
     """
 
     def __init__(
@@ -127,11 +138,13 @@ class Job:
         self.maps: dict[int, RasterMap] = {}
         self.failed: dict[int, str] = {}
         self.outside: list[int] = []
+        self.finished: list[int] = []
 
-    def attempt(self, number: int, work: Callable[[], object]) -> None:
+    def attempt(self, number: int, work: Callable[[], object]) -> bool:
         """Do some work for a raster, or note what was wrong; what concerns all rasters ends everything."""
         try:
             work()
+            return True
         except ResourceError:
             raise
         except OutsideAreaError as error:
@@ -140,6 +153,7 @@ class Job:
         except AuxHRNetError as error:
             self.maps.pop(number, None)
             self.fail(number, one_line(error))
+        return False
 
     @property
     def record(self) -> dict[str, str]:
@@ -178,25 +192,41 @@ class Job:
                 costs = block_costs(raster_map, among=missing) if shared else (1,) * len(missing)
                 todo.append(Pending(number, missing, costs))
             else:
+                self.finished.append(number)
                 self._listener.note(f'{raster_map.shown} is finished')
         return todo
 
-    def predict(self, share: Share, locks: ExitStack) -> None:
+    def members(self, shares: Iterable[Share]) -> Iterator[Small]:
+        """Yield shares with their maps; those whose rasters cannot be planned fail."""
+        for share in shares:
+            # The first process has planned all rasters; each of the others plans those of its own shares.
+            if share.raster in self.maps or self.attempt(share.raster, partial(self._plan, share.raster)):
+                yield share, self.maps[share.raster]
+
+    def predict(self, share: Share, predicted: Predicted | None, *, locks: ExitStack) -> None:
         """Predict a share, and write the map where no other process has a part in it.
 
         Args:
-            share: of one raster.
+            share: of one raster, which is planned.
+            predicted: what is predicted already of all of the raster, whose map is locked; None for nothing.
             locks: keep from other runs the maps that this process writes when all have done their shares.
         """
 
         def work() -> None:
-            # The first process has planned all rasters; each of the others plans those of its own shares.
-            raster_map = self.maps.get(share.raster) or self._plan(share.raster)
+            if share.raster not in self.maps:  # another run makes this map
+                return
+            raster_map = self.maps[share.raster]
+            if isinstance(predicted, AuxHRNetError):
+                raise predicted
             with ExitStack() as lock:
-                if share.writes:
+                if share.writes and predicted is None:
                     lock.enter_context(raster_map.locked())
                     raster_map.note_content()
-                raster_map.predict(share.blocks, on_block=lambda done, count: self._listener.on_block(raster_map.path))
+                raster_map.predict(
+                    share.blocks,
+                    on_block=lambda done, count: self._listener.on_block(raster_map.path),
+                    batches=predicted,
+                )
                 if share.alone:
                     raster_map.complete()
                 else:

@@ -68,10 +68,14 @@ class ResampledModel:
         """Return those of the model."""
         return self._model.facts
 
+    def seen(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the (height, width) in which the model sees windows of a (height, width)."""
+        return max(1, round(size[0] * self.factors[0])), max(1, round(size[1] * self.factors[1]))
+
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities, float32 (N, classes, H, W), of images of its bands, uint8 (N, H, W, bands)."""
         size = images.shape[1], images.shape[2]
-        seen = max(1, round(size[0] * self.factors[0])), max(1, round(size[1] * self.factors[1]))
+        seen = self.seen(size)
         if seen == size:
             return self._model.predict(images)
         probabilities = self._model.predict(np.stack([_resized(image, seen) for image in images]))

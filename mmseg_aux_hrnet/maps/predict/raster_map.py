@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import unique_part
 from mmseg_aux_hrnet.maps.class_map.geotiff import Layer, class_layer, write_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import uncertainty_layer
-from mmseg_aux_hrnet.maps.predict.blocks import Block, predict_blocks
+from mmseg_aux_hrnet.maps.predict.blocks import Batch, Block, add_up, predict_blocks
 from mmseg_aux_hrnet.maps.predict.journal import Conditions, Journal, differing
 from mmseg_aux_hrnet.maps.predict.map_files import (
     MapSheet,
@@ -34,6 +34,7 @@ from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
 from mmseg_aux_hrnet.maps.predict.planning import fingerprint, plan_map
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
+from mmseg_aux_hrnet.maps.predict.windows import stretches
 from mmseg_aux_hrnet.raster.content import Entry, raster_files, read_content, unlike_files
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG, open_dataset
 
@@ -174,12 +175,15 @@ class RasterMap:
         finished = self.journal.finished()
         return [index for index in range(self.blocks) if index not in finished]
 
-    def predict(self, indices: Sequence[int], *, on_block: OnBlock | None = None) -> None:
+    def predict(
+        self, indices: Sequence[int], *, on_block: OnBlock | None = None, batches: Sequence[Batch] | None = None
+    ) -> None:
         """Predict blocks and keep each in the journal.
 
         Args:
             indices: of the blocks, ascending.
             on_block: is called after each block, with how many are done, and of how many.
+            batches: what is predicted already, all of the raster.
 
         Raises:
             ConfigError: the model cannot take windows of this size.
@@ -187,11 +191,14 @@ class RasterMap:
             ResourceError: memory or disk space ran out.
         """
         done = self.blocks - len(indices)
-        for stretch in _stretches(indices):
-            carry = self.journal.carry(stretch.start)
-            predicted = predict_blocks(self.plan.work, self.plan.model, stretch, carry=carry)
+        for stretch in stretches(indices):
+            work, model = self.plan.work, self.plan.model
+            if batches is None:
+                predicted = predict_blocks(work, model, stretch, carry=self.journal.carry(stretch.start))
+            else:
+                predicted = add_up(batches, work.windows, classes=len(model.facts.legend.names))
             with self._disk_errors(), closing(predicted):  # a full disk or Ctrl-C ends the threads at once
-                for block in predicted:
+                for block in (block for block in predicted if block.index in stretch):
                     self.journal.store(block.index, self._values(block), carry=block.carry)
                     done += 1
                     if on_block is not None:
@@ -289,12 +296,3 @@ def _run_of(path: Path) -> str | None:
 def _touched(path: Path) -> int:
     """Return when a file was last written, copied or renamed, in ns since the epoch."""
     return max(path.stat().st_mtime_ns, path.stat().st_ctime_ns)
-
-
-def _stretches(indices: Sequence[int]) -> Iterator[range]:
-    """Yield ascending indices as ranges without gaps."""
-    start = 0
-    for at in range(1, len(indices) + 1):
-        if at == len(indices) or indices[at] != indices[at - 1] + 1:
-            yield range(indices[start], indices[at - 1] + 1)
-            start = at

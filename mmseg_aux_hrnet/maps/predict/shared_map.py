@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, InUseError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
+from mmseg_aux_hrnet.maps.predict.blocks import Batch
 from mmseg_aux_hrnet.maps.predict.journal import Conditions
 from mmseg_aux_hrnet.maps.predict.raster_map import OnBlock, RasterMap
 from mmseg_aux_hrnet.raster.content import unlike_files
@@ -69,7 +70,9 @@ class SharedMap(RasterMap):
         if files:
             raise DataError(f'{self.path}: {", ".join(files)} holds other content than where its map was begun')
 
-    def predict(self, indices: Sequence[int], *, on_block: OnBlock | None = None) -> None:
+    def predict(
+        self, indices: Sequence[int], *, on_block: OnBlock | None = None, batches: Sequence[Batch] | None = None
+    ) -> None:
         """Predict blocks as the parent does; end early where others have finished the map meanwhile."""
 
         def after(done: int, count: int) -> None:
@@ -79,7 +82,7 @@ class SharedMap(RasterMap):
                 raise _DoneElsewhereError
 
         try:
-            super().predict(indices, on_block=after)
+            super().predict(indices, on_block=after, batches=batches)
         except _DoneElsewhereError:
             self.journal.remove()  # a block that was stored after they had removed it
         except ResourceError:

@@ -2,6 +2,7 @@
 
 import math
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -75,6 +76,15 @@ def plan_axis(size: int, *, window: int, overlap: float, grid: float = GRID) -> 
     step = max(1, int(window * (1 - overlap) // grid))
     last = math.ceil((size - window) / grid - ROUNDING)
     return Axis(size, window, tuple(round(cell * grid) for cell in (*range(0, last, step), last)))
+
+
+def stretches(indices: Sequence[int]) -> Iterator[range]:
+    """Yield ascending indices, such as of blocks, as ranges without gaps."""
+    start = 0
+    for at in range(1, len(indices) + 1):
+        if at == len(indices) or indices[at] != indices[at - 1] + 1:
+            yield range(indices[start], indices[at - 1] + 1)
+            start = at
 
 
 def axis_weights(axis: Axis) -> NDArray[np.float32]:

@@ -1,12 +1,11 @@
 """Many rasters: each its map, and one that is bad does not stop the others."""
 
 import gc
-import json
 
 import numpy as np
 import pytest
 import rasterio
-from map_support import Heard, StubModel, names
+from map_support import Heard, StubModel, names, write_area
 from raster_support import noise, write_raster
 
 from mmseg_aux_hrnet.errors import ConfigError, RasterError, ResourceError
@@ -115,15 +114,6 @@ def test_finished_maps_are_kept_on_resume(rasters, tmp_path):
     notes = heard.notes()[1:]  # after that on rasters of one place
     assert [note.split('/')[-1] for note in notes] == ['a_classes.tif is finished', 'b_classes.tif is finished']
     assert model.count > 0
-
-
-def write_area(path, box, crs='urn:ogc:def:crs:EPSG::32633'):
-    left, bottom, right, top = box
-    ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]
-    shape = {'type': 'Feature', 'properties': {}, 'geometry': {'type': 'Polygon', 'coordinates': [ring]}}
-    named = {'type': 'name', 'properties': {'name': crs}}
-    path.write_text(json.dumps({'type': 'FeatureCollection', 'crs': named, 'features': [shape]}), encoding='utf-8')
-    return path
 
 
 def test_only_the_area_of_interest_is_predicted(tmp_path):
