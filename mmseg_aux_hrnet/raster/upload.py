@@ -12,7 +12,7 @@ from mmseg_aux_hrnet.errors import RasterError, ResourceError
 from mmseg_aux_hrnet.files.address import Address, scrub
 from mmseg_aux_hrnet.raster import remote
 from mmseg_aux_hrnet.raster.dataset import gdal
-from mmseg_aux_hrnet.raster.gdal_files import OnProgress, forget, library, problem_of, size_of
+from mmseg_aux_hrnet.raster.gdal_files import OnProgress, forget, library, names_in, problem_of, size_of
 
 BUCKETS = ('/vsis3/', '/vsigs/', '/vsioss/', '/vsiaz/')  # where an object shows only when it is whole
 AZURE = '/vsiaz/'
@@ -34,6 +34,33 @@ def object_exists(target: Address) -> bool:
     if problem is not None and not remote.NOT_THERE.search(problem):
         raise RasterError(f'{target} {remote.explain(problem)}')
     return problem is None
+
+
+def list_objects(folder: Address, *, last: str) -> set[str]:
+    """Return the names of the objects in a folder.
+
+    Args:
+        folder: its address.
+        last: the object that shows whether the list is whole where it is there, for GDAL does not say when a server
+            fails: that of the names that count which sorts last.
+
+    Raises:
+        RasterError: the server does not say what is there.
+        ResourceError: it does not list the folder to the end.
+    """
+    for seconds in (*remote.PATIENCE, 0.0):
+        with gdal(**remote.http_defaults()):
+            forget(folder)
+            names = names_in(folder)
+            forget(folder)  # else GDAL would answer from this list whether an object is there
+        if last in names or not object_exists(Address(f'{folder}/{last}')):
+            return names
+        remote.troubles[f'{folder.host}: lists of folders that were cut or refused'] += 1
+        time.sleep(seconds)
+    raise ResourceError(
+        f'{folder} cannot be listed: see whether your rights allow that (docs/maps_remote.md) and whether the network '
+        'holds'
+    )
 
 
 def upload(path: Path, target: Address) -> None:
