@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmseg_aux_hrnet.errors import RasterError, ResourceError
+from mmseg_aux_hrnet.errors import ResourceError
 from mmseg_aux_hrnet.files.address import Address, scrub
 from mmseg_aux_hrnet.raster import remote
 from mmseg_aux_hrnet.raster.dataset import gdal
@@ -26,13 +26,13 @@ def object_exists(target: Address) -> bool:
     """Return whether there is an object.
 
     Raises:
-        RasterError: the server does not say.
+        ResourceError: the server does not say.
     """
     with gdal(**remote.http_defaults()):
         forget(target)  # another may have put it there since
         problem = problem_of(target.gdal)
     if problem is not None and not remote.NOT_THERE.search(problem):
-        raise RasterError(f'{target} {remote.explain(problem)}')
+        raise ResourceError(f'{target} {remote.explain(problem)}')
     return problem is None
 
 
@@ -45,8 +45,7 @@ def list_objects(folder: Address, *, last: str) -> set[str]:
             fails: that of the names that count which sorts last.
 
     Raises:
-        RasterError: the server does not say what is there.
-        ResourceError: it does not list the folder to the end.
+        ResourceError: the server does not list the folder to the end.
     """
     for seconds in (*remote.PATIENCE, 0.0):
         with gdal(**remote.http_defaults()):

@@ -85,7 +85,7 @@ class Bucket:
                 probe = Path(folder) / f'{PROBE}.{uuid4().hex[:8]}'  # others may do the same at the moment
                 probe.write_bytes(b'\n')
                 upload(probe, self.place(probe))
-            with suppress(ResourceError, RasterError):  # whoever may write and not remove can do without
+            with suppress(ResourceError):  # whoever may write and not remove can do without
                 remove_object(self.place(probe))
 
     @contextmanager
@@ -167,8 +167,7 @@ class BucketMap(RasterMap):
 
         Raises:
             ConfigError: as the parent, and where an object is in the way.
-            RasterError: the bucket does not say what it holds.
-            ResourceError: as the parent, and where an upload fails.
+            ResourceError: as the parent, and where the bucket does not say what it holds, or an upload fails.
         """
         settings = self._settings
         if settings.resume and self._is_uploaded():

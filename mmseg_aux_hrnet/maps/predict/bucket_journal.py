@@ -53,7 +53,7 @@ class BucketJournal(Journal):
 
         Raises:
             ConfigError: another run was begun under other conditions.
-            RasterError: the bucket does not say what it holds.
+            RasterError: its conditions cannot be read.
             ResourceError: the bucket cannot be listed or written.
             OSError: the folder cannot be written.
         """
@@ -75,14 +75,14 @@ class BucketJournal(Journal):
             if own in names:
                 break
             upload(self.folder / CONDITIONS, self._place(own))
-        for index in sorted(super().finished() - self.finished()):
+        for index in sorted(super().finished() - self._blocks(names)):
             self._send(index)
 
     def is_open(self) -> bool:
         """Return whether the run was begun, and has not become a map yet, as it was some seconds ago.
 
         Raises:
-            RasterError: the bucket does not say.
+            ResourceError: the bucket does not say.
         """
         if time.monotonic() - self._asked > ASKED_EVERY:
             if not (self._key and object_exists(self._place(f'{self._key}{PLAN}'))):
@@ -111,9 +111,7 @@ class BucketJournal(Journal):
 
     def finished(self) -> set[int]:
         """Return the indices of the blocks that anybody has uploaded."""
-        start = f'{self._key}.'
-        names = (name.removeprefix(start) for name in self._names() if name.startswith(start))
-        return {int(Path(name).stem.removeprefix('block_')) for name in names if name.startswith('block_')}
+        return self._blocks(self._names())
 
     def store(self, index: int, block: Arrays, *, carry: NDArray[np.float32] | None) -> None:
         """Write a block as the parent does, and have it uploaded meanwhile.
@@ -131,8 +129,7 @@ class BucketJournal(Journal):
         Raises:
             ResourceError: one cannot be.
         """
-        while self._uploads:
-            self._uploads.popleft().result()
+        self._wait(0)
         self._asked = 0.0
 
     def part(self, index: int, name: str) -> NDArray[Any]:
@@ -149,8 +146,7 @@ class BucketJournal(Journal):
         """Remove the folder, and all of the run from the bucket.
 
         Raises:
-            RasterError: the bucket does not say what it holds.
-            ResourceError: an object cannot be removed.
+            ResourceError: the bucket cannot be listed, or an object cannot be removed.
         """
         for each in self._uploads:
             each.cancel() or each.exception()  # one that is under way would come later
@@ -163,10 +159,18 @@ class BucketJournal(Journal):
             list(_threads.map(remove_object, map(self._place, chosen)))
 
     def _send(self, index: int) -> None:
-        while len(self._uploads) >= WAITING:
-            self._uploads.popleft().result()
+        self._wait(WAITING - 1)
         block = self._block(index)
         self._uploads.append(_threads.submit(upload, block, self._place(f'{self._key}.{block.name}')))
+
+    def _wait(self, left: int) -> None:
+        while len(self._uploads) > left:
+            try:
+                self._uploads.popleft().result()
+            except BaseException:  # without a network, each of the others would take minutes
+                for each in self._uploads:
+                    each.cancel()
+                raise
 
     def _fetch(self) -> None:
         def fetch(index: int) -> None:
@@ -174,6 +178,10 @@ class BucketJournal(Journal):
             write_whole(block, read_bytes(self._place(f'{self._key}.{block.name}')))
 
         list(_threads.map(fetch, self.finished() - super().finished()))
+
+    def _blocks(self, names: set[str]) -> set[int]:
+        start = f'{self._key}.block_'
+        return {int(Path(name.removeprefix(start)).stem) for name in names if name.startswith(start)}
 
     def _names(self) -> set[str]:
         return list_objects(self.there, last=f'{self._key}{PLAN}')

@@ -137,7 +137,7 @@ class SharedBucketMap(SharedMap, BucketMap):
 
         Raises:
             ConfigError: as the parent.
-            DataError: the bucket does not say what it holds, or the raster cannot be read.
+            DataError: the raster cannot be read.
             ResourceError: the bucket cannot be listed or written.
         """
         if self._settings.overwrite:
@@ -145,10 +145,11 @@ class SharedBucketMap(SharedMap, BucketMap):
             self.parts.remove()
         elif not self._settings.resume:
             self._check_free()
-        if self._is_finished():
+        there = self._bucket.has(self.out)
+        if there and self._is_uploaded():
             self._clear()
             return False
-        if self._bucket.has(self.out):
+        if there:
             raise OutputExistsError(f'{self.shown}, which was made otherwise, exists: remove it, or give another --out')
         content = self._read_content(self.parts.conditions().get('content', ()))
         with self._disk_errors():

@@ -1,6 +1,7 @@
 """Parts that meet in a bucket only, each on its own machine: the bytes of one process, whatever happens to them."""
 
 import filecmp
+import re
 from dataclasses import replace
 
 import pytest
@@ -40,25 +41,35 @@ def impatient(monkeypatch):
     remote.troubles.clear()
 
 
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    (tmp_path / 'served').mkdir()
-    with serving(tmp_path / 'served') as files:
-        use_bucket(monkeypatch, files)
+@pytest.fixture(scope='module')
+def served(tmp_path_factory):
+    """One server for all: a process takes longer to start than most of the tests."""
+    with pytest.MonkeyPatch.context() as patch, serving(tmp_path_factory.mktemp('served')) as files:
+        use_bucket(patch, files)
         yield files
+
+
+@pytest.fixture
+def server(served):
+    served.behave(faults=[], codes={}, page=1000)
+    return served
 
 
 @pytest.fixture
 def bucket(server, tmp_path, request):
     # A name of its own for each test, for GDAL keeps parts of what it has read.
-    return Bucket(Address(f's3://bucket/{request.node.name.partition("[")[0]}'), tmp_path / 'scratch', shared=True)
+    return Bucket(
+        Address(f's3://bucket/{re.sub("[^a-z0-9]+", "-", request.node.name.lower())}'),
+        tmp_path / 'scratch',
+        shared=True,
+    )
 
 
 @pytest.fixture
 def rasters(tmp_path):
     (tmp_path / 'in').mkdir()
     return [
-        write_raster(tmp_path / 'in' / f'{name}.tif', noise(size=(50, 40), seed=seed)) for seed, name in enumerate('ab')
+        write_raster(tmp_path / 'in' / f'{name}.tif', noise(size=(50, 20), seed=seed)) for seed, name in enumerate('ab')
     ]
 
 
@@ -115,7 +126,7 @@ def test_what_a_lost_machine_had_not_uploaded_is_made_by_another(
     class Dying(Heard):
         def on_block(self, path):
             super().on_block(path)
-            if sum(kind == 'block' for kind, _ in self) == 5:  # of two rasters that are surveyed, three blocks
+            if sum(kind == 'block' for kind, _ in self) == 4:  # of two rasters that are surveyed, two blocks
                 raise KilledError
 
     monkeypatch.setattr(bucket_journal, 'WAITING', 1 if uploads else 9)
@@ -128,7 +139,7 @@ def test_what_a_lost_machine_had_not_uploaded_is_made_by_another(
         part('2/2', rasters, bucket, 'lost', listener=Dying())
     monkeypatch.setattr(bucket_journal, 'upload', upload)
     there = len(blocks(server, bucket))
-    assert there >= 2 if uploads else there == 0
+    assert there >= 1 if uploads else there == 0
     count = part('2/2', rasters, bucket, 'other')[0]
     part('1/2', rasters, bucket, 'first')
     assert finish(rasters, bucket) == ({}, [], {}) and contents(server, bucket) == expected
@@ -136,7 +147,7 @@ def test_what_a_lost_machine_had_not_uploaded_is_made_by_another(
 
 
 def test_a_part_goes_on_with_what_its_machine_still_has(server, bucket, rasters, expected):
-    server.behave(faults=[('PUT', None)] * 4 + [('PUT', 403)] * 60)
+    server.behave(faults=[('PUT', None)] * 3 + [('PUT', 403)] * 60)
     with pytest.raises(ResourceError, match=r'block_00000\d\.npz cannot be written'):
         part('1/1', rasters, bucket, 'one')
     server.behave(faults=[])
@@ -196,11 +207,16 @@ def test_other_settings_another_count_and_another_content_are_refused(server, bu
     part('1/4', rasters[:1], place := replace(bucket, folder=Address(f'{bucket.folder}/content')), 'one')
     copy = tmp_path / 'copy' / 'a.tif'
     copy.parent.mkdir()
-    write_raster(copy, noise(size=(50, 40), seed=7))
+    write_raster(copy, noise(size=(50, 20), seed=7))
     failed = part('2/4', [copy], place, 'two')[1]
     assert 'was begun with other settings (a.tif had other content' in failed[0]
     assert (
-        len({name.partition('.')[0] for name in list_objects(Address(f'{place.folder}/.a_classes.tif.parts'), last='none')})
+        len(
+            {
+                name.partition('.')[0]
+                for name in list_objects(Address(f'{place.folder}/.a_classes.tif.parts'), last='none')
+            }
+        )
         == 1
     ), 'it left nothing'
     copy.write_bytes(rasters[0].read_bytes())  # at another time
@@ -211,7 +227,6 @@ def test_a_bucket_that_may_not_be_listed_is_told_in_one_line(server, bucket, ras
     server.behave(codes={'bucket': 403})
     with pytest.raises(ResourceError, match=r'\.parts cannot be listed: see whether your rights allow that'):
         part('1/2', rasters, bucket, 'one')
-    server.behave(codes={})
 
 
 def test_a_list_that_is_cut_is_asked_for_again(server, bucket, rasters):
