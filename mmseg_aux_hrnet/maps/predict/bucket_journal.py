@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class BucketJournal(Journal):
         super().__init__(folder)
         self.there, self._key = there, ''
         self._uploads: deque[Future[None]] = deque()
-        self._asked = 0.0
+        self._asked = -inf
 
     def join(self, conditions: Conditions, *, compare: Callable[[Conditions, Conditions], list[str]]) -> None:
         """Take part in a run as the parent does.
@@ -77,6 +78,7 @@ class BucketJournal(Journal):
             upload(self.folder / CONDITIONS, self._place(own))
         for index in sorted(super().finished() - self._blocks(names)):
             self._send(index)
+        self._wait(0)  # else they would be counted as missing
 
     def is_open(self) -> bool:
         """Return whether the run was begun, and has not become a map yet, as it was some seconds ago.
@@ -130,7 +132,7 @@ class BucketJournal(Journal):
             ResourceError: one cannot be.
         """
         self._wait(0)
-        self._asked = 0.0
+        self._asked = -inf
 
     def part(self, index: int, name: str) -> NDArray[Any]:
         """Return one array of a block, which is fetched with all others where it is not here.
@@ -151,7 +153,7 @@ class BucketJournal(Journal):
         for each in self._uploads:
             each.cancel() or each.exception()  # one that is under way would come later
         self._uploads.clear()
-        self._asked = 0.0
+        self._asked = -inf
         super().remove()
         names = self._names()
         # The plan first: who uploads a block from now on sees that it came too late.
