@@ -229,13 +229,21 @@ def test_a_bucket_that_may_not_be_listed_is_told_in_one_line(server, bucket, ras
         part('1/2', rasters, bucket, 'one')
 
 
-def test_a_list_that_is_cut_is_asked_for_again(server, bucket, rasters):
-    part('1/3', rasters, bucket, 'one')
-    folder = Address(f'{bucket.folder}/.a_classes.tif.parts')
-    names = list_objects(folder, last='none')
-    server.behave(page=1, faults=[('GET', None), ('GET', 403)])
-    assert len(names) > 2 and list_objects(folder, last=max(names)) == names
-    assert 'lists of folders that were cut' in remote.trouble_note()
+@pytest.mark.parametrize('scheme', ['s3', 'gs', 'az'])
+def test_a_list_that_is_cut_between_its_pages_is_asked_for_again(server, bucket, scheme):
+    place = bucket.folder.name, scheme
+    names = {f'block_{number}' for number in range(5)} | {'plan'}
+    for name in names:
+        path = server.folder.joinpath('bucket', *place, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    folder = Address(f'{scheme}://bucket/{"/".join(place)}')
+    server.behave(page=2, faults=[('GET', None), ('GET', 403)])
+    assert list_objects(folder, last='plan') == names
+    assert 'lists of folders that were cut or refused (1 times)' in remote.trouble_note()
+    server.behave(faults=[('GET', None), ('GET', 403), ('GET', None)] * 5)
+    with pytest.raises(ResourceError, match='cannot be listed'):
+        list_objects(folder, last='plan')
 
 
 def test_the_settings_say_what_becomes_of_what_is_there(server, bucket, rasters, expected):
