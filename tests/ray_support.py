@@ -48,13 +48,19 @@ def windows(folder):
     return sum(map(int, notes.read_text().split())) if notes.exists() else 0
 
 
-def predict(address, paths, out, folder, *, pause=0.0, heard=None, record=(), **settings):
+def predict(address, paths, out, folder, *, pause=0.0, heard=None, record=(), bucket=None, **settings):
     """Predict rasters on a cluster, with the network of the driver known by ``MODEL`` only."""
     heard = Heard() if heard is None else heard
+    variables = {} if bucket is None else dict(os.environ)
     return predict_on_ray(
-        partial(Watched, folder, pause, record), Watched(folder), paths, map_paths(paths, out),
-        settings=MapSettings(**SETTINGS, **settings), listener=heard, address=address, cpus=1,
+        partial(_watched, variables, folder, pause, record), Watched(folder), paths, map_paths(paths, out),
+        settings=MapSettings(**SETTINGS, **settings), listener=heard, address=address, cpus=1, bucket=bucket,
     )  # fmt: skip
+
+
+def _watched(variables, *args):
+    os.environ.update(variables)  # those of the server of the tests, which came later than the workers' machine
+    return Watched(*args)
 
 
 if __name__ == '__main__':

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 LOCK = threading.Lock()
-STATE: dict[str, Any] = {'latency': 0.0, 'codes': {}, 'faults': [], 'requests': [], 'parts': {}}
+STATE: dict[str, Any] = {'latency': 0.0, 'codes': {}, 'faults': [], 'requests': [], 'parts': {}, 'page': 1000}
 
 
 class Request(BaseHTTPRequestHandler):
@@ -45,9 +45,17 @@ class Request(BaseHTTPRequestHandler):
             return
         if not (name := self.begin()):
             return
+        query = parse_qs(urlsplit(self.path).query)
+        if (
+            name.rstrip('/') not in STATE['codes']
+            and '/' not in name.rstrip('/')
+            and ('prefix' in query or 'delimiter' in query)
+        ):
+            self.send(200, listing(name.rstrip('/'), query))
+            return
         file = Path(name)
         if name in STATE['codes'] or not file.is_file():
-            self.send(STATE['codes'].get(name, 404))
+            self.send(STATE['codes'].get(name.rstrip('/'), 404))
             return
         status = file.stat()
         wanted = re.fullmatch(r'bytes=(\d+)-(\d*)', self.headers.get('Range') or '')
@@ -143,6 +151,40 @@ class Request(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         pass
+
+
+def listing(bucket: str, query: dict[str, list[str]]) -> bytes:
+    """Return what lies below a prefix, a page at a time, as S3 and Google say it, or as Azure does."""
+    prefix, start = (query.get(name, [''])[0] for name in ('prefix', 'marker'))
+    found = sorted(path.relative_to(bucket).as_posix() for path in Path(bucket).rglob('*') if path.is_file())
+    names = [name for name in found if name.startswith(prefix) and name > start]
+    rest = {name: name.removeprefix(prefix) for name in names}
+    folders = sorted({f'{prefix}{end.partition("/")[0]}/' for end in rest.values() if '/' in end})
+    names = [name for name, end in rest.items() if '/' not in end]
+    page, more = names[: STATE['page']], names[STATE['page'] :]
+    size = {name: Path(bucket, name).stat().st_size for name in page}
+    date = 'Mon, 02 Nov 2026 10:00:00 GMT'
+    if query.get('comp') == ['list']:
+        blobs = ''.join(
+            f'<Blob><Name>{name}</Name><Properties><Last-Modified>{date}</Last-Modified>'
+            f'<Content-Length>{size[name]}</Content-Length></Properties></Blob>'
+            for name in page
+        ) + ''.join(f'<BlobPrefix><Name>{name}</Name></BlobPrefix>' for name in folders)
+        marker = page[-1] if more else ''
+        return (
+            f'<?xml version="1.0"?><EnumerationResults><Prefix>{prefix}</Prefix><Blobs>{blobs}</Blobs>'
+            f'<NextMarker>{marker}</NextMarker></EnumerationResults>'
+        ).encode()
+    keys = ''.join(
+        f'<Contents><Key>{name}</Key><LastModified>2026-11-02T10:00:00.000Z</LastModified>'
+        f'<Size>{size[name]}</Size><StorageClass>STANDARD</StorageClass></Contents>'
+        for name in page
+    ) + ''.join(f'<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>' for name in folders)
+    ends = f'<NextMarker>{page[-1]}</NextMarker>' if more else ''
+    return (
+        f'<?xml version="1.0"?><ListBucketResult><Name>{bucket}</Name><Prefix>{prefix}</Prefix>'
+        f'<IsTruncated>{"true" if more else "false"}</IsTruncated>{ends}{keys}</ListBucketResult>'
+    ).encode()
 
 
 class FileServer:

@@ -6,6 +6,7 @@ import sys
 from ctypes.util import find_library
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import rasterio._base
 
@@ -34,15 +35,21 @@ def read_start(path: Address, size: int) -> bytes:
 
 def headers_of(path: Address) -> dict[str, str]:
     """Return the headers of the answer for a file, by name in lower case; empty where the server fails."""
-    gdal = library()
-    listed = gdal.VSIGetFileMetadata(path.gdal.encode(), b'HEADERS', None)
-    found: dict[str, str] = {}
-    at = 0
-    while listed and listed[at]:
-        name, _, value = listed[at].decode('utf-8', 'replace').partition('=')
-        found[name.lower()] = value
-        at += 1
-    gdal.CSLDestroy(listed)
+    listed = _taken(library().VSIGetFileMetadata(path.gdal.encode(), b'HEADERS', None))
+    return {name.lower(): value for name, _, value in (header.partition('=') for header in listed)}
+
+
+def names_in(path: Address) -> set[str]:
+    """Return the names of what is in a folder; GDAL does not say when a server fails, and gives none or the first."""
+    return {*_taken(library().VSIReadDirEx(path.gdal.encode(), 0))}
+
+
+def _taken(listed: Any) -> list[str]:
+    """Return the texts of a list of GDAL, which is freed."""
+    found: list[str] = []
+    while listed and listed[len(found)]:
+        found.append(listed[len(found)].decode('utf-8', 'replace'))
+    library().CSLDestroy(listed)
     return found
 
 
@@ -97,6 +104,7 @@ def library() -> ctypes.CDLL:
     for name, result, arguments in (
         ('VSIGetFileMetadata', words, (text, text, handle)),
         ('CSLDestroy', None, (words,)),
+        ('VSIReadDirEx', words, (text, number)),
         ('VSIErrorReset', None, ()),
         ('VSIGetLastErrorMsg', text, ()),
         ('VSIStatExL', ctypes.c_int, (text, handle, ctypes.c_int)),

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmseg_aux_hrnet.errors import RasterError, ResourceError
+from mmseg_aux_hrnet.errors import ResourceError
 from mmseg_aux_hrnet.files.address import Address, scrub
 from mmseg_aux_hrnet.raster import remote
 from mmseg_aux_hrnet.raster.dataset import gdal
-from mmseg_aux_hrnet.raster.gdal_files import OnProgress, forget, library, problem_of, size_of
+from mmseg_aux_hrnet.raster.gdal_files import OnProgress, forget, library, names_in, problem_of, size_of
 
 BUCKETS = ('/vsis3/', '/vsigs/', '/vsioss/', '/vsiaz/')  # where an object shows only when it is whole
 AZURE = '/vsiaz/'
@@ -26,14 +26,40 @@ def object_exists(target: Address) -> bool:
     """Return whether there is an object.
 
     Raises:
-        RasterError: the server does not say.
+        ResourceError: the server does not say.
     """
     with gdal(**remote.http_defaults()):
         forget(target)  # another may have put it there since
         problem = problem_of(target.gdal)
     if problem is not None and not remote.NOT_THERE.search(problem):
-        raise RasterError(f'{target} {remote.explain(problem)}')
+        raise ResourceError(f'{target} {remote.explain(problem)}')
     return problem is None
+
+
+def list_objects(folder: Address, *, last: str) -> set[str]:
+    """Return the names of the objects in a folder.
+
+    Args:
+        folder: its address.
+        last: the object that shows whether the list is whole where it is there, for GDAL does not say when a server
+            fails: that of the names that count which sorts last.
+
+    Raises:
+        ResourceError: the server does not list the folder to the end.
+    """
+    for seconds in (*remote.PATIENCE, 0.0):
+        with gdal(**remote.http_defaults()):
+            forget(folder)
+            names = names_in(folder)
+            forget(folder)  # else GDAL would answer from this list whether an object is there
+        if last in names or not object_exists(Address(f'{folder}/{last}')):
+            return names
+        remote.troubles[f'{folder.host}: lists of folders that were cut or refused'] += 1
+        time.sleep(seconds)
+    raise ResourceError(
+        f'{folder} cannot be listed: see whether your rights allow that (docs/maps_remote.md) and whether the network '
+        'holds'
+    )
 
 
 def upload(path: Path, target: Address) -> None:

@@ -1,22 +1,28 @@
 """Maps that go to a bucket: made and checked in a folder of this machine, then uploaded, the class map last."""
 
+import itertools
 import json
 import os
 import re
+import shutil
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, OutputExistsError, RasterError, ResourceError, one_line
 from mmseg_aux_hrnet.files.address import Address, as_path
 from mmseg_aux_hrnet.files.outputs import check_writable, refuse_address
 from mmseg_aux_hrnet.files.whole import companions
+from mmseg_aux_hrnet.maps.predict.bucket_journal import BucketJournal
 from mmseg_aux_hrnet.maps.predict.planning import fingerprint
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG, VERSION, open_dataset
@@ -24,7 +30,7 @@ from mmseg_aux_hrnet.raster.gdal_files import library
 from mmseg_aux_hrnet.raster.remote import read_bytes
 from mmseg_aux_hrnet.raster.upload import AZURE, BUCKETS, object_exists, remove_object, upload
 
-PROBE = '.may-be-written'  # an object of that name is made and removed before the work
+PROBE = '.may-be-written'  # an object whose name begins so is made and removed before the work
 
 
 @dataclass(frozen=True)
@@ -34,14 +40,18 @@ class Bucket:
     Attributes:
         folder: its address.
         scratch: of this machine; of another address it is another one.
+        shared: machines that know nothing of each other make the maps together, by what each has put into the bucket.
     """
 
     folder: Address
     scratch: Path
+    shared: bool = False
 
     @property
     def told(self) -> str:
         """What a user should know, in a line."""
+        if self.shared:
+            return f'rows of windows go to {self.folder} as they are done; maps are made in {self.scratch}'
         return f'maps are made in {self.scratch}, then uploaded to {self.folder}; --resume finds there what was begun'
 
     def place(self, file: Path) -> Address:
@@ -72,11 +82,34 @@ class Bucket:
         check_writable(self.scratch, what=f'{self.scratch}, where maps are made,', advice='give another --scratch')
         if os.environ.get('RANK', '0') == '0':
             with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
-                probe = Path(folder) / PROBE
+                probe = Path(folder) / f'{PROBE}.{uuid4().hex[:8]}'  # others may do the same at the moment
                 probe.write_bytes(b'\n')
                 upload(probe, self.place(probe))
-            with suppress(ResourceError, RasterError):  # whoever may write and not remove can do without
+            with suppress(ResourceError):  # whoever may write and not remove can do without
                 remove_object(self.place(probe))
+
+    @contextmanager
+    def own_folder(self) -> Iterator['Bucket']:
+        """Give the bucket with a scratch folder that no other process uses until the block ends.
+
+        After a process that was killed, the next one has its folder. It is removed where the block ends well.
+        """
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            folder = self.scratch / f'process_{number}'
+            lock = FileLock(f'{folder}.lock', blocking=False)
+            try:
+                lock.acquire()
+            except Timeout:
+                continue
+            except (NotImplementedError, OSError):  # a file system without locks
+                folder = Path(tempfile.mkdtemp(dir=self.scratch))
+            break
+        try:
+            yield replace(self, scratch=folder, shared=True)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            lock.release()
 
 
 def find_bucket(args: Namespace) -> Bucket | None:
@@ -94,12 +127,6 @@ def find_bucket(args: Namespace) -> Bucket | None:
         refuse_address(folder)
     if folder.gdal.startswith(AZURE) and not hasattr(library(), 'VSIMultipartUploadStart'):
         raise ConfigError(f'{folder} needs GDAL 3.10, and rasterio has {VERSION}: pip install --upgrade rasterio')
-    shared = [name for name in ('part', 'finish', 'ray') if getattr(args, name)]
-    if shared:
-        raise ConfigError(
-            f'--{shared[0]} shares unfinished work through --out, which cannot be in a bucket: name a folder that all '
-            'machines see, and copy the maps when they are whole'
-        )
     world = os.environ.get('WORLD_SIZE', '1')
     if args.scratch is None and world != os.environ.get('LOCAL_WORLD_SIZE', world):
         raise ConfigError('processes on several machines make one map together: give a --scratch that all of them see')
@@ -121,6 +148,9 @@ class BucketMap(RasterMap):
         *args: as of the parent.
         bucket: where it goes.
         **kwargs: as of the parent.
+
+    Attributes:
+        parts: what machines that share the work have put there.
     """
 
     def __init__(self, *args: Any, bucket: Bucket, **kwargs: Any) -> None:
@@ -129,30 +159,29 @@ class BucketMap(RasterMap):
         self.shown = bucket.place(self.out)
         self._record = self.journal.folder.with_suffix('.json')
         self._class_maps = [sheet.out for sheet in self.sheets]
+        self.parts = BucketJournal(self.journal.folder, Address(f'{bucket.folder}/.{self.out.name}.parts'))
+        self._advice = f'the map waits in {bucket.scratch}: --resume only uploads it'
 
     def begin(self) -> bool:
         """Get ready as the parent does; a map that was made and not uploaded is uploaded on ``resume``.
 
         Raises:
             ConfigError: as the parent, and where an object is in the way.
-            RasterError: the bucket does not say what it holds.
-            ResourceError: as the parent, and where an upload fails.
+            ResourceError: as the parent, and where the bucket does not say what it holds, or an upload fails.
         """
         settings = self._settings
         if settings.resume and self._is_uploaded():
-            self._remove_here()
+            self._clear()
             return False
         if settings.resume and self._is_finished():
             self._upload()
             return False
-        if not settings.overwrite and not (settings.resume and self.journal.exists()):
-            other = ', which was made with other settings,' if settings.resume else ''
-            # Of a map that was not uploaded whole, its other files may be there.
-            for file in self._class_maps if settings.resume else self.outputs:
-                if self._bucket.has(file):
-                    raise OutputExistsError(f'{self._bucket.place(file)}{other} exists: replace it with --overwrite')
-                if file.exists() and not settings.resume:
-                    raise OutputExistsError(f'{file} waits to be uploaded: give --resume, or make it anew: --overwrite')
+        if settings.overwrite:
+            self.parts.remove()
+        elif not (settings.resume and self.journal.exists()):
+            self._check_free()
+            if self.parts.others():  # only where it is resumed
+                self.parts.take_up()
         return super().begin()
 
     def complete(self) -> None:
@@ -164,6 +193,21 @@ class BucketMap(RasterMap):
         """
         super().complete()
         self._upload()
+
+    def _check_free(self) -> None:
+        """Raise where the bucket holds what the settings do not allow to replace or to continue with."""
+        resume = self._settings.resume
+        other = ', which was made with other settings,' if resume else ''
+        # Of a map that was not uploaded whole, its other files may be there.
+        for file in self._class_maps if resume else self.outputs:
+            if self._bucket.has(file):
+                raise OutputExistsError(f'{self._bucket.place(file)}{other} exists: replace it with --overwrite')
+            if file.exists() and not resume:
+                raise OutputExistsError(f'{file} waits to be uploaded: give --resume, or make it anew: --overwrite')
+        if not resume and self.parts.others():
+            raise ConfigError(
+                f'{self.parts.there} holds an unfinished run: continue with --resume, or start again with --overwrite'
+            )
 
     def _is_uploaded(self) -> bool:
         """Return whether the map is in the bucket, made by an equal run of the raster as it is now."""
@@ -184,24 +228,27 @@ class BucketMap(RasterMap):
         beside = [name for file in self.outputs for name in companions(file)]
         first = [file for file in [*beside, *self.outputs, self._record] if file not in self._class_maps]
         try:
-            old = [file for file in self.outputs if self._bucket.has(file)]
-            # Its name would stand beside files of the new one.
-            for file in sorted(old, key=lambda file: file not in self._class_maps):
-                remove_object(self._bucket.place(file))
-                for name in companions(file):
-                    if not name.exists() and self._bucket.has(name):
-                        remove_object(self._bucket.place(name))
+            if not self._bucket.shared:
+                self._remove_there()
             for file in (*first, *self._class_maps):
                 if file.exists():
                     upload(file, self._bucket.place(file))
         except AuxHRNetError as error:
-            raise ResourceError(
-                f'{one_line(error)}; the map waits in {self._bucket.scratch}: --resume only uploads it'
-            ) from error
-        self._remove_here()
+            raise ResourceError(f'{one_line(error)}; {self._advice}') from error
+        self._clear()
 
-    def _remove_here(self) -> None:
-        self.journal.remove()
+    def _remove_there(self) -> None:
+        """Remove an old map, the class map first: its name would stand beside files of the new one."""
+        old = [file for file in self.outputs if self._bucket.has(file)]
+        for file in sorted(old, key=lambda file: file not in self._class_maps):
+            remove_object(self._bucket.place(file))
+            for name in companions(file):
+                if not name.exists() and self._bucket.has(name):
+                    remove_object(self._bucket.place(name))
+
+    def _clear(self) -> None:
+        """Remove what the map was made of, and the files here."""
+        self.parts.remove()
         for file in self.outputs:
             for name in (*companions(file), file):
                 name.unlink(missing_ok=True)

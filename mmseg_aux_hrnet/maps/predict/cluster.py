@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ from filelock import FileLock, Timeout
 
 from mmseg_aux_hrnet.errors import ConfigError, InUseError, one_line
 from mmseg_aux_hrnet.maps.options import check_available
+from mmseg_aux_hrnet.maps.predict.bucket import Bucket
 from mmseg_aux_hrnet.maps.predict.many import Job
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.predict.shared_map import SharedMap
+from mmseg_aux_hrnet.maps.predict.shared_map import shared_kind
 from mmseg_aux_hrnet.maps.predict.sharing import Share
 from mmseg_aux_hrnet.version import __version__
 
@@ -103,10 +104,19 @@ class Worker:
         rasters: all of them.
         outs: the map of each.
         settings: of all maps.
+        bucket: that the maps go to; None for the folder of ``outs``.
     """
 
-    def __init__(self, make: Make, rasters: Sequence[Path], outs: Sequence[Path], settings: MapSettings) -> None:
-        self._arguments = make, rasters, outs, settings
+    def __init__(
+        self,
+        make: Make,
+        rasters: Sequence[Path],
+        outs: Sequence[Path],
+        settings: MapSettings,
+        bucket: Bucket | None = None,
+    ) -> None:
+        self._own = ExitStack()
+        self._arguments = make, rasters, outs, settings, bucket
 
     def look(self, sign: Path) -> dict[str, Any]:
         """Make the network; return what must be as at the driver, and the name of this machine.
@@ -115,16 +125,22 @@ class Worker:
             sign: a file in the folder of the maps.
 
         Raises:
-            AuxHRNetError: the network cannot be made here.
+            AuxHRNetError: the network cannot be made here, or the bucket cannot be written from here.
         """
         import ray
 
-        make, rasters, outs, settings = self._arguments
+        make, rasters, outs, settings, bucket = self._arguments
         model = make()
-        self._job = Job(model, rasters, outs, settings=settings, listener=_Silent(), kind=SharedMap)
+        if bucket is not None:
+            bucket.check((), ())
+            bucket = self._own.enter_context(bucket.own_folder())
+            outs = [bucket.scratch / out.name for out in outs]
+        kind = shared_kind(bucket)
+        self._job = Job(model, rasters, outs, settings=settings, listener=_Silent(), kind=kind)
         node = ray.get_runtime_context().get_node_id()
         where = f'{ray.util.get_node_ip_address()}/{node[:6]}'
-        return {'software': __version__, **model.facts.record, 'sees': sign.exists(), 'node': where}
+        sees = bucket is not None or sign.exists()
+        return {'software': __version__, **model.facts.record, 'sees': sees, 'node': where}
 
     def work(self, share: Share) -> str | None:
         """Predict a piece; return what is wrong with its raster, or None.
@@ -134,6 +150,10 @@ class Worker:
         """
         self._job.take(share)
         return self._job.failed.pop(share.raster, None)
+
+    def leave(self) -> None:
+        """Remove what is left of the work on this machine."""
+        self._own.close()
 
 
 class _Silent:

@@ -5,6 +5,7 @@ import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -57,7 +58,10 @@ def run_prediction(args: Namespace) -> str:
     launch.join_predictors()
     predictor = make_predictor(args, device=args.device if args.ray is None else 'cpu')
     bars = _Bars()
-    with bars.shown:
+    with bars.shown, ExitStack() as own:
+        if bucket is not None and (part or args.finish or args.ray is not None):
+            bucket = own.enter_context(bucket.own_folder())
+            outs = [bucket.scratch / out.name for out in outs]
         if remote := sum(isinstance(raster, Address) for raster in rasters):
             bars.note(f'{counted(remote, "raster")} on servers: {TOLD}')
         if bucket is not None and get_dist_info()[0] == 0:
@@ -89,13 +93,15 @@ def _predict(
     if args.mosaic:
         return _predict_mosaics(predictor, rasters, outs, args=args, settings=settings, bucket=bucket, bars=bars)
     if args.finish:
-        failed, outside, left = finish_parts(predictor, rasters, outs, settings=settings, listener=bars)
+        failed, outside, left = finish_parts(predictor, rasters, outs, settings=settings, listener=bars, bucket=bucket)
         _check_whole(left, rasters=rasters, args=args, note=bars.note)
     elif args.ray is not None:
-        failed, outside, told = _on_ray(args, predictor, rasters, outs, settings=settings, listener=bars)
+        failed, outside, told = _on_ray(args, predictor, rasters, outs, settings=settings, listener=bars, bucket=bucket)
         bars.note(told)
     elif part is not None:
-        failed, outside = predict_part(predictor, rasters, outs, part=part, settings=settings, listener=bars)
+        failed, outside = predict_part(
+            predictor, rasters, outs, part=part, settings=settings, listener=bars, bucket=bucket
+        )
         if not failed:
             return f'part {part} is done: its rows of windows are in {args.out}; after the last part give --finish'
     else:
@@ -171,6 +177,7 @@ def _on_ray(
     *,
     settings: MapSettings,
     listener: Listener,
+    bucket: Bucket | None,
 ) -> tuple[dict[int, str], list[int], str]:
     """Predict on a cluster, whose workers make the same network from the same files, by absolute paths."""
     words = [str(Path(word).absolute()) if Path(word).exists() else word for word in args.inputs[:2]]
@@ -184,6 +191,7 @@ def _on_ray(
         listener=listener,
         address=args.ray,
         cpus=args.cpus_per_worker,
+        bucket=bucket,
     )
 
 

@@ -4,17 +4,20 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, LaunchError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_writable
 from mmseg_aux_hrnet.files.whole import unique_part
+from mmseg_aux_hrnet.maps.predict.bucket import Bucket
 from mmseg_aux_hrnet.maps.predict.cluster import Make, Worker, check_same, connected, only_driver
 from mmseg_aux_hrnet.maps.predict.many import Job, Listener
 from mmseg_aux_hrnet.maps.predict.model import MapModel
+from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.predict.shared_map import SharedMap
+from mmseg_aux_hrnet.maps.predict.shared_map import shared_kind
 from mmseg_aux_hrnet.maps.predict.sharing import Queue, Share
 from mmseg_aux_hrnet.version import __version__
 
@@ -22,6 +25,7 @@ PIECE = 4  # blocks that a worker is given at a time
 WAITING = 2  # pieces that a worker has, with the one that it works on: it need not wait for the driver
 MOST_LOSSES = 3  # workers or tries that one piece may cost
 STARTS = 3  # workers in a row that may die before one of them is ready
+LEAVING = 2.0  # seconds that workers have to tidy up
 LOOK_EVERY = 5.0  # seconds, for nodes that have come
 
 
@@ -35,6 +39,7 @@ def predict_on_ray(
     listener: Listener,
     address: str,
     cpus: int | None = None,
+    bucket: Bucket | None = None,
 ) -> tuple[dict[int, str], list[int], str]:
     """Make the maps of rasters by workers of a cluster, one on each GPU, or on each so many CPUs.
 
@@ -45,11 +50,12 @@ def predict_on_ray(
         make: makes the network in a worker; importable there.
         model: the same network here, of which only the facts are needed.
         rasters: absolute paths, the same on all machines.
-        outs: the map of each, in one folder that all machines share.
+        outs: the map of each, in one folder that all machines share; for a bucket in its scratch folder.
         settings: of all maps. ``overwrite`` removes old maps at once.
         listener: hears how it goes in the cluster.
         address: ``auto``, or HOST:PORT of the head of a cluster.
         cpus: for each worker; None for a GPU each where the cluster has any, else for one.
+        bucket: that the maps go to; each worker then works in a folder of its machine.
 
     Returns:
         As :func:`~mmseg_aux_hrnet.maps.predict.many.predict_rasters`, and how much was done where.
@@ -63,26 +69,32 @@ def predict_on_ray(
     with ExitStack() as stack:
         stack.enter_context(connected(address))
         check_writable(folder, what=f'--out {folder}', advice='give another folder')
-        stack.enter_context(only_driver(folder))
-        if settings.overwrite:
+        stack.enter_context(only_driver(folder if bucket is None else folder.parent))
+        if settings.overwrite and bucket is None:
             for out in outs:
                 out.unlink(missing_ok=True)  # else workers would take an equal one for theirs
-        job = Job(model, rasters, outs, settings=settings, listener=listener)
+        kind = RasterMap if bucket is None else shared_kind(bucket)
+        job = Job(model, rasters, outs, settings=settings, listener=listener, kind=kind)
         pending = job.begin(shared=True)
         listener.begins(sum(len(each.blocks) for each in pending))
         sign = unique_part(folder / 'ray')
         sign.touch()
         stack.callback(sign.unlink, missing_ok=True)
         joined = MapSettings(**{**vars(settings), 'overwrite': False, 'resume': True})
-        fleet = _Fleet((make, rasters, outs, joined), job=job, listener=listener, cpus=cpus)
+        fleet = _Fleet((make, rasters, outs, joined, bucket), job=job, listener=listener, cpus=cpus)
         stack.callback(fleet.dismiss)
         fleet.run(Queue(pending, workers=max(1, fleet.room()), piece=PIECE), sign)
         for each in pending:
             if each.raster not in job.failed and job.maps[each.raster].journal.is_open():
                 # Its last worker was lost while it wrote the map.
-                shared = SharedMap(model, rasters[each.raster], outs[each.raster], joined, look=False)
-                job.attempt(each.raster, shared.complete)
+                shared = shared_kind(bucket)(model, rasters[each.raster], outs[each.raster], joined, look=False)
+                job.attempt(each.raster, partial(_complete, shared))
     return job.failed, job.outside, fleet.summary()
+
+
+def _complete(shared: RasterMap) -> None:
+    if shared.begin():
+        shared.complete()
 
 
 class _Fleet:
@@ -152,6 +164,9 @@ class _Fleet:
 
     def dismiss(self) -> None:
         """End all workers."""
+        leaving = [worker.leave.remote() for worker in self._workers.values()]
+        if leaving:
+            self._ray.wait(leaving, num_returns=len(leaving), timeout=LEAVING)
         for worker in self._workers.values():
             self._ray.kill(worker)
 

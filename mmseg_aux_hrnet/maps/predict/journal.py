@@ -179,7 +179,7 @@ class Journal:
         with whole_file(self.folder.with_suffix('.json'), part=unique_part(self.folder / 'made')) as part:
             part.write_bytes(content)
         (self.folder / CONDITIONS).unlink(missing_ok=True)  # first, so that what is left does not look like a run
-        self.remove()
+        Journal.remove(self)  # what is in a bucket stays until the map is there
 
     def finished(self) -> set[int]:
         """Return the indices of the blocks that are there."""

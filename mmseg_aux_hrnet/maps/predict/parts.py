@@ -2,20 +2,25 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, DataError
 from mmseg_aux_hrnet.files.outputs import check_writable
-from mmseg_aux_hrnet.files.whole import PART, write_first
+from mmseg_aux_hrnet.files.whole import PART, write_first, write_whole
+from mmseg_aux_hrnet.maps.predict.bucket import Bucket
 from mmseg_aux_hrnet.maps.predict.many import Job, Listener
 from mmseg_aux_hrnet.maps.predict.model import MapModel
+from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
-from mmseg_aux_hrnet.maps.predict.shared_map import SharedMap
+from mmseg_aux_hrnet.maps.predict.shared_map import shared_kind
 from mmseg_aux_hrnet.maps.predict.sharing import Part, Pending, block_costs, share_of
+from mmseg_aux_hrnet.raster.remote import read_bytes
+from mmseg_aux_hrnet.raster.upload import remove_object, upload
 from mmseg_aux_hrnet.version import __version__
 
 PLAN = '.parts.json'  # which part predicts what: the first part writes it, and it is the same for all
@@ -31,6 +36,7 @@ def predict_part(
     part: Part,
     settings: MapSettings,
     listener: Listener,
+    bucket: Bucket | None = None,
 ) -> tuple[dict[int, str], list[int]]:
     """Predict one part of the maps of rasters; the part that stores the last block of a map writes the map.
 
@@ -40,10 +46,11 @@ def predict_part(
     Args:
         model: such as a ``Predictor``.
         rasters: files, the same for all parts.
-        outs: the map of each, in one folder that all parts see.
+        outs: the map of each, in one folder that all parts see; for a bucket in its scratch folder, of this part only.
         part: which one.
         settings: of all maps.
         listener: hears how it goes.
+        bucket: that the maps go to.
 
     Returns:
         As :func:`~mmseg_aux_hrnet.maps.predict.many.predict_rasters`, for the rasters of this part.
@@ -52,10 +59,12 @@ def predict_part(
         ConfigError: the parts that came before were of other rasters, settings or another count.
         ResourceError: memory or disk space ran out.
     """
-    survey = partial(_survey, model, rasters, outs, settings=settings, listener=listener)
-    pending = _plan(outs[0].parent, model, rasters, settings=settings, survey=survey, count=part.total)
+    settings, kind = replace(settings, resume=True), shared_kind(bucket)
+    survey = partial(_survey, partial(kind, model), rasters, outs, settings=settings, listener=listener)
+    path = outs[0].parent / PLAN
+    pending = _plan(path, model, rasters, settings=settings, survey=survey, count=part.total, bucket=bucket)
     shares = share_of(pending, process=part.number - 1, processes=part.total)
-    job = Job(model, rasters, outs, settings=settings, listener=listener, kind=SharedMap)
+    job = Job(model, rasters, outs, settings=settings, listener=listener, kind=kind)
     listener.begins(sum(len(share.blocks) for share in shares))
     if not shares:
         listener.note(f'part {part} has nothing to do: there are fewer rows of windows than parts')
@@ -65,7 +74,13 @@ def predict_part(
 
 
 def finish_parts(
-    model: MapModel, rasters: Sequence[Path], outs: Sequence[Path], *, settings: MapSettings, listener: Listener
+    model: MapModel,
+    rasters: Sequence[Path],
+    outs: Sequence[Path],
+    *,
+    settings: MapSettings,
+    listener: Listener,
+    bucket: Bucket | None = None,
 ) -> tuple[dict[int, str], list[int], dict[Part, list[int]]]:
     """Write the maps whose blocks are all there, and say what is missing of the others.
 
@@ -75,6 +90,7 @@ def finish_parts(
         outs: the same.
         settings: the same.
         listener: hears how it goes.
+        bucket: the same.
 
     Returns:
         What :func:`predict_part` does, and for each part that has rows of windows left the numbers of their rasters,
@@ -84,9 +100,9 @@ def finish_parts(
         ConfigError: the parts were of other rasters or settings, or there were none.
         ResourceError: disk space ran out.
     """
-    folder = outs[0].parent
-    pending = _plan(folder, model, rasters, settings=settings)
-    count = _read(folder / PLAN)['parts']
+    settings, path = replace(settings, resume=True), outs[0].parent / PLAN
+    pending = _plan(path, model, rasters, settings=settings, bucket=bucket)
+    count = _read(path, bucket)['parts']
     owner = {
         (share.raster, block): Part(number + 1, count)
         for number in range(count)
@@ -94,33 +110,36 @@ def finish_parts(
         for block in share.blocks
     }
     left: dict[Part, list[int]] = defaultdict(list)
-    job = Job(model, rasters, outs, settings=settings, listener=listener, kind=SharedMap)
+    job = Job(model, rasters, outs, settings=settings, listener=listener, kind=shared_kind(bucket))
     listener.begins(len(rasters))
     for number, raster in enumerate(rasters):
         for block in job.finish(number):
             left[owner.get((number, block), Part(1, count))].append(number)
         listener.on_block(raster)
     if not left and not job.failed:
-        for path in (folder / PLAN, *folder.glob(f'.{PLAN}.*{PART}')):  # parts that were killed leave the latter
-            path.unlink(missing_ok=True)
+        if bucket is not None:
+            remove_object(bucket.place(path))
+        for file in (path, *path.parent.glob(f'.{PLAN}.*{PART}')):  # parts that were killed leave the latter
+            file.unlink(missing_ok=True)
     return job.failed, job.outside, dict(sorted(left.items()))
 
 
 def _plan(
-    folder: Path,
+    path: Path,
     model: MapModel,
     rasters: Sequence[Path],
     *,
     settings: MapSettings,
     survey: Any = None,
     count: int | None = None,
+    bucket: Bucket | None = None,
 ) -> list[Pending]:
     """Return what is to be predicted of each raster, as the first part that came has written it down.
 
     Raises:
         ConfigError: it was of other rasters, settings or another count of parts; or none has, and there is no survey.
     """
-    path = folder / PLAN
+    folder = path.parent if bucket is None else bucket.folder
     asked = {
         'parts': count,
         'rasters': [raster.name for raster in rasters],
@@ -131,16 +150,20 @@ def _plan(
         },
     }
     asked = json.loads(json.dumps(asked))
-    if not path.is_file():
+    if not (path.is_file() if bucket is None else bucket.has(path)):
         if survey is None or count is None:
             raise ConfigError(f'{folder} holds no maps in parts: run the parts first, --part 1/N to --part N/N')
-        check_writable(folder, what=f'--out {folder}', advice='give another folder')
-        write_first(path, json.dumps({**asked, 'costs': survey()}).encode())
-    found = _read(path)
+        check_writable(path.parent, what=f'--out {path.parent}', advice='give another folder')
+        # In a bucket the last of two stays that come at the same moment: it is read again.
+        write = write_first if bucket is None else write_whole
+        write(path, json.dumps({**asked, 'costs': survey()}).encode())
+        if bucket is not None:
+            upload(path, bucket.place(path))
+    found = _read(path, bucket)
     if count is not None and found['parts'] != count:
         raise ConfigError(
             f'{folder} was begun in {found["parts"]} parts, not {count}: give --part I/{found["parts"]}; to share what '
-            f'is left among other parts, remove {path} when none of them runs any more'
+            f'is left among other parts, remove {folder}/{PLAN} when none of them runs any more'
         )
     others = sorted({*found['rasters']} ^ {*asked['rasters']})
     if others:
@@ -156,13 +179,18 @@ def _plan(
 
 
 def _survey(
-    model: MapModel, rasters: Sequence[Path], outs: Sequence[Path], *, settings: MapSettings, listener: Listener
+    kind: Callable[..., RasterMap],
+    rasters: Sequence[Path],
+    outs: Sequence[Path],
+    *,
+    settings: MapSettings,
+    listener: Listener,
 ) -> list[tuple[int, ...]]:
     """Return the cost of each block of each raster; none for one that cannot be predicted, which its part will tell."""
 
     def costs(number: int) -> tuple[int, ...]:
         try:
-            return block_costs(SharedMap(model, rasters[number], outs[number], settings, look=False))
+            return block_costs(kind(rasters[number], outs[number], settings, look=False))
         except AuxHRNetError:
             return ()
 
@@ -175,9 +203,11 @@ def _survey(
     return found
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, bucket: Bucket | None) -> dict[str, Any]:
+    said = None if bucket is None else read_bytes(bucket.place(path))
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        found: dict[str, Any] = json.loads(path.read_bytes() if said is None else said)
         return found
     except (OSError, ValueError) as error:
-        raise DataError(f'{path} cannot be read ({error}): remove it, and the next part writes it again') from error
+        place = path if bucket is None else bucket.place(path)
+        raise DataError(f'{place} cannot be read ({error}): remove it, and the next part writes it again') from error

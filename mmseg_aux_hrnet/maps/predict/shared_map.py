@@ -1,11 +1,14 @@
 """A map that several processes make without knowing each other: the one that stores the last block writes it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
-from mmseg_aux_hrnet.errors import ConfigError, DataError, InUseError, ResourceError
+from mmseg_aux_hrnet.errors import ConfigError, DataError, InUseError, OutputExistsError, ResourceError
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.maps.predict.blocks import Batch
+from mmseg_aux_hrnet.maps.predict.bucket import Bucket, BucketMap
 from mmseg_aux_hrnet.maps.predict.journal import Conditions
 from mmseg_aux_hrnet.maps.predict.raster_map import OnBlock, RasterMap
 from mmseg_aux_hrnet.raster.content import unlike_files
@@ -119,6 +122,73 @@ class SharedMap(RasterMap):
         if 'content' not in old:  # times of copies do not count: see begin()
             old = {**old, 'modified': new['modified']}
         return self._differing(old, new)
+
+
+class SharedBucketMap(SharedMap, BucketMap):
+    """The same of a map in a bucket, in which the machines meet: each works in a folder of its own.
+
+    Two of them that write the map at the same moment upload the same bytes.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.journal = self.parts
+        self._advice = 'its rows of windows are in the bucket: start the same again'
+
+    def begin(self) -> bool:
+        """Take part as the parent does; without ``resume`` nothing may be there, and ``overwrite`` removes it.
+
+        Raises:
+            ConfigError: as the parent.
+            DataError: the raster cannot be read.
+            ResourceError: the bucket cannot be listed or written.
+        """
+        if self._settings.overwrite:
+            self._remove_there()
+            self.parts.remove()
+        elif not self._settings.resume:
+            self._check_free()
+        there = self._bucket.has(self.out)
+        if there and self._is_uploaded():
+            self._clear()
+            return False
+        if there:
+            raise OutputExistsError(f'{self.shown}, which was made otherwise, exists: remove it, or give another --out')
+        content = self._read_content(self.parts.conditions().get('content', ()))
+        with self._disk_errors():
+            self.parts.join({**self.plan.conditions, 'content': content}, compare=self._differing)
+        if self._is_finished():  # by others, meanwhile: what was joined is a new run
+            self._clear()
+            return False
+        return True
+
+    def note_content(self) -> None:
+        """Do nothing: who takes part has noted it."""
+
+    def complete(self) -> None:
+        """Write and upload the map if all of it is there.
+
+        Raises:
+            DataError: as the parent.
+            ResourceError: as the parent, and where an upload fails.
+        """
+        self.parts.flush()
+        if self.parts.is_open():
+            super().complete()
+        else:
+            self.parts.remove()  # blocks that came after others had finished the map
+
+    def _is_finished(self) -> bool:
+        return self._bucket.has(self.out) and self._is_uploaded()
+
+    def _upload(self) -> None:
+        if self.parts.is_open():  # else others have
+            super()._upload()
+
+
+def shared_kind(bucket: Bucket | None) -> Callable[..., RasterMap]:
+    """Return what makes the map of one raster together with processes that are not known."""
+    return SharedMap if bucket is None else partial(SharedBucketMap, bucket=bucket)
 
 
 class _DoneElsewhereError(Exception):

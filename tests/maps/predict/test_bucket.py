@@ -3,6 +3,7 @@
 import filecmp
 import json
 import os
+import re
 import signal
 import threading
 from argparse import Namespace
@@ -91,6 +92,7 @@ def test_the_command_puts_the_map_of_a_folder_into_a_bucket(server, raster, tmp_
     assert f'maps are made in {scratch}, then uploaded to s3://bucket/command; --resume finds' in far.stderr
     names = sorted(path.name for path in (tmp_path / 'near').iterdir())
     assert [path.name for path in sorted((server.folder / 'bucket/command').iterdir())] == names
+    names.remove('.a_classes.tif.json')  # it says of a raster that was just written that it may change yet
     same = filecmp.cmpfiles(tmp_path / 'near', server.folder / 'bucket/command', names, shallow=False)
     assert sorted(same[0]) == names and not list(scratch.iterdir())
     assert not any(key in far.stdout + far.stderr for key in KEYS.values())
@@ -219,7 +221,9 @@ def test_a_bucket_without_rights_is_told_before_the_work(server, raster, tmp_pat
     words = [*written(tmp_path, name='tiny'), raster, '--device', 'cpu', '--scratch', tmp_path, '--out']
     server.behave(faults=[('PUT', 403)] * 9)
     ran = heard('predict_raster', *words, 's3://bucket/closed')
-    assert ran.returncode == 2 and 's3://bucket/closed/.may-be-written cannot be written (' in ran.stderr
+    assert ran.returncode == 2 and re.search(
+        r's3://bucket/closed/\.may-be-written\.\w+ cannot be written \(', ran.stderr
+    )
     assert ran.stderr.count('\n') == 1 and not (server.folder / 'bucket').exists()
 
 
@@ -228,27 +232,24 @@ def test_a_bucket_without_rights_is_told_before_the_work(server, raster, tmp_pat
     [
         ({'out': 'https://host/maps'}, 'https://host/maps cannot be written: name a place on this machine'),
         ({'out': 'adls://box/maps'}, 'adls://box/maps cannot be written: name a place'),
-        ({'out': 's3://bucket/maps', 'part': '1/2'}, '--part shares unfinished work through --out'),
-        ({'out': 's3://bucket/maps', 'finish': True}, '--finish shares unfinished work'),
-        ({'out': 's3://bucket/maps', 'ray': 'auto'}, '--ray shares unfinished work'),
         ({'out': 'maps', 'scratch': 'there'}, '--scratch there is for maps that go to a bucket'),
     ],
 )
 def test_what_cannot_go_to_a_bucket_is_refused(words, said):
-    args = {'scratch': None, 'part': None, 'finish': False, 'ray': None, **words}
     with pytest.raises(ConfigError) as raised:
-        find_bucket(Namespace(**args))
+        find_bucket(Namespace(**{'scratch': None, **words}))
     assert str(raised.value).startswith(said)
 
 
 def test_of_each_address_there_is_one_scratch_folder(monkeypatch):
-    args = {'scratch': None, 'part': None, 'finish': False, 'ray': None}
-    found = [find_bucket(Namespace(out=out, **args)) for out in ('s3://a/b', 's3:/a/b/', '/vsis3/a/b', 'gs://a/b')]
+    found = [
+        find_bucket(Namespace(out=out, scratch=None)) for out in ('s3://a/b', 's3:/a/b/', '/vsis3/a/b', 'gs://a/b')
+    ]
     assert found[0].scratch == found[1].scratch and len({one.scratch for one in found}) == 3
     monkeypatch.setenv('WORLD_SIZE', '4')
     monkeypatch.setenv('LOCAL_WORLD_SIZE', '2')
     with pytest.raises(ConfigError, match='give a --scratch that all of them see'):
-        find_bucket(Namespace(out='s3://a/b', **args))
+        find_bucket(Namespace(out='s3://a/b', scratch=None))
 
 
 def test_a_map_does_not_replace_its_raster(bucket):

@@ -11,13 +11,17 @@ from threading import Thread
 
 import pytest
 import ray_support
+from bucket_support import use_bucket
 from map_support import Heard, StubModel, names
 from raster_support import noise, write_raster
 from ray_support import SETTINGS, predict, windows
+from remote_support import serving
 from tool_support import REPO
 
 from mmseg_aux_hrnet.errors import ConfigError, StackError
+from mmseg_aux_hrnet.files.address import Address
 from mmseg_aux_hrnet.maps.predict import cluster as joining
+from mmseg_aux_hrnet.maps.predict.bucket import Bucket
 from mmseg_aux_hrnet.maps.predict.cluster import check_same, connected, only_driver
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
@@ -128,6 +132,27 @@ def test_a_node_that_is_lost_in_the_middle_changes_no_byte(cluster, paths, expec
     assert failed == {}
     assert contents(tmp_path / 'out') == maps
     assert count <= windows(tmp_path) <= count + 2 * 4  # the row in hand of the lost one, and what it carried
+
+
+@with_ray
+@pytest.mark.slow  # the same cluster
+def test_maps_in_a_bucket_need_no_folder_that_all_see(cluster, paths, expected, tmp_path):
+    (tmp_path / 'served').mkdir()
+    (tmp_path / 'dies').touch()
+    with serving(tmp_path / 'served') as server, pytest.MonkeyPatch.context() as patch:
+        use_bucket(patch, server)
+        bucket = Bucket(Address('s3://bucket/ray'), tmp_path / 'scratch')
+        with bucket.own_folder() as own:
+            done = [
+                predict(cluster.address, paths, own.scratch, tmp_path, bucket=own, resume=resume)
+                for resume in (False, True)
+            ]
+    assert [one[:2] for one in done] == [({}, [])] * 2
+    assert windows(tmp_path) <= expected[1] + 8
+    made = {path.name: path for path in (tmp_path / 'served').rglob('*') if path.is_file()}
+    assert {name: path.read_bytes() for name, path in made.items() if name.endswith('.tif')} == expected[0]
+    assert not [name for name in made if name.endswith(('.npz', '.plan'))]
+    assert not [path for path in (tmp_path / 'scratch').rglob('*') if not path.name.endswith('.lock')]
 
 
 @with_ray
