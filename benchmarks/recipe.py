@@ -7,8 +7,9 @@ Every training is a run of tools/train.py in a process of its own; what is finis
 is not trained again, so that a run of days may be stopped and go on. With --minutes each recipe gets as many iterations
 as it makes in that time of processors (of one quiet thread under OMP_NUM_THREADS=1), measured before; with --iterations
 all get the same. All but stock mmseg train with --speed LEVEL: by ``max``, in bfloat16, a processor that has it makes
-nearly twice the iterations, and keep decoded tiles. DATA_ROOT may hold several sources, as benchmarks/zoo_data.py joins them: with --source
-naip4 train_naip4.txt and val_naip4.txt are read. Choose by ``val``; the tests are for the table only.
+nearly twice the iterations, and keep decoded tiles. DATA_ROOT may hold several sources, as benchmarks/zoo_data.py joins
+them: with --source naip4 train_naip4.txt and val_naip4.txt are read. Choose by ``val``; the tests are for the table
+only.
 """
 
 import argparse
