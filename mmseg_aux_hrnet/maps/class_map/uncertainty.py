@@ -88,7 +88,10 @@ class UncertaintyMap:
         # Joined by two programs, the corners of one ground may differ in the last digit.
         alike = place_on(grid, self.grid) == (0, 0) and (self.grid.height, self.grid.width) == (grid.height, grid.width)
         if not (alike or self.grid == grid):
-            raise DataError(f'{self.path} and {path} lie on different grids: name the files of one prediction')
+            raise DataError(
+                f'{self.path} and {path} lie on different grids: name the files of one prediction, or for both the '
+                'folder of all'
+            )
         runs = [each.get(RUN_TAG) for each in (self.dataset.tags(), tags)]
         if None not in runs and runs[0] != runs[1]:
             raise DataError(
