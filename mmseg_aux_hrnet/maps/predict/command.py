@@ -270,14 +270,10 @@ class _Bars:
         self.shown.update(self._task, advance=1, description=path.name)
 
     def on_bytes(self, target: Address, sent: int, size: int) -> None:
-        if size < LARGE:
-            return
-        if self._upload is None:
-            self._upload = self.shown.add_task('')
-        self.shown.update(
-            self._upload, description=f'upload of {target.name}, MB', completed=sent // 10**6, total=size // 10**6,
-            visible=sent < size,
-        )  # fmt: skip
+        if size >= LARGE:
+            self._upload = self.shown.add_task('') if self._upload is None else self._upload
+            named, done, total = f'upload of {target.name}, MB', sent // 10**6, size // 10**6
+            self.shown.update(self._upload, description=named, completed=done, total=total, visible=sent < size)
 
     def note(self, text: str) -> None:
         with on_screen():
