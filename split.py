@@ -1,4 +1,4 @@
-"""Write the split lists of a data root: of a train/val/test tree, or by ratio from one folder, by scene or ground."""
+"""Write the lists of the splits of a data root: the images are in train/val/test folders, or --ratio divides them."""
 
 import argparse
 import io
@@ -18,37 +18,37 @@ def parser() -> argparse.ArgumentParser:
         'data_root', type=Path, help='folder with rawdata and labeldata (singlegreen) or with x and y (urbanisation)'
     )
     line.add_argument(
-        '--kind', choices=('singlegreen', 'urbanisation'), help='data set; found from the folders if not given'
+        '--kind', choices=('singlegreen', 'urbanisation'), help='layout of the data set (default: from its folders)'
     )
     line.add_argument(
         '--ratio',
         nargs=3,
         type=float,
         metavar=('TRAIN', 'VAL', 'TEST'),
-        help='divide images that are in no train, val or test folder in this ratio, such as 0.7 0.15 0.15',
+        help='divide the images by these shares, such as 0.7 0.15 0.15; they are in no train, val or test folder',
     )
     line.add_argument('--seed', type=int, default=0, help='seed of the division (default: %(default)s)')
     line.add_argument(
         '--scene',
         metavar='REGEX',
-        help='the scene in a stem: the first group or the whole match, such as "^(.+)_r[0-9]+c[0-9]+$"; no scene may '
-        'be in two splits. Without it every image is a scene of its own',
+        help='finds the scene in the name of an image, such as "^(.+)_r[0-9]+c[0-9]+$": the first group, or the whole '
+        'match. No scene is in two splits (default: each image is a scene)',
     )
     line.add_argument(
         '--block',
         type=float,
         metavar='METRES',
-        help='divide georeferenced images by squares of ground of this side, so that no place is in two splits; images '
-        'that reach into the ground of another split are left out, those of train first',
+        help='divide georeferenced images by squares of ground with this side, so that no place is in two splits. An '
+        'image that reaches into the ground of another split is left out, first those of train',
     )
     line.add_argument(
-        '--form', choices=('txt', 'lst'), help='txt: one stem a line; lst: IMAGE LABEL (default: as the kind has it)'
+        '--form',
+        choices=('txt', 'lst'),
+        help='form of the lists: txt has one name a line, lst has IMAGE LABEL (default: that of the kind)',
     )
+    line.add_argument('--test-images-only', action='store_true', help='write no labels to test.lst, even if they exist')
     line.add_argument(
-        '--test-images-only', action='store_true', help='leave the labels out of test.lst even where they exist'
-    )
-    line.add_argument(
-        '--out', type=Path, metavar='DIR', help='folder for the lists (default: splits or list in the data root)'
+        '--out', type=Path, metavar='DIR', help='folder of the lists (default: splits or list in the data root)'
     )
     line.add_argument('--force', action='store_true', help='replace lists that exist')
     return line

@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
-# Tests and measures this package in one go, in at most 8 minutes, on a bare machine: one NVIDIA GPU, Python, torch,
-# numpy, no network.
+# Tests and measures this package in one go, in at most 8 minutes, on a machine without network. It needs one NVIDIA GPU,
+# and Python with torch, numpy, opencv (cv2), scipy, matplotlib and Pillow, which images with torch mostly have.
+#
+# The last four do not fit into the 64 MB that may be carried along: mmcv imports cv2 and Pillow, mmengine matplotlib,
+# mmseg scipy, and none of them works without. Their wheels take 120 MB: of opencv alone 61 MB, and 50 MB of 4.10, the
+# oldest that takes numpy 2. The other wheels take 61 MB. Where the machine lacks some, the script says so in one line
+# at its beginning, with the command that brings them too (make gpu-wheels MORE="..."; 181 MB with all).
 #
 # Before, where there is a network, in a checkout of this repository:
 #     make gpu-wheels PYTHON_VERSION=3.12         # of the Python on that machine; 61 MB in wheels/, see gpu_wheels.txt
@@ -41,7 +46,8 @@ from importlib.util import find_spec
 
 # Modules by the packages that bring them.
 needed = {
-    'torch': 'torch', 'numpy': 'numpy', 'cv2': 'opencv-python-headless', 'scipy': 'scipy', 'matplotlib': 'matplotlib',
+    'torch': 'torch', 'numpy': 'numpy', 'cv2': 'opencv-python-headless', 'scipy': 'scipy',
+    'matplotlib': 'matplotlib contourpy cycler fonttools kiwisolver python-dateutil six',
     'PIL': 'pillow', 'mmcv': 'onedl-mmcv', 'mmengine': 'onedl-mmengine', 'mmseg': 'onedl-mmsegmentation',
     'rasterio': 'rasterio', 'affine': 'affine', 'pyproj': 'pyproj', 'shapely': 'shapely', 'exactextract': 'exactextract',
     'filelock': 'filelock', 'safetensors': 'safetensors', 'rich': 'rich', 'jinja2': 'jinja2', 'pytest': 'pytest',
@@ -50,7 +56,7 @@ needed = {
 print(' '.join(package for module, package in needed.items() if find_spec(module) is None))
 LOOK
 )" || refuse "$python cannot be run: set PYTHON"
-[[ -z $missing ]] || refuse "not installed, and not among the wheels: $missing; see benchmarks/gpu_wheels.txt"
+[[ -z $missing ]] || refuse "not installed, and not among the wheels: $missing; make gpu-wheels MORE=\"$missing\" brings them"
 if ! "$python" -c 'import pyogrio' 2> /dev/null; then
     # Half as large as all other wheels together. Maps import it, and predicting them calls nothing of it.
     PYTHONPATH="$PYTHONPATH:$repository/benchmarks/without_pyogrio"

@@ -1,11 +1,16 @@
 """Measures the most memory that a map takes: on a raster, and on others as wide and taller. Needs Linux or macOS.
 
 Usage: python benchmarks/raster_memory.py [--width N] [--heights N...] [--network]
+       python benchmarks/raster_memory.py --mosaics 1x8 2x4 8x1 --width 2500 --heights 2500
+
+With --mosaics, of so many rows and columns of rasters of that size side by side, which are predicted as one ground.
 """
 
 import argparse
+import itertools
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +32,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     import torch
     from raster_stand_ins import CountingModel, FreeModel, machine, untrained_predictor
 
-    from mmseg_aux_hrnet.maps.predict.raster_map import predict_raster
+    from mmseg_aux_hrnet.maps.predict.mosaic import find_mosaics
+    from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap, predict_raster
     from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 
     torch.set_num_threads(1)
@@ -36,7 +42,15 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     model = CountingModel(untrained_predictor(raster.parent) if args.network else FreeModel(2, window=args.window))
     before, start = peak(), time.perf_counter()
     settings = MapSettings(window=args.window, probabilities='uint8', overwrite=True)
-    predict_raster(model, raster, raster.with_name('map_classes.tif'), settings)
+    if raster.is_dir():
+        outs = {path: path.with_name(f'{path.stem}_classes.tif') for path in sorted(raster.glob('*.tif'))}
+        [mosaic], _ = find_mosaics(model.facts, outs, settings=settings, on_top='order', note=print)
+        whole = RasterMap(model, mosaic, outs[min(outs)], settings)
+        whole.begin()
+        whole.predict(whole.missing())
+        whole.complete()
+    else:
+        predict_raster(model, raster, raster.with_name('map_classes.tif'), settings)
     return {
         'start': before, 'peak': peak(), 'seconds': time.perf_counter() - start, 'windows': model.windows,
         'machine': machine(),
@@ -45,9 +59,21 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def make(args: argparse.Namespace) -> None:
     """Write one raster, in a process of its own: this one has to stay small, because a child's peak begins with it."""
+    import rasterio
+    from affine import Affine
     from raster_stand_ins import write_raster
 
-    write_raster(Path(args.make), height=args.heights[0], width=args.width, filled=args.filled)
+    place, height = Path(args.make), args.heights[0]
+    if args.mosaics is None:
+        write_raster(place, height=height, width=args.width, filled=args.filled)
+        return
+    place.mkdir()
+    rows, columns = map(int, args.mosaics[0].split('x'))
+    for number in range(rows * columns):
+        file = place / f'{number}.tif'
+        write_raster(file, height=height, width=args.width, filled=args.filled)
+        with rasterio.open(file, 'r+') as written:
+            written.transform @= Affine.translation(number % columns * args.width, number // columns * height)
 
 
 def child(args: argparse.Namespace, *more: str) -> str:
@@ -61,16 +87,19 @@ def child(args: argparse.Namespace, *more: str) -> str:
 def rows_of(args: argparse.Namespace, folder: Path) -> tuple[list[list[str]], str]:
     """Return the rows of the table and the machine."""
     rows, first, machine = [], None, ''
-    for height in args.heights:
-        raster = folder / f'raster_{height}.tif'
-        child(args, f'--make={raster}', f'--heights={height}')
+    for height, mosaic in itertools.product(args.heights, args.mosaics or [None]):
+        raster = folder / f'raster_{height}{f"_{mosaic}" if mosaic else ".tif"}'
+        child(args, f'--make={raster}', f'--heights={height}', *([f'--mosaics={mosaic}'] if mosaic else []))
         took = json.loads(child(args, f'--measure={raster}').splitlines()[-1])
-        raster.unlink()
+        if mosaic:
+            shutil.rmtree(raster)
+        else:
+            raster.unlink()
         first, machine = first or took, took['machine']
         parts = [f'{took["peak"]:.0f}', f'{took["peak"] / first["peak"]:.2f}']
         own = took['peak'] - took['start'], first['peak'] - first['start']
         parts += [f'{own[0]:.0f}', f'{own[0] / own[1]:.2f}', f'{took["seconds"]:.0f}']
-        rows.append([f'{height} x {args.width}', str(took['windows']), *parts])
+        rows.append([f'{f"{mosaic} of " if mosaic else ""}{height} x {args.width}', str(took['windows']), *parts])
     return rows, machine
 
 
@@ -79,6 +108,7 @@ def main() -> None:
     line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument('--width', type=int, default=20000, help='of the rasters in pixels (default: %(default)s)')
     line.add_argument('--heights', type=int, nargs='+', default=[2000, 20000], help='(default: 2000 20000)')
+    line.add_argument('--mosaics', nargs='+', metavar='ROWSxCOLUMNS', help='of rasters of that size')
     line.add_argument('--window', type=int, default=512, help='side of the windows (default: %(default)s)')
     line.add_argument('--filled', type=int, default=3, help='one tile in so many holds values (default: %(default)s)')
     line.add_argument('--network', action='store_true', help='W18-Small-v1 instead of a network that costs nothing')

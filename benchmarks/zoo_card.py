@@ -1,10 +1,10 @@
-"""Publishes a network of the zoo, tests what it published, and writes its card: no figure in a card is written by hand.
+"""Publishes a network of the zoo, tests the published file, and writes its card. A program writes every figure.
 
 Usage: python benchmarks/zoo_card.py NAME CHECKPOINT DATA_ROOT [--zoo FOLDER]
 
-CHECKPOINT was trained with the config of CONFIGS, DATA_ROOT is what zoo_data.py made. FOLDER, mmseg_aux_hrnet/zoo where
-none is given, gets the weights in float16 (.safetensors), NAME.json (the record that the package reads, with every
-figure) and NAME.md (zoo_NAME.md with the figures filled in). An older network of that name is replaced.
+CHECKPOINT was trained with the config in CONFIGS, and zoo_data.py made DATA_ROOT. Three files go to FOLDER (default:
+mmseg_aux_hrnet/zoo): the weights in float16 (.safetensors), NAME.json (the record that the package reads, with every
+figure) and NAME.md (zoo_NAME.md with the figures filled in). They replace an older network of that name.
 """
 
 import argparse
@@ -41,14 +41,14 @@ TESTS: dict[str, tuple[str, tuple[int, int] | None, float | None]] = {
     'naip4': ('test_naip4.txt', None, 78),
     'naip4, pixels of 0.6 m as they are': ('test_naip4.txt', (256, 256), None),
 }
-# What differs from run to run, and no weight depends on.
+# Settings that differ from run to run. No weight depends on them.
 PLACES = ('_dataloader.num_workers', 'persistent_workers', 'data_root', 'cache_dir', 'work_dir', 'launcher', 'listed')
 ONE_IN = 10_000  # pixels, of which one may get another class by float16
 MOST = 8_000_000  # bytes of the weights
 
 
 def changes(trained: Any, config: Any, place: str = '') -> dict[str, Any]:
-    """Return by dotted keys what a network was trained with otherwise than its config says."""
+    """Return the settings of a training that differ from the config, by dotted keys."""
     if isinstance(trained, (list, tuple)) and isinstance(config, (list, tuple)) and len(trained) == len(config):
         trained, config = dict(enumerate(trained)), dict(enumerate(config))
     if not isinstance(trained, Mapping) or not isinstance(config, Mapping):
@@ -62,7 +62,7 @@ def changes(trained: Any, config: Any, place: str = '') -> dict[str, Any]:
 
 
 def described(checkpoint: Checkpoint, config: Config) -> dict[str, Any]:
-    """Return the content to publish: the config of the package instead of one with places of a machine, a threshold."""
+    """Return the content to publish: it has a threshold, and the config of the package, without paths of a machine."""
     meta: dict[str, Any] = {
         key: checkpoint.meta[key] for key in ('iter', 'epoch', 'seed', 'size_divisor') if key in checkpoint.meta
     }
@@ -134,7 +134,7 @@ def list_figures(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tables(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the placeholders of a card stand for, Markdown."""
+    """Return the text of each placeholder of a card, Markdown."""
     rows = ['test | images | IoU (95 % interval) | goal | precision | recall | marked / true area | AP | ECE']
     cities = ['place | test | images | IoU (95 % interval)']
     for name, one in record['tests'].items():

@@ -26,9 +26,9 @@ def parser() -> argparse.ArgumentParser:
     )
     line.add_argument(
         '--uncertainty',
-        type=Path,
+        type=raster_path,
         metavar='FILE',
-        help='NAME_uncertainty.tif: also print how much of each class is unsure',
+        help='NAME_uncertainty.tif, or a folder or VRT of them: also print how much of each class is unsure',
     )
     line.add_argument(
         '--unsure-from', type=float, metavar='U', help='lowest uncertainty of unsure pixels (default: 0.5)'

@@ -16,7 +16,7 @@ from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.labelling.tile_grid import TileGrid, raster_window, resample
 from mmseg_aux_hrnet.raster.bands import ALPHA, SPELLINGS, Band, by_name, choose_bands
 from mmseg_aux_hrnet.raster.dataset import is_map, open_dataset, reading_rows
-from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, valid_reader
+from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, pixel_reader
 from mmseg_aux_hrnet.raster.values import palette_colours, sample_values
 
 BUDGET = 64 * 2**20  # bytes of stored values that are read at a time; resampling takes several times as much
@@ -85,7 +85,7 @@ class Imagery:
             alpha, said = find_transparency(dataset, others)
             self.notes += [f'{path}: {note}' for note in said]
             self._read = list(dict.fromkeys(self.numbers))
-            self._read_valid = valid_reader(dataset, bands=self._read, alpha=alpha, nodata=wanted.nodata)
+            self._read_pixels = pixel_reader(dataset, bands=self._read, alpha=alpha, nodata=wanted.nodata)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
         self.dtype = 'uint8' if self._palette is not None else stored_type([dataset.dtypes[n - 1] for n in self._read])
@@ -127,8 +127,7 @@ class Imagery:
 
     def _read_window(self, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         with reading_rows(self.path, window):
-            values = self._dataset.read(self._read, window=window)
-            valid = self._read_valid(window, values)
+            values, valid = self._read_pixels(window)
         if self._palette is not None:
             colours, visible = self._palette
             valid &= visible[values[0]]

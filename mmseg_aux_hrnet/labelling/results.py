@@ -17,6 +17,7 @@ from mmseg_aux_hrnet.datasets.band_images import read_picture
 from mmseg_aux_hrnet.datasets.description import DataDescription
 from mmseg_aux_hrnet.datasets.splits import SPLITS
 from mmseg_aux_hrnet.errors import DataError
+from mmseg_aux_hrnet.files.address import scrub
 from mmseg_aux_hrnet.files.hashing import sha256_of
 from mmseg_aux_hrnet.labelling.cutting import Progress
 from mmseg_aux_hrnet.labelling.labels import Labels
@@ -75,7 +76,7 @@ def describe(
         layout=request.layout,
         record={
             'made_by': {
-                'command': list(command),
+                'command': [scrub(word) for word in command],
                 'value_scale': scale,
                 'versions': {
                     'mmseg_aux_hrnet': __version__,

@@ -43,7 +43,7 @@ def check_output(out: Path, *, suffixes: Iterable[str], inputs: Iterable[Path], 
         ConfigError: its suffix names no format, it is an input, a folder, or exists and must not be replaced.
     """
     if out.suffix.lower() not in suffixes:
-        raise ConfigError(f'{out} ends in {out.suffix or "nothing"}: it can end in {", ".join(suffixes)}')
+        raise ConfigError(f'{out} ends in {out.suffix or "no suffix"}: it can end in {", ".join(suffixes)}')
     check_file(out, inputs=inputs, overwrite=overwrite)
 
 

@@ -128,8 +128,10 @@ def _check_file(path: Path) -> None:
     """Look at a file without GDAL, whose message is the same for a missing, a forbidden and an empty file.
 
     Raises:
-        RasterError: it is one of these.
+        RasterError: it is one of these, or a folder.
     """
+    if path.is_dir():
+        raise RasterError(f'{path} is a folder: name one raster in it')
     try:
         with path.open('rb') as file:
             if not file.read(1):

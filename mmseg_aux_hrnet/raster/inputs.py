@@ -19,7 +19,7 @@ WORLD_FILES = {  # suffixes of the small text file that gives a picture coordina
 logger = logging.getLogger(__name__)
 
 
-def find_rasters(inputs: Sequence[str], *, as_named: bool = False, asset: str | None = None) -> list[Path]:
+def find_rasters(inputs: Sequence[str | Path], *, as_named: bool = False, asset: str | None = None) -> list[Path]:
     """Return the rasters of files, folders, patterns, addresses and lists, sorted, each once.
 
     Of a folder those are taken that lie in it itself: GeoTIFF, VRT, JPEG 2000, IMG, and PNG and JPEG with a world file.
@@ -27,7 +27,7 @@ def find_rasters(inputs: Sequence[str], *, as_named: bool = False, asset: str | 
     results. A file that is named is taken, whatever it is. Addresses are not opened yet.
 
     Args:
-        inputs: the words of a command line.
+        inputs: the words of a command line, or paths.
         as_named: in the order of the inputs and lists instead, each raster where it is named last; those of a folder or
             pattern sorted.
         asset: of items of STAC, see :func:`~mmseg_aux_hrnet.raster.listing.listed_rasters`.
@@ -47,8 +47,8 @@ def find_rasters(inputs: Sequence[str], *, as_named: bool = False, asset: str | 
     return list(found.values()) if as_named else sorted(found.values())
 
 
-def _rasters_of(text: str, *, asset: str | None) -> list[Path]:
-    path = as_path(text)
+def _rasters_of(given: str | Path, *, asset: str | None) -> list[Path]:
+    path, text = as_path(given), str(given)
     if path.suffix.lower() in LISTS and (isinstance(path, Address) or path.is_file()):
         return listed_rasters(path, asset=asset)
     if isinstance(path, Address):

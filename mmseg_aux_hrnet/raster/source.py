@@ -21,7 +21,7 @@ from mmseg_aux_hrnet.errors import ConfigError, RasterError
 from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.raster.bands import ALPHA, COLOURS, Band, Choice, choose_bands, parse_bands
 from mmseg_aux_hrnet.raster.dataset import is_map, is_placed, open_dataset, reading_rows
-from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, lossy_note, valid_reader
+from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, lossy_note, pixel_reader
 from mmseg_aux_hrnet.raster.values import (
     LEVELS,
     Scale,
@@ -163,7 +163,7 @@ class RasterSource:
             # A band that is shown to the network says nothing of transparency: GDAL calls any fourth one alpha.
             others = [band for band in described if band.number not in self.bands]
             alpha, notes = find_transparency(dataset, others)
-            self._read_valid = valid_reader(dataset, bands=self._read_bands, alpha=alpha, nodata=reading.nodata)
+            self._read_pixels = pixel_reader(dataset, bands=self._read_bands, alpha=alpha, nodata=reading.nodata)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
         all_notes = (note, *notes, lossy_note(dataset, reading.nodata), slow_note(dataset))
@@ -180,8 +180,7 @@ class RasterSource:
         if not (0 <= top < bottom <= self.height and 0 <= left < right <= self.width):
             raise ValueError(f'{window} is not inside {self.path}, which is {self.height} x {self.width}')
         with reading_rows(self.path, window):
-            values = self._dataset.read(self._read_bands, window=window)
-            valid = self._read_valid(window, values)
+            values, valid = self._read_pixels(window)
         if self._palette is not None:
             colours, visible = self._palette
             valid &= visible[values[0]]
@@ -202,8 +201,8 @@ class RasterSource:
         """
 
         def read(window: Window) -> NDArray[Any]:
-            values = self._dataset.read(self._read_bands, window=window)
-            return np.moveaxis(np.where(self._read_valid(window, values), values, values.dtype.type(1)), 0, -1)
+            values, valid = self._read_pixels(window)
+            return np.moveaxis(np.where(valid, values, values.dtype.type(1)), 0, -1)
 
         if self._palette is not None:
             return None

@@ -4,7 +4,7 @@ import ctypes
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ AZURE = '/vsiaz/'
 # Bytes, the least VSIAZ_CHUNK_SIZE: a larger blob of Azure, GDAL by itself lets grow in everybody's sight.
 ONE_REQUEST = 2**20
 BLOCK = 32 * 2**20  # bytes
+OnBytes = Callable[[Address, int, int], None]  # the object, the bytes that are sent, and of how many
 CUT = 'uploads that were cut or refused'  # GDAL does not say which
 
 
@@ -62,25 +63,26 @@ def list_objects(folder: Address, *, last: str) -> set[str]:
     )
 
 
-def upload(path: Path, target: Address) -> None:
+def upload(path: Path, target: Address, *, on_bytes: OnBytes = lambda target, sent, size: None) -> None:
     """Put a file into a bucket; until all of it is there, the bucket has no object of the name, or the earlier one.
 
     Args:
         path: of the file.
         target: of the object.
+        on_bytes: called as it goes; with all bytes where all are there.
 
     Raises:
         ResourceError: it still fails after several tries.
         KeyboardInterrupt: Ctrl-C, after which there is no object either.
     """
     with gdal(**remote.http_defaults()):
-        said = _copy(path, target)
+        said = _copy(path, target, on_bytes)
         for seconds in remote.PATIENCE:
             if said is None:
                 break
             remote.troubles[f'{target.host}: {CUT}'] += 1
             time.sleep(seconds)
-            said = _copy(path, target)
+            said = _copy(path, target, on_bytes)
     if said is None:
         return
     raise ResourceError(
@@ -89,16 +91,21 @@ def upload(path: Path, target: Address) -> None:
     )
 
 
-def _copy(path: Path, target: Address) -> str | None:
+def _copy(path: Path, target: Address, on_bytes: OnBytes) -> str | None:
     """Upload once, and return what was wrong; None for nothing."""
     functions, size = library(), path.stat().st_size
     with _noting_interrupts() as interrupts:
         functions.CPLErrorReset()
         # Not by writing to an open file: to close it, as after an error of ours, makes an object of its first half.
         names = str(path).encode(), target.gdal.encode()
-        goes_on = OnProgress(lambda share, message, data: not interrupts)
+
+        def go_on(share: float, *rest: object) -> bool:
+            on_bytes(target, min(int(share * size), size - 1), size)  # GDAL holds back a last part that is not yet sent
+            return not interrupts
+
+        goes_on = OnProgress(go_on)
         if target.gdal.startswith(AZURE) and size >= ONE_REQUEST:
-            code = _put_blocks(path, target, interrupts)
+            code = _put_blocks(path, target, interrupts, on_bytes=on_bytes)
         else:
             code = functions.VSICopyFile(*names, None, size, None, goes_on, None)
         said: bytes = functions.CPLGetLastErrorMsg()
@@ -106,10 +113,13 @@ def _copy(path: Path, target: Address) -> str | None:
         return said.decode('utf-8', 'replace') or 'GDAL does not say why'
     forget(target)
     arrived = size_of(target)
-    return None if arrived == size else f'{arrived} of {size} bytes arrived'
+    if arrived != size:
+        return f'{arrived} of {size} bytes arrived'
+    on_bytes(target, size, size)
+    return None
 
 
-def _put_blocks(path: Path, target: Address, interrupts: list[int]) -> int:
+def _put_blocks(path: Path, target: Address, interrupts: list[int], *, on_bytes: OnBytes) -> int:
     """Upload a blob by blocks, which make it when all are there, and return 0; else they vanish by themselves."""
     functions, name = library(), target.gdal.encode()
     blocks: list[bytes] = []
@@ -126,6 +136,7 @@ def _put_blocks(path: Path, target: Address, interrupts: list[int]) -> int:
             if not block:
                 break
             blocks.append(block)
+            on_bytes(target, offset + len(content) - 1, path.stat().st_size)
     return 1
 
 

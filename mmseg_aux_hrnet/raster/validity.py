@@ -17,8 +17,8 @@ from mmseg_aux_hrnet.raster.values import sample_values
 NAMES = ('', 'alpha', 'mask', 'transparency', 'opacity')
 FEW = 16  # different values: an edge may be smooth, but most of a mask is 0 or 255
 Span = tuple[float, float]
-# Window, and the values of the bands that are read, (bands, H, W) -> which pixels are valid, bool (H, W).
-ReadValid = Callable[[Window, NDArray[np.generic]], NDArray[np.bool_]]
+# Window -> the values of the bands that are read, (bands, H, W), and which pixels are valid, bool (H, W).
+ReadPixels = Callable[[Window], tuple[NDArray[Any], NDArray[np.bool_]]]
 
 
 class NoData(NamedTuple):
@@ -33,8 +33,8 @@ class NoData(NamedTuple):
     tolerance: float = 0.0
 
 
-def valid_reader(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int], nodata: NoData) -> ReadValid:
-    """Return what tells which pixels of a window are valid; partly transparent ones are.
+def pixel_reader(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int], nodata: NoData) -> ReadPixels:
+    """Return what reads the values of a window, and tells which of them are valid; partly transparent pixels are.
 
     A nodata value of 8 bits is also a colour, such as the black of shadows, so only a pixel that has it in all bands is
     nodata (as in rasterio's ``dataset_mask``). In other types it is not a measurement in any band.
@@ -68,7 +68,18 @@ def valid_reader(dataset: Any, *, bands: Sequence[int], alpha: Sequence[int], no
         spans.append(_span(value, nodata.tolerance, kind) if told else None)
     together = all(dataset.dtypes[band - 1] == 'uint8' for band in bands)
     masks = shared or [band for band in masked if band not in by_value]
-    return partial(_read_valid, dataset, masks=masks, nodata=spans, together=together, alpha=alpha)
+    rules = [spans]
+    colour = dataset.tags().get('NODATA_VALUES', '').split()
+    if shared and MaskFlags.nodata in flags[shared[0]] and together and sorted(bands) == [*dataset.indexes]:
+        # The mask is that colour of all bands, as in a PNG: to ask GDAL for it decodes all that lies above once more.
+        rules.append([(float(colour[band - 1]), float(colour[band - 1])) for band in bands])
+        masks = []
+    # With the other bands, in one call: a PNG is decoded from its top for each call.
+    beside = [band for band in alpha if dataset.dtypes[band - 1] == dataset.dtypes[bands[0] - 1]]
+    return partial(
+        _read_pixels, dataset, bands=list(bands), masks=masks, rules=rules, together=together, beside=beside,
+        apart=[band for band in alpha if band not in beside],
+    )  # fmt: skip
 
 
 def lossy_note(dataset: Any, nodata: NoData) -> str | None:
@@ -103,44 +114,49 @@ def _span(value: float, tolerance: float, kind: np.dtype[Any]) -> Span | None:
     return int(value) - math.floor(tolerance), int(value) + math.floor(tolerance)
 
 
-def _read_valid(
+def _read_pixels(
     dataset: Any,
     window: Window,
-    values: NDArray[np.generic],
     *,
+    bands: list[int],
     masks: Sequence[int],
-    nodata: Sequence[Span | None],
+    rules: Sequence[Sequence[Span | None]],
     together: bool,
-    alpha: Sequence[int],
-) -> NDArray[np.bool_]:
-    """Return which pixels of a window are valid.
+    beside: list[int],
+    apart: Sequence[int],
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the values of a window, (bands, H, W), and which pixels are valid, bool (H, W).
 
     Args:
         dataset: the raster, open in rasterio.
         window: inside it.
-        values: of the bands that are read, (bands, H, W).
+        bands: those that are read, from 1.
         masks: bands, from 1, whose mask must be set, each of them.
-        nodata: lowest and highest value that stand for nothing, for each band that is read; None for no such value.
+        rules: each has the lowest and highest value that stand for nothing, for each band; None for no such value.
         together: whether a pixel is nodata only where all bands hold such a value, or where any does.
-        alpha: bands, from 1, that must not be 0.
+        beside: bands of the same type, from 1, that must not be 0.
+        apart: bands of another type, from 1, that must not be 0.
     """
+    stored = dataset.read([*bands, *beside], window=window)
+    values = stored[: len(bands)]
     valid = np.ones((window.height, window.width), bool)
-    nothing = [
-        band == span[0] if span[0] == span[1] else (band >= span[0]) & (band <= span[1])
-        for band, span in zip(values, nodata, strict=True)
-        if span is not None
-    ]
-    if together and len(nothing) == len(values):
-        valid &= ~np.logical_and.reduce(nothing)
-    elif nothing and not together:
-        valid &= ~np.logical_or.reduce(nothing)
+    for spans in rules:
+        nothing = [
+            band == span[0] if span[0] == span[1] else (band >= span[0]) & (band <= span[1])
+            for band, span in zip(values, spans, strict=True)
+            if span is not None
+        ]
+        if together and len(nothing) == len(values):
+            valid &= ~np.logical_and.reduce(nothing)
+        elif nothing and not together:
+            valid &= ~np.logical_or.reduce(nothing)
     if values.dtype.kind == 'f':  # GDAL's masks say nothing of them unless not-a-number is the nodata value
         valid &= np.isfinite(values).all(axis=0)
     for band in masks:
         valid &= dataset.read_masks(band, window=window) != 0
-    for band in alpha:
-        valid &= dataset.read(band, window=window) != 0
-    return valid
+    for opacity in (*stored[len(bands) :], *(dataset.read(band, window=window) for band in apart)):
+        valid &= opacity != 0
+    return values, valid
 
 
 def find_transparency(dataset: Any, bands: Sequence[Band]) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -1,6 +1,7 @@
 """tools/make_tiles.py: what it prints, and one line for what is wrong."""
 
 import errno
+import re
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from labelling_support import labels_of, on_map, scene, write_layer
 from mmseg.registry import MODELS
 from raster_support import METRE, UTM, noise, write_raster
 from rasterio.warp import calculate_default_transform, reproject
+from remote_support import serving
 from tool_support import REPO, heard, run_here
 
 from mmseg_aux_hrnet.bands import Bands
 from mmseg_aux_hrnet.labelling.writing import next_commands
+from mmseg_aux_hrnet.raster import remote
 from mmseg_aux_hrnet.raster.dataset import gdal
 from mmseg_aux_hrnet.run.config import dataset_meta, load_config, set_data_root
 from mmseg_aux_hrnet.run.tile_config import fill_for_training
@@ -284,3 +287,24 @@ def test_an_annotated_class_raster_makes_the_same_tiles(tmp_path):
     assert polygons.keys() == rasters.keys()
     for stem, label in polygons.items():
         np.testing.assert_array_equal(label, rasters[stem])
+
+
+def test_an_address_gives_the_tiles_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(remote, 'PATIENCE', [0.01] * 2)
+    raster, _ = scene(tmp_path / 'served')
+    line = ['--labels', tmp_path / 'served/green.gpkg', '--tile', 32, '--classes', 'background,green', '--out']
+    with serving(tmp_path / 'served') as server:
+        far = heard('make_tiles', f'{server.url("ortho.tif")}?sig=SESAME', *line, tmp_path / 'far')
+        gone = heard('make_tiles', server.url('gone.tif'), *line, tmp_path / 'gone')
+    near = heard('make_tiles', raster, *line, tmp_path / 'near')
+    assert (near.returncode, far.returncode) == (0, 0), far.stderr
+    files = [
+        {path.relative_to(tmp_path / root): path.read_bytes() for path in (tmp_path / root).rglob('*.tif')}
+        for root in ('near', 'far')
+    ]
+    assert files[0] == files[1] and files[0]
+    written = [path.read_bytes() for path in (tmp_path / 'far').rglob('*') if path.is_file()]
+    assert b'SESAME' not in b''.join([*written, far.stdout.encode(), far.stderr.encode()])
+    assert gone.returncode == 2 and gone.stderr.count('\n') == 1
+    assert re.match(rf'error: {server.url("gone.tif")} is not there .*404\): check the address', gone.stderr)
+    assert not (tmp_path / 'gone').exists()

@@ -52,8 +52,8 @@ def test_what_is_no_raster_is_one_line_with_the_file(tmp_path, content, message)
 
 
 def test_folder_is_refused(tmp_path):
-    with pytest.raises(RasterError, match='cannot be read'):
-        read_whole(tmp_path)
+    with pytest.raises(RasterError, match='is a folder: name one raster in it'), open_dataset(tmp_path):
+        pass
 
 
 @pytest.mark.skipif(

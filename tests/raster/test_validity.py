@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from raster_support import noise, write_raster
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import ConfigError
+from mmseg_aux_hrnet.raster.dataset import open_dataset
 from mmseg_aux_hrnet.raster.source import Reading, open_source
+from mmseg_aux_hrnet.raster.validity import NoData, pixel_reader
 
 HOLE = np.zeros((20, 30), bool)
 HOLE[3:9, 10:25] = True
@@ -205,3 +208,33 @@ def test_black_inside_or_little_or_nearly_black_is_a_picture(tmp_path):
     values[:, :3, :3] = 0
     values[:, :, 45:] = 1
     assert collar_note(write_raster(tmp_path / 'a.tif', values)) is None
+
+
+class Counted:
+    """A raster that is open, and how often its pixels were asked for."""
+
+    def __init__(self, dataset):
+        self.dataset, self.reads = dataset, 0
+
+    def __getattr__(self, name):
+        if name in ('read', 'read_masks'):
+            self.reads += 1
+        return getattr(self.dataset, name)
+
+
+@pytest.mark.parametrize('kind', ['a colour that is transparent', 'an alpha band'])
+def test_a_png_is_asked_once_for_a_window_for_it_is_decoded_from_its_top_each_time(tmp_path, kind):
+    values = noise(4 if kind == 'an alpha band' else 3, (20, 30))
+    values[:, 3:9, 4:12] = 0
+    values[0, 12:, 20:] = 0  # black in one band is a colour
+    told = {'nodata': 0} if len(values) == 3 else {'colours': ('red', 'green', 'blue', 'alpha')}
+    rasterio.shutil.copy(write_raster(tmp_path / 'a.tif', values, **told), tmp_path / 'a.png', driver='PNG')
+    alpha = [4] if len(values) == 4 else []
+    with open_dataset(tmp_path / 'a.png') as dataset:
+        expected = dataset.dataset_mask() > 0
+        counted = Counted(dataset)
+        found, valid = pixel_reader(counted, bands=[1, 2, 3], alpha=alpha, nodata=NoData())(Window(0, 0, 30, 20))
+    assert counted.reads == 1
+    np.testing.assert_array_equal(found, values[:3])
+    np.testing.assert_array_equal(valid, expected)
+    assert not expected[3:9, 4:12].any() and expected.any()

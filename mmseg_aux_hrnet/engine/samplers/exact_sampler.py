@@ -1,7 +1,7 @@
 """Samplers that can start anywhere and give every sample its own random numbers.
 
-The processes of a run deal out one order: of the batch that they make together, all positions lie side by side in it.
-So what an iteration sees depends on the seed and on the size of that global batch, not on the number of processes.
+All processes of a run share one order, in which the images of a global batch (that of all processes) lie side by side.
+So the images of an iteration depend on the seed and on the size of the global batch, not on the number of processes.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from mmseg_aux_hrnet.errors import ConfigError
 
 
 class _ExactSampler:
-    """What both samplers have beside mmengine's: samples with random numbers of their own."""
+    """The part that both samplers add to mmengine's: samples with random numbers of their own."""
 
     def __init__(self, dataset: Any, *, on_bad_sample: OnBadSample = 'stop', **kwargs: Any) -> None:
         super().__init__(dataset, **kwargs)  # type: ignore[call-arg]  # of mmengine's sampler
@@ -27,10 +27,10 @@ class _ExactSampler:
 
 @DATA_SAMPLERS.register_module()
 class ExactInfiniteSampler(_ExactSampler, InfiniteSampler):
-    """mmengine's ``InfiniteSampler``, in the same order, for loops over iterations.
+    """Draw in the order of mmengine's ``InfiniteSampler``, for loops over iterations.
 
-    The data set gets a :class:`~mmseg_aux_hrnet.engine.samplers.seeded_fetch.SeededFetch`, before the loader hands it
-    to its workers.
+    The sampler gives the data set a :class:`~mmseg_aux_hrnet.engine.samplers.seeded_fetch.SeededFetch`, before the
+    loader copies the data set to its workers.
 
     Args:
         dataset: the data set to draw from.
@@ -38,16 +38,16 @@ class ExactInfiniteSampler(_ExactSampler, InfiniteSampler):
         **kwargs: as in mmengine.
 
     Attributes:
-        shift: draws of all processes that :meth:`skip` leaves out beside its own: of a run that began with another
-            global batch; below 0 where that was smaller.
+        shift: how many more draws of all processes :meth:`skip` leaves out, if the run began with another global
+            batch. The number is below 0 if that batch was smaller.
     """
 
     shift = 0
 
     def skip(self, num_samples: int) -> None:
-        """Let the next ``iter()`` leave out the first ``num_samples`` draws of each process.
+        """Leave out the first ``num_samples`` draws of each process at the next ``iter()``.
 
-        mmengine's loop calls it on resume.
+        mmengine's loop calls this method on resume.
         """
         self._start = num_samples * self.world_size + self.shift
 
@@ -61,21 +61,21 @@ class ExactInfiniteSampler(_ExactSampler, InfiniteSampler):
 
 @DATA_SAMPLERS.register_module()
 class ExactSampler(_ExactSampler, DefaultSampler):
-    """mmengine's ``DefaultSampler``, in the same order, for loops over epochs.
+    """Draw in the order of mmengine's ``DefaultSampler``, for loops over epochs.
 
-    mmengine fills up an epoch to a multiple of the number of processes, which so changes what later epochs draw. With
-    ``global_batch`` each epoch is a whole number of those batches.
+    mmengine makes an epoch longer until all processes have the same number of images, so the number of processes
+    changes the draws of later epochs. With ``global_batch`` each epoch is a whole number of global batches.
 
     Args:
-        dataset: the data set to draw from; gets a ``SeededFetch`` as in :class:`ExactInfiniteSampler`.
-        global_batch: images that all processes together see in an iteration; None for epochs as mmengine has them.
-        drop_last: leave out the images that fill no whole global batch, as the loader of this name; else the batch
-            is filled up with the first images of the epoch.
+        dataset: the data set to draw from; it gets a ``SeededFetch`` as in :class:`ExactInfiniteSampler`.
+        global_batch: number of images that all processes together see in an iteration; None for mmengine's epochs.
+        drop_last: whether to leave out the last images if they do not fill a global batch. Otherwise the first images
+            of the epoch fill it.
         on_bad_sample: see ``SeededFetch``.
         **kwargs: as in mmengine.
 
     Raises:
-        ConfigError: nothing is left of an epoch.
+        ConfigError: an epoch has no images.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class ExactSampler(_ExactSampler, DefaultSampler):
         self.num_samples = self.total_size // self.world_size
 
     def start_at(self, num_samples: int) -> None:
-        """Let the next ``iter()`` leave out the first ``num_samples`` draws of this process."""
+        """Leave out the first ``num_samples`` draws of this process at the next ``iter()``."""
         self._start = num_samples
 
     def __iter__(self) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Makes every random choice of a sample's transforms a function of the seed and of the sample's place in the run."""
+"""Random choices of the transforms of a sample: they depend on the seed and on the place of the sample in the run."""
 
 import random
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, one_line
 
 OnBadSample = Literal['stop', 'skip']
 ON_BAD_SAMPLE: tuple[OnBadSample, ...] = ('stop', 'skip')
-SKIPPED_KEY = 'skipped_samples'  # in a sample's metainfo: why the samples before it were left out
-SAMPLE, MODEL = 0, 1  # kinds of random numbers: one seed gives each kind its own
+SKIPPED_KEY = 'skipped_samples'  # in the metainfo of a sample: why it stands in for others
+SAMPLE, MODEL = 0, 1  # kinds of random numbers; a seed gives different numbers for each kind
 
 
 class Draw(int):
-    """An index into the data set that knows its seed and its place among all draws of the run, over all processes."""
+    """An index into the data set, with its seed and its place among the draws of all processes of the run."""
 
     seed: int
     position: int
@@ -29,28 +29,28 @@ class Draw(int):
         return draw
 
     def __getnewargs_ex__(self) -> tuple[tuple[int], dict[str, int]]:
-        # Workers get their indices pickled, and an int would be made anew without its seed and position.
+        # Indices go to the workers pickled, and pickle would make an int without seed and position.
         return (int(self),), {'seed': self.seed, 'position': self.position}
 
 
 def random_words(*key: int) -> list[int]:
-    """Return four 32-bit numbers that depend on every part of the key and on nothing else."""
+    """Return four 32-bit numbers that depend on all parts of the key, and on nothing else."""
     return [int(word) for word in np.random.SeedSequence(key).generate_state(4)]
 
 
 class SeededFetch:
-    """Fetch the samples of a batch; torch's loader calls it where a data set has it as ``__getitems__``.
+    """Fetch the samples of a batch. torch's loader calls this object if it is ``__getitems__`` of the data set.
 
-    Python's, numpy's and torch's generators are set before each sample, so that its augmentation does not depend on the
-    worker that makes it, nor on the samples before it. They are put back after the batch.
+    Before each sample, the generators of Python, numpy and torch get a seed. So the augmentation of a sample does not
+    depend on its worker, or on the samples before it. After the batch the generators have their old states again.
 
     Args:
         dataset: the data set to index.
-        on_bad_sample: 'stop' raises what reading a damaged sample raises; 'skip' takes the next index instead and says
-            so in the metainfo of its ``data_samples``.
+        on_bad_sample: 'stop' raises the error of a damaged sample; 'skip' takes the next index instead, and the
+            metainfo of its ``data_samples`` says so.
 
     Raises (on call):
-        DataError: a sample is damaged; with 'skip', all of them are.
+        DataError: a sample is damaged, or with 'skip' all of them are.
     """
 
     def __init__(self, dataset: Any, *, on_bad_sample: OnBadSample = 'stop') -> None:
@@ -61,7 +61,7 @@ class SeededFetch:
 
     def __call__(self, indices: Sequence[int]) -> list[Any]:
         """Return the samples of the indices."""
-        # Without workers the loader runs in the process of the model, whose dropout draws from the same generators.
+        # Without workers the loader runs in the process of the model, and dropout uses the same generators.
         state = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
         try:
             return [self._fetch(index) for index in indices]
@@ -73,13 +73,13 @@ class SeededFetch:
     def _fetch(self, index: int) -> Any:
         faults: list[str] = []
         for step in range(len(self.dataset)):
-            if isinstance(index, Draw):  # a sample that stands in for a damaged one gets the numbers of its place
+            if isinstance(index, Draw):  # the place counts, also if another sample stands in for a damaged one
                 words = random_words(index.seed, SAMPLE, index.position)
                 random.seed(words[0])
                 np.random.seed(words[1])
                 torch.default_generator.manual_seed(words[2])  # not torch.manual_seed, which also touches the GPUs
             try:
-                # Only what stands in for a damaged sample wraps: a wrong index is an error of the data set.
+                # Only a sample that stands in for another wraps: a wrong index is an error of the data set.
                 sample = self.dataset[index if step == 0 else (index + step) % len(self.dataset)]
             except DataError as error:
                 if self.on_bad_sample == 'stop':

@@ -125,10 +125,11 @@ def read_official(path: Path, pairs: Sequence[str] = ()) -> OfficialSettings:
 
     Raises:
         ConfigError: the file is missing or is not YAML, is one of another HRNet, or names keys that no branch of the
-            official code has, all of which are listed; or a value is of another form than the official code takes.
+            official code has, all of which are listed, or one key twice; or a value is of another form than the
+            official code takes.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+        values = _load(path)
     except OSError as error:
         raise ConfigError(
             f'{path} cannot be read ({error.strerror}): give a YAML of the official HRNet code'
@@ -154,6 +155,30 @@ def read_official(path: Path, pairs: Sequence[str] = ()) -> OfficialSettings:
             'keys out where your copy of the code adds them'
         )
     return OfficialSettings({key: _coerced(path, key, value) for key, value in flat.items()}, extra)
+
+
+def _load(path: Path) -> Any:
+    """Return what a YAML holds, where no key is given twice: the official code takes the last one without a word."""
+    loader = yaml.SafeLoader(path.read_text(encoding='utf-8'))
+    try:
+        root = loader.get_single_node()
+        lines: dict[str, list[int]] = {}
+        waiting, seen = [('', root)], set()
+        while waiting:
+            prefix, node = waiting.pop(0)
+            if not isinstance(node, yaml.MappingNode) or id(node) in seen:
+                continue
+            seen.add(id(node))  # an alias is the same node, and may lie within itself
+            for name, value in node.value:
+                if name.tag != 'tag:yaml.org,2002:merge':  # what << brings in may be given again
+                    lines.setdefault(f'{prefix}{name.value}', []).append(name.start_mark.line + 1)
+                    waiting.append((f'{prefix}{name.value}.', value))
+        twice = [f'{key} (lines {", ".join(map(str, sorted(at)))})' for key, at in lines.items() if len(at) > 1]
+        if twice:
+            raise ConfigError(f'{path} gives keys more than once: {", ".join(twice)}: keep one of each')
+        return None if root is None else loader.construct_document(root)
+    finally:
+        loader.dispose()
 
 
 def _flat(values: Mapping[Any, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:

@@ -71,7 +71,7 @@ def _check(args: Namespace) -> None:
     if args.excel and not any(out.suffix.lower() == '.csv' for out in args.out):
         raise ConfigError('--excel is for a table that Excel opens: give --out with a name that ends in .csv')
     if same_file(args.old, args.new):
-        raise ConfigError(f'{args.old} and {args.new} are one file: give the maps of two dates')
+        raise ConfigError(f'{args.old} and {args.new} are the same: give the maps of two dates')
     inputs: list[Path] = [args.old, args.new, *([] if args.zones is None else [args.zones]), *(args.accuracy or [])]
     for number, out in enumerate(args.out):
         check_output(out, suffixes=FORMATS, inputs=inputs, overwrite=args.overwrite)

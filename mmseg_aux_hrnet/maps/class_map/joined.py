@@ -63,12 +63,26 @@ def open_folder(folder: Path, *, classes: Sequence[str] | None) -> Iterator[tupl
         DataError: there are no class maps, or they are not on one grid.
         ConfigError: their legends are not the same.
     """
-    parts = _read_parts(sorted(path for path in folder.iterdir() if path.suffix.lower() in RASTERS and path.is_file()))
+    parts = map_parts(folder, classes=classes)
+    legend = _common_legend(parts, classes=classes)
+    with join(parts) as dataset:
+        yield dataset, legend
+
+
+def map_parts(path: Path, *, classes: Sequence[str] | None = None) -> list[Part]:
+    """Return the class maps that a folder, a VRT or a file holds, the one on top last; of a VRT those with classes.
+
+    Raises:
+        DataError: a folder has no class maps, or they are not on one grid.
+    """
+    if not path.is_dir():
+        return [part for part in read_parts(path) if CLASSES_TAG in part.tags]
+    parts = read_parts(path)
     tagged = [part for part in parts if CLASSES_TAG in part.tags]
     parts = tagged or ([part for part in parts if part.path.suffix.lower() != '.vrt'] if classes else [])
     if not parts:
         raise DataError(
-            f'{folder} holds no class map that names its classes: name the folder of maps that predict_raster made, or '
+            f'{path} holds no class map that names its classes: name the folder of maps that predict_raster made, or '
             'give --classes NAME,NAME,...'
         )
     for part in parts[1:]:
@@ -78,13 +92,18 @@ def open_folder(folder: Path, *, classes: Sequence[str] | None) -> Iterator[tupl
                 f'{part.path} and {parts[0].path} cannot be read as one map, because {why}: move one to a folder of '
                 'its own, or resample it with gdalwarp -r near'
             )
-    legend = _common_legend(parts, classes=classes)
+    return parts
+
+
+@contextmanager
+def join(parts: Sequence[Part], *, tags: Mapping[str, str] | None = None) -> Iterator[Any]:
+    """Open rasters of one grid as one, in rasterio; where several have data, the last counts."""
     grid, places = join_grids([part.grid for part in parts])
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / 'maps.vrt'
-        file.write_bytes(_vrt(parts, grid, places))
+        file.write_bytes(_vrt(parts, grid, places, tags=tags or {}))
         with open_dataset(file) as dataset:
-            yield dataset, legend
+            yield dataset
 
 
 def legend_of_sources(path: Path, *, classes: Sequence[str] | None) -> Classes | None:
@@ -93,12 +112,16 @@ def legend_of_sources(path: Path, *, classes: Sequence[str] | None) -> Classes |
     Raises:
         ConfigError: they are not the same.
     """
-    parts = [part for part in _read_parts(raster_files(path)) if CLASSES_TAG in part.tags]
+    parts = map_parts(path)
     return _common_legend(parts, classes=classes) if parts else None
 
 
-def _read_parts(paths: Sequence[Path]) -> list[Part]:
-    """Return those of some files that may be class maps: rasters with one band of 8 bits."""
+def read_parts(path: Path) -> list[Part]:
+    """Return the rasters with one band of 8 bits: of a folder by name, of a VRT its sources in order, or a file."""
+    if path.is_dir():
+        paths = sorted(file for file in path.iterdir() if file.suffix.lower() in RASTERS and file.is_file())
+    else:
+        paths = raster_files(path)[path.suffix.lower() == '.vrt' :]
     parts = []
     for path in paths:
         try:
@@ -129,9 +152,12 @@ def _common_legend(parts: Sequence[Part], *, classes: Sequence[str] | None) -> C
     return read_legend(parts[0].tags, parts[0].table, classes=classes)
 
 
-def _vrt(parts: Sequence[Part], grid: Grid, places: Sequence[Place]) -> bytes:
+def _vrt(parts: Sequence[Part], grid: Grid, places: Sequence[Place], *, tags: Mapping[str, str]) -> bytes:
     """Return the text of a VRT of class maps, the last on top."""
     root = Element('VRTDataset', rasterXSize=f'{grid.width}', rasterYSize=f'{grid.height}')
+    metadata = SubElement(root, 'Metadata')
+    for name, value in tags.items():
+        SubElement(metadata, 'MDI', key=name).text = value
     if grid.crs is not None:
         SubElement(root, 'SRS').text = grid.crs.to_wkt()
     if grid.placed:

@@ -1,7 +1,7 @@
 """Where a class map is unsure: the layer that says so, and how it is read again beside its map."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid, Layer
+from mmseg_aux_hrnet.maps.class_map.grids import place_on
+from mmseg_aux_hrnet.maps.class_map.joined import Part, join, read_parts
 from mmseg_aux_hrnet.maps.styles import STYLE, uncertainty_style
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG, is_placed, open_dataset, reading_rows
 
@@ -82,8 +85,13 @@ class UncertaintyMap:
         Raises:
             DataError: it lies on another grid, or is of another run.
         """
-        if self.grid != grid:
-            raise DataError(f'{self.path} and {path} lie on different grids: name the files of one prediction')
+        # Joined by two programs, the corners of one ground may differ in the last digit.
+        alike = place_on(grid, self.grid) == (0, 0) and (self.grid.height, self.grid.width) == (grid.height, grid.width)
+        if not (alike or self.grid == grid):
+            raise DataError(
+                f'{self.path} and {path} lie on different grids: name the files of one prediction, or for both the '
+                'folder of all'
+            )
         runs = [each.get(RUN_TAG) for each in (self.dataset.tags(), tags)]
         if None not in runs and runs[0] != runs[1]:
             raise DataError(
@@ -108,17 +116,43 @@ class UncertaintyMap:
 
 
 @contextmanager
-def open_uncertainty(path: str | Path) -> Iterator[UncertaintyMap]:
+def open_uncertainty(path: str | Path, *, parts: Sequence[Part] = ()) -> Iterator[UncertaintyMap]:
     """Open an uncertainty layer for reading.
 
     Args:
         path: as ``predict_raster`` writes it.
+        parts: class maps, the one on top last (:func:`~mmseg_aux_hrnet.maps.class_map.joined.map_parts`). With them,
+            ``path`` may be a folder or a VRT of layers: those of these maps are read as one, in the same order, so that
+            each place has the uncertainty of the map whose class counts there.
 
     Raises:
         RasterError: the file cannot be read as a raster.
-        DataError: it is not such a layer.
+        DataError: it is not such a layer, or does not hold one for each class map.
     """
-    if Path(path).is_dir():
-        raise DataError(f'{path} is a folder: name the files in it, such as {Path(path) / "NAME_uncertainty.tif"}')
-    with open_dataset(Path(path)) as dataset:
-        yield UncertaintyMap(Path(path), dataset)
+    path = as_path(path)
+    if not parts and path.is_dir():
+        raise DataError(f'{path} is a folder: name the files in it, such as {path / "NAME_uncertainty.tif"}')
+    layers = read_parts(path) if parts and (path.is_dir() or path.suffix.lower() == '.vrt') else []
+    layers = [layer for layer in layers if UNCERTAINTY_TAG in layer.tags]
+    with ExitStack() as opened:
+        if layers or path.is_dir():
+            layers = [_layer_of(part, layers, where=path) for part in parts]
+            meanings = sorted({layer.tags[UNCERTAINTY_TAG] for layer in layers})
+            if len(meanings) > 1:
+                raise DataError(f'{path} holds uncertainty of several rules ({"; ".join(meanings)}): predict all anew')
+            dataset = opened.enter_context(join(layers, tags={UNCERTAINTY_TAG: meanings[0]}))
+        else:
+            dataset = opened.enter_context(open_dataset(path))
+        yield UncertaintyMap(path, dataset)
+
+
+def _layer_of(part: Part, layers: Sequence[Part], *, where: Path) -> Part:
+    """Return the layer of a class map: names may sort otherwise than those of the class maps, so they do not count."""
+    run = part.tags.get(RUN_TAG)
+    found = [layer for layer in layers if layer.grid == part.grid and run in (None, layer.tags.get(RUN_TAG, run))]
+    if len(found) != 1:
+        raise DataError(
+            f'{where} must hold one uncertainty map for {part.path}, on its grid and of the same prediction, and holds '
+            f'{len(found) or "none"}: predict with --uncertainty, and keep each prediction in a folder of its own'
+        )
+    return found[0]

@@ -13,6 +13,7 @@ from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.datasets.label_rules import LabelRule
 from mmseg_aux_hrnet.datasets.tiles import read_label
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
+from mmseg_aux_hrnet.files.address import Address
 from mmseg_aux_hrnet.maps.class_map.aligning import AlignedMap
 from mmseg_aux_hrnet.maps.class_map.geotiff import Grid
 from mmseg_aux_hrnet.maps.class_map.reading import open_class_map
@@ -112,7 +113,7 @@ def find_references(rasters: Sequence[Path], given: Path) -> dict[Path, Path]:
         DataError: there is none for a raster, or a file without a place is given for several.
     """
     if not given.is_dir():
-        if not given.exists():
+        if not (isinstance(given, Address) or given.exists()):
             raise DataError(f'{given} does not exist: name a class map, a label file, or a folder of them')
         if len(rasters) > 1 and _is_plain(given):
             raise DataError(

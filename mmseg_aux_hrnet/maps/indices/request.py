@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted
+from mmseg_aux_hrnet.files.address import as_path, scrub
 from mmseg_aux_hrnet.files.outputs import check_file
 from mmseg_aux_hrnet.files.whole import write_whole
 from mmseg_aux_hrnet.maps.indices.formulas import find_index
@@ -42,7 +43,7 @@ def run_index(args: Namespace, *, progress: Progress) -> tuple[IndexThresholds, 
         AuxHRNetError: in one line, what is wrong with an argument or a file.
     """
     rasters = _check(args)
-    reference = None if args.reference is None else Path(args.reference[0])
+    reference = None if args.reference is None else as_path(args.reference[0])
     notes: tuple[str, ...] = ()
     if args.reference is not None and _is_network(args.reference):
         reference, notes = _predict(args, rasters, progress=progress)
@@ -138,7 +139,7 @@ def _write(args: Namespace, found: IndexThresholds, reference: Path | None, *, p
     told = json.dumps(thresholds_json(found, best=args.best, mask_by=args.mask_by), indent=2, allow_nan=False)
     tags = {'BEST': args.best, 'MASK_BY': args.mask_by}
     if reference is not None:
-        tags['REFERENCE'] = ' '.join(args.reference)
+        tags['REFERENCE'] = scrub(' '.join(args.reference))
     masks = [(scene, raster) for scene, members in found.rasters.items() for raster in members]
     with progress('Writing masks') as on_raster:
         for done, (scene, raster) in enumerate(masks):

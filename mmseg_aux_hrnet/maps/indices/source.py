@@ -17,7 +17,7 @@ from mmseg_aux_hrnet.maps.class_map.reading import file_blocks
 from mmseg_aux_hrnet.maps.indices.formulas import NIR, VISIBLE, SpectralIndex
 from mmseg_aux_hrnet.raster.bands import Band, choose_bands
 from mmseg_aux_hrnet.raster.dataset import is_map, is_placed, open_dataset, reading_rows
-from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, lossy_note, valid_reader
+from mmseg_aux_hrnet.raster.validity import NoData, find_transparency, lossy_note, pixel_reader
 
 Floats = NDArray[np.float64]
 Span = tuple[float, float]
@@ -153,7 +153,7 @@ class IndexSource:
                 raise ConfigError(f'bands {self.bands} are of several types ({", ".join(sorted(kinds))}): convert them')
             self._rule, scale_note = _rule(dataset, self.bands, reading)
             alpha, notes = find_transparency(dataset, described)
-            self._read_valid = valid_reader(dataset, bands=self.bands, alpha=alpha, nodata=reading.nodata)
+            self._read_pixels = pixel_reader(dataset, bands=self.bands, alpha=alpha, nodata=reading.nodata)
         except ConfigError as error:
             raise ConfigError(f'{path}: {error}') from error
         all_notes = (note, scale_note, *notes, lossy_note(dataset, reading.nodata))
@@ -170,8 +170,7 @@ class IndexSource:
             RasterError: the file is damaged there.
         """
         with reading_rows(self.path, window):
-            stored = self._dataset.read(list(self.bands), window=window)
-            valid = self._read_valid(window, stored)
+            stored, valid = self._read_pixels(window)
         bands = stored.astype(np.float64)
         lowest = self._reading.min_brightness
         dark = np.zeros(valid.shape, bool) if lowest is None else bands.mean(axis=0) < lowest

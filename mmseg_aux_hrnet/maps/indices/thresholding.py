@@ -111,11 +111,11 @@ def index_thresholds(
         chosen, bands=bands, scale=scale, nodata=nodata, tolerance=nodata_tolerance, min_brightness=min_brightness
     )
     edges = thresholds(*(chosen.limits if limits is None else parse_span(limits, option='--range')))
-    paths = find_rasters([str(raster) for raster in rasters])
+    paths = find_rasters(rasters)
     of_scene = _scenes(paths, scene)
     compared = None
     if reference is not None:
-        files = find_references(paths, Path(reference))
+        files = find_references(paths, as_path(reference))
         named = None if classes is None else tuple(classes)
         compared = Reference(files, named, None if vegetation is None else tuple(vegetation), label_format)
     counts = {name: IndexCounts.empty() for name in of_scene}
@@ -134,7 +134,7 @@ def index_thresholds(
     together = IndexCounts.total(counts.values())
     whole = sweep('all scenes', together, edges)
     if compared is not None:
-        _check_reference(whole, Path(str(reference)), called)
+        _check_reference(whole, as_path(str(reference)), called)
     sweeps = tuple(sweep(name, each, edges) for name, each in counts.items())
     for each in sweeps if compared is not None else ():
         if each.missing() is not None:

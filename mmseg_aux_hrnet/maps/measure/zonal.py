@@ -17,6 +17,7 @@ from rasterio.windows import Window
 from mmseg_aux_hrnet.classes import Classes
 from mmseg_aux_hrnet.errors import ConfigError, DataError, counted, first_names
 from mmseg_aux_hrnet.files.address import as_path
+from mmseg_aux_hrnet.maps.class_map.joined import map_parts
 from mmseg_aux_hrnet.maps.class_map.reading import ClassMap, open_class_map
 from mmseg_aux_hrnet.maps.class_map.uncertainty import UNSURE_FROM, UncertaintyMap, open_uncertainty, parse_unsure_from
 from mmseg_aux_hrnet.maps.ground import Ground
@@ -108,13 +109,14 @@ def zonal_area(
     """Return the areas of the classes of a map on the ground.
 
     Args:
-        path: a class map, as ``predict_raster`` writes it.
+        path: a class map, as ``predict_raster`` writes it; a folder or VRT of them is one map.
         zones: a vector file with polygons, in any reference system; None for the whole map.
         id_field: its field with the names of the zones; None numbers them.
         layer: of a vector file that holds several.
         encoding: of its text, as Python calls it; None for what the file says.
         classes: names of the values 0, 1, ... of a map that does not say them.
-        uncertainty: the uncertainty map of the same prediction, to say how much of each class is unsure.
+        uncertainty: the uncertainty map of the same prediction, or the folder or VRT of those of all its maps, to say
+            how much of each class is unsure.
         unsure_from: the uncertainty from which a pixel is unsure, above 0 and at most 1.
         as_table: whether the areas will be written as a table: its columns are checked before the map is read.
         on_block: called with the number of blocks done and their total.
@@ -127,8 +129,10 @@ def zonal_area(
     with ExitStack() as opened:
         opened.enter_context(rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE))
         class_map = opened.enter_context(open_class_map(path, classes=classes))
-        doubt = None if uncertainty is None else opened.enter_context(open_uncertainty(uncertainty))
-        if doubt is not None:
+        doubt = None
+        if uncertainty is not None:
+            of_maps = map_parts(class_map.path, classes=classes)
+            doubt = opened.enter_context(open_uncertainty(uncertainty, parts=of_maps))
             doubt.check_of(class_map.path, grid=class_map.grid(), tags=class_map.tags)
         grid = PixelGrid(class_map.crs(), class_map.transform, (class_map.height, class_map.width))
         ground = class_map.ground(grid.crs)

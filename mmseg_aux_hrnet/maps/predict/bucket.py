@@ -28,7 +28,7 @@ from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
 from mmseg_aux_hrnet.raster.dataset import RUN_TAG, VERSION, open_dataset
 from mmseg_aux_hrnet.raster.gdal_files import library
 from mmseg_aux_hrnet.raster.remote import read_bytes
-from mmseg_aux_hrnet.raster.upload import AZURE, BUCKETS, object_exists, remove_object, upload
+from mmseg_aux_hrnet.raster.upload import AZURE, BUCKETS, OnBytes, object_exists, remove_object, upload
 
 PROBE = '.may-be-written'  # an object whose name begins so is made and removed before the work
 
@@ -136,9 +136,9 @@ def find_bucket(args: Namespace) -> Bucket | None:
     return Bucket(Address(address), (args.scratch or Path(tempfile.gettempdir())).absolute() / name)
 
 
-def map_kind(bucket: Bucket | None) -> Callable[..., RasterMap]:
-    """Return what makes the map of one raster."""
-    return RasterMap if bucket is None else partial(BucketMap, bucket=bucket)
+def map_kind(bucket: Bucket | None, *, on_bytes: OnBytes | None = None) -> Callable[..., RasterMap]:
+    """Return what makes the map of one raster; ``on_bytes`` hears how uploads go."""
+    return RasterMap if bucket is None else partial(BucketMap, bucket=bucket, on_bytes=on_bytes)
 
 
 class BucketMap(RasterMap):
@@ -147,15 +147,17 @@ class BucketMap(RasterMap):
     Args:
         *args: as of the parent.
         bucket: where it goes.
+        on_bytes: hears how uploads go.
         **kwargs: as of the parent.
 
     Attributes:
         parts: what machines that share the work have put there.
     """
 
-    def __init__(self, *args: Any, bucket: Bucket, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, bucket: Bucket, on_bytes: OnBytes | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._bucket = bucket
+        self._heard = {} if on_bytes is None else {'on_bytes': on_bytes}
         self.shown = bucket.place(self.out)
         self._record = self.journal.folder.with_suffix('.json')
         self._class_maps = [sheet.out for sheet in self.sheets]
@@ -232,7 +234,7 @@ class BucketMap(RasterMap):
                 self._remove_there()
             for file in (*first, *self._class_maps):
                 if file.exists():
-                    upload(file, self._bucket.place(file))
+                    upload(file, self._bucket.place(file), **self._heard)
         except AuxHRNetError as error:
             raise ResourceError(f'{one_line(error)}; {self._advice}') from error
         self._clear()

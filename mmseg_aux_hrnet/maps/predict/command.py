@@ -12,7 +12,15 @@ from pathlib import Path
 
 from mmengine.dist import get_dist_info
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError, PredictionInterrupted, counted
 from mmseg_aux_hrnet.files.address import Address
@@ -30,6 +38,8 @@ from mmseg_aux_hrnet.raster.remote import TOLD, trouble_note
 from mmseg_aux_hrnet.run import launch
 from mmseg_aux_hrnet.run.command import on_screen
 from mmseg_aux_hrnet.weights.zoo import is_zoo_name, zoo_model, zoo_models
+
+LARGE = 50 * 10**6  # bytes of a file whose upload has a bar
 
 
 def run_prediction(args: Namespace) -> str:
@@ -105,7 +115,7 @@ def _predict(
         if not failed:
             return f'part {part} is done: its rows of windows are in {args.out}; after the last part give --finish'
     else:
-        kind = map_kind(bucket)
+        kind = map_kind(bucket, on_bytes=bars.on_bytes)
         failed, outside = predict_rasters(predictor, rasters, outs, settings=settings, listener=bars, kind=kind)
     return _closing_line(failed, outside, rasters=rasters, folder=args.out)
 
@@ -238,7 +248,7 @@ def _predict_mosaics(
     # A raster that touches no other is one as ever, and its map the same as without the option.
     grounds = [mosaic if len(mosaic.members) > 1 else mosaic.members[0].path for mosaic in mosaics]
     firsts = [min(member.out for member in mosaic.members) for mosaic in mosaics]
-    kind = map_kind(bucket)
+    kind = map_kind(bucket, on_bytes=bars.on_bytes)
     failed, _ = predict_rasters(predictor, grounds, firsts, settings=settings, listener=bars, kind=kind)
     lost = {member.path: text for number, text in failed.items() for member in mosaics[number].members} | broken
     # Of a mosaic that lies partly in the area of interest, some have a map.
@@ -259,12 +269,19 @@ class _Bars:
             *columns, TextColumn('left'), TimeRemainingColumn(), console=console, transient=True, disable=hidden
         )
         self._task = self.shown.add_task('rows of windows', total=None)
+        self._upload: TaskID | None = None
 
     def begins(self, count: int) -> None:
         self.shown.reset(self._task, total=count)
 
     def on_block(self, path: Path) -> None:
         self.shown.update(self._task, advance=1, description=path.name)
+
+    def on_bytes(self, target: Address, sent: int, size: int) -> None:
+        if size >= LARGE:
+            self._upload = self.shown.add_task('') if self._upload is None else self._upload
+            named, done, total = f'upload of {target.name}, MB', sent // 10**6, size // 10**6
+            self.shown.update(self._upload, description=named, completed=done, total=total, visible=sent < size)
 
     def note(self, text: str) -> None:
         with on_screen():

@@ -98,3 +98,23 @@ def test_what_is_no_yaml_of_settings_is_refused(tmp_path, text, message):
 def test_a_key_without_a_value_is_refused():
     with pytest.raises(ConfigError, match='TRAIN.LR: give settings as KEY VALUE'):
         read_official(URBANISATION, ['TRAIN.LR'])
+
+
+def test_a_key_that_is_given_twice_is_refused_with_its_lines(tmp_path):
+    path = tmp_path / 'my.yaml'
+    path.write_text('TRAIN:\n  LR: 0.01\n  WD: 0.1\nTEST:\n  FLIP_TEST: true\nTRAIN.WD: 0.2\nTRAIN:\n  LR: 0.1\n')
+    with pytest.raises(ConfigError) as caught:
+        read_official(path)
+    told = f'{path} gives keys more than once: TRAIN (lines 1, 7), TRAIN.WD (lines 3, 6), TRAIN.LR (lines 2, 8)'
+    assert str(caught.value) == f'{told}: keep one of each'
+
+
+def test_what_a_merge_brings_in_may_be_given_again(tmp_path):
+    path = tmp_path / 'my.yaml'
+    path.write_text(
+        'MODEL:\n  EXTRA:\n    STAGE1: &stage {BLOCK: BASIC, NUM_BLOCKS: [4]}\n'
+        '    STAGE2: &next {<<: *stage, NUM_BLOCKS: [2]}\n    STAGE3: {<<: *next, BLOCK: BOTTLENECK}\n'
+    )
+    extra = read_official(path).extra
+    assert extra['STAGE2'] == {'BLOCK': 'BASIC', 'NUM_BLOCKS': [2]}
+    assert extra['STAGE3'] == {'BLOCK': 'BOTTLENECK', 'NUM_BLOCKS': [2]}

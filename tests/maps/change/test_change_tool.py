@@ -174,7 +174,7 @@ def test_maps_that_do_not_fit_are_one_line(folder, capsys):
     far = write_map(folder / 'far.tif', draw_classes((8, 10)), transform=METRE @ Affine.translation(0, 500))
     capsys.readouterr()
     assert 'does not overlap' in refused(capsys, folder / 'old.tif', far)
-    assert 'are one file' in refused(capsys, folder / 'old.tif', folder / 'old.tif')
+    assert 'are the same: give the maps of two dates' in refused(capsys, folder / 'old.tif', folder / 'old.tif')
     image = write_raster(folder / 'image.tif', noise(3))
     assert 'is not a class map' in refused(capsys, folder / 'old.tif', image)
     nowhere = write_map(folder / 'nowhere.tif', draw_classes((8, 10)), crs=None)

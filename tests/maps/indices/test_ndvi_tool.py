@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from areas_support import write_map
 from PIL import Image
 from raster_support import METRE, noise, write_raster
 from rasterio.transform import from_origin
+from remote_support import serving
 from tiny_export import written
 from tool_support import run_here
 
 from mmseg_aux_hrnet.maps import MapSettings, Predictor, index_thresholds, predict_raster
+from mmseg_aux_hrnet.raster import remote
 
 RGBN = {'colours': ('red', 'green', 'blue', 'undefined'), 'descriptions': ('red', 'green', 'blue', 'nir')}
 CLASSES = ('--classes', 'background,green')
@@ -242,3 +245,26 @@ def test_a_label_of_another_size_is_refused(tmp_path, data, capsys):
     Image.fromarray(np.zeros((40, 51), np.uint8)).save(tmp_path / 'labels/west_1.png')
     args = (tmp_path / 'rasters', '--reference', tmp_path / 'labels', *CLASSES, '--out', tmp_path / 'out')
     assert '40 x 51 pixels' in refused(capsys, *args)
+
+
+def test_addresses_give_the_masks_of_the_files(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(remote, 'PATIENCE', [0.01] * 2)
+    _, label = write_scene(tmp_path, 'east', seed=1, threshold=0.1)
+    served = tmp_path / 'rasters'
+    write_map(served / 'map.tif', label)
+    with serving(served) as server:
+        names = {'near': (served / 'east.tif', served / 'map.tif')}
+        names['far'] = tuple(f'{server.url(path.name)}?sig=SESAME' for path in names['near'])
+        for out, (raster, reference) in names.items():
+            assert run_here('ndvi', raster, '--reference', reference, '--out', tmp_path / out) == 0
+        said = ''.join(capsys.readouterr())
+        for words in ((server.url('gone.tif'), names['far'][1]), (names['far'][0], server.url('gone.tif'))):
+            line = refused(capsys, words[0], '--reference', words[1], '--out', tmp_path / 'gone')
+            assert re.fullmatch(rf'error: {server.url("gone.tif")} is not there .*404\): check the address', line)
+    for name in ('ndvi.json', 'ndvi_scenes.csv', 'ndvi_curves.csv'):
+        assert (tmp_path / 'near' / name).read_text() == (tmp_path / 'far' / name).read_text()
+    masks = [rasterio.open(tmp_path / out / 'east_ndvi.tif') for out in names]
+    np.testing.assert_array_equal(*(mask.read(1) for mask in masks))
+    written = b''.join(path.read_bytes() for path in (tmp_path / 'far').iterdir())
+    assert b'SESAME' not in written + said.encode() + str(masks[1].tags()).encode()
+    assert not (tmp_path / 'gone').exists()

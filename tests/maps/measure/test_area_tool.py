@@ -62,7 +62,7 @@ def test_output_that_exists_is_replaced_only_where_asked(folder, capsys):
     ('options', 'said'),
     [
         (('--out', 'areas.xlsx'), 'areas.xlsx ends in .xlsx: it can end in .csv, .json, .gpkg'),
-        (('--out', 'areas'), 'ends in nothing'),
+        (('--out', 'areas'), 'ends in no suffix'),
         (('--out', 'areas.gpkg'), 'holds zones'),
         (('--quicklook', 'map.jpg'), 'it can end in .png'),
         (('--excel', '--out', 'a.json'), '--excel is for a table that Excel opens'),

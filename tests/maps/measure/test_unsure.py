@@ -8,7 +8,9 @@ import numpy as np
 import pyogrio
 import pytest
 import rasterio
+from affine import Affine
 from areas_support import square, write_map, write_uncertainty, write_zones
+from raster_support import METRE, UTM
 from tool_support import heard
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
@@ -104,3 +106,84 @@ def test_options_that_miss_each_other_are_refused(files):
     assert said.stderr == 'error: --unsure-from needs --uncertainty, which is not given\n'
     said = heard('area', files[0], '--uncertainty', files[0])
     assert 'is not an uncertainty map' in said.stderr
+
+
+# Sorted by name, the class map of A lies below that of A_d, and the uncertainty of A above that of A_d.
+SHEETS = {'a': (0, slice(0, 20)), 'a_d': (1, slice(12, 30))}
+
+
+@pytest.fixture
+def sheets(tmp_path):
+    """Return a folder of two maps that overlap and differ, and the values that the upper one leaves of both."""
+    folder, size = tmp_path / 'maps', (20, 30)
+    folder.mkdir()
+    classes, doubt = (np.full(size, 255, np.uint8) for _ in range(2))
+    for name, (seed, across) in SHEETS.items():
+        rng = np.random.default_rng(seed)
+        transform = METRE @ Affine.translation(across.start, 0)
+        own = rng.integers(0, 2, CLASSES[:, across].shape).astype(np.uint8)
+        unsure = rng.integers(0, 255, own.shape).astype(np.uint8)
+        own[rng.random(own.shape) < 0.2] = 255
+        unsure[own == 255] = 255
+        run = {'RUN_SHA256': name}
+        with rasterio.open(write_map(folder / f'{name}_classes.tif', own, transform=transform), 'r+') as opened:
+            opened.update_tags(**run)
+        write_uncertainty(folder / f'{name}_uncertainty.tif', unsure, transform=transform, tags=run)
+        classes[:, across], doubt[:, across] = (
+            np.where(own == 255, whole[:, across], part) for whole, part in ((classes, own), (doubt, unsure))
+        )
+    return folder, classes, doubt
+
+
+def mosaic_of(path, files):
+    """Write a VRT over maps of one row as gdalbuildvrt does, without their tags."""
+    sources = ''
+    for file in files:
+        with rasterio.open(file) as opened:
+            left, width = opened.bounds.left - METRE.c, opened.width
+        sources += (
+            f'<ComplexSource><SourceFilename>{file}</SourceFilename><SourceBand>1</SourceBand>'
+            f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="20"/>'
+            f'<DstRect xOff="{left:g}" yOff="0" xSize="{width}" ySize="20"/><NODATA>255</NODATA></ComplexSource>'
+        )
+    path.write_text(
+        f'<VRTDataset rasterXSize="30" rasterYSize="20"><SRS>{UTM}</SRS><GeoTransform>500000, 1, 0, 5800000, 0, -1'
+        f'</GeoTransform><VRTRasterBand dataType="Byte" band="1"><NoDataValue>255</NoDataValue>{sources}'
+        '</VRTRasterBand></VRTDataset>'
+    )
+    return path
+
+
+@pytest.mark.parametrize('kind', ['folder', 'vrt', 'folder and vrt'])
+def test_of_many_maps_it_is_that_of_one_file_over_the_same_ground(sheets, tmp_path, kind):
+    folder, classes, doubt = sheets
+    one = write_map(tmp_path / 'one.tif', classes), write_uncertainty(tmp_path / 'doubt.tif', doubt)
+    many = [
+        folder if (kind.startswith('folder') and layer == 'classes') or kind == 'folder' else
+        mosaic_of(tmp_path / f'{layer}.vrt', [folder / f'{name}_{layer}.tif' for name in order])
+        for layer, order in (('classes', SHEETS), ('uncertainty', reversed(SHEETS)))
+    ]  # fmt: skip
+    expected, found = (zonal_area(files[0], uncertainty=files[1]) for files in (one, many))
+    np.testing.assert_array_equal(found.unsure, expected.unsure)
+    np.testing.assert_array_equal(found.square_metres, expected.square_metres)
+    assert 0 < found.unsure_percent.min() < found.unsure_percent.max() < 100
+
+
+def test_one_map_finds_its_own_in_the_folder_of_all(sheets):
+    folder = sheets[0]
+    alone = zonal_area(folder / 'a_classes.tif', uncertainty=folder / 'a_uncertainty.tif')
+    np.testing.assert_array_equal(zonal_area(folder / 'a_classes.tif', uncertainty=folder).unsure, alone.unsure)
+    said = heard('area', folder, '--uncertainty', folder)
+    assert said.returncode == 0 and 'of which unsure %' in said.stdout
+
+
+def test_many_maps_of_which_one_has_none_or_another_rule_are_refused(sheets):
+    folder = sheets[0]
+    with rasterio.open(folder / 'a_uncertainty.tif', 'r+') as opened:
+        opened.update_tags(UNCERTAINTY='normalised entropy')
+    with pytest.raises(DataError, match=r'several rules \(1 - margin; normalised entropy\)'):
+        zonal_area(folder, uncertainty=folder)
+    (folder / 'a_uncertainty.tif').unlink()
+    said = heard('area', folder, '--uncertainty', folder)
+    assert said.returncode == 2 and said.stderr.count('\n') == 1
+    assert f'{folder} must hold one uncertainty map for {folder / "a_classes.tif"}' in said.stderr

@@ -192,7 +192,7 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path, suffix):
     ('name', 'said'),
     [
         ('map.tif', 'can end in .gpkg, .geojson, .parquet, .shp'),
-        ('out', 'ends in nothing'),
+        ('out', 'ends in no suffix'),
         ('there.gpkg', '--overwrite'),
         ('folder.gpkg', 'is a folder'),
         ('map.GPKG', 'is an input file and would be overwritten'),

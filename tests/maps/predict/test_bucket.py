@@ -20,9 +20,11 @@ from tool_support import heard
 from mmseg_aux_hrnet.errors import ConfigError, OutputExistsError, ResourceError
 from mmseg_aux_hrnet.files.address import Address
 from mmseg_aux_hrnet.maps.predict.bucket import Bucket, find_bucket, map_kind
+from mmseg_aux_hrnet.maps.predict.command import _Bars
 from mmseg_aux_hrnet.maps.predict.many import map_paths, predict_rasters
 from mmseg_aux_hrnet.maps.predict.settings import MapSettings
 from mmseg_aux_hrnet.raster import remote
+from mmseg_aux_hrnet.raster import upload as upload_module
 from mmseg_aux_hrnet.raster.upload import object_exists, remove_object, upload
 
 WHOLE = [
@@ -256,3 +258,26 @@ def test_a_map_does_not_replace_its_raster(bucket):
     with pytest.raises(ConfigError, match=r'would overwrite the raster s3://bucket/\w+/x_classes\.tif'):
         rasters = [Address(f'{bucket.folder}/{name}') for name in ('x.tif', 'x_classes.tif')]
         bucket.check(rasters, map_paths(rasters, bucket.scratch))
+
+
+@pytest.mark.parametrize('scheme', ['s3', 'az'])
+def test_it_is_told_how_an_upload_goes(server, tmp_path, monkeypatch, scheme):
+    monkeypatch.setattr(upload_module, 'BLOCK', 2**20)
+    size, told = 3 * 2**20 + 5, []
+    (tmp_path / 'large').write_bytes(bytes(size))
+    target = Address(f'{scheme}://bucket/told/large')
+    upload(tmp_path / 'large', target, on_bytes=lambda *words: told.append(words))
+    assert {(name, whole) for name, _, whole in told} == {(target, size)}
+    sent = [done for _, done, _ in told]
+    assert len(sent) > 3 and sent == sorted(sent) and sent[-2] < sent[-1] == size
+
+
+def test_only_large_files_have_a_bar(tmp_path):
+    bars, target = _Bars(), Address('s3://bucket/a_prob.tif')
+    bars.on_bytes(target, 10**6, 49 * 10**6)
+    assert len(bars.shown.tasks) == 1
+    bars.on_bytes(target, 30 * 10**6, 60 * 10**6)
+    task = bars.shown.tasks[1]
+    assert (task.description, task.completed, task.total, task.visible) == ('upload of a_prob.tif, MB', 30, 60, True)
+    bars.on_bytes(target, 60 * 10**6, 60 * 10**6)
+    assert len(bars.shown.tasks) == 2 and not task.visible
