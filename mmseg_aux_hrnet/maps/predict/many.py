@@ -11,6 +11,7 @@ from mmengine.dist import all_gather_object, broadcast_object_list, get_dist_inf
 
 from mmseg_aux_hrnet.errors import AuxHRNetError, ConfigError, OutsideAreaError, ResourceError, one_line
 from mmseg_aux_hrnet.maps.class_map.grids import touching_note
+from mmseg_aux_hrnet.maps.predict.blocks import rows_together
 from mmseg_aux_hrnet.maps.predict.model import MapModel
 from mmseg_aux_hrnet.maps.predict.mosaic import Mosaic
 from mmseg_aux_hrnet.maps.predict.raster_map import RasterMap
@@ -190,7 +191,9 @@ class Job:
             if ready:
                 missing = tuple(raster_map.missing())
                 costs = block_costs(raster_map, among=missing) if shared else (1,) * len(missing)
-                todo.append(Pending(number, missing, costs))
+                work = raster_map.plan.work
+                together = rows_together(len(work.windows.columns.starts), work.batch_size)
+                todo.append(Pending(number, missing, costs, together))
             else:
                 self.finished.append(number)
                 self._listener.note(f'{raster_map.shown} is finished')

@@ -27,11 +27,13 @@ class Pending(NamedTuple):
         raster: its number.
         blocks: indices, ascending; none where only its file is to be written.
         costs: of each of these blocks, 1 or more.
+        together: so many blocks, counted from the top, fill batches together; who makes a part of them predicts all.
     """
 
     raster: int
     blocks: tuple[int, ...]
     costs: tuple[int, ...]
+    together: int = 1
 
 
 class Share(NamedTuple):
@@ -80,7 +82,8 @@ class Part(NamedTuple):
 def share_of(pending: Sequence[Pending], *, process: int, processes: int) -> list[Share]:
     """Return what one of several processes does.
 
-    All blocks in their order are cut into as many stretches of about equal cost as there are processes.
+    All blocks in their order are cut into as many stretches of about equal cost as there are processes; what is
+    predicted together stays together.
 
     Args:
         pending: of every raster, the same in each process.
@@ -90,10 +93,11 @@ def share_of(pending: Sequence[Pending], *, process: int, processes: int) -> lis
     # In whole numbers, so that all processes come to the same shares, on whatever machine.
     total = sum(sum(each.costs) for each in pending)
     before, shares = 0, []
-    for raster, blocks, costs in pending:
-        owners = []
-        for cost in costs:
-            owners.append(before * processes // total)
+    for raster, blocks, costs, together in pending:
+        owners: list[int] = []
+        for place, cost in enumerate(costs):
+            joined = place > 0 and blocks[place] // together == blocks[place - 1] // together
+            owners.append(owners[-1] if joined else before * processes // total)
             before += cost
         writer = owners[0] if owners else 0
         if process in (*owners, writer):
@@ -157,11 +161,12 @@ class Queue:
     Args:
         pending: of every raster.
         workers: how many there will be, about.
-        piece: most blocks that are handed out at a time.
+        piece: blocks that are handed out at a time, and more where these are predicted together with others.
     """
 
     def __init__(self, pending: Sequence[Pending], *, workers: int, piece: int) -> None:
         self._piece = piece
+        self._together = {each.raster: each.together for each in pending}
         shares = (share_of(pending, process=worker, processes=workers) for worker in range(workers))
         self._free = deque(deque(share._replace(alone=False) for share in each) for each in shares if each)
         self._hands: dict[int, deque[Share]] = {}
@@ -178,9 +183,10 @@ class Queue:
         if not hand:
             return None
         share = hand.popleft()
-        if len(share.blocks) > self._piece:
-            hand.appendleft(share._replace(blocks=share.blocks[self._piece :], writes=False))
-        return share._replace(blocks=share.blocks[: self._piece])
+        end = self._cut(share, self._piece)
+        if end < len(share.blocks):
+            hand.appendleft(share._replace(blocks=share.blocks[end:], writes=False))
+        return share._replace(blocks=share.blocks[:end])
 
     def give_back(self, share: Share) -> None:
         """Take back a piece that was not done."""
@@ -197,17 +203,27 @@ class Queue:
         self._free = deque(kept for hand in self._free if (kept := _without(hand, raster)))
         self._hands = {worker: _without(hand, raster) for worker, hand in self._hands.items()}
 
+    def _cut(self, share: Share, count: int) -> int:
+        """Return a count of the first blocks of a share, ``count`` or more, that no batch reaches beyond."""
+        blocks, together = share.blocks, self._together.get(share.raster, 1)
+        while 0 < count < len(blocks) and blocks[count] // together == blocks[count - 1] // together:
+            count += 1
+        return min(count, len(blocks))
+
     def _half_of_the_busiest(self) -> deque[Share]:
         hand = max(self._hands.values(), key=lambda hand: sum(len(share.blocks) for share in hand))
         wanted = -(-sum(len(share.blocks) for share in hand) // 2)
         taken: deque[Share] = deque()
         while hand and wanted > 0:
             share = hand.pop()
-            kept, given = share.blocks[:-wanted], share.blocks[-wanted:]
-            if kept:
-                hand.append(share._replace(blocks=kept))
+            end = self._cut(share, max(0, len(share.blocks) - wanted))
+            end = 0 if end == len(share.blocks) else end
+            kept, given = share.blocks[:end], share.blocks[end:]
             taken.appendleft(share._replace(blocks=given, writes=share.writes and not kept))
             wanted -= len(given)
+            if kept:
+                hand.append(share._replace(blocks=kept))
+                break
         return taken
 
 

@@ -7,16 +7,25 @@ from hypothesis import strategies as st
 
 from mmseg_aux_hrnet.maps.predict.sharing import Pending, Queue, Share, share_of
 
-TODO = st.lists(st.dictionaries(st.integers(0, 30), st.integers(1, 20)), max_size=6).map(
+TODO = st.lists(st.tuples(st.dictionaries(st.integers(0, 30), st.integers(1, 20)), st.integers(1, 5)), max_size=6).map(
     lambda rasters: [
-        Pending(number, tuple(sorted(costs)), tuple(costs[block] for block in sorted(costs)))
-        for number, costs in enumerate(rasters)
+        Pending(number, tuple(sorted(costs)), tuple(costs[block] for block in sorted(costs)), together)
+        for number, (costs, together) in enumerate(rasters)
     ]
 )
 
 
 def even(*rasters):
     return [Pending(number, tuple(blocks), (cost,) * len(blocks)) for number, blocks, cost in rasters]
+
+
+def batches(todo, shares):
+    """Return of each share which rows that fill batches together it has anything of, all of them in one list."""
+    return [
+        (share.raster, rows)
+        for share in shares
+        for rows in {block // todo[share.raster].together for block in share.blocks}
+    ]
 
 
 def test_one_process_does_everything():
@@ -47,8 +56,9 @@ def test_stretches_are_as_long_as_their_blocks_are_cheap():
 def test_every_block_has_one_process_and_every_file_one_writer(todo, processes):
     shares = [share for process in range(processes) for share in share_of(todo, process=process, processes=processes)]
     predicted = Counter((share.raster, block) for share in shares for block in share.blocks)
-    assert predicted == Counter((raster, block) for raster, blocks, _ in todo for block in blocks)
-    assert sorted(share.raster for share in shares if share.writes) == [raster for raster, _, _ in todo]
+    assert predicted == Counter((raster, block) for raster, blocks, *_ in todo for block in blocks)
+    assert sorted(share.raster for share in shares if share.writes) == [raster for raster, *_ in todo]
+    assert len(batches(todo, shares)) == len(set(batches(todo, shares)))
     for share in shares:
         assert not share.alone or share.writes
         assert share.alone == (share.blocks == todo[share.raster][1])
@@ -76,9 +86,11 @@ def test_a_queue_hands_out_every_block_once_whoever_is_lost(todo, workers, piece
     queue = Queue(todo, workers=workers, piece=piece)
     taken = drained(queue, range(4), lost=lost)
     predicted = Counter((share.raster, block) for _, share in taken for block in share.blocks)
-    assert predicted == Counter((raster, block) for raster, blocks, _ in todo for block in blocks)
-    assert sorted(share.raster for _, share in taken if share.writes) == [raster for raster, _, _ in todo]
-    assert all(len(share.blocks) <= piece and not share.alone for _, share in taken)
+    assert predicted == Counter((raster, block) for raster, blocks, *_ in todo for block in blocks)
+    assert sorted(share.raster for _, share in taken if share.writes) == [raster for raster, *_ in todo]
+    assert len(batches(todo, [share for _, share in taken])) == len({*batches(todo, [share for _, share in taken])})
+    assert all(len(share.blocks) < piece + todo[share.raster].together for _, share in taken)
+    assert not any(share.alone for _, share in taken)
     assert len(queue) == 0
 
 
@@ -89,6 +101,12 @@ def test_a_worker_goes_on_in_its_own_stretch_and_then_takes_half_of_the_busiest(
     assert queue.take(1).blocks == (10, 11)
     assert queue.take(2).blocks == (8, 9)
     assert queue.take(1) is queue.take(2) is None
+
+
+def test_rows_that_fill_batches_together_stay_in_one_piece():
+    queue = Queue([Pending(0, tuple(range(18)), (1,) * 18, 4)], workers=2, piece=2)
+    assert [queue.take(1).blocks for _ in range(3)] == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11)]
+    assert [queue.take(worker).blocks for worker in (2, 1)] == [(12, 13, 14, 15), (16, 17)]
 
 
 def test_what_is_left_of_a_raster_can_be_dropped():
