@@ -1,12 +1,15 @@
 """benchmarks/recipe.py: the recipes are what their names say, and finished runs are not made again."""
 
+import importlib
 import importlib.util
 import json
 import sys
 from argparse import Namespace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
-from mmseg.registry import MODELS
+from mmseg.registry import HOOKS, MODELS
 from tool_support import REPO
 
 FOLDER = REPO / 'benchmarks'
@@ -36,7 +39,11 @@ def test_every_recipe_builds(recipe):
         if name != recipe.PEER:  # of a package that is not installed here
             assert MODELS.build(config.model).num_classes == 2
         iterations = 6000 if name == 'AdamW, batches of 4' else 3000
-        assert (config.train_cfg.max_iters, config.param_scheduler[-1].end) == (iterations, iterations)
+        assert config.train_cfg.max_iters == config.default_hooks.checkpoint.interval == iterations
+        ends = [scheduler.end for scheduler in config.param_scheduler]
+        assert ends[-1] == iterations
+        assert [scheduler.begin for scheduler in config.param_scheduler] == [0, *ends[:-1]]
+        assert config.randomness == {'seed': 1}
 
 
 def test_recipes_are_what_their_names_say(recipe):
@@ -44,10 +51,16 @@ def test_recipes_are_what_their_names_say(recipe):
     assert (stock.model.backbone.type, stock.model.decode_head.type) == ('HRNet', 'FCNHead')
     assert stock.optim_wrapper.optimizer.type == 'SGD'
     assert 'RandomScaledCrop' not in steps(stock)
+    assert steps(stock)['RandomCrop']['crop_size'] == (256, 256)
     assert plain.optim_wrapper.optimizer == {'type': 'AdamW', 'lr': 2e-3, 'weight_decay': 0.02}
     assert [(each.begin, each.end) for each in plain.param_scheduler] == [(0, 100), (100, 3000)]
     assert plain.default_hooks.ema.momentum == 0.005
     assert steps(plain)['RandomScaledCrop']['turns']
+    assert not steps(config_of(recipe, 'AdamW without turns'))['RandomScaledCrop']['turns']
+    colours = [
+        steps(each)['TablePhotoMetricDistortion'] for each in (plain, config_of(recipe, 'AdamW, colours of mmseg'))
+    ]
+    assert [each['hue_delta'] for each in colours] == [24, 18]
     assert [head.in_index for head in aux.model.auxiliary_head] == [[1, 2, 3]]
     pasting = [step['type'] for step in config_of(recipe, 'AdamW + copy-paste').train_dataloader.dataset.pipeline]
     assert pasting[2:4] == ['RandomScaledCrop', 'CopyPaste']
@@ -82,3 +95,53 @@ def test_runs_of_another_length_or_precision_are_not_mixed(recipe, tmp_path, oth
     (tmp_path / 'AdamW_0.json').write_text(json.dumps(record), encoding='utf-8')
     with pytest.raises(SystemExit, match='another --out'):
         recipe.measured('AdamW', 0, Namespace(out=tmp_path, **other))
+
+
+def test_auxiliary_decoders_see_the_branches_that_their_names_say(recipe):
+    heads = config_of(recipe, 'AdamW + aux 123, 23 of weight 0.2').model.auxiliary_head
+    assert [head.in_index for head in heads] == [[1, 2, 3], [2, 3]]
+    assert {loss.loss_weight for head in heads for loss in head.loss_decode} == {0.2}
+    [finest] = config_of(recipe, 'AdamW + aux 0').model.auxiliary_head
+    assert (finest.in_index, finest.in_channels) == ([0], [16])
+
+
+def test_a_falling_weight_is_that_of_the_config_at_first_and_ends_at_zero(recipe):
+    config = config_of(recipe, 'AdamW + aux 123, 23, falling to 0')
+    assert config.custom_imports.imports[-1] == 'auxiliary_decay'
+    importlib.import_module('auxiliary_decay')
+    hook = HOOKS.build(config.custom_hooks[-1])
+    runner = SimpleNamespace(model=MODELS.build(config.model), max_iters=4)
+    hook.before_train(runner)
+    weights = []
+    for iteration in range(4):
+        runner.iter = iteration
+        hook.before_train_iter(runner, iteration)
+        heads = runner.model.auxiliary_head
+        weights.append({round(loss.loss_weight, 9) for head in heads for loss in head.loss_decode})
+    assert weights == [{0.4}, {0.3}, {0.2}, {0.1}]
+    assert {loss.loss_weight for loss in runner.model.decode_head.loss_decode} == {1.0}
+
+
+def test_the_table_of_what_is_finished_needs_no_training(recipe, tmp_path, monkeypatch, capsys):
+    for seed, value in enumerate((60.0, 61.0, 65.0)):
+        record = {'recipe': 'AdamW', 'iterations': 700, 'figures': {'val.txt': value}}
+        (tmp_path / f'AdamW_{seed}.json').write_text(json.dumps(record), encoding='utf-8')
+    (tmp_path / 'yolo26n-sem_0.json').write_text(
+        json.dumps({'recipe': 'yolo26n-sem', 'figures': {'val.txt': 50.0, 'test.txt': 40.0}}), encoding='utf-8'
+    )
+    monkeypatch.setattr(sys, 'argv', ['recipe.py', 'root', '--out', str(tmp_path), '--show'])
+    recipe.main()
+    assert capsys.readouterr().out.splitlines() == [
+        '| recipe | seeds | iterations | val.txt | test.txt |',
+        '| --- | --- | --- | --- | --- |',
+        '| AdamW | 3 | 700 | 62.0 (60.0 to 65.0) |  |',
+        '| yolo26n-sem | 1 |  | 50.0 (50.0 to 50.0) | 40.0 (40.0 to 40.0) |',
+    ]
+
+
+def test_the_iou_of_a_threshold_is_that_of_its_pixels(recipe):
+    decisions = importlib.import_module('recipe_decisions')
+    counts = np.zeros((2, decisions.STEPS), np.int64)
+    counts[0, [100, 600]] = 30, 10  # background whose probability of green is 0.1 and 0.6
+    counts[1, [550, 900]] = 20, 40  # green
+    assert decisions.ious(counts)[[500, 580, 0]] == pytest.approx([100 * 60 / 70, 100 * 40 / 70, 100 * 60 / 100])

@@ -11,9 +11,11 @@ import rasterio
 from affine import Affine
 from areas_support import square, write_map, write_uncertainty, write_zones
 from raster_support import METRE, UTM
+from remote_support import serving
 from tool_support import heard
 
 from mmseg_aux_hrnet.errors import ConfigError, DataError
+from mmseg_aux_hrnet.files.address import as_path
 from mmseg_aux_hrnet.maps import zonal_area
 from mmseg_aux_hrnet.maps.measure.table import columns
 
@@ -187,3 +189,11 @@ def test_many_maps_of_which_one_has_none_or_another_rule_are_refused(sheets):
     said = heard('area', folder, '--uncertainty', folder)
     assert said.returncode == 2 and said.stderr.count('\n') == 1
     assert f'{folder} must hold one uncertainty map for {folder / "a_classes.tif"}' in said.stderr
+
+
+def test_both_may_lie_on_a_server(files):
+    here = zonal_area(files[0], uncertainty=files[1])
+    with serving(files[0].parent) as server:
+        far, doubt = (as_path(f'{server.url(path.name)}?sig=SESAME') for path in files)
+        for given in ((far, doubt), (far, files[1]), (files[0], doubt)):
+            np.testing.assert_array_equal(zonal_area(given[0], uncertainty=given[1]).unsure, here.unsure)
