@@ -169,13 +169,16 @@ class Journal:
         """Return the conditions of the finished map; none where they are not there, as of older versions."""
         return _read(self.folder.with_suffix('.json')) or {}
 
-    def finish(self) -> None:
+    def finish(self, conditions: Conditions) -> None:
         """Remove the folder of a map that is whole, and keep its conditions.
+
+        Args:
+            conditions: of the process that wrote the map, whose fingerprint is in it; what was noted since is kept too.
 
         Raises:
             OSError: it cannot be written.
         """
-        content = _json(self.conditions())
+        content = _json({**self.conditions(), **conditions})
         with whole_file(self.folder.with_suffix('.json'), part=unique_part(self.folder / 'made')) as part:
             part.write_bytes(content)
         (self.folder / CONDITIONS).unlink(missing_ok=True)  # first, so that what is left does not look like a run

@@ -222,7 +222,7 @@ class RasterMap:
                 # Where there are no locks, two processes may come here at the same moment.
                 part = unique_part(folder / path.name)
                 write_map(path, rows, grid=sheet.grid, layer=layer, scratch=folder, part=part)
-            self.journal.finish()
+            self.journal.finish(self.plan.conditions)
 
     def _layers(self) -> dict[str, Layer]:
         """Return what is written, by name; the class map comes last, so that its name means that all is there."""

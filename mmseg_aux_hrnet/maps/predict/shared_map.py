@@ -33,7 +33,7 @@ class SharedMap(RasterMap):
         if self._is_finished():
             with suppress(ConfigError):  # another does the same, and is quicker
                 if self.journal.is_open():  # of one that was cut off just before it would have
-                    self.journal.finish()
+                    self.journal.finish(self.plan.conditions)
             self.journal.remove()  # of one that came late
             with suppress(OSError):
                 self.journal.lock_path.unlink()

@@ -102,9 +102,9 @@ def test_content_counts_in_place_of_times_and_polygons_in_place_of_their_file():
 
 def test_the_conditions_of_a_finished_map_stay(journal):
     journal.add('content', [1])
-    journal.finish()
+    journal.finish({**CONDITIONS, 'aoi': 'b'})
     assert not journal.folder.exists()
-    assert Journal(journal.folder).of_finished() == {**CONDITIONS, 'content': [1]}
+    assert Journal(journal.folder).of_finished() == {**CONDITIONS, 'aoi': 'b', 'content': [1]}
 
 
 @pytest.mark.parametrize('number', [errno.ENOLCK, errno.EOPNOTSUPP])

@@ -233,7 +233,7 @@ def test_the_first_of_two_conditions_stays(tmp_path):
     assert first.conditions() == {'window': 16}
     assert [first.add_first('content', [1]), second.add_first('content', [2])] == [[1], [1]]
     assert second.conditions() == {'window': 16, 'content': [1]}
-    second.finish()
+    second.finish(second.conditions())
     assert json.loads((tmp_path / '.a.json').read_text()) == {'window': 16, 'content': [1]}
     assert [path.name for path in tmp_path.iterdir()] == ['.a.json']
 

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 import rasterio.shutil
 from affine import Affine
-from map_support import THREE, THRESHOLD, StubModel
+from map_support import THREE, THRESHOLD, StubModel, write_area
 from raster_support import METRE, noise, write_raster
 from rasterio.crs import CRS
 
@@ -263,6 +263,19 @@ def test_a_raster_of_the_same_content_goes_on_and_stays_finished(raster, change)
     again = StubModel()
     run(raster, again, resume=True)
     assert (0 < model.count < 30, again.count) == (True, 0)
+
+
+def test_a_run_goes_on_and_stays_finished_with_a_file_of_equal_polygons(raster):
+    area = write_area(raster.with_name('area.geojson'), (500_000, 5_799_950, 500_060, 5_800_000))
+    with pytest.raises(Ended):
+        run(raster, EndingModel(9), aoi=area)
+    again = area.with_name('again.geojson')
+    again.write_text(area.read_text() + '\n')
+    run(raster, resume=True, aoi=again)
+    for which in (area, again):
+        model = StubModel()
+        run(raster, model, resume=True, aoi=which)
+        assert model.count == 0
 
 
 def test_a_raster_that_changes_while_it_is_predicted_makes_no_map(raster):
