@@ -96,9 +96,9 @@ def _no_mean(config: Config) -> None:
     del config.default_hooks.ema  # mmengine takes None for its own hooks only
 
 
-def _annealed_mean(config: Config) -> None:
-    """Take the mean over few iterations at first, when the weights still move far, and over more later."""
-    config.default_hooks.ema.update(ema_type='MomentumAnnealingEMA', gamma=10)
+def _even_mean(config: Config) -> None:
+    """Take the mean over as many iterations at first, when the weights still move far, as later."""
+    config.default_hooks.ema = {'type': 'EMAHook', 'momentum': config.default_hooks.ema.momentum}
 
 
 def _copy_paste(config: Config) -> None:
@@ -144,10 +144,11 @@ LOVASZ = {'type': 'LovaszLoss', 'reduction': 'none', 'loss_weight': 1.0}
 RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'stock mmseg': ('', (_stock,)),
     'SGD': ('', ()),
-    PEER: ('-adamw', (_smp_unet, _no_mean)),  # the mean of few iterations is of random weights mostly
+    PEER: ('-adamw', (_smp_unet,)),
+    f'{PEER} without mean': ('-adamw', (_smp_unet, _no_mean)),
     'AdamW': ('-adamw', ()),
     'AdamW without mean': ('-adamw', (_no_mean,)),
-    'AdamW, annealed mean': ('-adamw', (_annealed_mean,)),
+    'AdamW, even mean': ('-adamw', (_even_mean,)),
     'AdamW, Lovász for Dice': ('-adamw', (_losses(CROSS_ENTROPY, LOVASZ),)),
     'AdamW, cross entropy alone': ('-adamw', (_losses(CROSS_ENTROPY),)),
     'AdamW, batches of 4': ('-adamw', (_half_batches,)),

@@ -13,6 +13,7 @@ param_scheduler = [
 train_cfg = dict(max_iters=max_iters, val_interval=250)
 default_hooks = dict(
     checkpoint=dict(interval=250),
-    # Validated, saved and predicted with is the mean of the weights of the last few hundred iterations.
-    ema=dict(type='EMAHook', momentum=0.005),
+    # Validated, saved and predicted with is a mean of the weights: over few iterations at first, when they still move
+    # far, and from iteration 2,000 on over the last few hundred.
+    ema=dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=0.005, gamma=10),
 )
