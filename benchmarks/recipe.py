@@ -155,6 +155,7 @@ RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'AdamW + copy-paste': ('-adamw', (_copy_paste,)),
     'AdamW without turns': ('-adamw', (_step('RandomScaledCrop', turns=False),)),
     'AdamW, colours of mmseg': ('-adamw', (_step('TablePhotoMetricDistortion', **PLAIN_COLOURS),)),
+    'AdamW, first windows': ('-adamw', (_step('RandomScaledCrop', cat_max_ratio=1.0),)),  # not those of more classes
     'AdamW, scales 0.75 to 1.5': ('-adamw', (_step('RandomScaledCrop', ratio_range=(0.75, 1.5)),)),
     'AdamW + aux 123, 23': ('-adamw', (_auxiliary('123', '23'),)),
     'AdamW + aux 123': ('-adamw', (_auxiliary('123'),)),

@@ -58,6 +58,10 @@ def test_recipes_are_what_their_names_say(recipe):
     assert config_of(recipe, 'AdamW, even mean').default_hooks.ema == {'type': 'EMAHook', 'momentum': 0.005}
     assert steps(plain)['RandomScaledCrop']['turns']
     assert not steps(config_of(recipe, 'AdamW without turns'))['RandomScaledCrop']['turns']
+    assert [
+        steps(config_of(recipe, name))['RandomScaledCrop']['cat_max_ratio']
+        for name in ('AdamW', 'AdamW, first windows')
+    ] == [0.75, 1.0]
     colours = [
         steps(each)['TablePhotoMetricDistortion'] for each in (plain, config_of(recipe, 'AdamW, colours of mmseg'))
     ]
