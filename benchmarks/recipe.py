@@ -280,7 +280,7 @@ def main() -> None:
         '--recipes',
         nargs='+',
         choices=RECIPES,
-        default=[name for name in RECIPES if name != PEER],
+        default=[name for name in RECIPES if not name.startswith(PEER)],
         help='default: all but U-Net',
     )
     line.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: %(default)s')

@@ -144,6 +144,19 @@ def test_the_table_of_what_is_finished_needs_no_training(recipe, tmp_path, monke
     ]
 
 
+def test_the_picture_has_a_row_a_recipe_and_a_dot_a_seed(recipe, tmp_path):
+    drawing = importlib.import_module('recipe_figure')
+    for name, seed, value in (('AdamW', 0, 60.0), ('AdamW', 1, 62.0), ('SGD', 0, 50.0)):
+        record = {'recipe': name, 'figures': {'val.txt': value, 'test.txt': value + 5}}
+        (tmp_path / f'{name}_{seed}.json').write_text(json.dumps(record), encoding='utf-8')
+    found = drawing.panels([tmp_path], ['test.txt'])
+    assert found == {f'{tmp_path.name}, test.txt': {'AdamW': [65.0, 67.0], 'SGD': [55.0]}}
+    [axes] = drawing.drawn(found, ['SGD', 'AdamW']).axes
+    dots = [spot.get_offsets().tolist() for spot in axes.collections]
+    assert dots == [[[55.0, 0.0]], [[55.0, 0.0]], [[65.0, 1.0], [67.0, 1.0]], [[66.0, 1.0]]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ['SGD', 'AdamW']
+
+
 def test_the_iou_of_a_threshold_is_that_of_its_pixels(recipe):
     decisions = importlib.import_module('recipe_decisions')
     counts = np.zeros((2, decisions.STEPS), np.int64)
