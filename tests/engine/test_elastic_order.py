@@ -17,6 +17,12 @@ from mmseg_aux_hrnet.run import launch, training_config
 from mmseg_aux_hrnet.run.training_config import set_global_batch
 
 
+@pytest.fixture(autouse=True)
+def meeting(monkeypatch):
+    """Put back afterwards what trainings here replace: without it, later tests of this process meet nobody."""
+    monkeypatch.setattr(launch, '_join', launch._join)
+
+
 class Numbers(list):
     """A data set that takes attributes."""
 
@@ -92,10 +98,8 @@ def test_a_config_that_makes_batches_itself_takes_no_global_batch():
 
 def resumed(folder, **given):
     """Train a run to its third iteration, then on with another global batch."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(launch, '_join', launch._join)  # put back afterwards
-        train(folder, end=3, **given)
-        train(folder, global_batch=4, **given)
+    train(folder, end=3, **given)
+    train(folder, global_batch=4, **given)
 
 
 def test_another_global_batch_goes_on_after_what_was_seen(tmp_path):
