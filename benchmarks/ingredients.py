@@ -108,6 +108,7 @@ def _smp_unet(config: Config) -> None:
 
 
 PLAIN_COLOURS = {'brightness_delta': 32, 'contrast_range': (0.5, 1.5), 'saturation_range': (0.5, 1.5), 'hue_delta': 18}
+HALF_COLOURS = {'brightness_delta': 16, 'contrast_range': (0.75, 1.25), 'saturation_range': (0.75, 1.25), 'hue_delta': 9}
 PEER = 'U-Net-ResNet34 (smp), AdamW'  # needs a package that is not installed with this one, so only on demand
 CROSS_ENTROPY = {'type': 'CrossEntropyLoss', 'loss_weight': 1.0}
 LOVASZ = {'type': 'LovaszLoss', 'reduction': 'none', 'loss_weight': 1.0}
@@ -125,6 +126,7 @@ RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'AdamW + copy-paste': ('-adamw', (_copy_paste,)),
     'AdamW without turns': ('-adamw', (_step('RandomScaledCrop', turns=False),)),
     'AdamW, colours of mmseg': ('-adamw', (_step('TablePhotoMetricDistortion', **PLAIN_COLOURS),)),
+    'AdamW, half the colours of mmseg': ('-adamw', (_step('TablePhotoMetricDistortion', **HALF_COLOURS),)),
     'AdamW, first windows': ('-adamw', (_step('RandomScaledCrop', cat_max_ratio=1.0),)),  # not those of more classes
     'AdamW, scales 0.75 to 1.5': ('-adamw', (_step('RandomScaledCrop', ratio_range=(0.75, 1.5)),)),
     'AdamW + aux 123, 23': ('-adamw', (_auxiliary('123', '23'),)),
