@@ -30,6 +30,13 @@ def _step(kind: str, **changes: Any) -> Edit:
     return edit
 
 
+def _colours(brightness: float, spread: float, hue: float) -> Edit:
+    """Return what changes how far training images change in colour."""
+    factors = 1 - spread, 1 + spread
+    changed = {'brightness_delta': brightness, 'hue_delta': hue, 'contrast_range': factors, 'saturation_range': factors}
+    return _step('TablePhotoMetricDistortion', **changed)
+
+
 def _auxiliary(*seen: str, weight: float = 0.4) -> Edit:
     """Return what adds auxiliary decoders, each for the branches that its digits name; 0 is the finest."""
 
@@ -107,8 +114,6 @@ def _smp_unet(config: Config) -> None:
     }
 
 
-PLAIN_COLOURS = {'brightness_delta': 32, 'contrast_range': (0.5, 1.5), 'saturation_range': (0.5, 1.5), 'hue_delta': 18}
-HALF_COLOURS = {'brightness_delta': 16, 'contrast_range': (0.75, 1.25), 'saturation_range': (0.75, 1.25), 'hue_delta': 9}
 PEER = 'U-Net-ResNet34 (smp), AdamW'  # needs a package that is not installed with this one, so only on demand
 CROSS_ENTROPY = {'type': 'CrossEntropyLoss', 'loss_weight': 1.0}
 LOVASZ = {'type': 'LovaszLoss', 'reduction': 'none', 'loss_weight': 1.0}
@@ -125,8 +130,8 @@ RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'AdamW, batches of 4': ('-adamw', (_half_batches,)),
     'AdamW + copy-paste': ('-adamw', (_copy_paste,)),
     'AdamW without turns': ('-adamw', (_step('RandomScaledCrop', turns=False),)),
-    'AdamW, colours of mmseg': ('-adamw', (_step('TablePhotoMetricDistortion', **PLAIN_COLOURS),)),
-    'AdamW, half the colours of mmseg': ('-adamw', (_step('TablePhotoMetricDistortion', **HALF_COLOURS),)),
+    'AdamW, colours of mmseg': ('-adamw', (_colours(32, 0.5, 18),)),
+    'AdamW, half the colours of mmseg': ('-adamw', (_colours(16, 0.25, 9),)),
     'AdamW, first windows': ('-adamw', (_step('RandomScaledCrop', cat_max_ratio=1.0),)),  # not those of more classes
     'AdamW, scales 0.75 to 1.5': ('-adamw', (_step('RandomScaledCrop', ratio_range=(0.75, 1.5)),)),
     'AdamW + aux 123, 23': ('-adamw', (_auxiliary('123', '23'),)),
