@@ -82,7 +82,8 @@ class TablePhotoMetricDistortion(PhotoMetricDistortion):
     def _saturation_and_hue(self, img: Pixels, bands: Sequence[str] = BGR) -> Pixels:
         """Return ``img`` with its saturation scaled, its hue shifted, both, or as it is."""
         factor = np.random.uniform(self.saturation_lower, self.saturation_upper) if np.random.randint(2) else None
-        shift = np.random.randint(-self.hue_delta, self.hue_delta) if np.random.randint(2) else None
+        hued = np.random.randint(2) and self.hue_delta  # mmseg fails at a range of 0
+        shift = np.random.randint(-self.hue_delta, self.hue_delta) if hued else None
         if (factor is None and shift is None) or not set(BGR) <= set(bands):
             return img
         if tuple(bands) == BGR:

@@ -75,6 +75,12 @@ def test_the_image_is_not_changed_in_place():
     assert np.array_equal(image, IMAGE)
 
 
+def test_ranges_of_nothing_leave_the_image_but_for_the_rounding_of_hsv():
+    nothing = dict(brightness_delta=0, contrast_range=(1.0, 1.0), saturation_range=(1.0, 1.0), hue_delta=0)
+    for seed in range(20):
+        assert cv2.absdiff(distorted(TablePhotoMetricDistortion, IMAGE, seed=seed, **nothing)[0], IMAGE).max() <= 3
+
+
 def test_floats_are_refused():
     with pytest.raises(DataError, match='images of float32.*without to_float32'):
         TablePhotoMetricDistortion()(dict(img=IMAGE.astype(np.float32)))
