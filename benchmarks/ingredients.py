@@ -37,6 +37,12 @@ def _colours(brightness: float, spread: float, hue: float) -> Edit:
     return _step('TablePhotoMetricDistortion', **changed)
 
 
+def _no_colours(config: Config) -> None:
+    """Show training images in their own colours."""
+    loaded = config.train_dataloader.dataset
+    loaded.pipeline = [step for step in loaded.pipeline if step['type'] != 'TablePhotoMetricDistortion']
+
+
 def _auxiliary(*seen: str, weight: float = 0.4) -> Edit:
     """Return what adds auxiliary decoders, each for the branches that its digits name; 0 is the finest."""
 
@@ -131,7 +137,7 @@ RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'AdamW + copy-paste': ('-adamw', (_copy_paste,)),
     'AdamW without turns': ('-adamw', (_step('RandomScaledCrop', turns=False),)),
     'AdamW, colours of mmseg': ('-adamw', (_colours(32, 0.5, 18),)),
-    'AdamW, colours as they are': ('-adamw', (_colours(0, 0.0, 0),)),
+    'AdamW, colours as they are': ('-adamw', (_no_colours,)),
     'AdamW, half the colours of mmseg': ('-adamw', (_colours(16, 0.25, 9),)),
     'AdamW, first windows': ('-adamw', (_step('RandomScaledCrop', cat_max_ratio=1.0),)),  # not those of more classes
     'AdamW, scales 0.75 to 1.5': ('-adamw', (_step('RandomScaledCrop', ratio_range=(0.75, 1.5)),)),
