@@ -120,6 +120,7 @@ def _smp_unet(config: Config) -> None:
     }
 
 
+STRONG_COLOURS = {'brightness_delta': 48, 'contrast_range': (0.5, 1.6), 'saturation_range': (0.3, 1.7), 'hue_delta': 24}
 PEER = 'U-Net-ResNet34 (smp), AdamW'  # needs a package that is not installed with this one, so only on demand
 CROSS_ENTROPY = {'type': 'CrossEntropyLoss', 'loss_weight': 1.0}
 LOVASZ = {'type': 'LovaszLoss', 'reduction': 'none', 'loss_weight': 1.0}
@@ -138,7 +139,7 @@ RECIPES: dict[str, tuple[str, tuple[Edit, ...]]] = {
     'AdamW without turns': ('-adamw', (_step('RandomScaledCrop', turns=False),)),
     'AdamW, colours of mmseg': ('-adamw', (_colours(32, 0.5, 18),)),
     'AdamW, colours as they are': ('-adamw', (_no_colours,)),
-    'AdamW, half the colours of mmseg': ('-adamw', (_colours(16, 0.25, 9),)),
+    'AdamW, strong colours': ('-adamw', (_step('TablePhotoMetricDistortion', **STRONG_COLOURS),)),
     'AdamW, first windows': ('-adamw', (_step('RandomScaledCrop', cat_max_ratio=1.0),)),  # not those of more classes
     'AdamW, scales 0.75 to 1.5': ('-adamw', (_step('RandomScaledCrop', ratio_range=(0.75, 1.5)),)),
     'AdamW + aux 123, 23': ('-adamw', (_auxiliary('123', '23'),)),

@@ -7,7 +7,6 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', eta_min=1e-5, begin=100, end=max_iters, by_epoch=False),
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=2500)
-default_hooks = dict(ema=dict(_delete_=True, type='EMAHook', momentum=0.005))  # as the shipped network was trained
 listed = dict(_base_.train_dataloader.dataset, data_root=data_root, data_prefix=dict(img_path=None, seg_map_path=None))
 train_dataloader = dict(
     dataset=dict(
