@@ -1,7 +1,7 @@
 """Trains recipes on one data set, several seeds each, and tables their figures: which ingredients earn their place.
 
 Usage: python benchmarks/recipe.py DATA_ROOT --out FOLDER (--minutes M | --iterations N | --show) [--recipes NAME...]
-       [--seeds N...] [--speed LEVEL] [--source NAME] [--tests LIST...]
+       [--seeds N...] [--speed LEVEL] [--source NAME] [--tests LIST...] [--cfg-options KEY=VALUE...]
 
 Every training is a run of tools/train.py in a process of its own; what is finished stands in FOLDER/NAME_SEED.json and
 is not trained again, so that a run of days may be stopped and go on; --show only prints what is there. With --minutes
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ingredients import PEER, RECIPES
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from rich.console import Console
 
 import mmseg_aux_hrnet
@@ -161,13 +161,16 @@ def main() -> None:
     line.add_argument('--speed', choices=('off', 'safe', 'max'), default='safe', help='default: %(default)s')
     line.add_argument('--source', metavar='NAME', help='train and validate by train_NAME.txt and val_NAME.txt')
     line.add_argument('--tests', nargs='*', default=['test.txt'], metavar='LIST', help='lists below splits/')
+    line.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, help='change these settings of every recipe'
+    )
     line.add_argument('--toy', action='store_true', help='tiny crops and batches: does it run at all')
     args = line.parse_args()
     if args.show:
         finished = sorted(args.out.glob('*_[0-9].json'))
         print(table(json.loads(path.read_text(encoding='utf-8')) for path in finished))
         return
-    args.changes = {}
+    args.changes = dict(args.cfg_options)
     for split in ('train', 'val') if args.source else ():
         args.changes[f'{split}_dataloader.dataset.ann_file'] = f'splits/{split}_{args.source}.txt'
     if args.toy:

@@ -72,6 +72,13 @@ def test_recipes_are_what_their_names_say(recipe):
     assert 'ema' not in config_of(recipe, 'AdamW without mean').default_hooks
 
 
+def test_settings_may_be_given_for_every_recipe(recipe):
+    changes = {'train_dataloader.dataset.pipeline.3.brightness_delta': 48}
+    config = recipe.recipe_config('AdamW without turns', 'root', iterations=10, seed=1, changes=changes)
+    assert steps(config)['TablePhotoMetricDistortion']['brightness_delta'] == 48
+    assert not steps(config)['RandomScaledCrop']['turns']
+
+
 def test_short_runs_have_a_short_warm_up(recipe):
     assert [(each.begin, each.end) for each in config_of(recipe, 'AdamW', 30).param_scheduler] == [(0, 15), (15, 30)]
 
