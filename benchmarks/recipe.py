@@ -93,12 +93,15 @@ def measured(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """Train and test a recipe, unless that was done; return its figures by list, percent."""
     done = args.out / f'{name}_{seed}.json'
     iterations, speed = args.iterations, 'off' if name == 'stock mmseg' else args.speed
+    changes = json.loads(json.dumps(args.changes))  # as a record holds them
     if done.is_file():
         record = dict(json.loads(done.read_text(encoding='utf-8')))
         if iterations not in (None, record['iterations']) or record['speed'] != speed:
             raise SystemExit(
                 f'{done} is of {record["iterations"]} iterations with --speed {record["speed"]}: give another --out'
             )
+        if record['changes'] != changes:
+            raise SystemExit(f'{done} is of the settings {record["changes"]}, not {changes}: give another --out')
         return record
     if iterations is None:
         others = sorted(args.out.glob(f'{name}_[0-9]*.json'))
@@ -119,7 +122,8 @@ def measured(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
         report = folder / f'report_{Path(listed).stem}'  # for tools/compare.py
         result = test(config, best_checkpoint(folder), TestOptions(work_dir=folder / 'test', report=report))
         figures[listed] = result.figures[FIGURE]
-    record = {'recipe': name, 'seed': seed, 'iterations': iterations, 'speed': speed, 'figures': figures}
+    record = {'recipe': name, 'seed': seed, 'iterations': iterations, 'speed': speed, 'changes': changes}
+    record['figures'] = figures
     done.write_text(json.dumps(record, indent=2), encoding='utf-8')
     return record
 

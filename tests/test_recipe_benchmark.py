@@ -90,23 +90,26 @@ def test_what_is_finished_is_not_trained_again(recipe, tmp_path):
             'seed': seed,
             'iterations': 10,
             'speed': 'safe',
+            'changes': {'max_iters': [1, 2]},
             'figures': {'val.txt': value, 'test.txt': 50.0},
         }
         for seed, value in ((0, 60.0), (2, 62.0))
     ]
     for record in records:
         (tmp_path / f'AdamW_{record["seed"]}.json').write_text(json.dumps(record), encoding='utf-8')
-    args = Namespace(out=tmp_path, iterations=10, speed='safe')
+    args = Namespace(out=tmp_path, iterations=10, speed='safe', changes={'max_iters': (1, 2)})
     assert [recipe.measured('AdamW', seed, args) for seed in (0, 2)] == records
     assert recipe.table(records).splitlines()[-1] == ('| AdamW | 2 | 10 | 61.0 (60.0 to 62.0) | 50.0 (50.0 to 50.0) |')
 
 
-@pytest.mark.parametrize('other', [{'iterations': 20, 'speed': 'safe'}, {'iterations': None, 'speed': 'max'}])
-def test_runs_of_another_length_or_precision_are_not_mixed(recipe, tmp_path, other):
-    record = {'recipe': 'AdamW', 'seed': 0, 'iterations': 10, 'speed': 'safe', 'figures': {}}
+@pytest.mark.parametrize('other', [{'iterations': 20}, {'speed': 'max'}, {'changes': {'seed': 2}}])
+def test_runs_of_another_length_precision_or_settings_are_not_mixed(recipe, tmp_path, other):
+    record = {'recipe': 'AdamW', 'seed': 0, 'iterations': 10, 'speed': 'safe', 'changes': {}, 'figures': {}}
     (tmp_path / 'AdamW_0.json').write_text(json.dumps(record), encoding='utf-8')
     with pytest.raises(SystemExit, match='another --out'):
-        recipe.measured('AdamW', 0, Namespace(out=tmp_path, **other))
+        recipe.measured(
+            'AdamW', 0, Namespace(out=tmp_path, **{'iterations': None, 'speed': 'safe', 'changes': {}, **other})
+        )
 
 
 def test_auxiliary_decoders_see_the_branches_that_their_names_say(recipe):
